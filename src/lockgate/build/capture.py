@@ -1,0 +1,81 @@
+"""Turn a project's modules into a graph, in a child process, once; afterwards planning imports nothing of it.
+
+The parent asks twice, under two hash seeds and two clocks; two unlike graphs are an error, because then the
+declaration depends on something that cannot be pinned.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from lockgate.build.trace import take_trace
+from lockgate.errors import UsageError
+from lockgate.records.wire import from_json
+from lockgate.records.graph import Graph, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from lockgate.records.digest import Json
+
+__all__ = ["capture"]
+
+SHIFTS = (("1", "0"), ("2", "40000000"))
+"""Hash seed and clock shift in seconds of the two captures."""
+
+
+def capture(root: Path, modules: Sequence[str], *, sources: Sequence[str], now_ns: int) -> Graph:
+    """Import the pipeline modules in two children and answer the graph both agree on.
+
+    Raises:
+        UsageError: a module does not import, a declaration is wrong, or the two graphs differ.
+    """
+    children = [_start(root, modules, sources, seed, shift) for seed, shift in SHIFTS]
+    first, second = (_answer(child) for child in children)
+    if first["nodes"] != second["nodes"] or first["pipelines"] != second["pipelines"]:
+        raise UsageError(
+            "the pipelines differ between two imports",
+            value=_first_difference(first, second),
+            allowed="declarations that do not depend on the clock, on set order or on random numbers",
+        )
+    trace = take_trace(root, first["looked_at"], now_ns=now_ns)
+    return Graph(
+        nodes=from_json(Graph, {**_skeleton(trace), "nodes": first["nodes"]}).nodes,
+        pipelines=from_json(Graph, {**_skeleton(trace), "pipelines": first["pipelines"]}).pipelines,
+        trace=trace,
+    )
+
+
+def _skeleton(trace: Trace) -> dict[str, Json]:
+    from lockgate.records.wire import to_json
+
+    return {"nodes": {}, "pipelines": {}, "trace": to_json(trace)}
+
+
+def _start(root: Path, modules: Sequence[str], sources: Sequence[str], seed: str, shift: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-P", "-m", "lockgate.build.capturing", str(root), json.dumps([list(modules), list(sources)]), shift]
+    environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=root)
+
+
+def _answer(child: subprocess.Popen[bytes]) -> Mapping[str, Json]:
+    out, err = child.communicate()
+    if child.returncode:
+        lines = err.decode(errors="replace").strip().splitlines() or ["no output"]
+        raise UsageError("the pipeline modules do not import", value=lines[-1], next="read the last lines above:\n" + "\n".join(lines[-12:]))
+    answer: Mapping[str, Json] = json.loads(out)
+    if problem := answer.get("error"):
+        raise UsageError(problem["what"], value=problem["value"], allowed=problem["allowed"], next=problem["next"])
+    return answer
+
+
+def _first_difference(first: Mapping[str, Json], second: Mapping[str, Json]) -> str:
+    for name, node in first["nodes"].items():
+        if second["nodes"].get(name) != node:
+            return name
+    return "the list of steps or pipelines"

@@ -1,0 +1,172 @@
+"""Carry out a plan: ready steps run at the same time, each in its own process; what finished is kept.
+
+Nothing runs that the plan did not name Run or Maybe (law 3). After each step the ones behind it are decided
+again, so that a step which re-ran to the same identity wakes nobody (law 2).
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lockgate.build.plan import Known, decide
+from lockgate.build.fingerprint import parameters_of
+from lockgate.errors import LockgateError, StepFailed
+from lockgate.records.artifact import Artifact
+from lockgate.records.plan import Blocked, Maybe, Plan, Result, Reuse, Run, StepRecord
+
+if TYPE_CHECKING:
+    from lockgate.build.engine import Engine
+    from lockgate.records.graph import Graph, Node
+    from lockgate.records.plan import Action
+
+__all__ = ["Event", "Executed", "execute"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A step began or ended; what a progress display needs."""
+
+    node: str
+    state: str
+    reason: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What a run did: a record per step, the artifacts by node, and the first error if one failed."""
+
+    steps: tuple[StepRecord, ...]
+    artifacts: Mapping[str, Artifact]
+    error: LockgateError | None
+
+
+def execute(
+    graph: Graph,
+    plan: Plan,
+    known: Known,
+    *,
+    engine: Engine,
+    keep: Callable[[str, str, Result], None],
+    tell: Callable[[Event], None],
+    workers: int,
+) -> Executed:
+    """Run a plan.
+
+    Args:
+        keep: stores a result under (node, fingerprint) before the step counts as done.
+        tell: hears about every step that begins or ends.
+        workers: how many steps may run at once.
+    """
+    return _Execution(graph, plan, known, engine, keep, tell).run(workers)
+
+
+class _Execution:
+    """The moving parts of one run: what is decided, what is running, what came out."""
+
+    def __init__(
+        self, graph: Graph, plan: Plan, known: Known, engine: Engine,
+        keep: Callable[[str, str, Result], None], tell: Callable[[Event], None],
+    ) -> None:  # fmt: skip
+        self.graph, self.known, self.engine, self.keep, self.tell = graph, known, engine, keep, tell
+        self.allowed = {s.node for s in plan.steps if isinstance(s.action, Run | Maybe)}
+        self.waiting = [s.node for s in plan.steps]
+        self.planned = {s.node: s.action for s in plan.steps}
+        self.identities: dict[str, str] = dict(known.externals)
+        self.actions: dict[str, Action] = dict(self.planned)
+        self.artifacts: dict[str, Artifact] = {}
+        self.records: dict[str, StepRecord] = {}
+        self.errors: list[LockgateError] = []
+        self.finished: queue.Queue[tuple[str, str, Result | LockgateError]] = queue.Queue()
+        self.running: set[str] = set()
+
+    def run(self, workers: int) -> Executed:
+        order = list(self.waiting)
+        while True:
+            while len(self.running) < workers and (name := self._next()):
+                self._begin(name)
+            if not self.running:
+                break
+            self._end(*self.finished.get())
+        for name in self.waiting:
+            self.records[name] = StepRecord(name=name, action="blocked", reason="an earlier step failed")
+        records = tuple(self.records[n] for n in order)
+        return Executed(records, self.artifacts, self.errors[0] if self.errors else None)
+
+    def _next(self) -> str | None:
+        """The first waiting step whose inputs are all known; reused ones are settled on the way."""
+        if self.errors:
+            return None
+        for name in list(self.waiting):
+            node = self.graph.nodes[name]
+            if any(i in self.planned and i not in self.identities for i in node.inputs.values()):
+                continue
+            self.waiting.remove(name)
+            action, key = decide(node, self.identities, {}, self.known)
+            if isinstance(action, Reuse):
+                self._settle(name, action.artifact, StepRecord(name=name, action="reuse", reason="", digest=action.artifact.digest))
+            elif isinstance(action, Blocked) or key is None:
+                reason = action.reason if isinstance(action, Blocked) else "an input is unknown"
+                self.errors.append(StepFailed(f"step {name} is blocked", value=reason, next="lockgate plan"))
+                self.records[name] = StepRecord(name=name, action="blocked", reason=reason)
+            elif name not in self.allowed:
+                self.errors.append(StepFailed("the world moved since the plan was made", value=name, next="lockgate plan"))
+                self.records[name] = StepRecord(name=name, action="blocked", reason="not in the plan")
+            else:
+                self.actions[name] = action
+                return name
+        return None
+
+    def _begin(self, name: str) -> None:
+        node = self.graph.nodes[name]
+        action = self.actions[name]
+        reason = action.reason if isinstance(action, Run) else "inputs changed"
+        self.records[name] = StepRecord(name=name, action="run", reason=reason)
+        self.running.add(name)
+        self.tell(Event(name, "begin", reason))
+        threading.Thread(target=self._work, args=(node,), daemon=True).start()
+
+    def _work(self, node: Node) -> None:
+        """In a thread of its own: the step's process does the work, this one waits and stores."""
+        try:
+            inputs = {p: self.identities[i] for p, i in node.inputs.items()}
+            action, key = decide(node, self.identities, {}, self.known)
+            parameters = parameters_of(node, self.known.parameters, known_steps=())
+            if key is None:
+                raise StepFailed(f"step {node.name} has no key", value=repr(action))
+            artifact, seconds = self.engine.run(node, self.artifacts, parameters)
+            result = Result(
+                artifact=artifact,
+                inputs=inputs,
+                parameters=parameters,
+                definitions=tuple((d.name, d.file, d.line, d.digest) for d in node.definitions),
+                packages=node.packages,
+                seconds=round(seconds, 4),
+            )
+            self.keep(node.name, key, result)
+            self.finished.put((node.name, key, result))
+        except LockgateError as error:
+            self.finished.put((node.name, "", error))
+        except Exception as error:  # noqa: BLE001 — an engine fault must end the run, not hang it
+            self.finished.put((node.name, "", StepFailed(f"step {node.name} failed", value=f"{type(error).__name__}: {error}")))
+
+    def _end(self, name: str, key: str, outcome: Result | LockgateError) -> None:
+        self.running.discard(name)
+        record = self.records[name]
+        if isinstance(outcome, LockgateError):
+            self.errors.append(outcome)
+            self.records[name] = replace(record, action="failed", reason=str(outcome.value or outcome.what))
+            self.tell(Event(name, "failed", outcome.what))
+            return
+        done = replace(record, digest=outcome.artifact.digest, seconds=outcome.seconds)
+        self._settle(name, outcome.artifact, done)
+        self.tell(Event(name, "done", record.reason, outcome.seconds))
+
+    def _settle(self, name: str, artifact: Artifact, record: StepRecord) -> None:
+        self.identities[name] = artifact.digest
+        self.artifacts[name] = artifact
+        self.records[name] = record

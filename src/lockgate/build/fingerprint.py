@@ -1,0 +1,65 @@
+"""The digest of everything a step's result depends on (law 1: same fingerprint, same result)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate.errors import UsageError
+from lockgate.records.digest import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lockgate.records.digest import Json
+    from lockgate.records.graph import Node
+
+__all__ = ["fingerprint", "parameters_of"]
+
+ALGORITHM = "lockgate-fingerprint/1"
+
+
+def fingerprint(node: Node, inputs: Mapping[str, str], parameters: Mapping[str, Json], *, interpreter: str) -> str:
+    """Digest code closure, parameters, input identities, packages and interpreter.
+
+    Neither the step's name nor any path is part of it: a renamed pipeline reuses its results.
+    """
+    return digest(
+        ALGORITHM,
+        {
+            "target": node.target.partition(":")[2],
+            "code": sorted([d.name, d.digest] for d in node.definitions),
+            "inputs": [[p, inputs[p], node.input_types[p]] for p in sorted(inputs)],
+            "parameters": dict(parameters),
+            "packages": list(node.packages),
+            "interpreter": interpreter,
+            "output": [node.type, node.codec],
+        },
+    )
+
+
+def parameters_of(node: Node, given: Mapping[str, Mapping[str, Json]], *, known_steps: Sequence[str]) -> dict[str, Json]:
+    """A step's defaults, overridden by what `lockgate.toml` and `--param` say about it.
+
+    Raises:
+        UsageError: a parameter the step does not have, or a value of another kind than its default.
+    """
+    step = node.name.rpartition(".")[2]
+    values = dict(node.parameters)
+    for name, value in given.get(step, {}).items():
+        if name not in values:
+            from lockgate.errors import did_you_mean
+
+            raise UsageError("a step has no such parameter", value=f"{step}.{name}", allowed=did_you_mean(name, values))
+        values[name] = _like(values[name], value, f"{step}.{name}")
+    return values
+
+
+def _like(default: Json, value: Json, name: str) -> Json:
+    """A whole number is fine for a float; everything else must be of the default's kind."""
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if default is not None and type(default) is not type(value):
+        raise UsageError(
+            "a parameter of another kind", value=f"{name} = {value!r}", allowed=f"{type(default).__name__}, e.g. {default!r}"
+        )
+    return value

@@ -1,0 +1,103 @@
+"""What will run and why: pure. Takes the graph, what is known of inputs, and the results; returns a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.build.explain import difference
+from lockgate.build.fingerprint import fingerprint, parameters_of
+from lockgate.errors import UsageError, did_you_mean
+from lockgate.records.plan import Action, Blocked, Maybe, Plan, PlannedStep, Result, Reuse, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lockgate.records.digest import Json
+    from lockgate.records.graph import Graph, Node
+
+__all__ = ["Known", "decide", "make_plan", "needed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the planner may know.
+
+    Attributes:
+        externals: `source:NAME` or `@as_of` → identity; a source that is nowhere is absent.
+        result: fingerprint → the stored result, or None.
+        last: node → the last result of that node in this working copy, or None; only for reasons.
+        parameters: step → parameter → value, from `lockgate.toml` and `--param`.
+        interpreter: as it enters keys.
+    """
+
+    externals: Mapping[str, str]
+    result: Callable[[str], Result | None]
+    last: Callable[[str], Result | None]
+    parameters: Mapping[str, Mapping[str, Json]]
+    interpreter: str
+
+
+def make_plan(graph: Graph, targets: Sequence[str], known: Known) -> Plan:
+    """Plan the targets and everything they need, in topological order."""
+    _check_parameters(graph, known.parameters)
+    identities: dict[str, str] = dict(known.externals)
+    actions: dict[str, Action] = {}
+    steps: list[PlannedStep] = []
+    for name in needed(graph, targets):
+        action, key = decide(graph.nodes[name], identities, actions, known)
+        actions[name] = action
+        if isinstance(action, Reuse):
+            identities[name] = action.artifact.digest
+        steps.append(PlannedStep(name, action, key))
+    return Plan(tuple(steps))
+
+
+def decide(
+    node: Node, identities: Mapping[str, str], actions: Mapping[str, Action], known: Known
+) -> tuple[Action, str | None]:
+    """Decide one step. Its fingerprint is known only when every input's identity is."""
+    inputs = node.inputs
+    if blocked := [i for i in inputs.values() if isinstance(actions.get(i), Blocked) or _is_missing(i, identities, actions)]:
+        return Blocked(_blocked_reason(blocked[0])), None
+    parameters = parameters_of(node, known.parameters, known_steps=())
+    last = known.last(node.name)
+    if pending := tuple(i for i in inputs.values() if i in actions and i not in identities):
+        reason = difference(node, last, None, parameters) if last else "never ran here"
+        return (Run(reason) if reason else Maybe(pending)), None
+    digests = {p: identities[i] for p, i in inputs.items()}
+    key = fingerprint(node, digests, parameters, interpreter=known.interpreter)
+    found = known.result(key)
+    if found is not None:
+        return Reuse(found.artifact), key
+    reason = difference(node, last, digests, parameters) if last else "never ran here"
+    return Run(reason or "its stored result is gone"), key
+
+
+def needed(graph: Graph, targets: Sequence[str]) -> list[str]:
+    """The targets and everything upstream of them, in topological order."""
+    wanted: set[str] = set()
+    todo = list(targets)
+    while todo:
+        name = todo.pop()
+        if name in wanted or name not in graph.nodes:
+            continue
+        wanted.add(name)
+        todo.extend(graph.nodes[name].inputs.values())
+    return [n for n in graph.nodes if n in wanted]
+
+
+def _is_missing(name: str, identities: Mapping[str, str], actions: Mapping[str, Action]) -> bool:
+    return name not in identities and name not in actions
+
+
+def _blocked_reason(name: str) -> str:
+    kind, _, rest = name.partition(":")
+    return f"source {rest} is neither here nor in the store" if kind == "source" else f"{name} is blocked"
+
+
+def _check_parameters(graph: Graph, parameters: Mapping[str, Mapping[str, Json]]) -> None:
+    steps = {n.rpartition(".")[2] for n in graph.nodes}
+    for step in parameters:
+        if step not in steps:
+            raise UsageError("parameters for a step that does not exist", value=step, allowed=did_you_mean(step, steps))

@@ -1,0 +1,71 @@
+"""What engine and step processes say to each other: one JSON line each way, over a socket of their own.
+
+A job names everything by path and type name; the step's code is imported only in the process that runs it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.records.digest import Json
+from lockgate.records.wire import from_json, to_json
+
+if TYPE_CHECKING:
+    import socket
+
+__all__ = ["InputFile", "Job", "Reply", "receive", "send"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFile:
+    """One input as the step's process finds it: where, how to read it, and as what type. `value` replaces the file."""
+
+    codec: str
+    type: str
+    path: str = ""
+    value: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Run one step: import `target` from `root`, read the inputs, write the output to `output`."""
+
+    node: str
+    target: str
+    root: str
+    inputs: Mapping[str, InputFile]
+    parameters: Mapping[str, Json]
+    type: str
+    codec: str
+    output: str
+    log: str
+    checked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The identity of what was written, or the four parts of an error."""
+
+    ok: bool
+    identity: str = ""
+    seconds: float = 0.0
+    error: Mapping[str, str] | None = None
+
+
+def send(channel: socket.socket, record: Job | Reply) -> None:
+    """Send one record."""
+    channel.sendall(json.dumps(to_json(record)).encode() + b"\n")
+
+
+def receive(channel: socket.socket, kind: type[Job] | type[Reply]) -> Job | Reply | None:
+    """Receive one record, or None when the other side is gone."""
+    parts: list[bytes] = []
+    while not (parts and parts[-1].endswith(b"\n")):
+        chunk = channel.recv(1 << 16)
+        if not chunk:
+            return None
+        parts.append(chunk)
+    return from_json(kind, json.loads(b"".join(parts)))

@@ -1,0 +1,121 @@
+"""Annotation ↔ bytes: one file per library, loaded only when a value of that library is read or written.
+
+A codec is a module with `save(value, path)`, `load(path, kind)` and `identity(value)`; `identity` digests the
+value, not the bytes, so that another writer or library version gives the same digest.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Protocol, cast
+
+from lockgate.errors import StepFailed, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["CODECS", "SUFFIXES", "codec_for", "identity", "load", "resolve", "save", "type_name"]
+
+# Annotation (`module:qualname`) → codec. A dataclass, number, text or plain container is JSON.
+CODECS = {
+    "polars.dataframe.frame:DataFrame": "polars.ipc",
+    "lightgbm.basic:Booster": "lightgbm.txt",
+    "lockgate.declare:Html": "html",
+    "lockgate.declare:Svg": "svg",
+    "pathlib:Path": "file",
+    "builtins:bytes": "file",
+}
+
+MODULES = {
+    "polars.ipc": "lockgate.codecs.polars_frame",
+    "lightgbm.txt": "lockgate.codecs.lightgbm_booster",
+    "html": "lockgate.codecs.text",
+    "svg": "lockgate.codecs.text",
+    "file": "lockgate.codecs.file",
+    "json": "lockgate.codecs.json_value",
+    "columns.npz": "lockgate.codecs.columns",
+}
+
+SUFFIXES = {
+    "polars.ipc": ".arrow",
+    "lightgbm.txt": ".txt",
+    "html": ".html",
+    "svg": ".svg",
+    "file": "",
+    "json": ".json",
+    "columns.npz": ".npz",
+}
+
+
+class Codec(Protocol):
+    def save(self, value: object, path: Path) -> None: ...
+    def load(self, path: Path, kind: type) -> object: ...
+    def identity(self, value: object) -> str: ...
+
+
+def type_name(kind: type) -> str:
+    """`module:qualname` of an annotation.
+
+    >>> type_name(int)
+    'builtins:int'
+    """
+    origin = getattr(kind, "__origin__", None) or kind
+    return f"{origin.__module__}:{origin.__qualname__}"
+
+
+def codec_for(kind: type) -> str:
+    """Choose the codec of an annotation. Raises UsageError for a type that none can write.
+
+    >>> codec_for(float)
+    'json'
+    """
+    name = type_name(kind)
+    if name in CODECS:
+        return CODECS[name]
+    if hasattr(kind, "__lockgate_columns__"):
+        return "columns.npz"
+    from lockgate.codecs import json_value
+
+    if json_value.can_write(kind):
+        return "json"
+    raise UsageError(
+        "no codec for this annotation",
+        value=name,
+        allowed="polars.DataFrame, lightgbm.Booster, lockgate.Html, lockgate.Svg, pathlib.Path, bytes, dataclasses, "
+        "numbers, text, and lists or dicts of these",
+        next="return one of these from the step",
+    )
+
+
+def save(codec: str, value: object, path: Path) -> None:
+    """Write a value to a new file."""
+    _module(codec).save(value, path)
+
+
+def load(codec: str, path: Path, kind: type) -> object:
+    """Read a value as its consumer's annotation wants it. A `Path` or `bytes` consumer gets the file as it is."""
+    if type_name(kind) == "pathlib:Path":
+        return path
+    if kind is bytes:
+        return path.read_bytes()
+    return _module(codec).load(path, kind)
+
+
+def identity(codec: str, value: object) -> str:
+    """Digest the value itself."""
+    return _module(codec).identity(value)
+
+
+def resolve(name: str) -> type:
+    """Import the type that `module:qualname` names."""
+    module, _, qualname = name.partition(":")
+    found: object = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return cast("type", found)
+
+
+def _module(codec: str) -> Codec:
+    if codec not in MODULES:
+        raise StepFailed("unknown codec", value=codec, allowed=", ".join(sorted(MODULES)))
+    return cast("Codec", importlib.import_module(MODULES[codec]))

@@ -1,0 +1,216 @@
+"""What users write: steps, predictors, pipelines, stages. Values that hold functions, nothing more.
+
+No registration and no global state: a pipeline is a value in a user's module, and a decorated step
+is still the plain function in a unit test. Standard library only.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, Literal, ParamSpec, TypeVar, overload
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = [
+    "Approval",
+    "Choices",
+    "DeployTo",
+    "Gate",
+    "Horizon",
+    "Html",
+    "Pipeline",
+    "Predictor",
+    "Step",
+    "Svg",
+    "approval",
+    "deploy_to",
+    "predictor",
+    "step",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PipelineKind = Literal["data", "training", "delivery"]
+
+
+class Html(str):
+    """A page as a step's output: stored as `.html`, opened by `lockgate show`."""
+
+    __slots__ = ()
+
+
+class Svg(str):
+    """A figure as a step's output: stored as `.svg`."""
+
+    __slots__ = ()
+
+
+class Step(Generic[P, R]):
+    """A plain function with declared inputs and one typed output; calling it calls the function."""
+
+    def __init__(self, function: Callable[P, R], *, contract: object | None, isolate: bool) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.contract = contract
+        self.isolate = isolate
+
+    @property
+    def name(self) -> str:
+        """The name that other steps use as a parameter."""
+        return self.function.__name__
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+
+@overload
+def step(function: Callable[P, R], /) -> Step[P, R]: ...
+@overload
+def step(*, contract: object | None = None, isolate: bool = True) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(
+    function: Callable[P, R] | None = None, /, *, contract: object | None = None, isolate: bool = True
+) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
+    """Declare a function as a step. Its parameters' names wire the graph, its return type picks the codec.
+
+    Args:
+        contract: what the returned table promises (`lockgate.data.contracts.Contract`); checked before it is stored.
+        isolate: run in a child process (the default), or inside the engine.
+
+    >>> @step
+    ... def double(number: int) -> int:
+    ...     return 2 * number
+    >>> double(21), double.name
+    (42, 'double')
+    """
+    if function is not None:
+        return Step(function, contract=None, isolate=True)
+    return lambda f: Step(f, contract=contract, isolate=isolate)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """A request field must be one of the values in a column of a state table.
+
+    `label` is the column that people read beside the value.
+    """
+
+    state: str
+    column: str
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """A date field may be as-of + 1 up to the `days`-th open day after as-of.
+
+    `closed` answers why a day is closed, or None for an open one; None counts every day as open.
+    """
+
+    days: int
+    closed: Callable[[dt.date], str | None] | None = None
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """The one function that answers a request, with everything needed to package it."""
+
+    function: Callable[..., object]
+    request: type
+    response: type
+    state: Mapping[str, str]
+    explain: Callable[..., object] | None = None
+    chart: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self.function(*args, **kwargs)
+
+
+def predictor(
+    *,
+    request: type,
+    response: type,
+    state: Mapping[str, str],
+    explain: Callable[..., object] | None = None,
+    chart: str | None = None,
+) -> Callable[[Callable[..., object]], Predictor]:
+    """Declare the function that answers requests.
+
+    Args:
+        request: a dataclass; fields, types and ranges are the contract, and the web form is drawn from them.
+        response: a dataclass; one per request, in the same order.
+        state: table name → its time column. The release host cuts each table to rows before `as_of`.
+        explain: same arguments as the function; answers sentences per request, after the number.
+        chart: the column of the first state table that the web app draws as recent history.
+    """
+    return lambda f: Predictor(f, request, response, dict(state), explain, chart)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """An automated check in a delivery pipeline.
+
+    Attributes:
+        name: unique in its pipeline; `policy.toml` sets limits by it.
+        evidence: `module:function` (or the function itself) that measures. Its parameters are wired by name:
+            `scored`, `champion`, `replayed`, `served`, `release`; the others come from `params`.
+        rule: the name of the rule in `lockgate.gates.rules` that judges the evidence.
+        params: for the evidence function.
+        limits: for the rule; a limit set here and in `policy.toml` is an error.
+    """
+
+    name: str
+    evidence: str | Callable[..., object]
+    rule: str
+    params: Mapping[str, object] = field(default_factory=dict[str, object])
+    limits: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A person in this role must sign before the walk goes on."""
+
+    role: str
+    valid_for: str
+
+
+@dataclass(frozen=True)
+class DeployTo:
+    """Write the wanted release of an environment to the ledger and wait for its answer."""
+
+    environment: str
+
+
+Stage = Gate | Approval | DeployTo
+
+
+def approval(role: str, *, valid_for: str = "7d") -> Approval:
+    """Stop until a person in `role` decides. `valid_for`: how long the signature counts, e.g. `7d`, `12h`."""
+    return Approval(role, valid_for)
+
+
+def deploy_to(environment: str) -> DeployTo:
+    """Make the release the wanted one of `environment`; every `lockgate serve` there follows."""
+    return DeployTo(environment)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A graph of steps: `data`, `training`, or `delivery` (then `delivers` names what, and `stages` how)."""
+
+    name: str
+    kind: PipelineKind
+    steps: Sequence[Step[..., object]] = ()
+    publishes: Sequence[str] = ()
+    predictor: Predictor | None = None
+    holdout: str | None = None
+    trained_rows: str | None = None
+    delivers: Pipeline | None = None
+    stages: Sequence[Stage] = ()

@@ -1,0 +1,143 @@
+"""The table that everything here reads: each row a request, what was answered and what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lockgate.errors import NotFound, UsageError, did_you_mean
+
+__all__ = ["Column", "Scored", "plain"]
+
+Column = NDArray[Any]
+MISSING = "(missing)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """Answers beside truths, one row per request.
+
+    Attributes:
+        columns: name → 1-D array, all of one length. Dates are `datetime64[D]`, texts unicode arrays, numbers float64.
+        truth: the column of what happened.
+        answer: the column of the point answer.
+        day: the column of the target date; whole days are resampled, because rows of one day err together.
+        low, high: the columns of the answered interval, if there is one.
+        keys: the columns that name a row; empty means that rows are told apart by their position.
+
+    Nulls are NaN and NaT. Nothing here drops them: `complaint` names them and a gate fails.
+
+    >>> rows = {"day": np.array(["2011-10-16", "2011-10-17"], "datetime64[D]"), "y": np.array([4.0, 2.0]),
+    ...         "yhat": np.array([3.0, np.nan])}
+    >>> scored = Scored(columns=rows, truth="y", answer="yhat", day="day")
+    >>> scored.complaint("truth", "answer")
+    "1 of 2 rows has no number in 'yhat' (first: day 2011-10-17)"
+    """
+
+    columns: Mapping[str, Column]
+    truth: str
+    answer: str
+    day: str
+    low: str | None = None
+    high: str | None = None
+    keys: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in (self.truth, self.answer, self.day, self.low, self.high, *self.keys):
+            if name is not None:
+                self.column(name)
+        shapes = {name: np.shape(values) for name, values in self.columns.items()}
+        if any(len(shape) != 1 for shape in shapes.values()) or len(set(shapes.values())) > 1:
+            raise UsageError("columns of a scored table differ in length", value=str(shapes), allowed="1-D, one length")
+
+    def __len__(self) -> int:
+        return len(self.columns[self.truth])
+
+    def column(self, name: str) -> Column:
+        """One column as it is. Raises NotFound with the names there are."""
+        if name not in self.columns:
+            raise NotFound("no such column in the scored table", value=name, allowed=did_you_mean(name, self.columns))
+        return self.columns[name]
+
+    def role(self, role: str) -> NDArray[np.float64]:
+        """The numbers of `truth`, `answer`, `low` or `high`. Raises NotFound when this table has no such column."""
+        name: str | None = getattr(self, role)
+        if name is None:
+            raise NotFound(f"the scored table has no {role} column", allowed="a predictor that answers an interval")
+        return self.numbers(name)
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """One column as float64; booleans become 0 and 1. Raises UsageError when it holds texts or dates."""
+        values = self.column(name)
+        if values.dtype.kind in "Mm":
+            raise UsageError("a column of dates is not numeric", value=name)
+        try:
+            return values.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise UsageError("a column is not numeric", value=f"{name}: {error}") from error
+
+    def labels(self, name: str) -> NDArray[np.str_]:
+        """One column as group names; nulls are a group of their own, so that no row is lost."""
+        values = self.column(name)
+        if values.dtype.kind == "b":
+            return np.where(values, "yes", "no")
+        if values.dtype.kind == "f":
+            return np.array([MISSING if v != v else f"{v:g}" for v in values.tolist()], dtype=np.str_)
+        texts = ["" if v is None else str(v) for v in values.tolist()]
+        return np.array([t if t not in ("", "NaT") else MISSING for t in texts], dtype=np.str_)
+
+    def subset(self, mask: Column) -> Scored:
+        """The rows where `mask` is true (or, given positions, those rows in that order)."""
+        return replace(self, columns={name: values[mask] for name, values in self.columns.items()})
+
+    def answering(self, column: str) -> Scored:
+        """The same rows with another column as the point answer, e.g. a baseline."""
+        return replace(self, answer=column)
+
+    def complaint(self, *roles: str) -> str:
+        """Say in one sentence why these rows cannot be measured, or nothing when they can.
+
+        Args:
+            roles: of `truth`, `answer`, `low`, `high`: each must be a finite number in every row.
+        """
+        if not len(self):
+            return "there are no rows"
+        if (undated := np.flatnonzero(self.day_is_missing())).size:
+            return self._some(undated, "no date", self.day)
+        for role in roles:
+            if (unknown := np.flatnonzero(~np.isfinite(self.role(role)))).size:
+                return self._some(unknown, "no number", getattr(self, role))
+        return ""
+
+    def day_is_missing(self) -> NDArray[np.bool_]:
+        """Rows without a target date."""
+        days = self.column(self.day)
+        return np.isnat(days) if days.dtype.kind == "M" else np.array([d != d or d is None for d in days.tolist()], bool)
+
+    def row(self, position: int) -> dict[str, Any]:
+        """What names a row for people: its keys, or every text and date column."""
+        names = self.keys or [n for n, v in self.columns.items() if v.dtype.kind in "MUO"]
+        return {name: plain(self.columns[name][position]) for name in names}
+
+    def _some(self, positions: Column, lack: str, column: str) -> str:
+        example = ", ".join(f"{name} {value}" for name, value in self.row(int(positions[0])).items())
+        have = "has" if positions.size == 1 else "have"
+        return f"{positions.size:,} of {len(self):,} rows {have} {lack} in '{column}' (first: {example or 'row 1'})"
+
+
+def plain(value: Any) -> Any:
+    """A cell as a JSON value: dates as ISO text, numbers as decimal text (exact), nulls as None.
+
+    >>> plain(np.datetime64("2011-10-16")), plain(np.float64(0.1)), plain(np.nan)
+    ('2011-10-16', '0.1', None)
+    """
+    if isinstance(value, np.datetime64):
+        return None if np.isnat(value) else str(value)
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float):
+        return repr(value) if np.isfinite(value) else None
+    return value if isinstance(value, bool | int | str) or value is None else str(value)

@@ -1,0 +1,155 @@
+"""Is anybody served much worse than the rest? A metric per group, and how far the worst is from the best.
+
+Picking the worst of many groups exaggerates. So intervals are joint: one draw of days for all groups, and the
+largest studentized deviation over all of them (max-t: Romano and Wolf 2005) sets the width. With the promised
+frequency *all* groups' intervals, and separately all pairs' ratios, hold at once; the worst and the best may
+then be picked freely. Groups too small to judge are listed with the reason, never dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import inf, nan
+
+import numpy as np
+
+from lockgate.evaluation.intervals import Interval
+from lockgate.evaluation.metrics import Metric
+from lockgate.evaluation.resampling import REPLICATES, SEED, Ratios, Resamples, day_sums, resample
+from lockgate.evaluation.scored import Scored
+
+__all__ = ["MIN_DAYS", "Group", "Slices", "slice_by"]
+
+MIN_DAYS = 8  # on fewer days than this, too many resamples see a group not at all or on one day only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The rows where column `by` has the value `name`."""
+
+    by: str
+    name: str
+    metric: Interval
+
+    def __str__(self) -> str:
+        return f"{self.by} = {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slices:
+    """All groups that could be judged, worst first, and the widest ratio between two groups of one column.
+
+    Attributes:
+        worst_over_best: at least 1, however the metric is oriented; NaN with a reason when no two groups compare.
+        worst, best: the pair with that ratio.
+        not_assessed: each group or column that could not be judged, with the reason.
+    """
+
+    groups: tuple[Group, ...]
+    worst_over_best: Interval
+    worst: Group | None
+    best: Group | None
+    not_assessed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tally:
+    """One group before it is judged: its per-day sums, rows and days."""
+
+    by: str
+    name: str
+    n: int
+    days: int
+    sums: np.ndarray
+
+
+def slice_by(
+    scored: Scored, columns: Sequence[str], *, metric: Metric, min_n: int = 200, min_days: int = MIN_DAYS,
+    level: float = 0.95, replicates: int = REPLICATES, seed: int = SEED,
+) -> Slices:  # fmt: skip
+    """Judge every group of every column; groups of different columns are never compared with each other.
+
+    Rows must be free of nulls in what the metric reads (see `Scored.complaint`); a null group is a group.
+    """
+    tallies, not_assessed = [], []
+    for column in columns:
+        found = _tallies(scored, column, metric)
+        reasons = [_too_small(tally, min_n, min_days) for tally in found]
+        kept = [tally for tally, reason in zip(found, reasons, strict=True) if not reason]
+        not_assessed += [f"{t.by} = {t.name}: {r}" for t, r in zip(found, reasons, strict=True) if r]
+        if len(kept) < 2:
+            not_assessed.append(f"{column}: {'only one group' if kept else 'no group'} to judge, nothing to compare")
+        tallies += kept
+    if not tallies:
+        nothing = _no_ratio(level, "no group has enough rows")
+        return Slices(groups=(), worst_over_best=nothing, worst=None, best=None, not_assessed=tuple(not_assessed))
+    over = Ratios(
+        top=np.stack([t.sums[:, 0] for t in tallies], axis=1), bottom=np.stack([t.sums[:, 1] for t in tallies], axis=1),
+        n=np.array([t.n for t in tallies]), power=metric.power, bounds=metric.bounds,
+    )  # fmt: skip
+    pairs = [(i, j) for i, j in combinations(range(len(tallies)), 2) if tallies[i].by == tallies[j].by]
+    drawn = resample(over, pairs, joint=True, replicates=replicates, seed=seed)
+    groups = [Group(by=t.by, name=t.name, metric=drawn.interval(i, level=level)) for i, t in enumerate(tallies)]
+    ratio, worst, best = _widest(drawn, groups, metric, level)
+    sign = -1 if metric.better == "higher" else 1
+    ranked = sorted(groups, key=lambda g: (-sign * g.metric.value, g.by, g.name))
+    return Slices(
+        groups=tuple(ranked), worst_over_best=ratio, worst=worst, best=best, not_assessed=tuple(not_assessed)
+    )
+
+
+def _tallies(scored: Scored, column: str, metric: Metric) -> list[_Tally]:
+    names, cell = np.unique(scored.labels(column), return_inverse=True)
+    top, bottom = metric.rows(scored)
+    sums = day_sums(scored, [top, bottom, np.ones_like(top)], cell, len(names))
+    return [
+        _Tally(by=column, name=str(name), n=int(sums[:, i, 2].sum()), days=int((sums[:, i, 2] > 0).sum()), sums=sums[:, i])
+        for i, name in enumerate(names)
+    ]
+
+
+def _too_small(tally: _Tally, min_n: int, min_days: int) -> str:
+    if tally.n < min_n:
+        return f"{tally.n:,} rows, fewer than {min_n:,}"
+    if tally.days < min_days:
+        return f"rows on {tally.days} days, fewer than {min_days}"
+    if not tally.sums[:, 1].sum() > 0:
+        return f"the metric is undefined on its {tally.n:,} rows (nothing happened to divide by)"
+    return ""
+
+
+def _widest(drawn: Resamples, groups: Sequence[Group], metric: Metric, level: float) -> tuple[Interval, Group | None, Group | None]:
+    """The largest ratio of two groups. Jointly, the true largest lies between the largest bounds of all pairs."""
+    if not len(drawn.pairs):
+        return _no_ratio(level, "no two groups of one column have enough rows"), None, None
+    values = drawn.ratios.values()
+    if not (values > 0).all():
+        return _no_ratio(level, f"{groups[int(np.argmin(values))]} has a value of zero, so ratios are undefined"), None, None
+    # on the log scale already, or (shares) the ratio of the two joint bounds
+    spans = [_span(drawn, which, level) for which in range(len(drawn.pairs))]
+    ratios = np.abs(np.log(values[drawn.pairs[:, 0]]) - np.log(values[drawn.pairs[:, 1]]))
+    at = int(np.argmax(ratios))
+    first, second = (groups[i] for i in drawn.pairs[at])
+    first_is_worse = (first.metric.value > second.metric.value) != (metric.better == "higher")
+    low, high = max(low for low, _ in spans), max(high for _, high in spans)
+    n = sum(int(n) for n in drawn.ratios.n[np.unique(drawn.pairs[at])])
+    interval = drawn.as_interval(float(np.exp(ratios[at])), low, high, n=n, level=level)
+    return interval, *((first, second) if first_is_worse else (second, first))
+
+
+def _span(drawn: Resamples, which: int, level: float) -> tuple[float, float]:
+    """How unequal a pair surely is, and how unequal it may be, as ratios of at least 1."""
+    if drawn.ratios.log:
+        low, high = drawn.bounds(len(drawn.ratios.n) + which, level=level)
+    else:
+        (a, b), (c, d) = (drawn.bounds(int(i), level=level) for i in drawn.pairs[which])
+        if min(a, c) <= 0:
+            return 1.0, inf
+        low, high = float(np.log(a / d)), float(np.log(b / c))
+    return float(np.exp(max(low, -high, 0.0))), float(np.exp(max(high, -low)))
+
+
+def _no_ratio(level: float, why: str) -> Interval:
+    return Interval(value=nan, low=nan, high=nan, level=level, why=why)

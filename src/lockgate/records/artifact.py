@@ -1,0 +1,26 @@
+"""What a step leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Artifact"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """An immutable typed value.
+
+    Attributes:
+        type: `module:qualname` of the producing annotation.
+        codec: how the bytes are read, e.g. `polars.ipc`.
+        digest: identity of the value; equal values have equal identities whatever wrote them.
+        object: digest of the stored bytes.
+        size_bytes: of the stored bytes.
+    """
+
+    type: str
+    codec: str
+    digest: str
+    object: str
+    size_bytes: int

@@ -1,0 +1,111 @@
+"""The captured graph: everything planning needs to know about a project, without importing it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lockgate.records.digest import Json
+
+__all__ = ["AS_OF", "Definition", "FileState", "Graph", "Node", "PipelineInfo", "Trace"]
+
+AS_OF = "@as_of"
+"""The name under which the project's day is wired to a parameter `as_of`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One top-level definition that a step can reach. `digest` ignores comments, docstrings and layout."""
+
+    name: str
+    file: str
+    line: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One step as the engine sees it; it knows no stage, no approval, no deployment.
+
+    Attributes:
+        name: unique in the project, `pipeline.step`.
+        target: `module:qualname` of the function.
+        inputs: parameter → node name, `source:NAME` or `@as_of`.
+        input_types: parameter → `module:qualname` of its annotation.
+        parameters: parameter → default.
+        type: of the output, `module:qualname`.
+        codec: of the output.
+        definitions: the code closure.
+        packages: `distribution==version` it reaches, with what these require.
+        checked: the step declares a contract.
+        isolate: runs in a child process.
+    """
+
+    name: str
+    target: str
+    inputs: Mapping[str, str]
+    input_types: Mapping[str, str]
+    parameters: Mapping[str, Json]
+    type: str
+    codec: str
+    definitions: tuple[Definition, ...]
+    packages: tuple[str, ...]
+    checked: bool = False
+    isolate: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineInfo:
+    """A declared pipeline: its kind, its nodes in order, and what later stages need of it."""
+
+    name: str
+    kind: str
+    module: str
+    nodes: tuple[str, ...]
+    publishes: tuple[str, ...] = ()
+    predictor: Mapping[str, Json] | None = None
+    holdout: str | None = None
+    trained_rows: str | None = None
+    delivers: str | None = None
+    stages: tuple[Mapping[str, Json], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file as it was seen. The five numbers are a shortcut that is not trusted within 2 s of `seen_ns`."""
+
+    path: str
+    state: tuple[int, int, int, int, int]
+    seen_ns: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What the capture looked at; while all of it holds, nothing of the user's needs importing.
+
+    Attributes:
+        interpreter: version, implementation and platform.
+        files: project files read.
+        listings: folder → digest of its Python file names.
+        environment: name asked for → digest of the value, or None when it was absent.
+        packages: `site-packages` folders → mtime_ns.
+        preload: third-party modules that the pipelines import, for the worker template.
+    """
+
+    interpreter: str
+    files: tuple[FileState, ...]
+    listings: Mapping[str, str]
+    environment: Mapping[str, str | None]
+    packages: Mapping[str, int]
+    preload: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """Nodes in topological order, the pipelines they belong to, and the trace under which this is true."""
+
+    nodes: Mapping[str, Node]
+    pipelines: Mapping[str, PipelineInfo]
+    trace: Trace
+    extra: Mapping[str, Json] = field(default_factory=dict[str, Json])

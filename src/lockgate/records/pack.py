@@ -1,0 +1,185 @@
+"""Everything the evidence page shows, as pure data: what a person sees before a decision.
+
+The page, the model card and the console draw from the same pack, so that they cannot tell different stories.
+Numbers that decide stay decimal strings; series that are only drawn are floats. None means "not known here".
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lockgate.records.digest import Json
+from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
+
+__all__ = [
+    "Bound",
+    "Case",
+    "Change",
+    "ChangeKind",
+    "Command",
+    "Day",
+    "Holdout",
+    "Influence",
+    "Metric",
+    "Pack",
+    "Question",
+    "SigningRule",
+]
+
+ChangeKind = Literal["code", "data", "parameters", "packages", "metrics", "answers"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """How errors are counted. `meaning` is one sentence a stranger understands; `unit="share"` is shown in per cent."""
+
+    name: str
+    title: str = ""
+    meaning: str = ""
+    unit: str = "share"
+    lower_is_better: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdout:
+    """The rows the release was tested on. `first`/`last` are target days; `origins` counts the days it predicted from."""
+
+    rows: int
+    days: int
+    first: dt.date
+    last: dt.date
+    origins: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One difference to the live release. `before` None: it is new; `after` None: it is gone."""
+
+    kind: ChangeKind
+    what: str
+    before: str | None = None
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """One day of the test, summed over all rows, in units. `low`/`high` only when they hold for the sum."""
+
+    date: dt.date
+    actual: float | None = None
+    forecast: float | None = None
+    low: float | None = None
+    high: float | None = None
+    best_simple: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Influence:
+    """One thing the model looks at, and its share (0..1) of what the model looks at altogether."""
+
+    name: str
+    share: float
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One request of the test with its answer, in words. `chosen` says why this one is shown."""
+
+    request: Mapping[str, str]
+    answer: str
+    actual: str | None = None
+    reasons: tuple[str, ...] = ()
+    chosen: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the approver must answer before signing; `hint` says where on the page to look."""
+
+    text: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningRule:
+    """Who must sign: `people` different people in `role`. `valid_for` as declared (`7d`); `notes` are shown as they are."""
+
+    role: str
+    people: int = 1
+    valid_for: str = ""
+    grade: Literal["signed", "attested"] = "signed"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """One thing the signature binds. `meaning` is one line on what it is."""
+
+    name: str
+    digest: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command the reader may type, and what it shows."""
+
+    line: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pack:
+    """What one evidence page shows.
+
+    Attributes:
+        release: `sha256:…` of the release's manifest.
+        as_of: the day the project believes it is.
+        environment: where the release would go.
+        live: `sha256:…` of the release it would replace there, or None.
+        generated_at: UTC; None keeps the page a function of the records alone.
+        target: one sentence: what is predicted, in which unit.
+        overall: the metric over all rows.
+        groups: the metric per group, any order; the page puts the worst first.
+        by_horizon: the metric per distance into the future, nearest first.
+        coverage: share of truths inside the interval per group; `promised_coverage` is what was meant (`0.8`).
+        bound: everything the signature binds.
+        undo: the exact command that goes back, or "" when there is nothing to go back to.
+        extra: fields of newer records, kept.
+    """
+
+    project: str
+    release: str
+    as_of: dt.date
+    environment: str
+    live: str | None = None
+    generated_at: dt.datetime | None = None
+    banner: str = ""
+    target: str = ""
+    metric: Metric
+    holdout: Holdout | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    changes: tuple[Change, ...] = ()
+    overall: Estimate | None = None
+    groups: tuple[GroupEstimate, ...] = ()
+    by_horizon: tuple[GroupEstimate, ...] = ()
+    coverage: tuple[GroupEstimate, ...] = ()
+    promised_coverage: str | None = None
+    days: tuple[Day, ...] = ()
+    influences: tuple[Influence, ...] = ()
+    cases: tuple[Case, ...] = ()
+    questions: tuple[Question, ...] = ()
+    rule: SigningRule | None = None
+    bound: tuple[Bound, ...] = ()
+    undo: str = ""
+    verify: tuple[Command, ...] = ()
+    commands: tuple[Command, ...] = ()
+    limits: tuple[str, ...] = ()
+    credits: tuple[str, ...] = ()
+    extra: Mapping[str, Json] = field(default_factory=dict[str, Json])

@@ -1,0 +1,83 @@
+"""A plan is data: per step what will happen and why. Execute, explain and CI jobs are three readers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lockgate.records.artifact import Artifact
+from lockgate.records.digest import Json
+
+__all__ = ["Action", "Blocked", "Maybe", "Plan", "PlannedStep", "Result", "Reuse", "Run", "StepRecord"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """The result is known."""
+
+    artifact: Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """It must run; `reason` in one line."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Maybe:
+    """It runs only if an input's bytes change; `upstream` are the steps that decide."""
+
+    upstream: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """It cannot run: a source is missing or an upstream step is blocked."""
+
+    reason: str
+
+
+Action = Reuse | Run | Maybe | Blocked
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One line of a plan. `fingerprint` is None while an input is not known yet."""
+
+    node: str
+    action: Action
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in topological order."""
+
+    steps: tuple[PlannedStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What the results store keeps under a fingerprint: the artifact and everything that went into the key."""
+
+    artifact: Artifact
+    inputs: Mapping[str, str]
+    parameters: Mapping[str, Json]
+    definitions: tuple[tuple[str, str, int, str], ...]
+    packages: tuple[str, ...]
+    seconds: float
+    extra: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """What happened to one step in a run, as `run --json` prints it."""
+
+    name: str
+    action: Literal["run", "reuse", "maybe", "blocked", "failed"]
+    reason: str
+    digest: str | None = None
+    seconds: float = 0.0

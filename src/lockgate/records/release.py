@@ -1,0 +1,195 @@
+"""What a release is made of: the manifest, whose sha256 names the release.
+
+The manifest lists every other file with its digests, so that one digest binds all bytes. It holds no time
+and no path of the machine that built it: the same inputs give the same release anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lockgate.records.digest import Json, canonical, sha256_bytes
+from lockgate.records.wire import to_json
+
+__all__ = [
+    "FORMAT",
+    "ChartSchema",
+    "ChoicesSchema",
+    "FieldSchema",
+    "FieldType",
+    "FileEntry",
+    "HorizonSchema",
+    "Lineage",
+    "Manifest",
+    "PredictorSpec",
+    "StateEntry",
+    "ValueEntry",
+]
+
+FORMAT = "lockgate.release/1"
+
+FieldType = Literal["string", "date", "integer", "number", "boolean"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """One file of a release. `path` is relative with `/`; sha256 is for auditors, blake3 for the store."""
+
+    path: str
+    sha256: str
+    blake3: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueEntry:
+    """A value that the predictor takes as a parameter: where it lies and how to read it."""
+
+    path: str
+    codec: str
+    type: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateEntry:
+    """A table that the predictor looks into; cut to rows whose `time_column` is before `as_of`."""
+
+    path: str
+    codec: str
+    type: str
+    digest: str
+    time_column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoicesSchema:
+    """The field's value must stand in `column` of the state table; `label` is the column people read."""
+
+    state: str
+    column: str
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HorizonSchema:
+    """The field's date may be as-of + 1 up to the `days`-th open day; `closed` is `module:qualname`."""
+
+    days: int
+    closed: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldSchema:
+    """One field of a request or a response, as pure JSON: forms, checks and docs are drawn from it."""
+
+    name: str
+    type: FieldType
+    label: str
+    required: bool = True
+    default: Json = None
+    help: str = ""
+    unit: str = ""
+    choices: ChoicesSchema | None = None
+    horizon: HorizonSchema | None = None
+    extra: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartSchema:
+    """Recent history beside the answer: `column` over `time_column`, rows matched `by` request field → column."""
+
+    state: str
+    time_column: str
+    column: str
+    by: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictorSpec:
+    """Everything about a predictor that can be said without importing it.
+
+    Attributes:
+        requests: the parameter that takes the request frame.
+        frame: the library of that frame (`polars`).
+        parameters: all parameters in order; besides `requests`, state tables and an optional `as_of`, each is an
+            input wired to a training step.
+        state: table name → its time column.
+        explain: `module:qualname` of the function that gives reasons, if any.
+    """
+
+    module: str
+    qualname: str
+    requests: str
+    frame: str
+    parameters: tuple[str, ...]
+    state: Mapping[str, str]
+    request: tuple[FieldSchema, ...]
+    response: tuple[FieldSchema, ...]
+    summary: str = ""
+    explain: str | None = None
+    chart: ChartSchema | None = None
+    extra: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The parameters that come from training steps."""
+        given = {self.requests, "as_of", *self.state}
+        return tuple(name for name in self.parameters if name not in given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """Where a release came from: code, data, parameters, and the step results it is made of.
+
+    Attributes:
+        sources: source name → digest of its bytes. datasets: dataset name → version digest.
+        steps: step name → {"fingerprint", "artifact"}.
+    """
+
+    commit: str
+    dirty: bool
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
+    datasets: Mapping[str, str] = field(default_factory=dict[str, str])
+    parameters: Mapping[str, Mapping[str, Json]] = field(default_factory=dict[str, Mapping[str, Json]])
+    steps: Mapping[str, Mapping[str, Json]] = field(default_factory=dict[str, Mapping[str, Json]])
+    extra: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The whole release on one page. `as_of` is a date in ISO form: the day the release believes it is.
+
+    Attributes:
+        inputs, state: parameter name → value in the release.
+        holdout: path of the recorded requests and answers that every host must repeat bit by bit.
+        lock: path of the lock file. code: paths of the predictor's code. platform: system and processor.
+        files: every file but `manifest.json` and `SHA256SUMS`, by path.
+    """
+
+    format: str
+    project: str
+    name: str
+    as_of: str
+    predictor: PredictorSpec
+    inputs: Mapping[str, ValueEntry]
+    state: Mapping[str, StateEntry]
+    holdout: str
+    lock: str
+    lineage: Lineage
+    python: str
+    platform: str
+    code: tuple[str, ...]
+    files: tuple[FileEntry, ...]
+    extra: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+    def encoded(self) -> bytes:
+        """The bytes of `manifest.json`."""
+        return canonical(to_json(self))
+
+    @property
+    def digest(self) -> str:
+        """The release's name: `sha256:<hex>` of the manifest's bytes."""
+        return sha256_bytes(self.encoded())

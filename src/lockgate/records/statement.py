@@ -1,0 +1,199 @@
+"""Signed statements: in-toto Statement v1 inside a DSSE envelope with exactly one signature.
+
+What is signed is the pre-authentication encoding (PAE), so the kind of payload is covered too. A signature is raw
+ed25519, or ECDSA P-256 over sha256 in DER; both are checkable with openssl. `cryptography` is loaded on first use.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from lockgate.errors import IntegrityError, UsageError
+from lockgate.records.digest import Json, canonical, sha256_bytes
+
+if TYPE_CHECKING:
+    from lockgate.ports import Signer
+
+__all__ = [
+    "PAYLOAD_TYPE",
+    "PREDICATES",
+    "STATEMENT_TYPE",
+    "Envelope",
+    "Statement",
+    "fingerprint",
+    "pae",
+    "plain_key",
+    "seal",
+    "signature_holds",
+]
+
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+PREDICATES: Final = "https://lockgate.dev/attestation/"
+KEY_KINDS: Final = ("ssh-ed25519", "ecdsa-sha2-nistp256")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What is said (`predicate`, of kind `predicate_type`) about one thing (`subject_name`, `subject`).
+
+    `subject` is a digest as the house writes it, `sha256:<hex>`; on the wire it is `{"sha256": "<hex>"}`.
+    """
+
+    predicate_type: str
+    subject_name: str
+    subject: str
+    predicate: Mapping[str, Json]
+
+    def encoded(self) -> bytes:
+        """The payload that gets signed: canonical JSON."""
+        algorithm, _, value = self.subject.partition(":")
+        return canonical(
+            {
+                "_type": STATEMENT_TYPE,
+                "subject": [{"name": self.subject_name, "digest": {algorithm: value}}],
+                "predicateType": self.predicate_type,
+                "predicate": dict(self.predicate),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A payload with one signature over its PAE. `keyid` is a hint: only a registered key decides."""
+
+    payload: bytes
+    keyid: str
+    signature: bytes
+    payload_type: str = PAYLOAD_TYPE
+
+    def to_json(self) -> dict[str, Json]:
+        """DSSE's own JSON form."""
+        return {
+            "payload": base64.b64encode(self.payload).decode(),
+            "payloadType": self.payload_type,
+            "signatures": [{"keyid": self.keyid, "sig": base64.b64encode(self.signature).decode()}],
+        }
+
+    @classmethod
+    def from_json(cls, data: Json) -> Envelope:
+        """Read DSSE JSON; IntegrityError unless it holds exactly one signature."""
+        try:
+            (signature,) = data["signatures"]
+            keyid, payload_type = signature["keyid"], data["payloadType"]
+            payload, raw = _unbase64(data["payload"]), _unbase64(signature["sig"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise IntegrityError("not a DSSE envelope with one signature", value=repr(data)[:80]) from error
+        if not (isinstance(keyid, str) and isinstance(payload_type, str)):
+            raise IntegrityError("a DSSE envelope's keyid and payloadType are text", value=repr(data)[:80])
+        return cls(payload=payload, keyid=keyid, signature=raw, payload_type=payload_type)
+
+    def statement(self) -> Statement:
+        """Decode the payload without checking the signature. Raises IntegrityError when it is not in-toto v1."""
+        try:
+            data = cast("dict[str, Any]", json.loads(self.payload))
+            (subject,) = data["subject"]
+            ((algorithm, value),) = subject["digest"].items()
+            predicate, parts = data["predicate"], (subject["name"], data["predicateType"], algorithm, value)
+            known = self.payload_type == PAYLOAD_TYPE and data["_type"] == STATEMENT_TYPE
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise _not_a_statement(self) from error
+        if not known or not isinstance(predicate, dict) or not all(isinstance(p, str) for p in parts):
+            raise _not_a_statement(self)
+        return Statement(
+            predicate_type=parts[1],
+            subject_name=parts[0],
+            subject=f"{algorithm}:{value}",
+            predicate=cast("dict[str, Json]", predicate),
+        )
+
+    @property
+    def payload_digest(self) -> str:
+        """sha256 of what was signed; the same for every signature somebody may make over it."""
+        return sha256_bytes(self.payload)
+
+
+def _not_a_statement(envelope: Envelope) -> IntegrityError:
+    return IntegrityError("not an in-toto Statement v1 about one subject", value=envelope.payload_digest)
+
+
+def _unbase64(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """DSSE v1 pre-authentication encoding, https://github.com/secure-systems-lab/dsse/blob/v1.0.0/protocol.md.
+
+    >>> pae("http://example.com/HelloWorld", b"hello world")
+    b'DSSEv1 29 http://example.com/HelloWorld 11 hello world'
+    """
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def seal(statement: Statement, signer: Signer) -> Envelope:
+    """Sign a statement."""
+    payload = statement.encoded()
+    return Envelope(payload=payload, keyid=signer.identity(), signature=signer.sign(pae(PAYLOAD_TYPE, payload)))
+
+
+def signature_holds(envelope: Envelope, public_key: str) -> bool:
+    """Say whether this OpenSSH public key made the envelope's signature; a key that cannot be read made none."""
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    try:
+        key, extra = _verifier(public_key)
+        key.verify(envelope.signature, pae(envelope.payload_type, envelope.payload), *extra)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        return False
+    return True
+
+
+@functools.lru_cache(maxsize=256)
+def _verifier(public_key: str) -> tuple[Any, tuple[Any, ...]]:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
+    key = load_ssh_public_key(plain_key(public_key).encode())
+    return key, (ec.ECDSA(hashes.SHA256()),) if isinstance(key, ec.EllipticCurvePublicKey) else ()
+
+
+def plain_key(public_key: str) -> str:
+    """One OpenSSH public key line without its comment. Raises UsageError for another kind of key.
+
+    >>> plain_key("ssh-rsa AAAA me@home")
+    Traceback (most recent call last):
+    ...
+    lockgate.errors.UsageError: not a public key that can sign here: ssh-rsa AAAA me@home
+      allowed: one line that starts with ssh-ed25519 or ecdsa-sha2-nistp256
+      next:    ssh-keygen -t ed25519 -f NEW_KEY
+    """
+    kind, _, rest = public_key.strip().partition(" ")
+    blob = rest.split(" ")[0]
+    try:
+        good = kind in KEY_KINDS and _unbase64(blob)[4 : 4 + len(kind)] == kind.encode()
+    except (binascii.Error, ValueError):
+        good = False
+    if not good:
+        raise UsageError(
+            "not a public key that can sign here",
+            value=public_key.strip()[:120],
+            allowed="one line that starts with ssh-ed25519 or ecdsa-sha2-nistp256",
+            next="ssh-keygen -t ed25519 -f NEW_KEY",
+        )
+    return f"{kind} {blob}"
+
+
+@functools.lru_cache(maxsize=256)
+def fingerprint(public_key: str) -> str:
+    """The key's OpenSSH fingerprint, as `ssh-keygen -l` prints it: `SHA256:<base64>`."""
+    blob = _unbase64(plain_key(public_key).split(" ")[1])
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")

@@ -1,0 +1,1 @@
+"""Releases: bundled once, verified byte by byte, opened only by a release host."""

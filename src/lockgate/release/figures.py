@@ -1,0 +1,159 @@
+"""The figures of the evidence page, drawn from a pack, each with its text alternative.
+
+Pure: a pack in, SVG out. A figure whose data is missing is None, and the page says so in words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.records.evidence import Estimate, GroupEstimate
+from lockgate.records.pack import Day, Pack
+from lockgate.release import plots, wording
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+__all__ = ["Figures", "draw"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """SVG by place on the page. `strips` has one figure per group, in the order of `worst_first`."""
+
+    scale: Markup | None
+    strips: tuple[Markup, ...]
+    days: Markup | None
+    days_key: Markup | None
+    days_words: str
+    horizon: Markup | None
+    coverage: Markup | None
+    influences: Markup | None
+
+
+def draw(pack: Pack) -> Figures:
+    """Draw everything that the pack has data for."""
+    groups = wording.worst_first(pack.groups, pack.metric)
+    domain = _domain([g.estimate for g in groups])
+    average = _float(pack.overall.value) if pack.overall else None
+    lines, words = _lines(pack.days), _days_words(pack.days)
+    return Figures(
+        scale=_safe(plots.axis(domain, form=_form(pack.metric.unit))) if groups else None,
+        strips=tuple(s for g in groups if (s := _safe(plots.strip(_whisker(g), domain=domain, reference=average)))),
+        days=_days(pack.days, lines, words),
+        days_key=_safe(plots.key(lines, band="the forecast's interval" if _has_band(pack.days) else "")) if lines else None,
+        days_words=words,
+        horizon=_horizon(pack),
+        coverage=_coverage(pack),
+        influences=_influences(pack),
+    )
+
+
+def _lines(days: Sequence[Day]) -> list[plots.Line]:
+    lines = [
+        plots.Line(label="sold (actual)", values=[_finite(d.actual) for d in days], role="actual"),
+        plots.Line(label="forecast of this release", values=[_finite(d.forecast) for d in days], role="forecast"),
+        plots.Line(label="best simple method", values=[_finite(d.best_simple) for d in days], role="simple"),
+    ]
+    return [line for line in lines if any(v is not None for v in line.values)]
+
+
+def _has_band(days: Sequence[Day]) -> bool:
+    return any(_finite(d.low) is not None and _finite(d.high) is not None for d in days)
+
+
+def _days(days: Sequence[Day], lines: Sequence[plots.Line], words: str) -> Markup | None:
+    band = ([_finite(d.low) for d in days], [_finite(d.high) for d in days]) if _has_band(days) else None
+    labels = [f"{d.date.day} {wording.MONTHS[d.date.month - 1][:3]}" for d in days]
+    return _safe(plots.line_band(labels, lines, band=band, title="Actual and forecast, day by day", desc=words))
+
+
+def _days_words(days: Sequence[Day]) -> str:
+    """What the day chart shows, for a reader who cannot see it: totals, and how often the truth fell inside."""
+    both = [(a, f) for d in days if (a := _finite(d.actual)) is not None and (f := _finite(d.forecast)) is not None]
+    if not both:
+        return ""
+    actual, forecast = (math.fsum(side) for side in zip(*both, strict=True))
+    text = f"Over {wording.count(len(both), 'day')}, {actual:,.0f} were sold and {forecast:,.0f} were forecast"
+    text += f" ({forecast / actual - 1:+.1%})." if actual else "."
+    judged = [d for d in days if None not in (_finite(d.actual), _finite(d.low), _finite(d.high))]
+    inside = sum((d.low or 0) <= (d.actual or 0) <= (d.high or 0) for d in judged)
+    return text + (f" The day's total was inside the interval on {inside} of {len(judged)} days." if judged else "")
+
+
+def _horizon(pack: Pack) -> Markup | None:
+    rows = [_whisker(g) for g in pack.by_horizon]
+    words = "; ".join(f"{r.label}: {r.text}" for r in rows)
+    return _safe(
+        plots.dot_whisker(
+            rows,
+            title=f"{wording.plain(pack.metric.name)} by distance into the future",
+            desc=words,
+            domain=_domain([g.estimate for g in pack.by_horizon]),
+            form=_form(pack.metric.unit),
+        )
+    )
+
+
+def _coverage(pack: Pack) -> Markup | None:
+    rows = [_whisker(g) for g in pack.coverage]
+    promised = _float(pack.promised_coverage)
+    words = "; ".join(f"{r.label}: {r.text}" for r in rows)
+    ends = [v for r in rows for v in (r.low, r.value) if v is not None] + ([promised] if promised is not None else [])
+    return _safe(
+        plots.dot_whisker(
+            rows,
+            title="Share of truths inside the forecast's interval, by group",
+            desc=words,
+            reference=promised,
+            reference_label=f"promised {wording.number(pack.promised_coverage, 'share')}",
+            domain=(min(0.5, *ends, 0.5), 1.0),
+            form="{:.0%}".format,
+        )
+    )
+
+
+def _influences(pack: Pack) -> Markup | None:
+    rows = [(i.name, s, f"{s:.0%}") for i in pack.influences if (s := _finite(i.share)) is not None]
+    words = "; ".join(f"{name}: {text}" for name, _, text in rows)
+    return _safe(plots.bars(rows, title="What the model looks at, by share", desc=words))
+
+
+def _whisker(g: GroupEstimate) -> plots.Whisker:
+    e = g.estimate
+    return plots.Whisker(
+        label=wording.group_name(g.by, g.group),
+        value=_float(e.value),
+        low=_float(e.low),
+        high=_float(e.high),
+        text=f"{wording.number(e.value, e.unit)} {wording.spread(e)}" if e.value is not None else "not measured",
+    )
+
+
+def _domain(estimates: Sequence[Estimate]) -> tuple[float, float]:
+    """From zero, so that a dot twice as far out is an error twice as large."""
+    known = [v for e in estimates for v in (_float(e.value), _float(e.low), _float(e.high)) if v is not None]
+    ticks = plots.nice_ticks(min(0.0, *known, 0.0), max(0.0, *known, 0.0), 4)
+    return ticks[0], ticks[-1]
+
+
+def _form(unit: str) -> plots.Format:
+    return "{:.0%}".format if unit == wording.SHARE else "{:g}".format
+
+
+def _float(text: str | None) -> float | None:
+    value = wording.decimal_of(text)
+    return None if value is None else float(value)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _safe(svg: str) -> Markup | None:
+    from markupsafe import Markup
+
+    return Markup(svg) if svg else None  # noqa: S704 (plots escapes every text it is given)

@@ -1,0 +1,199 @@
+"""The release host: `python -I -m lockgate.release.host DIR SHA256` answers JSON lines on its standard input.
+
+    {"op": "score", "table": path, "out": path, "truth": column}   each row at its own as_of → columns.npz
+    {"op": "answer" | "explain", "requests": [...], "as_of": day | null}
+    {"op": "record", "table": path, "rows": n}                     answers to a sample, for the bundle
+    {"op": "check"}                                                are the recorded answers repeated bit by bit?
+
+Isolated mode: no working folder and no PYTHONPATH on the import path. Libraries are loaded only here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from lockgate.errors import ContractBroken, IntegrityError, LockgateError, StepFailed, UsageError
+from lockgate.records.digest import Json, canonical, short
+from lockgate.records.release import FieldSchema
+from lockgate.release.open import OpenRelease, open_release, read_holdout
+
+if TYPE_CHECKING:
+    from lockgate.release.frames import Table
+
+__all__ = ["check_holdout", "main", "record_holdout", "score", "typed_requests"]
+
+ORIGINS = 6  # days of the sample: each costs a host one cut of the state when it warms
+
+
+def score(release: OpenRelease, table: Table, *, truth: str) -> object:
+    """Answer each row at its own `as_of`; the rows come back in their order with the response columns added."""
+    from lockgate.evaluation.scored import Scored
+    from lockgate.release import frames
+
+    names = [f.name for f in release.response]
+    if clash := sorted(set(names) & set(table.columns)):
+        raise UsageError("the table already has a column of the response", value=", ".join(clash))
+    scored = _answer_all(release, table.with_row_index("@row"))
+    columns = frames.columns(scored.sort("@row").drop("@row"))
+    numbers = [f.name for f in release.response if f.type in ("number", "integer")]
+    day = next((f.name for f in release.request if f.horizon or f.type == "date"), "as_of")
+    return Scored(
+        columns=columns,
+        truth=truth,
+        answer=next(n for n in numbers if n not in ("low", "high")),
+        keys=tuple(f.name for f in release.request),
+        low="low" if "low" in numbers else None,
+        high="high" if "high" in numbers else None,
+        day=day,
+    )
+
+
+def record_holdout(release: OpenRelease, table: Table, *, rows: int) -> bytes:
+    """Answer a sample of the holdout, as the bytes of `holdout.json`."""
+    from lockgate.records.wire import to_json
+    from lockgate.release import frames
+
+    _need_as_of(table)
+    asked = [f.name for f in release.request]
+    answered = _answer_all(release, frames.spread(table, rows=rows, origins=ORIGINS))
+    kept = cast("list[dict[str, Json]]", to_json(frames.rows(answered)))
+    records = [
+        {
+            "as_of": row["as_of"],
+            "request": {name: row[name] for name in asked},
+            "answer": {f.name: row[f.name] for f in release.response},
+        }
+        for row in kept
+    ]
+    return canonical(records)
+
+
+def check_holdout(release: OpenRelease, recorded: Sequence[Mapping[str, Json]]) -> int:
+    """Repeat every recorded answer; all bits must be equal. Answers how many; raises IntegrityError for the first."""
+    by_day = dict[str, list[Mapping[str, Json]]]()
+    for record in recorded:
+        by_day.setdefault(record["as_of"], []).append(record)
+    for day, records in by_day.items():
+        requests = typed_requests([r["request"] for r in records], release.request)
+        now = release.answer(requests, dt.date.fromisoformat(day))
+        for record, answer in zip(records, now, strict=True):
+            if canonical(answer) != canonical(record["answer"]):
+                raise IntegrityError(
+                    f"release {short(release.digest)} does not repeat its recorded answers here",
+                    value=f"{record['request']} as of {day}: {answer}",
+                    allowed=str(record["answer"]),
+                    next="serve it on the processor and packages it was made with",
+                )
+    return len(recorded)
+
+
+def typed_requests(requests: Sequence[Mapping[str, Json]], fields: Sequence[FieldSchema]) -> list[dict[str, object]]:
+    """JSON values → the values a predictor takes: ISO text becomes a date."""
+    days = {f.name for f in fields if f.type == "date"}
+    return [
+        {n: dt.date.fromisoformat(v) if n in days and isinstance(v, str) else v for n, v in request.items()}
+        for request in requests
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Open the release, say that it is open, then answer lines until the input ends."""
+    replies = _private_stdout()
+    try:
+        directory, expected = Path(arguments[0]), arguments[1]
+        release = open_release(directory, expected)
+    except LockgateError as error:
+        _reply(replies, _failure(error))
+        return error.exit_code
+    operations = _operations(release, directory)
+    _reply(replies, {"ok": True, "release": expected, "as_of": release.manifest.as_of})
+    for line in sys.stdin.buffer:
+        _reply(replies, _answer_line(operations, line))
+    return 0
+
+
+Operation = Callable[[dict[str, Any]], dict[str, Json]]
+
+
+def _operations(release: OpenRelease, directory: Path) -> dict[str, Operation]:
+    from lockgate import codecs
+    from lockgate.release.frames import Table
+
+    def table(path: str) -> Table:
+        return cast("Table", codecs.load("polars.ipc", Path(path), Table))
+
+    def day(line: dict[str, Any]) -> dt.date:
+        return dt.date.fromisoformat(line["as_of"]) if line.get("as_of") else release.as_of
+
+    def run_score(line: dict[str, Any]) -> dict[str, Json]:
+        codecs.save("columns.npz", score(release, table(line["table"]), truth=line["truth"]), Path(line["out"]))
+        return {"out": line["out"]}
+
+    def run_answer(line: dict[str, Any]) -> dict[str, Json]:
+        return {"answers": release.answer(typed_requests(line["requests"], release.request), day(line))}
+
+    def run_explain(line: dict[str, Any]) -> dict[str, Json]:
+        return {"reasons": release.explain(typed_requests(line["requests"], release.request), day(line))}
+
+    def run_record(line: dict[str, Any]) -> dict[str, Json]:
+        return {"holdout": record_holdout(release, table(line["table"]), rows=line["rows"]).decode()}
+
+    def run_check(_: dict[str, Any]) -> dict[str, Json]:
+        return {"rows": check_holdout(release, read_holdout(directory, release.manifest))}
+
+    return {"score": run_score, "answer": run_answer, "explain": run_explain, "record": run_record, "check": run_check}
+
+
+def _answer_line(operations: Mapping[str, Operation], line: bytes) -> dict[str, Json]:
+    try:
+        asked = json.loads(line)
+        if asked.get("op") not in operations:
+            raise UsageError("unknown operation", value=str(asked.get("op")), allowed=", ".join(operations))
+        return {"ok": True, **operations[asked["op"]](asked)}
+    except LockgateError as error:
+        return _failure(error)
+    except Exception as error:  # noqa: BLE001  whatever a predictor's libraries raise must reach the caller as words
+        return _failure(StepFailed(f"the release host raised {type(error).__name__}", value=str(error)[:500]))
+
+
+def _failure(error: LockgateError) -> dict[str, Json]:
+    parts = {"kind": type(error).__name__, "what": error.what, "value": error.value}
+    return {"ok": False, "error": {**parts, "allowed": error.allowed, "next": error.next}}
+
+
+def _answer_all(release: OpenRelease, table: Table) -> Table:
+    import polars as pl
+
+    from lockgate.release import frames
+
+    _need_as_of(table)
+    answered = [part.hstack(release.predict(part, as_of)) for as_of, part in frames.parts(table)]
+    return pl.concat(answered) if answered else table.hstack(frames.request_frame([], release.response))
+
+
+def _need_as_of(table: Table) -> None:
+    if "as_of" not in table.columns or table["as_of"].null_count():
+        raise ContractBroken("a scored table has its day in every row", value="as_of", allowed="a date column `as_of`")
+
+
+def _private_stdout() -> int:
+    """Keep the real standard output for replies; what a predictor prints goes to standard error."""
+    private = os.dup(1)
+    os.dup2(2, 1)
+    return private
+
+
+def _reply(descriptor: int, value: dict[str, Json]) -> None:
+    data = memoryview(json.dumps(value).encode() + b"\n")
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,276 @@
+"""Small figures as SVG text: lines with a band, dots with whiskers, bars. Sequences in, one string out.
+
+Every figure stretches to the width it is given while its lettering keeps its size: horizontal positions are
+per cent, vertical ones pixels. Each carries a text alternative. Colours come from `plots.css` (see `css()`),
+which a page includes once; without it the shapes are still black on white.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+from typing import Literal
+
+from lockgate.release.wording import visible
+
+__all__ = ["Line", "Whisker", "axis", "bars", "css", "dot_whisker", "key", "line_band", "nice_ticks", "strip"]
+
+Role = Literal["actual", "forecast", "simple"]
+Format = Callable[[float], str]
+Scale = Callable[[float], float]
+
+EDGE = 1.5  # per cent kept free left and right, so that a dot at the end is whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a chart. None interrupts it. `role` picks its look: dots, solid, or dashed."""
+
+    label: str
+    values: Sequence[float | None]
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whisker:
+    """One dot with its interval. `text` is what stands beside it."""
+
+    label: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    text: str = ""
+
+
+def css() -> str:
+    """The figures' style sheet, light and dark."""
+    return resources.files("lockgate.release").joinpath("plots.css").read_text("utf-8")
+
+
+def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """Round numbers from at or below `low` to at or above `high`, about `count` of them.
+
+    >>> nice_ticks(0, 0.83), nice_ticks(3, 3)
+    ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [3.0, 4.0])
+    """
+    if not high > low:
+        return [float(low), float(low) + 1.0]
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def line_band(
+    labels: Sequence[str],
+    lines: Sequence[Line],
+    *,
+    title: str,
+    desc: str,
+    band: tuple[Sequence[float | None], Sequence[float | None]] | None = None,
+    height_px: int = 260,
+    form: Format = "{:,.0f}".format,
+) -> str:
+    """Lines over equally spaced points, with a shaded band behind them. `labels`: one per point, some are written."""
+    known = [v for line in lines for v in line.values if v is not None]
+    known += [v for side in band or () for v in side if v is not None]
+    if not known:
+        return ""
+    ticks = nice_ticks(min(0.0, *known), max(0.0, *known), 4)
+    top, bottom = 18.0, height_px - 24.0
+    y = _scale(ticks[0], ticks[-1], bottom, top)
+    x = _scale(0, max(1, len(labels) - 1), EDGE, 100 - EDGE)
+    parts = [_gridline(y(t), form(t)) for t in ticks]
+    inside = _band(band, x, y) if band else ""
+    inside += "".join(_path(line, x, y) for line in lines)
+    parts.append(
+        f'<svg x="0" y="0" width="100%" height="{height_px}" viewBox="0 0 100 {height_px}" '
+        f'preserveAspectRatio="none">{inside}</svg>'
+    )
+    parts += [
+        f'<circle class="pl-dot" cx="{x(i):.2f}%" cy="{y(v):.1f}" r="2.5"/>'
+        for line in lines
+        if line.role == "actual"
+        for i, v in enumerate(line.values)
+        if v is not None
+    ]
+    parts += _x_labels(labels, x, height_px - 6)
+    return _figure(parts, title, desc, height_px)
+
+
+def key(lines: Sequence[Line], *, band: str = "") -> str:
+    """The legend of `line_band`, as a list in HTML with a sample of each line."""
+    samples = [(_sample(line.role), line.label) for line in lines]
+    if band:
+        samples.append(('<rect class="pl-band" x="0" y="2" width="28" height="10"/>', band))
+    items = "".join(
+        f'<li><svg class="pl" width="28" height="14" aria-hidden="true">{shape}</svg> {_text(label)}</li>'
+        for shape, label in samples
+    )
+    return f'<ul class="pl-key">{items}</ul>'
+
+
+def dot_whisker(
+    rows: Sequence[Whisker],
+    *,
+    title: str,
+    desc: str,
+    reference: float | None = None,
+    reference_label: str = "",
+    domain: tuple[float, float] | None = None,
+    form: Format = "{:g}".format,
+) -> str:
+    """One row per estimate: its name and number above, dot and whisker below, all on one scale."""
+    if not rows:
+        return ""
+    ends = domain or _domain(rows, reference)
+    ticks = nice_ticks(*ends)
+    x = _scale(ticks[0], ticks[-1], EDGE, 100 - EDGE)
+    top = 22 if reference is not None else 4
+    height = top + 40 * len(rows) + 24
+    parts = [_tick(x(t), form(t), top, height - 20, edge=_edge(i, len(ticks))) for i, t in enumerate(ticks)]
+    if reference is not None:
+        parts.append(_reference(x(reference), top - 6, height - 20, reference_label))
+    for i, row in enumerate(rows):
+        y = top + 40 * i + 14
+        parts.append(f'<text class="pl-label" x="0" y="{y}">{_text(row.label)}</text>')
+        parts.append(f'<text class="pl-value" x="100%" y="{y}" text-anchor="end">{_text(row.text)}</text>')
+        parts.append(_whisker(row, x, y + 12))
+    return _figure(parts, title, desc, height)
+
+
+def strip(row: Whisker, *, domain: tuple[float, float], reference: float | None = None) -> str:
+    """A single dot and whisker for a table cell; all rows of the table share `domain`."""
+    x = _scale(*domain, EDGE, 100 - EDGE)
+    parts = [f'<line class="pl-grid" x1="{EDGE}%" x2="{100 - EDGE}%" y1="12" y2="12"/>']
+    if reference is not None:
+        parts.append(f'<line class="pl-ref" x1="{x(reference):.2f}%" x2="{x(reference):.2f}%" y1="0" y2="24"/>')
+    parts.append(_whisker(row, x, 12))
+    return _figure(parts, row.label, row.text, 24)
+
+
+def axis(domain: tuple[float, float], *, form: Format) -> str:
+    """The scale above a column of strips: its two ends and its middle. Hidden from readers of text."""
+    marks = ((0.0, "start"), (0.5, "middle"), (1.0, "end"))
+    low, high = domain
+    texts = [
+        f'<text class="pl-tick" x="{EDGE + share * (100 - 2 * EDGE):.2f}%" y="12" text-anchor="{anchor}">'
+        f"{_text(form(low + share * (high - low)))}</text>"
+        for share, anchor in marks
+    ]
+    return f'<svg class="pl" width="100%" height="16" aria-hidden="true">{"".join(texts)}</svg>'
+
+
+def bars(rows: Sequence[tuple[str, float, str]], *, title: str, desc: str) -> str:
+    """Horizontal bars from zero, one per (label, value, text), in the order given. Negative values draw no bar."""
+    largest = max((value for _, value, _ in rows), default=0.0)
+    if largest <= 0:
+        return ""
+    parts: list[str] = []
+    for i, (label, value, text) in enumerate(rows):
+        y = 34 * i + 14
+        parts.append(f'<text class="pl-label" x="0" y="{y}">{_text(label)}</text>')
+        parts.append(f'<text class="pl-value" x="100%" y="{y}" text-anchor="end">{_text(text)}</text>')
+        parts.append(f'<rect class="pl-track" x="0" y="{y + 6}" width="100%" height="6" rx="1"/>')
+        width = max(0.0, value) / largest * 100
+        parts.append(f'<rect class="pl-bar" x="0" y="{y + 6}" width="{width:.2f}%" height="6" rx="1"/>')
+    return _figure(parts, title, desc, 34 * len(rows) + 4)
+
+
+def _figure(parts: Sequence[str], title: str, desc: str, height_px: int) -> str:
+    label = escape(visible(f"{title}. {desc}" if desc else title), quote=True)
+    words = f"<title>{_text(title)}</title>" + (f"<desc>{_text(desc)}</desc>" if desc else "")
+    return f'<svg class="pl" role="img" aria-label="{label}" width="100%" height="{height_px}">{words}{"".join(parts)}</svg>'
+
+
+def _text(text: str) -> str:
+    return escape(visible(text), quote=True)
+
+
+def _scale(low: float, high: float, start: float, end: float) -> Scale:
+    span = (high - low) or 1.0
+    return lambda value: start + (min(max(value, low), high) - low) / span * (end - start)
+
+
+def _domain(rows: Sequence[Whisker], reference: float | None) -> tuple[float, float]:
+    known = [v for r in rows for v in (r.value, r.low, r.high) if v is not None]
+    known += [reference] if reference is not None else []
+    return (min(known, default=0.0), max(known, default=1.0))
+
+
+def _gridline(y: float, label: str) -> str:
+    return (
+        f'<line class="pl-grid" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>'
+        f'<text class="pl-tick" x="0" y="{y - 4:.1f}">{_text(label)}</text>'
+    )
+
+
+def _band(band: tuple[Sequence[float | None], Sequence[float | None]], x: Scale, y: Scale) -> str:
+    both = [(i, lo, hi) for i, (lo, hi) in enumerate(zip(*band, strict=True)) if lo is not None and hi is not None]
+    if not both:
+        return ""
+    upper = [f"{x(i):.2f},{y(hi):.1f}" for i, _, hi in both]
+    lower = [f"{x(i):.2f},{y(lo):.1f}" for i, lo, _ in reversed(both)]
+    return f'<polygon class="pl-band" points="{" ".join(upper + lower)}"/>'
+
+
+def _path(line: Line, x: Scale, y: Scale) -> str:
+    steps: list[str] = []
+    pen_down = False
+    for i, value in enumerate(line.values):
+        if value is not None:
+            steps.append(f"{'L' if pen_down else 'M'}{x(i):.2f} {y(value):.1f}")
+        pen_down = value is not None
+    return f'<path class="pl-line pl-{line.role}" d="{" ".join(steps)}" vector-effect="non-scaling-stroke"/>'
+
+
+def _x_labels(labels: Sequence[str], x: Scale, y: float) -> list[str]:
+    last = len(labels) - 1
+    every = max(1, math.ceil(last / 4))
+    shown = [i for i in range(0, last + 1, every) if last - i >= every * 0.6 or i == last] or [0]
+    shown += [] if shown[-1] == last else [last]
+    return [
+        f'<text class="pl-tick" x="{x(i):.2f}%" y="{y}" text-anchor="{_edge(i, last + 1)}">{_text(labels[i])}</text>'
+        for i in shown
+    ]
+
+
+def _edge(i: int, count: int) -> str:
+    return "start" if i == 0 else "end" if i == count - 1 else "middle"
+
+
+def _tick(x: float, label: str, top: float, bottom: float, *, edge: str) -> str:
+    return (
+        f'<line class="pl-grid" x1="{x:.2f}%" x2="{x:.2f}%" y1="{top}" y2="{bottom}"/>'
+        f'<text class="pl-tick" x="{x:.2f}%" y="{bottom + 15}" text-anchor="{edge}">{_text(label)}</text>'
+    )
+
+
+def _reference(x: float, top: float, bottom: float, label: str) -> str:
+    anchor = "start" if x < 30 else "end" if x > 70 else "middle"
+    return (
+        f'<line class="pl-ref" x1="{x:.2f}%" x2="{x:.2f}%" y1="{top}" y2="{bottom}"/>'
+        f'<text class="pl-tick" x="{x:.2f}%" y="{top - 4}" text-anchor="{anchor}">{_text(label)}</text>'
+    )
+
+
+def _whisker(row: Whisker, x: Scale, y: float) -> str:
+    parts = ""
+    if row.low is not None and row.high is not None:
+        left, right = x(row.low), x(row.high)
+        parts += f'<line class="pl-whisker" x1="{left:.2f}%" x2="{right:.2f}%" y1="{y}" y2="{y}"/>'
+        parts += "".join(
+            f'<line class="pl-whisker" x1="{end:.2f}%" x2="{end:.2f}%" y1="{y - 4}" y2="{y + 4}"/>' for end in (left, right)
+        )
+    if row.value is not None:
+        parts += f'<circle class="pl-dot" cx="{x(row.value):.2f}%" cy="{y}" r="4.5"/>'
+    return parts
+
+
+def _sample(role: Role) -> str:
+    dot = '<circle class="pl-dot" cx="14" cy="7" r="2.5"/>' if role == "actual" else ""
+    return f'<path class="pl-line pl-{role}" d="M0 7 L28 7"/>{dot}'

@@ -1,0 +1,243 @@
+"""Numbers and names in words, the same on the evidence page, the model card and the console.
+
+Decimal strings come in; rounded text for people goes out. Nothing here knows HTML.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import unicodedata
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+
+from lockgate.records.digest import Json
+from lockgate.records.evidence import Estimate, GroupEstimate
+from lockgate.records.pack import Metric
+
+__all__ = [
+    "between",
+    "compared",
+    "count",
+    "day",
+    "decimal_of",
+    "exact",
+    "group_name",
+    "limits",
+    "number",
+    "plain",
+    "size",
+    "spread",
+    "visible",
+    "worst_first",
+]
+
+MINUS = "\N{MINUS SIGN}"
+SHARE = "share"
+
+
+def visible(text: str) -> str:
+    """Show what would hide: control, bidirectional and zero-width characters become their code points.
+
+    A person signs what they see; a name must not be able to rearrange the line it stands in.
+
+    >>> visible("a\\u202eb")
+    'a⟨U+202E⟩b'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(f"⟨U+{ord(c):04X}⟩" if unicodedata.category(c) in HIDDEN and c not in "\n\t" else c for c in text)
+
+
+HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+
+
+def plain(name: str) -> str:
+    """An identifier as words.
+
+    >>> plain("volume_band")
+    'volume band'
+    """
+    return name.replace("_", " ").replace("-", " ").strip()
+
+
+def group_name(by: str, group: str) -> str:
+    """A group as words; yes-or-no columns read as what they say.
+
+    >>> group_name("volume_band", "low"), group_name("new", "True"), group_name("new", "false")
+    ('volume band: low', 'new', 'not new')
+    """
+    if group.lower() in ("true", "yes"):
+        return plain(by)
+    if group.lower() in ("false", "no"):
+        return f"not {plain(by)}"
+    return f"{plain(by)}: {group}"
+
+
+def decimal_of(text: str | None) -> Decimal | None:
+    """Read a decimal string; None when there is no finite number in it."""
+    try:
+        value = Decimal(text) if text is not None else None
+    except InvalidOperation:
+        return None
+    return value if value is not None and value.is_finite() else None
+
+
+def number(text: str | None, unit: str = "") -> str:
+    """A decimal string as people write it: three significant digits or whole numbers; shares in per cent.
+
+    >>> number("0.61234", "share"), number("12345.6", "units"), number("0.0423"), number(None)
+    ('61.2%', '12,346 units', '0.042', 'not measured')
+    """
+    value = decimal_of(text)
+    if value is None:
+        return "not measured" if text is None else str(text)
+    if unit == SHARE:
+        return _rounded(value * 100, ones=1) + "%"
+    return f"{_rounded(value, ones=2)} {unit}".rstrip()
+
+
+def _rounded(value: Decimal, *, ones: int) -> str:
+    """Round to `ones` decimals from 1 up to 10, one from 10 to 100, none above; two significant digits below 1."""
+    size = abs(value)
+    if value == 0:
+        return "0"
+    if size < 1:
+        places = min(12, 1 - size.adjusted())
+    else:
+        places = ones if size < 10 else 1 if size < 100 else 0
+    text = f"{round(value, places):,f}"
+    return text.replace("-", MINUS)
+
+
+def count(n: int, noun: str = "") -> str:
+    """A whole number with its noun.
+
+    >>> count(1, "row"), count(4312, "row")
+    ('1 row', '4,312 rows')
+    """
+    return f"{n:,} {noun}{'' if n == 1 else 's'}" if noun else f"{n:,}"
+
+
+def day(date: dt.date) -> str:
+    """A date as people write it, the same in every locale.
+
+    >>> day(dt.date(2011, 10, 15))
+    '15 October 2011'
+    """
+    return f"{date.day} {MONTHS[date.month - 1]} {date.year}"
+
+
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+
+def spread(estimate: Estimate) -> str:
+    """Half the width of the interval.
+
+    >>> spread(Estimate(name="wape", value="0.6", low="0.55", high="0.66", unit="share"))
+    '± 5.5 points'
+    """
+    low, high = decimal_of(estimate.low), decimal_of(estimate.high)
+    if low is None or high is None:
+        return "no interval"
+    half = (high - low) / 2
+    if estimate.unit == SHARE:
+        return f"± {_rounded(half * 100, ones=1)} points"
+    return f"± {number(str(half), estimate.unit)}"
+
+
+def between(estimate: Estimate) -> str:
+    """The interval in words.
+
+    >>> between(Estimate(name="wape", value="0.6", low="0.55", high="0.66", unit="share"))
+    'between 55.0% and 66.0%'
+    """
+    if decimal_of(estimate.low) is None or decimal_of(estimate.high) is None:
+        return "no interval"
+    return f"between {number(estimate.low, estimate.unit)} and {number(estimate.high, estimate.unit)}"
+
+
+def size(estimate: Estimate) -> str:
+    """How much the number rests on.
+
+    >>> size(Estimate(name="wape", value="0.6", n=4312, blocks=28))
+    'n = 4,312 rows on 28 days'
+    """
+    return f"n = {count(estimate.n, 'row')}" + (f" on {count(estimate.blocks, 'day')}" if estimate.blocks else "")
+
+
+def exact(estimate: Estimate) -> str:
+    """The unrounded record of an estimate, for whoever checks."""
+    interval = f" [{estimate.low}, {estimate.high}] at {estimate.level}" if estimate.low is not None else ""
+    method = f", {estimate.method}" if estimate.method else ""
+    return f"{estimate.name} = {estimate.value}{interval}, n {estimate.n}, blocks {estimate.blocks}{method}"
+
+
+def limits(threshold: Mapping[str, Json]) -> str:
+    """What a rule demanded, as declared.
+
+    >>> limits({"worst_over_best": "1.5", "min_n": 200})
+    'worst over best 1.5, min n 200'
+    """
+    return ", ".join(f"{plain(name)} {_value(threshold[name])}" for name in threshold) or "none"
+
+
+def _value(value: Json) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(str(v) for v in value) if isinstance(value, list | tuple) else str(value)
+
+
+def worst_first(groups: Sequence[GroupEstimate], metric: Metric) -> tuple[GroupEstimate, ...]:
+    """Order groups by the metric, worst first; groups without a number last; ties by name."""
+
+    def key(g: GroupEstimate) -> tuple[bool, Decimal, str, str]:
+        value = decimal_of(g.estimate.value)
+        if value is None:
+            return (True, Decimal(0), g.by, g.group)
+        return (False, -value if metric.lower_is_better else value, g.by, g.group)
+
+    return tuple(sorted(groups, key=key))
+
+
+def compared(one: GroupEstimate, groups: Sequence[GroupEstimate], overall: Estimate | None, metric: Metric) -> str:
+    """How a group stands against the best of its kind and against all rows, in one plain sentence part."""
+    value = decimal_of(one.estimate.value)
+    if value is None:
+        return f"not measured: {one.estimate.why or 'no reason recorded'}"
+    parts = [_against_best(one, value, groups, metric), _against_all(one.estimate, value, overall, metric)]
+    return "; ".join(p for p in parts if p) or "nothing to compare with"
+
+
+def _against_best(one: GroupEstimate, value: Decimal, groups: Sequence[GroupEstimate], metric: Metric) -> str:
+    peers = [g for g in worst_first([g for g in groups if g.by == one.by], metric) if g.estimate.value is not None]
+    best = peers[-1] if len(peers) > 1 else None
+    if best is None:
+        return ""
+    if best.group == one.group:
+        return f"the best by {plain(one.by)}"
+    return f"{_gap(value, decimal_of(best.estimate.value), metric)} the best, {group_name(best.by, best.group)}"
+
+
+def _against_all(estimate: Estimate, value: Decimal, overall: Estimate | None, metric: Metric) -> str:
+    average = decimal_of(overall.value) if overall else None
+    if average is None:
+        return ""
+    low, high = decimal_of(estimate.low), decimal_of(estimate.high)
+    words = f"{_gap(value, average, metric)} all rows together"
+    if low is None or high is None:
+        return words
+    if low <= average <= high:
+        return words + " (its interval includes that average)"
+    return words + f" (its whole interval lies {'above' if low > average else 'below'} that average)"
+
+
+def _gap(value: Decimal, other: Decimal | None, metric: Metric) -> str:
+    """Errors compare as ratios; scores, which may be near 1, as differences."""
+    if other is None:
+        return "next to"
+    if metric.lower_is_better and other > 0:
+        return f"{round(value / other, 1)} times"
+    return f"{number(str(abs(value - other)), metric.unit)} {'above' if value > other else 'below'}"
