@@ -35,7 +35,7 @@ INVOICES = Contract(
             name="duplicate",
             when="copy",
             action="drop",
-            at_most=0.04,  # 34,335
+            at_most=0.06,  # 34,335; most of them in the first days of December 2010
             why="A line equal in every column to one before it: the two published years overlap in December 2010.",
         ),
         Rule(

@@ -44,11 +44,14 @@ class FileLedger:
         self._lock = folder / LOCK_NAME
         self._seen = seen
         self._one_at_a_time = threading.RLock()
-        self._forget()
+        self._entries: list[Entry] = []
+        self._offset = 0
+        self._last_line = b""
 
     def head(self) -> Head:
         """How many entries there are and the digest of the last one."""
-        return self._current()[-1].head if self._current() else EMPTY
+        entries = self._current()
+        return entries[-1].head if entries else EMPTY
 
     def read(self, start: int = 0) -> Sequence[Entry]:
         """The entries from position `start`, chain checked."""
@@ -64,7 +67,8 @@ class FileLedger:
                     raise _moved_on(after, head)
                 self._cut_torn_tail()
                 append_line(self._path, encode_line(entry))
-                if after == EMPTY:
+                if after == EMPTY:  # an earlier try may have died between creating the names and syncing them
+                    sync_directory(self._path.parent)
                     sync_directory(self._path.parent.parent)
                 self._refresh()
                 self._remember()
@@ -85,17 +89,11 @@ class FileLedger:
 
     def _look_again(self) -> None:
         """A reader may meet an append that is removing a torn tail; under the lock there is none."""
-        self._forget()
         try:
             with locked(self._lock):
                 self._refresh()
         except OSError:  # a folder that is mounted read-only
             self._refresh()
-
-    def _forget(self) -> None:
-        self._entries: list[Entry] = []
-        self._offset = 0
-        self._last_line = b""
 
     def _known_head(self) -> Head:
         return self._entries[-1].head if self._entries else EMPTY

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.trace import take_trace
 from lockgate.errors import UsageError
-from lockgate.records.wire import from_json
-from lockgate.records.graph import Graph, Trace
+from lockgate.records.graph import Graph
+from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,17 +44,7 @@ def capture(root: Path, modules: Sequence[str], *, sources: Sequence[str], now_n
             allowed="declarations that do not depend on the clock, on set order or on random numbers",
         )
     trace = take_trace(root, first["looked_at"], now_ns=now_ns)
-    return Graph(
-        nodes=from_json(Graph, {**_skeleton(trace), "nodes": first["nodes"]}).nodes,
-        pipelines=from_json(Graph, {**_skeleton(trace), "pipelines": first["pipelines"]}).pipelines,
-        trace=trace,
-    )
-
-
-def _skeleton(trace: Trace) -> dict[str, Json]:
-    from lockgate.records.wire import to_json
-
-    return {"nodes": {}, "pipelines": {}, "trace": to_json(trace)}
+    return from_json(Graph, {**{k: first[k] for k in ("nodes", "order", "pipelines")}, "trace": to_json(trace)})
 
 
 def _start(root: Path, modules: Sequence[str], sources: Sequence[str], seed: str, shift: str) -> subprocess.Popen[bytes]:

@@ -41,7 +41,8 @@ def lower(root: Path, modules: Sequence[str], sources: Sequence[str]) -> dict[st
     infos = {p.name: lowering.info(p, module) for p, module in pipelines}
     ordered = _topological(nodes)
     return {
-        "nodes": {n: to_json(nodes[n]) for n in ordered},
+        "nodes": {n: to_json(node) for n, node in nodes.items()},
+        "order": ordered,
         "pipelines": {n: to_json(i) for n, i in infos.items()},
         "packages": site_folders(),
         "editable": _editable_files(),

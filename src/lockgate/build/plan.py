@@ -84,7 +84,7 @@ def needed(graph: Graph, targets: Sequence[str]) -> list[str]:
             continue
         wanted.add(name)
         todo.extend(graph.nodes[name].inputs.values())
-    return [n for n in graph.nodes if n in wanted]
+    return [n for n in graph.order if n in wanted]
 
 
 def _is_missing(name: str, identities: Mapping[str, str], actions: Mapping[str, Action]) -> bool:

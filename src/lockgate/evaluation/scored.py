@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class Scored:
     >>> scored.complaint("truth", "answer")
     "1 of 2 rows has no number in 'yhat' (first: day 2011-10-17)"
     """
+
+    __lockgate_columns__: ClassVar[str] = "columns"
 
     columns: Mapping[str, Column]
     truth: str

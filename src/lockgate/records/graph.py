@@ -103,9 +103,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """Nodes in topological order, the pipelines they belong to, and the trace under which this is true."""
+    """Nodes, their topological order, the pipelines they belong to, and the trace under which this is true."""
 
     nodes: Mapping[str, Node]
+    order: tuple[str, ...]
     pipelines: Mapping[str, PipelineInfo]
     trace: Trace
     extra: Mapping[str, Json] = field(default_factory=dict[str, Json])

@@ -79,8 +79,9 @@ def decode_line(line: bytes, *, after: Head) -> Entry:
     digest = _checked_digest(line, seq=after.size)
     try:
         data = cast("dict[str, Any]", json.loads(line))
-        seq, prev, time = data["seq"], data["prev"], datetime.fromisoformat(data["time"])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        seq, prev, time = data["seq"], data["prev"], datetime.fromisoformat(data["time"]).astimezone(UTC)
+        envelope = Envelope.from_json(data["envelope"])
+    except (KeyError, TypeError, ValueError, RecursionError, IntegrityError) as error:
         raise IntegrityError(f"ledger entry {after.size} cannot be read", value=str(error), next=VERIFY) from error
     if (seq, prev) != (after.size, after.digest):
         raise IntegrityError(
@@ -89,7 +90,7 @@ def decode_line(line: bytes, *, after: Head) -> Entry:
             allowed=f"seq {after.size}, prev {after.digest}",
             next=VERIFY,
         )
-    return Entry(seq=seq, prev=prev, time=time, envelope=Envelope.from_json(data["envelope"]), digest=digest)
+    return Entry(seq=seq, prev=prev, time=time, envelope=envelope, digest=digest)
 
 
 def _checked_digest(line: bytes, *, seq: int) -> str:

@@ -170,7 +170,7 @@ def _environment() -> Environment:
     environment.filters.update(
         number=wording.number, spread=wording.spread, between=wording.between, size=wording.size, exact=wording.exact,
         count=wording.count, day=wording.day, plain=wording.plain, limits=wording.limits, short=short,
-        statistic=_estimate_or_none,
+        statistic=_estimate_or_none, capitalize_first=wording.capitalized,
     )  # fmt: skip
     environment.globals.update(
         mark=mark, group_name=wording.group_name, compared=wording.compared, styles=_styles(),

@@ -54,7 +54,7 @@ def draw(pack: Pack) -> Figures:
 
 def _lines(days: Sequence[Day]) -> list[plots.Line]:
     lines = [
-        plots.Line(label="sold (actual)", values=[_finite(d.actual) for d in days], role="actual"),
+        plots.Line(label="actual", values=[_finite(d.actual) for d in days], role="actual"),
         plots.Line(label="forecast of this release", values=[_finite(d.forecast) for d in days], role="forecast"),
         plots.Line(label="best simple method", values=[_finite(d.best_simple) for d in days], role="simple"),
     ]
@@ -77,7 +77,7 @@ def _days_words(days: Sequence[Day]) -> str:
     if not both:
         return ""
     actual, forecast = (math.fsum(side) for side in zip(*both, strict=True))
-    text = f"Over {wording.count(len(both), 'day')}, {actual:,.0f} were sold and {forecast:,.0f} were forecast"
+    text = f"Over {wording.count(len(both), 'day')}, the actual total was {actual:,.0f}, the forecast {forecast:,.0f}"
     text += f" ({forecast / actual - 1:+.1%})." if actual else "."
     judged = [d for d in days if None not in (_finite(d.actual), _finite(d.low), _finite(d.high))]
     inside = sum((d.low or 0) <= (d.actual or 0) <= (d.high or 0) for d in judged)

@@ -16,6 +16,7 @@ from lockgate.records.pack import Metric
 
 __all__ = [
     "between",
+    "capitalized",
     "compared",
     "count",
     "day",
@@ -241,3 +242,12 @@ def _gap(value: Decimal, other: Decimal | None, metric: Metric) -> str:
     if metric.lower_is_better and other > 0:
         return f"{round(value / other, 1)} times"
     return f"{number(str(abs(value - other)), metric.unit)} {'above' if value > other else 'below'}"
+
+
+def capitalized(text: str) -> str:
+    """A sentence's first letter as a capital, the rest as it is.
+
+    >>> capitalized("the best by WAPE")
+    'The best by WAPE'
+    """
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,1 @@
+"""Thin faces over `delivery/`: parse, call, render. No logic here."""

@@ -1,0 +1,134 @@
+"""`plan`, `run`, `why`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from lockgate.build.explain import words
+from lockgate.cli.render import Progress, print_json, table
+from lockgate.delivery import run as delivery
+from lockgate.errors import UsageError
+from lockgate.project import open_project
+from lockgate.records.plan import Reuse
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from lockgate.build.execute import Event
+    from lockgate.records.digest import Json
+
+T = TypeVar("T")
+
+__all__ = ["parameters", "plan", "run", "watched", "why"]
+
+
+def plan_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pipeline", nargs="?", help="a pipeline's name; without it, all")
+    _common(parser)
+
+
+def run_arguments(parser: argparse.ArgumentParser) -> None:
+    plan_arguments(parser)
+
+
+def why_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("step")
+    _common(parser)
+
+
+def plan(arguments: argparse.Namespace) -> int:
+    """Print the plan; nothing runs."""
+    planned = _planned(arguments)
+    steps = [(s.node, *words(s), s.action.artifact.digest if isinstance(s.action, Reuse) else None) for s in planned.plan.steps]
+    if arguments.json:
+        print_json({"run": None, "pipeline": arguments.pipeline or "all", "as_of": planned.as_of.isoformat(),
+                    "steps": [{"name": n, "action": a, "reason": "" if d else r, "digest": d, "seconds": 0.0} for n, a, r, d in steps]})  # fmt: skip
+    else:
+        print(table([[n, a, r] for n, a, r, _ in steps], header=["step", "action", "reason"]))
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run what is missing; exit 1 when a step failed, keeping everything before it."""
+    project = open_project(Path.cwd())
+    record = watched(lambda tell: delivery.run(
+        project, arguments.pipeline, now=_now(), to=arguments.to, params=parameters(arguments.param), tell=tell), total=0)  # fmt: skip
+    counted = {a: sum(s.action == a for s in record.steps) for a in ("run", "reuse", "failed", "blocked")}
+    if arguments.json:
+        from lockgate.records.wire import to_json
+
+        print_json({"run": record.run, "pipeline": record.pipeline, "as_of": record.as_of.isoformat(), "steps": to_json(record.steps)})
+    else:
+        print(f"done  {counted['run']} run, {counted['reuse']} reused" if record.error is None else
+              f"stopped  {counted['run']} run, {counted['reuse']} reused, {counted['failed']} failed, {counted['blocked']} not reached")  # fmt: skip
+    if record.error is not None:
+        raise record.error
+    return 0
+
+
+def why(arguments: argparse.Namespace) -> int:
+    """Print why a step would run, one line per reason."""
+    action, lines = delivery.why(_planned(arguments), arguments.step)
+    if arguments.json:
+        print_json({"step": arguments.step, "action": action, "reasons": lines})
+    else:
+        print("\n".join([f"{arguments.step}: {action}", *(f"  {line}" for line in lines)]))
+    return 0
+
+
+def watched(work: Callable[[Callable[[Event], None]], T], *, total: int) -> T:
+    """Do the work in front of a progress display that speaks at least every two seconds."""
+    progress = Progress(total)
+    ended = threading.Event()
+
+    def tick() -> None:
+        while not ended.wait(0.5):
+            progress.tick()
+
+    threading.Thread(target=tick, daemon=True).start()
+    try:
+        return work(progress)
+    finally:
+        ended.set()
+
+
+def parameters(given: list[str]) -> dict[str, dict[str, Json]]:
+    """`--param step.name=value` as nested mappings; the value is JSON, or text when it is not.
+
+    >>> parameters(["model.learning_rate=0.1"])
+    {'model': {'learning_rate': 0.1}}
+    """
+    import json
+
+    found: dict[str, dict[str, Json]] = {}
+    for item in given:
+        name, separator, text = item.partition("=")
+        step, dot, parameter = name.partition(".")
+        if not (separator and dot and parameter):
+            raise UsageError("not a parameter", value=item, allowed="STEP.NAME=VALUE, e.g. model.learning_rate=0.1")
+        try:
+            found.setdefault(step, {})[parameter] = json.loads(text)
+        except ValueError:
+            found.setdefault(step, {})[parameter] = text
+    return found
+
+
+def _planned(arguments: argparse.Namespace) -> delivery.Planned:
+    return delivery.plan(
+        open_project(Path.cwd()), getattr(arguments, "pipeline", None),
+        now=_now(), to=getattr(arguments, "to", None), params=parameters(arguments.param),
+    )  # fmt: skip
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--to", metavar="STEP", help="only this step and what it needs")
+    parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE")
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,102 @@
+"""`lockgate`: find the command, parse its arguments, turn errors into one message and an exit code.
+
+Only the module of the command that was asked for is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from lockgate.errors import LockgateError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["COMMANDS", "main"]
+
+# command → (module below lockgate.cli, one line of help); headings as in the help.
+COMMANDS = {
+    "Every day": {
+        "init": ("start", "make a project, your key and the trust root"),
+        "plan": ("build", "what would run, and why"),
+        "run": ("build", "run what is missing"),
+        "why": ("build", "why a step runs, in one line per reason"),
+        "diff": ("look", "what differs between two releases"),
+        "deliver": ("deliver", "bundle a release and walk its stages as far as they go"),
+        "approve": ("decide", "sign for a release"),
+        "serve": ("operate", "serve an environment"),
+        "status": ("look", "what is live where, and what could go live now"),
+        "rollback": ("operate", "go back to a release this environment has served"),
+    },
+    "Looking": {
+        "show": ("look", "an artifact: what it is, where it lies"),
+        "runs": ("look", "past runs"),
+        "releases": ("look", "releases and their state"),
+        "evidence": ("look", "the evidence page of a release"),
+    },
+    "Deciding": {
+        "reject": ("decide", "sign against a release"),
+        "people": ("start", "who may decide what"),
+        "ledger": ("look", "log | verify: what was decided"),
+    },
+    "Operating": {
+        "feedback": ("operate", "import: join what happened to what was predicted"),
+    },
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong usage is a UsageError like every other mistake."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, next=f"{self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; answer the exit code (0 good, 1 failed, 2 usage, 3 human, 4 integrity, 5 outside)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(given)
+    except LockgateError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped; everything finished is kept", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _dispatch(given: list[str]) -> int:
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if given[0] == "--version":
+        from lockgate import __version__
+
+        print(f"lockgate {__version__}")
+        return 0
+    name = given[0]
+    known = {n: place for group in COMMANDS.values() for n, place in group.items()}
+    if name not in known:
+        raise UsageError("no such command", value=name, allowed=did_you_mean(name, known), next="lockgate --help")
+    module = importlib.import_module(f"lockgate.cli.{known[name][0]}")
+    parser = _Parser(prog=f"lockgate {name}", description=known[name][1].capitalize() + ".")
+    getattr(module, f"{name}_arguments")(parser)
+    return getattr(module, name)(parser.parse_args(given[1:]))
+
+
+def _help() -> str:
+    lines = ["lockgate — continuous delivery for machine learning", "", "usage: lockgate COMMAND [ARGUMENTS]   (COMMAND --help tells more)"]
+    for heading, commands in COMMANDS.items():
+        lines += ["", heading]
+        lines += [f"  {name:<10} {text}" for name, (_, text) in commands.items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

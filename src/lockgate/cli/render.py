@@ -1,0 +1,89 @@
+"""What the terminal shows: tables that fit 100 columns, a progress display, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lockgate.build.execute import Event
+    from lockgate.records.digest import Json
+
+__all__ = ["Progress", "colour", "print_json", "table"]
+
+WIDTH = 100
+COLOURS = {"run": "33", "failed": "31", "blocked": "31", "fail": "31", "refused": "31", "rejected": "31",
+           "reuse": "32", "pass": "32", "live": "32", "healthy": "32", "maybe": "36", "uncertain": "36"}  # fmt: skip
+
+
+def print_json(value: Json) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> str:
+    """Left-aligned columns; the last one is cut so that no line is longer than 100 columns.
+
+    >>> print(table([["a", "bb"], ["ccc", "d"]]))
+    a    bb
+    ccc  d
+    """
+    everything = [list(header), *rows] if header else [list(r) for r in rows]
+    if not everything:
+        return ""
+    widths = [max(len(str(r[i])) for r in everything) for i in range(len(everything[0]))]
+    return "\n".join(_line(row, widths) for row in everything)
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [str(c).ljust(w) for c, w in zip(row[:-1], widths, strict=False)]
+    room = max(WIDTH - sum(len(c) + 2 for c in cells), 12)
+    last = str(row[-1])
+    last = last if len(last) <= room else last[: room - 1] + "…"
+    return "  ".join([*(colour(c) for c in cells), last]).rstrip()
+
+
+def colour(text: str) -> str:
+    """Colour a state word on a terminal; elsewhere leave it as it is."""
+    code = COLOURS.get(text.strip())
+    return f"\x1b[{code}m{text}\x1b[0m" if code and sys.stdout.isatty() else text
+
+
+class Progress:
+    """One live line on a terminal, plain lines elsewhere; never silent for longer than 2 s."""
+
+    def __init__(self, total: int, out: TextIO = sys.stderr) -> None:
+        self._total, self._out = total, out
+        self._done = 0
+        self._running: dict[str, float] = {}
+        self._said = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        """Hear about a step."""
+        name = event.node.rpartition(".")[2]
+        if event.state == "begin":
+            self._running[name] = time.monotonic()
+            self._say(f"{name} … ({event.reason})", final=False)
+            return
+        self._running.pop(name, None)
+        self._done += 1
+        mark = "✓" if event.state == "done" else "✗"
+        self._say(f"{mark} {name:<24} {event.seconds:6.1f} s  {event.reason}", final=True)
+
+    def tick(self) -> None:
+        """Say what is running when nothing happened for a while."""
+        if self._running and time.monotonic() - self._said > 1.5:
+            self._say(", ".join(f"{n} {time.monotonic() - t:.0f} s" for n, t in self._running.items()), final=False)
+
+    def _say(self, text: str, *, final: bool) -> None:
+        self._said = time.monotonic()
+        line = f"[{self._done}/{self._total}] {text}"[:WIDTH]
+        if self._out.isatty():
+            self._out.write(f"\r\x1b[K{line}" + ("\n" if final else ""))
+        else:
+            self._out.write(line + "\n")
+        self._out.flush()

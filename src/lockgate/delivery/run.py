@@ -1,0 +1,212 @@
+"""`plan` and `run`: what would run and why, and running it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.build.engine import Engine
+from lockgate.build.execute import Event, execute
+from lockgate.build.explain import differences, words
+from lockgate.build.fingerprint import parameters_of
+from lockgate.build.plan import Known, make_plan
+from lockgate.build.trace import interpreter
+from lockgate.delivery.graph import graph_of
+from lockgate.delivery.sources import Seen, materialise, see
+from lockgate.durable import write_atomic
+from lockgate.errors import LockgateError, NotFound, did_you_mean
+from lockgate.records.digest import Json, canonical, digest
+from lockgate.records.graph import AS_OF, Graph
+from lockgate.records.plan import Plan, Result, Reuse, StepRecord
+from lockgate.records.wire import from_json, to_json
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from lockgate.project import Project
+    from lockgate.records.artifact import Artifact
+
+__all__ = ["Planned", "RunRecord", "node_named", "plan", "run", "targets_of", "why"]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan with what it was made from."""
+
+    graph: Graph
+    plan: Plan
+    known: Known
+    sources: Mapping[str, Seen]
+    as_of: dt.date
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One execution of a plan. `run` names it; `error` is None when every step is done."""
+
+    run: str
+    pipeline: str
+    as_of: dt.date
+    started: dt.datetime
+    steps: tuple[StepRecord, ...]
+    artifacts: Mapping[str, Artifact]
+    parameters: Mapping[str, Mapping[str, Json]]
+    error: LockgateError | None = None
+
+
+def plan(
+    project: Project,
+    pipeline: str | None = None,
+    *,
+    now: dt.datetime,
+    to: str | None = None,
+    params: Mapping[str, Mapping[str, Json]] | None = None,
+) -> Planned:
+    """Decide what each needed step will do. Imports nothing of the user's while the graph's trace holds."""
+    now_ns = int(now.timestamp() * 1e9)
+    graph = graph_of(project, now_ns=now_ns)
+    targets = targets_of(graph, pipeline, to)
+    sources = see(project, now_ns=now_ns)
+    as_of = project.as_of(now.date())
+    known = _known(project, sources, as_of, {**project.settings.params, **_merged(project, params)})
+    return Planned(graph, make_plan(graph, targets, known), known, sources, as_of, targets)
+
+
+def run(
+    project: Project,
+    pipeline: str | None = None,
+    *,
+    now: dt.datetime,
+    to: str | None = None,
+    params: Mapping[str, Mapping[str, Json]] | None = None,
+    tell: Callable[[Event], None] = lambda _: None,
+) -> RunRecord:
+    """Plan and execute. A failing step keeps everything already computed; its error is in the record."""
+    planned = plan(project, pipeline, now=now, to=to, params=params)
+    results = project.results("results")
+    last: dict[str, str] = {}
+
+    def keep(node: str, key: str, result: Result) -> None:
+        results.put(key, to_json(result))
+        last[node] = key
+
+    engine = _engine(project, planned)
+    with engine:
+        done = execute(
+            planned.graph, planned.plan, planned.known,
+            engine=engine, keep=keep, tell=tell, workers=project.settings.workers,
+        )  # fmt: skip
+    last |= {s.node: s.fingerprint for s in planned.plan.steps if isinstance(s.action, Reuse) and s.fingerprint}
+    _remember(project, last)
+    record = RunRecord(
+        run=f"{now:%Y%m%dT%H%M%S}-{digest('run', [str(now), os.getpid()])[7:13]}",
+        pipeline=pipeline or "all",
+        as_of=planned.as_of,
+        started=now,
+        steps=done.steps,
+        artifacts=done.artifacts,
+        parameters=planned.known.parameters,
+        error=done.error,
+    )
+    if any(s.action != "reuse" for s in done.steps):
+        _save(project, record)
+    return record
+
+
+def why(planned: Planned, step: str) -> tuple[str, list[str]]:
+    """What a step will do, and every difference to its last result here, one line each."""
+    name = node_named(planned.graph, step)
+    found = next(s for s in planned.plan.steps if s.node == name)
+    action, reason = words(found)
+    node, last = planned.graph.nodes[name], planned.known.last(name)
+    if action == "reuse" or last is None:
+        return action, [reason]
+    identities = {s.node: s.action.artifact.digest for s in planned.plan.steps if isinstance(s.action, Reuse)} | dict(planned.known.externals)
+    inputs = {p: identities.get(i, "") for p, i in node.inputs.items()}
+    known = inputs if all(inputs.values()) else None
+    lines = list(differences(node, last, known, parameters_of(node, planned.known.parameters, known_steps=())))
+    return action, lines or [reason]
+
+
+def targets_of(graph: Graph, pipeline: str | None, to: str | None) -> tuple[str, ...]:
+    """The nodes that were asked for: one step, one pipeline, or every data and training pipeline."""
+    if to is not None:
+        return (node_named(graph, to),)
+    if pipeline is None:
+        return tuple(graph.nodes)
+    if pipeline not in graph.pipelines:
+        raise NotFound("no such pipeline", value=pipeline, allowed=did_you_mean(pipeline, graph.pipelines))
+    info = graph.pipelines[pipeline]
+    return graph.pipelines[info.delivers].nodes if info.delivers else info.nodes
+
+
+def node_named(graph: Graph, name: str) -> str:
+    """A node by its whole name, or by the step's alone when only one pipeline has it."""
+    hits = [n for n in graph.nodes if name in (n, n.rpartition(".")[2])]
+    if len(hits) == 1:
+        return hits[0]
+    allowed = ", ".join(hits) or did_you_mean(name, {n.rpartition(".")[2] for n in graph.nodes})
+    raise NotFound("no such step" if not hits else "the name means more than one step", value=name, allowed=allowed)
+
+
+def _known(project: Project, sources: Mapping[str, Seen], as_of: dt.date, params: Mapping[str, Mapping[str, Json]]) -> Known:
+    results = project.results("results")
+    last = _remembered(project)
+
+    def result(key: str) -> Result | None:
+        record = results.get(key)
+        found = from_json(Result, record) if record else None
+        return found if found and project.store.has(found.artifact.object) else None
+
+    def last_result(node: str) -> Result | None:
+        record = results.get(last[node]) if node in last else None
+        return from_json(Result, record) if record else None
+
+    externals = {f"source:{n}": s.identity for n, s in sources.items()} | {AS_OF: digest("day", as_of.isoformat())}
+    return Known(externals, result, last_result, params, interpreter())
+
+
+def _engine(project: Project, planned: Planned) -> Engine:
+    """Sources are copied in only when a step will read them."""
+    todo = [planned.graph.nodes[s.node] for s in planned.plan.steps if not isinstance(s.action, Reuse)]
+    read = {i.removeprefix("source:") for n in todo for i in n.inputs.values() if i.startswith("source:")}
+    files: dict[str, Path | str] = {f"source:{n}": materialise(project, planned.sources[n]) for n in read if n in planned.sources}
+    files[AS_OF] = planned.as_of.isoformat()
+    scratch = project.store_folder / "tmp"
+    return Engine(project.root, scratch, store=project.store, files=files, preload=planned.graph.trace.preload)
+
+
+def _merged(project: Project, params: Mapping[str, Mapping[str, Json]] | None) -> dict[str, Mapping[str, Json]]:
+    given = params or {}
+    return {s: {**project.settings.params.get(s, {}), **v} for s, v in given.items()}
+
+
+def _remembered(project: Project) -> dict[str, str]:
+    try:
+        return json.loads((project.home / "last.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+
+
+def _remember(project: Project, last: Mapping[str, str]) -> None:
+    known = _remembered(project)
+    if any(known.get(n) != k for n, k in last.items()):
+        write_atomic(project.home / "last.json", canonical({**known, **last}), sync=False)
+
+
+def _save(project: Project, record: RunRecord) -> None:
+    """The run's own record: what `runs` lists."""
+    content = {
+        "run": record.run, "pipeline": record.pipeline, "as_of": record.as_of.isoformat(), "started": record.started.isoformat(),
+        "steps": [to_json(s) for s in record.steps], "parameters": to_json(record.parameters),
+        "error": record.error.what if record.error else None,
+    }  # fmt: skip
+    write_atomic(project.home / "runs" / f"{record.run}.json", canonical(content))
+
+
+if TYPE_CHECKING:
+    from pathlib import Path

@@ -1,0 +1,238 @@
+"""The versioned rules of who and how much: `policy.toml` and the delivery declaration, under one digest.
+
+A limit stands in one of the two places, never in both. What `policy.toml` does not say has the strict default:
+nobody approves their own work, one person per role, every environment protected.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+from lockgate.declare import Approval, DeployTo, Gate
+from lockgate.errors import UsageError, did_you_mean
+from lockgate.records.digest import Json, canonical, sha256_bytes
+from lockgate.records.wire import to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from lockgate.declare import Pipeline, Stage
+
+__all__ = [
+    "EnvironmentRules",
+    "Policy",
+    "SelfApproval",
+    "check_policy",
+    "declaration",
+    "duration",
+    "limits_for",
+    "parse_policy",
+    "policy_digest",
+]
+
+SelfApproval = Literal["refused", "flagged"]
+Grade = Literal["signed"]
+
+SHOW: Final = "lockgate deliver --plan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentRules:
+    """An unprotected environment may be entered while a gate is uncertain and no person has accepted it yet."""
+
+    protected: bool = True
+    grade: Grade = "signed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What `policy.toml` says.
+
+    Attributes:
+        self_approval: `flagged` lets authors approve their own work, visibly and never as four eyes.
+        need: role → how many different people must approve; a role that is not listed needs one.
+        limits: gate name → limits for its rule.
+    """
+
+    self_approval: SelfApproval = "refused"
+    grade: Grade = "signed"
+    need: Mapping[str, int] = field(default_factory=dict[str, int])
+    limits: Mapping[str, Mapping[str, Json]] = field(default_factory=dict[str, Mapping[str, Json]])
+    environments: Mapping[str, EnvironmentRules] = field(default_factory=dict[str, EnvironmentRules])
+
+    def environment(self, name: str) -> EnvironmentRules:
+        """The rules of one environment; strict when the file does not mention it."""
+        return self.environments.get(name, EnvironmentRules(grade=self.grade))
+
+
+def parse_policy(text: str, *, name: str = "policy.toml") -> Policy:
+    """Read a policy file's text. Every unknown key is an error.
+
+    >>> parse_policy("[roles.product-owner]\\nneed = 2").need
+    {'product-owner': 2}
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError("the policy is not valid TOML", value=f"{name}: {error}", next=f"edit {name}") from error
+    file = _Reader(name)
+    file.known(data, "", ("approval", "environments", "limits", "roles"))
+    approval = file.table(data, "approval")
+    file.known(approval, "approval", ("grade", "self_approval"))
+    grade = file.one_of(approval, "approval.grade", ("signed",), "signed")
+    return Policy(
+        self_approval=file.one_of(approval, "approval.self_approval", ("refused", "flagged"), "refused"),
+        grade=grade,
+        need={role: file.need(role, table) for role, table in file.tables(data, "roles")},
+        limits={gate: file.limits(gate, table) for gate, table in file.tables(data, "limits")},
+        environments={env: file.environment(env, table, grade) for env, table in file.tables(data, "environments")},
+    )
+
+
+class _Reader:
+    """Reads tables of one file and names the file, the key, the value and what is allowed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def wrong(self, key: str, value: object, allowed: str) -> UsageError:
+        return UsageError(f"{self.name}: wrong {key}", value=repr(value), allowed=allowed, next=f"edit {self.name}")
+
+    def known(self, table: Mapping[str, Any], where: str, keys: Iterable[str]) -> None:
+        keys = tuple(keys)
+        for key in table:
+            if key not in keys:
+                place = f"[{where}]" if where else "the policy"
+                raise UsageError(
+                    f"{self.name}: unknown key in {place}",
+                    value=key,
+                    allowed=did_you_mean(key, keys),
+                    next=f"edit {self.name}",
+                )
+
+    def table(self, data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        value = data.get(key, {})
+        if not isinstance(value, dict):
+            raise self.wrong(key, value, f"a table [{key}]")
+        return cast("dict[str, Any]", value)
+
+    def tables(self, data: Mapping[str, Any], key: str) -> list[tuple[str, Mapping[str, Any]]]:
+        group = self.table(data, key)
+        return [(name, self.table(group, name)) for name in group]
+
+    def one_of(self, table: Mapping[str, Any], key: str, allowed: tuple[str, ...], default: str) -> Any:
+        value = table.get(key.rpartition(".")[2], default)
+        if value not in allowed:
+            raise self.wrong(key, value, ", ".join(allowed))
+        return value
+
+    def need(self, role: str, table: Mapping[str, Any]) -> int:
+        self.known(table, f"roles.{role}", ("need",))
+        need = table.get("need", 1)
+        if type(need) is not int or need < 1:
+            raise self.wrong(f"roles.{role}.need", need, "a whole number, at least 1")
+        return need
+
+    def limits(self, gate: str, table: Mapping[str, Any]) -> Mapping[str, Json]:
+        for key, value in table.items():
+            finite = not isinstance(value, float) or math.isfinite(value)
+            if not (finite and isinstance(value, bool | int | float | str)):
+                raise self.wrong(f"limits.{gate}.{key}", value, "a finite number, a text or true/false")
+        return dict(table)
+
+    def environment(self, env: str, table: Mapping[str, Any], grade: Grade) -> EnvironmentRules:
+        self.known(table, f"environments.{env}", ("grade", "protected"))
+        protected = table.get("protected", True)
+        if not isinstance(protected, bool):
+            raise self.wrong(f"environments.{env}.protected", protected, "true or false")
+        grade = self.one_of(table, f"environments.{env}.grade", ("signed",), grade)
+        return EnvironmentRules(protected=protected, grade=grade)
+
+
+def check_policy(policy: Policy, pipeline: Pipeline) -> None:
+    """Hold the policy against the declaration: names that exist nowhere, and limits set twice, are errors."""
+    _refuse_strangers("limits", policy.limits, (s.name for s in pipeline.stages if isinstance(s, Gate)))
+    _refuse_strangers("roles", policy.need, (s.role for s in pipeline.stages if isinstance(s, Approval)))
+    environments = (s.environment for s in pipeline.stages if isinstance(s, DeployTo))
+    _refuse_strangers("environments", policy.environments, environments)
+    for stage in pipeline.stages:
+        if isinstance(stage, Gate):
+            limits_for(policy, stage)
+        elif isinstance(stage, Approval):
+            duration(stage.valid_for)
+
+
+def _refuse_strangers(table: str, named: Iterable[str], known: Iterable[str]) -> None:
+    known = set(known)
+    for name in named:
+        if name not in known:
+            raise UsageError(
+                f"policy.toml: [{table}.{name}] is in no stage of the delivery pipeline",
+                value=name,
+                allowed=did_you_mean(name, known),
+                next=SHOW,
+            )
+
+
+def limits_for(policy: Policy, gate: Gate) -> Mapping[str, Json]:
+    """A gate's limits from both places; a limit that both set is a UsageError."""
+    ruled = policy.limits.get(gate.name, {})
+    for key in sorted(set(ruled) & set(gate.limits)):
+        raise UsageError(
+            f"limit {key!r} of gate {gate.name!r} is set twice",
+            value=f"policy.toml [limits.{gate.name}] {key} = {ruled[key]}; delivery declaration {gate.limits[key]}",
+            allowed="one place: remove it from policy.toml or from the declaration",
+            next=SHOW,
+        )
+    return {**gate.limits, **ruled}
+
+
+def declaration(pipeline: Pipeline) -> Json:
+    """The delivery declaration as JSON: everything that decides, functions by name."""
+    return {"name": pipeline.name, "stages": [_stage(stage) for stage in pipeline.stages]}
+
+
+def _stage(stage: Stage) -> Json:
+    match stage:
+        case Gate():
+            return {
+                "gate": stage.name,
+                "evidence": _name_of(stage.evidence),
+                "rule": stage.rule,
+                "params": to_json(stage.params),
+                "limits": to_json(stage.limits),
+            }
+        case Approval():
+            return {"approval": stage.role, "valid_for": stage.valid_for}
+        case DeployTo():
+            return {"deploy_to": stage.environment}
+
+
+def _name_of(function: str | Callable[..., object]) -> str:
+    if isinstance(function, str):
+        return function
+    return f"{function.__module__}:{function.__qualname__}"
+
+
+def policy_digest(policy: Policy, declared: Json) -> str:
+    """*The* policy digest: sha256 over the canonical policy and the canonical delivery declaration."""
+    return sha256_bytes(canonical({"declaration": declared, "policy": to_json(policy)}))
+
+
+def duration(text: str) -> timedelta:
+    """How long an approval counts: a whole number of minutes, hours, days or weeks.
+
+    >>> duration("7d"), duration("12h")
+    (datetime.timedelta(days=7), datetime.timedelta(seconds=43200))
+    """
+    found = re.fullmatch(r"([1-9][0-9]{0,3})([mhdw])", text)
+    if not found:
+        raise UsageError("not a duration", value=repr(text), allowed="30m, 12h, 7d, 2w", next=SHOW)
+    unit = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[found[2]]
+    return timedelta(**{unit: int(found[1])})

@@ -1,0 +1,162 @@
+"""Check → predict → write down → answer: the one way a served answer is made, whatever face asked for it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+from urllib.parse import urlencode
+
+from lockgate.errors import NotFound, UsageError
+from lockgate.records.digest import Json
+from lockgate.records.prediction import Prediction
+from lockgate.records.release import FieldSchema
+from lockgate.records.wire import to_json
+from lockgate.release.open import OpenRelease
+from lockgate.serving.log import PredictionLog
+from lockgate.serving.validate import Allowed, ChoiceIndex, FieldError, check, from_text
+
+__all__ = ["Desk", "Invalid", "new_id"]
+
+REMEMBERED = 10_000  # answers whose reasons can be asked for by request id
+MOST_REQUESTS = 1_000
+
+
+class Invalid(UsageError):
+    """A request that cannot be answered; `errors` has one entry per wrong field."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        first = errors[0]
+        super().__init__(first.message, value=str(first.value), allowed=first.allowed)
+        self.errors = tuple(errors)
+
+
+class Desk:
+    """Where a release answers requests for one environment.
+
+    Args:
+        clock: the real time, for the log. identify: a new request id.
+    """
+
+    def __init__(
+        self,
+        release: OpenRelease,
+        *,
+        environment: str,
+        log: PredictionLog,
+        clock: Callable[[], dt.datetime],
+        identify: Callable[[], str],
+    ) -> None:
+        self.release = release
+        self.environment = environment
+        self._log, self._clock, self._identify = log, clock, identify
+        self._answered: OrderedDict[str, Mapping[str, object]] = OrderedDict()
+        self.allowed = Allowed(
+            choices={f.name: ChoiceIndex(release.choices(f.name, self.as_of)) for f in self.fields if f.choices},
+            dates={f.name: span for f in self.fields if (span := release.dates(f.name, self.as_of))},
+        )
+
+    @property
+    def as_of(self) -> dt.date:
+        """The day the release believes it is."""
+        return self.release.as_of
+
+    @property
+    def fields(self) -> tuple[FieldSchema, ...]:
+        return self.release.request
+
+    def answer(self, requests: Sequence[Json]) -> list[dict[str, Json]]:
+        """Answer JSON requests; nothing is answered or logged when one of them is wrong.
+
+        Raises Invalid; StepFailed when the predictor fails; ServiceUnavailable when the log cannot be written.
+        """
+        if len(requests) > MOST_REQUESTS:
+            message = f"At most {MOST_REQUESTS:,} requests at once."
+            error = FieldError(field="requests", value=len(requests), allowed=f"1 to {MOST_REQUESTS}", message=message)
+            raise Invalid([error])
+        typed = self._checked(requests)
+        outputs = self.release.answer(typed, self.as_of) if typed else []
+        predictions = [self._prediction(i, o) for i, o in zip(typed, outputs, strict=True)]
+        self._log.append(predictions)
+        for prediction, inputs in zip(predictions, typed, strict=True):
+            self._remember(prediction.request_id, inputs)
+        return [self._reply(p) for p in predictions]
+
+    def read_text(self, given: Mapping[str, str]) -> dict[str, Json]:
+        """Form or query text as a JSON request."""
+        return from_text(given, fields=self.fields, allowed=self.allowed)
+
+    def explain(self, raw: Json) -> list[str]:
+        """Reasons for a request, in sentences. Raises Invalid."""
+        return self.release.explain(self._checked([raw]), self.as_of)[0]
+
+    def explain_answer(self, request_id: str) -> list[str]:
+        """Reasons for an answer that this process gave. Raises NotFound for any other id."""
+        inputs = self._answered.get(request_id)
+        if inputs is None:
+            raise NotFound(
+                "no such answer in this process",
+                value=request_id,
+                allowed=f"the last {REMEMBERED:,} answers since it started",
+                next="/explain with the inputs of the request",
+            )
+        return self.release.explain([inputs], self.as_of)[0]
+
+    def history(self, raw: Json, *, days: int) -> list[tuple[dt.date, float]]:
+        """What happened in the last days before as-of, for this request."""
+        return self.release.history(self._checked([raw])[0], self.as_of, days=days)
+
+    def _checked(self, requests: Sequence[Json]) -> list[dict[str, object]]:
+        results = [check(raw, fields=self.fields, allowed=self.allowed) for raw in requests]
+        if errors := [e for result in results for e in result.errors]:
+            raise Invalid(errors)
+        return [dict(result.values) for result in results]
+
+    def _prediction(self, inputs: Mapping[str, object], output: Mapping[str, Json]) -> Prediction:
+        note = output.get("note")
+        return Prediction(
+            request_id=self._identify(),
+            time=self._clock(),
+            release=self.release.digest,
+            environment=self.environment,
+            as_of=self.as_of.isoformat(),
+            inputs=cast("dict[str, Json]", to_json(inputs)),
+            output={name: value for name, value in output.items() if name != "note"},
+            note=note if isinstance(note, str) else None,
+        )
+
+    def _reply(self, prediction: Prediction) -> dict[str, Json]:
+        return {
+            "request_id": prediction.request_id,
+            "release": prediction.release,
+            "environment": prediction.environment,
+            "as_of": prediction.as_of,
+            "inputs": prediction.inputs,
+            "output": prediction.output,
+            **({"note": prediction.note} if prediction.note else {}),
+            "links": {
+                "explain": "/explain?" + urlencode({"request_id": prediction.request_id}),
+                "page": "/?" + urlencode({n: v for n, v in prediction.inputs.items() if v is not None}),
+                "release": "/release",
+            },
+        }
+
+    def _remember(self, request_id: str, inputs: Mapping[str, object]) -> None:
+        self._answered[request_id] = inputs
+        if len(self._answered) > REMEMBERED:
+            self._answered.popitem(last=False)
+
+
+def new_id(now: dt.datetime, random: bytes) -> str:
+    """A request id that sorts by time: a UUID of version 7 from 10 random bytes.
+
+    >>> new_id(dt.datetime(2011, 10, 15, tzinfo=dt.UTC), bytes(10))
+    '01330530-ac00-7000-8000-000000000000'
+    """
+    milliseconds = int(now.timestamp() * 1000)
+    value = milliseconds << 80 | int.from_bytes(random[:10], "big")
+    value = value & ~(0xF << 76) | 7 << 76
+    value = value & ~(0b11 << 62) | 0b10 << 62
+    digits = f"{value:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -1,0 +1,249 @@
+"""A raw request → typed values, or one message per wrong field: what was given, what is allowed.
+
+Pure: the choices and dates of the day are arguments.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import cast
+
+from lockgate.records.digest import Json
+from lockgate.records.release import FieldSchema
+from lockgate.release.schema import DateRange
+
+__all__ = ["Allowed", "Checked", "Choice", "ChoiceIndex", "FieldError", "check", "from_text", "say_day"]
+
+SUGGESTIONS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldError:
+    """One wrong field. `suggestions` are values that would be taken."""
+
+    field: str
+    value: Json
+    allowed: str
+    message: str
+    suggestions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """Typed values (dates as `datetime.date`), good only when there are no errors."""
+
+    values: Mapping[str, object]
+    errors: tuple[FieldError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value that a field may take, and what people call it."""
+
+    value: str
+    label: str
+
+
+class ChoiceIndex:
+    """The values a field may take, searchable by value and by words of the label.
+
+    >>> index = ChoiceIndex([("A1", "White heart"), ("B2", "Jam set")])
+    >>> "A1" in index, index.search("jam")[0].value, index.nearest("A11")
+    (True, 'B2', ('A1',))
+    """
+
+    def __init__(self, choices: Sequence[tuple[str, str]]) -> None:
+        self.choices = tuple(Choice(value, label) for value, label in choices)
+        self._by_value = {c.value: c for c in self.choices}
+        self._by_folded: dict[str, list[Choice]] = {}
+        for choice in self.choices:
+            for text in {choice.value.casefold(), choice.label.casefold(), _both(choice).casefold()}:
+                self._by_folded.setdefault(text, []).append(choice)
+
+    def __contains__(self, value: object) -> bool:
+        return value in self._by_value
+
+    def __len__(self) -> int:
+        return len(self.choices)
+
+    def label(self, value: str) -> str:
+        """What people call a value; empty when it is unknown or has no name."""
+        return self._by_value[value].label if value in self._by_value else ""
+
+    def resolve(self, text: str) -> str:
+        """What a person typed → the value meant: its code in any case, or a name that only one value has."""
+        if text in self._by_value:
+            return text
+        found = self._by_folded.get(text.strip().casefold(), [])
+        return found[0].value if len(found) == 1 else text
+
+    def search(self, query: str, limit: int = 20) -> list[Choice]:
+        """Choices that hold every word of the query; those that begin with it first."""
+        words = query.casefold().split()
+        matching = [c for c in self.choices if all(w in _both(c).casefold() for w in words)]
+        return sorted(matching, key=lambda c: not _begins(c, query.casefold()))[:limit]
+
+    def nearest(self, text: str) -> tuple[str, ...]:
+        """Values that somebody who typed this may have meant, best first."""
+        found = [c.value for c in self.search(text, SUGGESTIONS)] if text.strip() else []
+        if not found:
+            close = get_close_matches(text.casefold(), self._by_folded, n=SUGGESTIONS)
+            found = [self._by_folded[name][0].value for name in close]
+        return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """What the fields may be today: field → choices, field → dates."""
+
+    choices: Mapping[str, ChoiceIndex]
+    dates: Mapping[str, DateRange]
+
+
+def check(raw: Json, *, fields: Sequence[FieldSchema], allowed: Allowed) -> Checked:
+    """Check a JSON request against the schema and today's choices and dates."""
+    if not isinstance(raw, dict):
+        names = ", ".join(f.name for f in fields)
+        return Checked(values={}, errors=(_error("", raw, f"an object with {names}", "The request is not an object."),))
+    given = cast("dict[str, Json]", raw)
+    values, errors = dict[str, object](), list[FieldError]()
+    for field in fields:
+        result = _check_field(field, given, allowed)
+        if isinstance(result, FieldError):
+            errors.append(result)
+        else:
+            values[field.name] = result.value
+    errors += [_unknown_field(name, value, fields) for name, value in given.items() if name not in values and _new(name, fields)]
+    return Checked(values=values, errors=tuple(errors))
+
+
+def from_text(given: Mapping[str, str], *, fields: Sequence[FieldSchema], allowed: Allowed) -> dict[str, Json]:
+    """Form or query text → JSON values, as far as the text can be read; the rest stays text for `check` to name."""
+    known = {f.name: f for f in fields}
+    read = {n: _read_text(known[n], text.strip(), allowed) if n in known else text for n, text in given.items()}
+    return {n: v for n, v in read.items() if v != "" or n not in known}
+
+
+@dataclass(frozen=True, slots=True)
+class _Good:
+    value: object
+
+
+def _check_field(field: FieldSchema, given: Mapping[str, Json], allowed: Allowed) -> _Good | FieldError:
+    if field.name not in given or given[field.name] is None:
+        if not field.required:
+            return _Good(field.default)
+        return _error(field.name, None, _says(field, allowed), f"{field.label} is missing.")
+    value = given[field.name]
+    if field.type == "date":
+        return _check_date(field, value, allowed)
+    if not _has_type(value, field.type):
+        return _error(field.name, value, _says(field, allowed), f"{field.label} must be {_article(field.type)}.")
+    if field.choices:
+        return _check_choice(field, value, allowed)
+    return _Good(float(value) if field.type == "number" else value)
+
+
+def _check_date(field: FieldSchema, value: Json, allowed: Allowed) -> _Good | FieldError:
+    try:
+        if not isinstance(value, str) or len(value) != len("2011-10-15"):
+            raise ValueError
+        day = dt.date.fromisoformat(value)
+    except ValueError:
+        return _error(field.name, value, _says(field, allowed), f"{field.label} must be a day, written like 2011-10-31.")
+    span = allowed.dates.get(field.name)
+    if span and not span.first <= day <= span.last:
+        message = f"{field.label} must be from {say_day(span.first)} to {say_day(span.last)}."
+        return _error(field.name, value, _says(field, allowed), message)
+    return _Good(day)
+
+
+def _check_choice(field: FieldSchema, value: str, allowed: Allowed) -> _Good | FieldError:
+    index = allowed.choices.get(field.name)
+    if index is None or value in index:
+        return _Good(value)
+    near = index.nearest(value)
+    named = ", ".join(f"{v} ({index.label(v)})" if index.label(v) else v for v in near[:3])
+    meant = f" Did you mean {named}?" if near else ""
+    message = f"There is no {field.label.lower()} “{value[:80]}”.{meant}"
+    return _error(field.name, value, _says(field, allowed), message, near)
+
+
+def _unknown_field(name: str, value: Json, fields: Sequence[FieldSchema]) -> FieldError:
+    names = [f.name for f in fields]
+    close = get_close_matches(name, names, n=1)
+    meant = f" Did you mean {close[0]}?" if close else ""
+    return _error(name, value, ", ".join(names), f"There is no field “{name[:80]}”.{meant}", tuple(close))
+
+
+def _new(name: str, fields: Sequence[FieldSchema]) -> bool:
+    return all(f.name != name for f in fields)
+
+
+def _says(field: FieldSchema, allowed: Allowed) -> str:
+    """What is allowed, for machines and logs: first and last day, or how many choices and where they are listed."""
+    if field.name in allowed.dates:
+        span = allowed.dates[field.name]
+        return f"{span.first.isoformat()} to {span.last.isoformat()}"
+    if field.name in allowed.choices:
+        return f"one of {len(allowed.choices[field.name])} values: /choices?field={field.name}"
+    return _article(field.type)
+
+
+def _article(kind: str) -> str:
+    return {
+        "string": "text",
+        "integer": "a whole number",
+        "number": "a number",
+        "boolean": "true or false",
+        "date": "a day, YYYY-MM-DD",
+    }[kind]
+
+
+def _has_type(value: Json, kind: str) -> bool:
+    if isinstance(value, bool):
+        return kind == "boolean"
+    if kind == "number":
+        return isinstance(value, int | float) and abs(value) < float("inf")
+    return isinstance(value, {"string": str, "integer": int, "boolean": bool}[kind])
+
+
+def _read_text(field: FieldSchema, text: str, allowed: Allowed) -> Json:
+    try:
+        if field.type == "integer":
+            return int(text)
+        if field.type == "number":
+            return float(text)
+    except ValueError:
+        return text
+    if field.type == "boolean":
+        return {"true": True, "on": True, "false": False}.get(text.casefold(), text)
+    if field.choices and field.name in allowed.choices:
+        return allowed.choices[field.name].resolve(text)
+    return text
+
+
+def say_day(day: dt.date) -> str:
+    """A day as people read it.
+
+    >>> say_day(dt.date(2011, 10, 5))
+    'Wed 5 Oct 2011'
+    """
+    return f"{day:%a} {day.day} {day:%b %Y}"
+
+
+def _both(choice: Choice) -> str:
+    return f"{choice.value} {choice.label}"
+
+
+def _begins(choice: Choice, query: str) -> bool:
+    return choice.value.casefold().startswith(query) or choice.label.casefold().startswith(query)
+
+
+def _error(
+    field: str, value: Json, allowed: str, message: str, suggestions: tuple[str, ...] = ()
+) -> FieldError:
+    return FieldError(field=field, value=value, allowed=allowed, message=message, suggestions=suggestions)
