@@ -98,7 +98,7 @@ class Project:
     def ledger(self) -> Ledger:
         """The shared ledger, with this working copy's memory of the head it saw last."""
         folder = _folder(self.root, self.settings.ledger) if self.settings.ledger else self.store_folder / "ledger"
-        return adapter("ledger_file", "LedgerFile")(folder, seen=self.home / "ledger-seen")
+        return adapter("ledger_file", "FileLedger")(folder, seen=self.home / "ledger-seen")
 
     def as_of(self, today: dt.date) -> dt.date:
         """The day the project believes it is: the replayed one, else `today`."""
@@ -160,8 +160,8 @@ def _check(tables: Mapping[str, Any]) -> None:
         if table not in KEYS:
             raise UsageError("unknown table in lockgate.toml", value=f"[{table}]", allowed=did_you_mean(table, KEYS))
         allowed = KEYS[table]
-        for key in content if allowed is not None else ():
-            if key not in allowed:
+        for key in content:
+            if allowed is not None and key not in allowed:
                 raise UsageError("unknown key in lockgate.toml", value=f"{table}.{key}", allowed=did_you_mean(key, allowed))
     for key in ("name", "pipelines"):
         if key not in tables.get("project", {}):

@@ -5,6 +5,7 @@ does not sell nothing on Saturdays: it is not asked.
 """
 
 import datetime as dt
+import functools
 from collections.abc import Callable
 
 ONE_DAY = dt.timedelta(days=1)
@@ -32,6 +33,7 @@ def closed_gift_shop(day: dt.date) -> str | None:
     return bank_holidays(day.year).get(day)
 
 
+@functools.cache
 def bank_holidays(year: int) -> dict[dt.date, str]:
     """The days between January and December on which this shop keeps the holidays of England."""
     easter = easter_sunday(year)
@@ -84,10 +86,11 @@ def closed_reason(day: dt.date, shop: str = "gift shop") -> str | None:
     return CALENDARS[shop](day)
 
 
-def open_days(first: dt.date, end: dt.date, shop: str = "gift shop") -> list[dt.date]:
+@functools.cache
+def open_days(first: dt.date, end: dt.date, shop: str = "gift shop") -> tuple[dt.date, ...]:
     """The open days from `first` up to, not including, `end`."""
     every = (first + n * ONE_DAY for n in range((end - first).days))
-    return [day for day in every if closed_reason(day, shop) is None]
+    return tuple(day for day in every if closed_reason(day, shop) is None)
 
 
 def next_open_days(start: dt.date, count: int, shop: str = "gift shop") -> list[dt.date]:

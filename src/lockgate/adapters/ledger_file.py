@@ -12,12 +12,27 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from lockgate.durable import append_line, locked, sync_directory, sync_file, write_atomic
+from lockgate.durable import (
+    append_line,
+    locked,
+    sync_directory,
+    sync_file,
+    write_atomic,
+)
 from lockgate.errors import IntegrityError, MovedOn, ServiceUnavailable
 from lockgate.records.digest import canonical, short
-from lockgate.records.ledger import EMPTY, VERIFY, Entry, Head, chain, decode_line, encode_line, is_ancestor
+from lockgate.records.ledger import (
+    EMPTY,
+    VERIFY,
+    Entry,
+    Head,
+    chain,
+    decode_line,
+    encode_line,
+    is_ancestor,
+)
 from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
@@ -168,7 +183,7 @@ def _check_tail(tail: bytes, *, seq: int) -> None:
 
 def _read_seen(path: Path) -> Head:
     try:
-        data = cast("Any", json.loads(path.read_bytes()))
+        data = json.loads(path.read_bytes())
     except FileNotFoundError:
         return EMPTY
     except ValueError as error:

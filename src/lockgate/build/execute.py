@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lockgate.build.plan import Known, decide
 from lockgate.build.fingerprint import parameters_of
+from lockgate.build.plan import Known, decide
 from lockgate.errors import LockgateError, StepFailed
 from lockgate.records.artifact import Artifact
 from lockgate.records.plan import Blocked, Maybe, Plan, Result, Reuse, Run, StepRecord
@@ -54,6 +54,8 @@ def execute(
     keep: Callable[[str, str, Result], None],
     tell: Callable[[Event], None],
     workers: int,
+    given: Mapping[str, Artifact] | None = None,
+    keep_going: bool = False,
 ) -> Executed:
     """Run a plan.
 
@@ -61,8 +63,10 @@ def execute(
         keep: stores a result under (node, fingerprint) before the step counts as done.
         tell: hears about every step that begins or ends.
         workers: how many steps may run at once.
+        given: artifacts that stand for inputs outside the graph.
+        keep_going: after a failure, run what does not depend on it.
     """
-    return _Execution(graph, plan, known, engine, keep, tell).run(workers)
+    return _Execution(graph, plan, known, engine, keep, tell, dict(given or {}), keep_going=keep_going).run(workers)
 
 
 class _Execution:
@@ -70,7 +74,8 @@ class _Execution:
 
     def __init__(
         self, graph: Graph, plan: Plan, known: Known, engine: Engine,
-        keep: Callable[[str, str, Result], None], tell: Callable[[Event], None],
+        keep: Callable[[str, str, Result], None], tell: Callable[[Event], None], given: dict[str, Artifact],
+        *, keep_going: bool,
     ) -> None:  # fmt: skip
         self.graph, self.known, self.engine, self.keep, self.tell = graph, known, engine, keep, tell
         self.allowed = {s.node for s in plan.steps if isinstance(s.action, Run | Maybe)}
@@ -78,7 +83,8 @@ class _Execution:
         self.planned = {s.node: s.action for s in plan.steps}
         self.identities: dict[str, str] = dict(known.externals)
         self.actions: dict[str, Action] = dict(self.planned)
-        self.artifacts: dict[str, Artifact] = {}
+        self.artifacts = given
+        self.keep_going = keep_going
         self.records: dict[str, StepRecord] = {}
         self.errors: list[LockgateError] = []
         self.finished: queue.Queue[tuple[str, str, Result | LockgateError]] = queue.Queue()
@@ -99,7 +105,7 @@ class _Execution:
 
     def _next(self) -> str | None:
         """The first waiting step whose inputs are all known; reused ones are settled on the way."""
-        if self.errors:
+        if self.errors and not self.keep_going:
             return None
         for name in list(self.waiting):
             node = self.graph.nodes[name]

@@ -6,6 +6,7 @@ then the datasets that other pipelines publish; two hits are an error.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 import typing
@@ -148,7 +149,7 @@ class _Lowering:
             holdout=wired(pipeline.holdout),
             trained_rows=wired(pipeline.trained_rows),
             delivers=pipeline.delivers.name if pipeline.delivers else None,
-            stages=tuple(_stage(s) for s in pipeline.stages),
+            stages=tuple(self._stage(s) for s in pipeline.stages),
         )
 
     def _predictor(self, pipeline: Pipeline, predictor: Predictor) -> dict[str, Json]:
@@ -171,21 +172,36 @@ class _Lowering:
             "packages": list(self.installed.reached([*(m for m in code.third_party if not m.startswith(FACADE)), "lockgate"])),
         }
 
+    def _stage(self, stage: object) -> dict[str, Json]:
+        """A stage as data; of a gate also what its evidence function takes and what its code can reach."""
+        if isinstance(stage, Approval):
+            return {"kind": "approval", "role": stage.role, "valid_for": stage.valid_for}
+        if isinstance(stage, DeployTo):
+            return {"kind": "deploy_to", "environment": stage.environment}
+        if not isinstance(stage, Gate):
+            raise UsageError("not a stage", value=repr(stage)[:80], allowed="gates.…(), approval(…), deploy_to(…)")
+        function = _evidence_function(stage)
+        code = closure(self.project, [(function.__module__, function.__qualname__)])
+        return {
+            "kind": "gate", "name": stage.name, "rule": stage.rule,
+            "evidence": f"{function.__module__}:{function.__qualname__}",
+            "takes": {n: codecs.type_name(codecs.plain(t)) for n, t in _hints(function).items() if n != "return"},
+            "params": json_value.encode(dict(stage.params)), "limits": json_value.encode(dict(stage.limits)),
+            "definitions": [to_json(d) for d in code.definitions],
+            "packages": list(self.installed.reached([*code.third_party, "lockgate.gates"])),
+        }  # fmt: skip
+
 
 def _nothing() -> None:
     """Stands for the pipeline's own declaration in messages."""
 
 
-def _stage(stage: object) -> dict[str, Json]:
-    if isinstance(stage, Gate):
-        evidence = stage.evidence if isinstance(stage.evidence, str) else f"{stage.evidence.__module__}:{stage.evidence.__qualname__}"
-        return {"kind": "gate", "name": stage.name, "evidence": evidence, "rule": stage.rule,
-                "params": json_value.encode(dict(stage.params)), "limits": json_value.encode(dict(stage.limits))}  # fmt: skip
-    if isinstance(stage, Approval):
-        return {"kind": "approval", "role": stage.role, "valid_for": stage.valid_for}
-    if isinstance(stage, DeployTo):
-        return {"kind": "deploy_to", "environment": stage.environment}
-    raise UsageError("not a stage", value=repr(stage)[:80], allowed="gates.…(), approval(…), deploy_to(…)")
+def _evidence_function(gate: Gate) -> Callable[..., object]:
+    """The function that measures; built-in gates name theirs, so that declaring one imports no numpy."""
+    if not isinstance(gate.evidence, str):
+        return gate.evidence
+    module, _, name = gate.evidence.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _hints(function: Callable[..., object]) -> dict[str, Any]:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 from lockgate.build.explain import difference
 from lockgate.build.fingerprint import fingerprint, parameters_of
 from lockgate.errors import UsageError, did_you_mean
-from lockgate.records.plan import Action, Blocked, Maybe, Plan, PlannedStep, Result, Reuse, Run
+from lockgate.records.plan import (
+    Action,
+    Blocked,
+    Maybe,
+    Plan,
+    PlannedStep,
+    Result,
+    Reuse,
+    Run,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run what is missing; exit 1 when a step failed, keeping everything before it."""
     project = open_project(Path.cwd())
     record = watched(lambda tell: delivery.run(
-        project, arguments.pipeline, now=_now(), to=arguments.to, params=parameters(arguments.param), tell=tell), total=0)  # fmt: skip
+        project, arguments.pipeline, now=_now(), to=arguments.to, params=parameters(arguments.param), tell=tell))  # fmt: skip
     counted = {a: sum(s.action == a for s in record.steps) for a in ("run", "reuse", "failed", "blocked")}
     if arguments.json:
         from lockgate.records.wire import to_json
@@ -80,9 +80,9 @@ def why(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def watched(work: Callable[[Callable[[Event], None]], T], *, total: int) -> T:
+def watched(work: Callable[[Callable[[Event], None]], T]) -> T:
     """Do the work in front of a progress display that speaks at least every two seconds."""
-    progress = Progress(total)
+    progress = Progress()
     ended = threading.Event()
 
     def tick() -> None:

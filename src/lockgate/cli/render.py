@@ -56,8 +56,8 @@ def colour(text: str) -> str:
 class Progress:
     """One live line on a terminal, plain lines elsewhere; never silent for longer than 2 s."""
 
-    def __init__(self, total: int, out: TextIO = sys.stderr) -> None:
-        self._total, self._out = total, out
+    def __init__(self, out: TextIO = sys.stderr) -> None:
+        self._out = out
         self._done = 0
         self._running: dict[str, float] = {}
         self._said = time.monotonic()
@@ -81,7 +81,7 @@ class Progress:
 
     def _say(self, text: str, *, final: bool) -> None:
         self._said = time.monotonic()
-        line = f"[{self._done}/{self._total}] {text}"[:WIDTH]
+        line = f"{self._done:>3} done  {text}"[:WIDTH]
         if self._out.isatty():
             self._out.write(f"\r\x1b[K{line}" + ("\n" if final else ""))
         else:

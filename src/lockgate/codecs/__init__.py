@@ -7,14 +7,15 @@ value, not the bytes, so that another writer or library version gives the same d
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Protocol, cast
+import typing
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from lockgate.errors import StepFailed, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CODECS", "SUFFIXES", "codec_for", "identity", "load", "resolve", "save", "type_name"]
+__all__ = ["CODECS", "SUFFIXES", "codec_for", "identity", "load", "plain", "resolve", "save", "type_name"]
 
 # Annotation (`module:qualname`) → codec. A dataclass, number, text or plain container is JSON.
 CODECS = {
@@ -51,6 +52,12 @@ class Codec(Protocol):
     def save(self, value: object, path: Path) -> None: ...
     def load(self, path: Path, kind: type) -> object: ...
     def identity(self, value: object) -> str: ...
+
+
+def plain(kind: Any) -> Any:
+    """`X | None` as X; every other annotation as it is."""
+    inner = [a for a in typing.get_args(kind) if a is not type(None)]
+    return inner[0] if type(None) in typing.get_args(kind) and len(inner) == 1 else kind
 
 
 def type_name(kind: type) -> str:
@@ -94,6 +101,7 @@ def save(codec: str, value: object, path: Path) -> None:
 
 def load(codec: str, path: Path, kind: type) -> object:
     """Read a value as its consumer's annotation wants it. A `Path` or `bytes` consumer gets the file as it is."""
+    kind = plain(kind)
     if type_name(kind) == "pathlib:Path":
         return path
     if kind is bytes:

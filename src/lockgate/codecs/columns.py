@@ -10,7 +10,6 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-
 from blake3 import blake3
 
 from lockgate.codecs import json_value

@@ -80,8 +80,8 @@ def decode(kind: Any, data: Json) -> Any:
         inner = [a for a in args if a is not type(None)]
         return None if data is None else decode(inner[0], data)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        hints = hints(kind)
-        return kind(**{name: decode(hints[name], v) for name, v in data.items() if name in hints})
+        known = hints(kind)
+        return kind(**{name: decode(known[name], v) for name, v in data.items() if name in known})
     if origin in (list, Sequence):
         return [decode(args[0], v) for v in data]
     if origin is tuple:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import polars as pl
-
 from blake3 import blake3
 
 if TYPE_CHECKING:

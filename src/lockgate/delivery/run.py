@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.artifact import Artifact
 
-__all__ = ["Planned", "RunRecord", "node_named", "plan", "run", "targets_of", "why"]
+__all__ = ["Planned", "RunRecord", "known_of", "node_named", "plan", "run", "targets_of", "why"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ def plan(
     targets = targets_of(graph, pipeline, to)
     sources = see(project, now_ns=now_ns)
     as_of = project.as_of(now.date())
-    known = _known(project, sources, as_of, {**project.settings.params, **_merged(project, params)})
+    externals = {f"source:{n}": s.identity for n, s in sources.items()} | {AS_OF: digest("day", as_of.isoformat())}
+    known = known_of(project, externals, {**project.settings.params, **_merged(project, params)})
     return Planned(graph, make_plan(graph, targets, known), known, sources, as_of, targets)
 
 
@@ -153,7 +154,8 @@ def node_named(graph: Graph, name: str) -> str:
     raise NotFound("no such step" if not hits else "the name means more than one step", value=name, allowed=allowed)
 
 
-def _known(project: Project, sources: Mapping[str, Seen], as_of: dt.date, params: Mapping[str, Mapping[str, Json]]) -> Known:
+def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str, Mapping[str, Json]]) -> Known:
+    """What the planner may know: identities from outside, stored results, and what ran here last."""
     results = project.results("results")
     last = _remembered(project)
 
@@ -166,7 +168,6 @@ def _known(project: Project, sources: Mapping[str, Seen], as_of: dt.date, params
         record = results.get(last[node]) if node in last else None
         return from_json(Result, record) if record else None
 
-    externals = {f"source:{n}": s.identity for n, s in sources.items()} | {AS_OF: digest("day", as_of.isoformat())}
     return Known(externals, result, last_result, params, interpreter())
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.build.trace import RACY_NS, stat_numbers
+from lockgate.delivery.keep import keep_copy
 from lockgate.durable import write_atomic
 from lockgate.project import adapter
 from lockgate.records.digest import Json, canonical, digest, digest_file
@@ -54,7 +55,7 @@ def materialise(project: Project, seen: Seen) -> Path:
     """
     for name, expected in seen.files:
         if not project.store.has(expected):
-            _copy_in(project, seen.places[name])
+            keep_copy(project, seen.places[name])
     record = {"files": [list(f) for f in seen.files]}
     key = f"source:{project.settings.name}-{seen.name}"
     if project.results("sources").get(key) != record:
@@ -74,16 +75,6 @@ def materialise(project: Project, seen: Seen) -> Path:
 def _is_single(project: Project, name: str) -> bool:
     path = next(s.path for s in project.settings.sources if s.name == name)
     return bool(os.path.splitext(path)[1]) and not any(c in path for c in "*?[")  # noqa: PTH122
-
-
-def _copy_in(project: Project, place: Path) -> None:
-    import shutil
-
-    scratch = project.home / "tmp"
-    scratch.mkdir(parents=True, exist_ok=True)
-    temporary = scratch / f"{os.getpid()}-{os.urandom(4).hex()}"
-    shutil.copyfile(place, temporary)
-    project.store.put(temporary)
 
 
 class _Memory:

@@ -6,17 +6,16 @@ Comparing two separate intervals is nearly powerless; the paired difference canc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import expm1, inf, nan, sqrt
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr
 
 from lockgate.errors import UsageError
 from lockgate.evaluation.intervals import Interval
 from lockgate.evaluation.metrics import Metric
-from lockgate.evaluation.resampling import REPLICATES, SEED, Resamples, ratios, resample
+from lockgate.evaluation.resampling import FAR, REPLICATES, SEED, Resamples, ratios, resample
 from lockgate.evaluation.scored import Scored
 
 __all__ = ["Comparison", "DieboldMariano", "compare", "diebold_mariano", "hln_factor", "on_common_rows"]
@@ -32,7 +31,13 @@ class Comparison:
 
 
 def compare(
-    first: Scored, second: Scored, *, metric: Metric, level: float = 0.95, replicates: int = REPLICATES, seed: int = SEED
+    first: Scored,
+    second: Scored,
+    *,
+    metric: Metric,
+    level: float = 0.95,
+    replicates: int = REPLICATES,
+    seed: int = SEED,
 ) -> Comparison:
     """Compare two answers on identical rows (see `on_common_rows`) with one draw of days for both.
 
@@ -57,7 +62,7 @@ def _relative(drawn: Resamples, level: float) -> Interval:
         value = float(values[0] / values[1] - 1) if values[1] else (0.0 if values[0] == 0 else nan)
     low, high = drawn.bounds(2, level=level)
     if drawn.ratios.log:
-        low, high = float(np.expm1(low)), float(np.expm1(high))
+        low, high = (expm1(bound) if bound < FAR else inf for bound in (low, high))
     elif values[1]:  # a flawless answer has no logarithm: the difference, in units of the second
         low, high = low / float(values[1]), high / float(values[1])
     return drawn.as_interval(value, low, high, n=n, level=level)
@@ -66,10 +71,10 @@ def _relative(drawn: Resamples, level: float) -> Interval:
 def on_common_rows(first: Scored, second: Scored) -> tuple[Scored, Scored]:
     """Both tables cut to the rows they share, in the order of the first.
 
-    Rows are matched by `keys`; without keys they must already be the same rows in the same order.
+    Rows are matched by `identity`; without it they must already be the same rows in the same order.
     Raises UsageError when a key names two rows, when rows cannot be matched, or when their truths differ.
     """
-    if first.keys and first.keys == second.keys:
+    if first.identity and first.identity == second.identity:
         left, right = _positions(first), _positions(second)
         shared = [key for key in left if key in right]
         first = first.subset(np.array([left[key] for key in shared], dtype=np.int64))
@@ -84,10 +89,12 @@ def on_common_rows(first: Scored, second: Scored) -> tuple[Scored, Scored]:
 
 
 def _positions(scored: Scored) -> dict[tuple[object, ...], int]:
-    named = zip(*(scored.column(key).tolist() for key in scored.keys), strict=True)
+    named = zip(*(scored.column(key).tolist() for key in scored.identity), strict=True)
     positions = {key: at for at, key in enumerate(named)}
     if len(positions) < len(scored):
-        raise UsageError("two scored rows have the same key", value=", ".join(scored.keys), allowed="one row per key")
+        raise UsageError(
+            "two scored rows have the same key", value=", ".join(scored.identity), allowed="one row per key"
+        )
     return positions
 
 
@@ -121,6 +128,8 @@ def diebold_mariano(
         horizon: steps ahead; losses may be correlated up to `horizon - 1` periods.
         alternative: `less` asks whether the first loses less.
     """
+    from scipy.special import stdtr  # pyright: ignore[reportMissingTypeStubs]  lazy: only this test needs it
+
     difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     n = difference.size
     result = DieboldMariano(statistic=nan, p_value=nan, periods=n, horizon=horizon, enough=n >= 10 * horizon)

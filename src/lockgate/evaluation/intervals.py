@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import isfinite, nan, sqrt
-
-from scipy.special import ndtri
+from statistics import NormalDist
 
 from lockgate.records.evidence import Estimate, decimal
 
@@ -53,21 +52,21 @@ class Interval:
         return replace(self, low=min(self.low, other.low), high=max(self.high, other.high), method=method)
 
 
-def wilson(hits: int, n: int, *, level: float = 0.95) -> Interval:
-    """Interval of a share of independent rows (Wilson 1927); stays honest at 0 and at 1.
+def wilson(hits: float, n: float, *, level: float = 0.95) -> Interval:
+    """Interval of a share of independent rows (Wilson 1927); stays honest at 0 and at 1. Counts may be effective ones.
 
     >>> round(wilson(0, 46).high, 4)
     0.0771
     """
     if n <= 0:
         return Interval(value=nan, low=nan, high=nan, level=level, method="Wilson", why="there are no rows")
-    z = float(ndtri(0.5 + level / 2))
+    z = NormalDist().inv_cdf(0.5 + level / 2)
     share, shrink = hits / n, 1 + z * z / n
     middle = (share + z * z / (2 * n)) / shrink
     half = z / shrink * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     low = 0.0 if hits == 0 else max(0.0, middle - half)
     high = 1.0 if hits == n else min(1.0, middle + half)
-    return Interval(value=share, low=low, high=high, level=level, n=n, method="Wilson")
+    return Interval(value=share, low=low, high=high, level=level, n=int(n), method="Wilson")
 
 
 def newcombe(first: tuple[int, int], second: tuple[int, int], *, level: float = 0.95) -> Interval:

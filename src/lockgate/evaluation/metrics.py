@@ -17,10 +17,23 @@ from numpy.typing import ArrayLike, NDArray
 from lockgate.errors import NotFound, did_you_mean
 from lockgate.evaluation.scored import Scored
 
-__all__ = ["METRICS", "Metric", "accuracy", "bias", "coverage", "mae", "metric_named", "pinball", "rmse", "wape"]
+__all__ = [
+    "METRICS",
+    "SHARE",
+    "Metric",
+    "accuracy",
+    "bias",
+    "coverage",
+    "mae",
+    "metric_named",
+    "pinball",
+    "rmse",
+    "wape",
+]
 
 Floats = NDArray[np.float64]
 Terms = tuple[Floats, Floats]
+SHARE = (0.0, 1.0)
 
 
 def _floats(values: ArrayLike) -> Floats:
@@ -127,6 +140,10 @@ def pinball(truth: ArrayLike, answer: ArrayLike, level: float) -> float:
     return _ratio(_pinball_terms(level)(_floats(truth), _floats(answer)))
 
 
+def _pinball_at(level: float) -> Callable[[ArrayLike, ArrayLike], float]:
+    return lambda truth, answer: pinball(truth, answer, level)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """A metric by name: `(sum of top / sum of bottom) ** power`.
@@ -138,6 +155,7 @@ class Metric:
         inputs: which columns of `Scored` it reads.
         better: where good is; `neither` has a target (coverage, bias), so it never decides which of two is better.
         bounds: what the value can be.
+        unit: `share` is read in per cent; empty is the unit of the truth.
     """
 
     name: str
@@ -148,6 +166,7 @@ class Metric:
     power: float = 1.0
     better: Literal["lower", "higher", "neither"] = "lower"
     bounds: tuple[float, float] = (0.0, inf)
+    unit: str = ""
 
     def rows(self, scored: Scored) -> Terms:
         """Per-row top and bottom."""
@@ -159,27 +178,28 @@ class Metric:
 
 
 _ALL: tuple[Metric, ...] = (
-    Metric(name="wape", words="forecast error (WAPE)", function=wape, terms=_wape_terms),
+    Metric(name="wape", words="forecast error (WAPE)", function=wape, terms=_wape_terms, unit="share"),
     Metric(name="mae", words="mean absolute error", function=mae, terms=_mae_terms),
     Metric(name="rmse", words="root mean squared error", function=rmse, terms=_rmse_terms, power=0.5),
     Metric(
-        name="bias", words="bias (answer minus truth)", function=bias, terms=_bias_terms, better="neither",
-        bounds=(-inf, inf),
+        name="bias", words="bias (answer minus truth)", function=bias, terms=_bias_terms,
+        better="neither", bounds=(-inf, inf),
     ),
     Metric(
-        name="accuracy", words="accuracy", function=accuracy, terms=_accuracy_terms, better="higher", bounds=(0.0, 1.0)
+        name="accuracy", words="accuracy", function=accuracy, terms=_accuracy_terms,
+        better="higher", bounds=SHARE, unit="share",
     ),
     Metric(
-        name="coverage", words="interval coverage", function=coverage, terms=_coverage_terms, better="neither",
-        inputs=("truth", "low", "high"), bounds=(0.0, 1.0),
+        name="coverage", words="interval coverage", function=coverage, terms=_coverage_terms,
+        inputs=("truth", "low", "high"), better="neither", bounds=SHARE, unit="share",
     ),
     Metric(
-        name="pinball_10", words="pinball loss of the 10 % bound", terms=_pinball_terms(0.1), inputs=("truth", "low"),
-        function=lambda truth, low: pinball(truth, low, 0.1),
+        name="pinball_10", words="pinball loss of the 10% bound", terms=_pinball_terms(0.1),
+        inputs=("truth", "low"), function=_pinball_at(0.1),
     ),
     Metric(
-        name="pinball_90", words="pinball loss of the 90 % bound", terms=_pinball_terms(0.9), inputs=("truth", "high"),
-        function=lambda truth, high: pinball(truth, high, 0.9),
+        name="pinball_90", words="pinball loss of the 90% bound", terms=_pinball_terms(0.9),
+        inputs=("truth", "high"), function=_pinball_at(0.9),
     ),
 )  # fmt: skip
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}

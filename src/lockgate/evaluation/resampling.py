@@ -12,23 +12,25 @@ Days are taken as exchangeable: what one day says about the next is not modelled
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import inf, nan
+from dataclasses import dataclass, replace
+from math import exp, inf, nan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lockgate.evaluation.intervals import Interval
-from lockgate.evaluation.metrics import Metric
+from lockgate.evaluation.intervals import Interval, wilson
+from lockgate.evaluation.metrics import SHARE, Metric
 from lockgate.evaluation.scored import Scored
 
-__all__ = ["REPLICATES", "SEED", "Ratios", "Resamples", "day_sums", "ratios", "resample", "single"]
+__all__ = ["FAR", "REPLICATES", "SEED", "Ratios", "Resamples", "day_sums", "ratios", "resample", "single"]
 
 REPLICATES = 10_000
 SEED = 20261101
 CELLS_AT_ONCE = 4_000_000  # bounds the memory of one chunk to tens of megabytes
 FEW_BLOCKS = 2_000  # up to here days are drawn one by one; above, equal blocks are drawn as counts
+ROUNDING = 1e-12
+FAR = 700.0  # beyond this an exponential overflows: no bound at all
 METHOD = "bootstrap-t over whole days"
 
 Floats = NDArray[np.float64]
@@ -73,7 +75,8 @@ def day_sums(scored: Scored, terms: Sequence[Floats], cell: NDArray[np.int64] | 
     days, day = np.unique(scored.column(scored.day), return_inverse=True)
     slot = day * cells + (cell if cell is not None else 0)
     order = np.lexsort((*terms, slot))
-    sums = [np.bincount(slot[order], weights=term[order], minlength=len(days) * cells) for term in terms]
+    size = len(days) * cells
+    sums = [np.bincount(slot[order], weights=term[order], minlength=size).astype(np.float64) for term in terms]
     return np.stack(sums, axis=-1).reshape(len(days), cells, len(terms))
 
 
@@ -106,20 +109,23 @@ class Resamples:
     def bounds(self, which: int, *, level: float = 0.95) -> tuple[float, float]:
         """Low and high of one ratio or pair on the working scale; infinite where the days are too few."""
         center, error = self.center[which], self.error[which]
+        if self.ratios.blocks < 2:  # one day tells nothing about another
+            return -inf, inf
         if self.joint:
             reach = _quantile(self.t[:, int(which >= len(self.ratios.n))], level) * error if error else 0.0
             return center - reach, center + reach
         if not error:
             return center, center
         tail = (1 - level) / 2
-        return center - _quantile(self.t[:, which], 1 - tail) * error, center - _quantile(self.t[:, which], tail) * error
+        below, above = _quantile(self.t[:, which], 1 - tail), _quantile(self.t[:, which], tail)
+        return center - below * error, center - above * error
 
     def interval(self, which: int, *, level: float = 0.95) -> Interval:
         """Interval of one ratio, in its own unit."""
         low, high = self.bounds(which, level=level)
         value = float(self.ratios.values()[which])
         if self.ratios.log:
-            low, high = float(np.exp(low)), float(np.exp(high))
+            low, high = (exp(bound) if bound < FAR else inf for bound in (low, high))
         floor, ceiling = self.ratios.bounds
         low, high = (max(low, floor), min(high, ceiling)) if np.isfinite([low, high]).all() else (nan, nan)
         return self.as_interval(value, low, high, n=int(self.ratios.n[which]), level=level)
@@ -133,7 +139,9 @@ class Resamples:
             days = self.ratios.blocks
             why = f"{days} day{'s are' if days > 1 else ' is'} too few for an interval"
         method = f"{METHOD}{', joint' if self.joint else ''}, {len(self.t):,} resamples"
-        return Interval(value=value, low=low, high=high, level=level, n=n, blocks=self.ratios.blocks, method=method, why=why)
+        return Interval(
+            value=value, low=low, high=high, level=level, n=n, blocks=self.ratios.blocks, method=method, why=why
+        )
 
 
 def single(metric: Metric, scored: Scored, *, replicates: int = REPLICATES, seed: int = SEED) -> Interval:
@@ -146,7 +154,22 @@ def single(metric: Metric, scored: Scored, *, replicates: int = REPLICATES, seed
     >>> round(single(METRICS["wape"], scored).value, 3)
     0.2
     """
-    return resample(ratios(metric, [scored]), replicates=replicates, seed=seed).interval(0)
+    drawn = resample(ratios(metric, [scored]), replicates=replicates, seed=seed)
+    found = drawn.interval(0)
+    rare = not found.known or not drawn.error[0]
+    return _rare_share(drawn, found) if metric.bounds == SHARE and rare and found.blocks > 1 else found
+
+
+def _rare_share(drawn: Resamples, found: Interval) -> Interval:
+    """A share so near 0 or 1 that many resamples see none at all: Wilson, on as many rows as the days are worth.
+
+    Rows of one day err together, so they count for fewer (design effect: Kish 1965).
+    """
+    spread = found.value * (1 - found.value) / found.n
+    effect = max(1.0, float(drawn.error[0]) ** 2 / spread) if spread else 1.0
+    closed = wilson(found.value * found.n / effect, found.n / effect, level=found.level)
+    method = f"Wilson on {found.n / effect:,.0f} effective rows (too rare to resample days)"
+    return replace(closed, value=found.value, n=found.n, blocks=found.blocks, method=method)
 
 
 def resample(
@@ -154,13 +177,13 @@ def resample(
 ) -> Resamples:
     """Draw days and studentize. `pairs`: (P, 2) positions whose difference (of logs, on the log scale) is wanted."""
     pairs = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
-    products = np.stack([over.top, over.bottom], axis=2).reshape(over.blocks, -1)  # (D, 2G): top and bottom side by side
+    sums = np.stack([over.top, over.bottom], axis=2).reshape(over.blocks, -1)  # (D, 2G): top, bottom, top, bottom …
     once = np.ones((1, over.blocks))
-    center, error = _studentize(over, products, once, pairs)
-    chunks = []
-    for counts, rows in _draws(products, replicates, seed, width=4 * (len(over.n) + len(pairs))):
+    center, error = _studentize(over, sums, once, pairs)
+    chunks = list[Floats]()
+    for counts, rows in _draws(sums, replicates, seed, width=4 * (len(over.n) + len(pairs))):
         drawn, spread = _studentize(over, rows, counts, pairs)
-        t = _safe_divide(drawn - center, spread)
+        t = _studentized(drawn, center, spread)
         chunks.append(_largest(t, len(over.n)) if joint else t)
     return Resamples(ratios=over, pairs=pairs, center=center[0], error=error[0], t=np.concatenate(chunks), joint=joint)
 
@@ -211,11 +234,12 @@ def _draws(rows: Floats, replicates: int, seed: int, *, width: int) -> Iterator[
         yield np.bincount(picks.ravel(), minlength=size * blocks).reshape(size, blocks).astype(np.float64), rows
 
 
-def _safe_divide(deviation: Floats, spread: Floats) -> Floats:
-    """Deviation in units of spread; none at all is 0, some without spread is infinite."""
+def _studentized(drawn: Floats, center: Floats, spread: Floats) -> Floats:
+    """Deviation in units of spread. None at all is 0; some without spread is infinite, and so is what is unknown."""
     with np.errstate(all="ignore"):
+        deviation = drawn - center
         t = deviation / spread
-    t = np.where((spread == 0) & (np.abs(deviation) < 1e-12), 0.0, t)
+    t = np.where((spread == 0) & (np.abs(deviation) < ROUNDING), 0.0, t)
     return np.where(np.isnan(t), np.where(deviation < 0, -inf, inf), t)
 
 

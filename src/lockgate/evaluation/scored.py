@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ __all__ = ["Column", "Scored", "plain"]
 
 Column = NDArray[Any]
 MISSING = "(missing)"
+AS_OF = "as_of"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,8 @@ class Scored:
         answer: the column of the point answer.
         day: the column of the target date; whole days are resampled, because rows of one day err together.
         low, high: the columns of the answered interval, if there is one.
-        keys: the columns that name a row; empty means that rows are told apart by their position.
+        keys: the columns of the request; with `as_of`, where there is one, they name a row. Empty: rows are told
+            apart by their position.
 
     Nulls are NaN and NaT. Nothing here drops them: `complaint` names them and a gate fails.
 
@@ -58,6 +60,12 @@ class Scored:
 
     def __len__(self) -> int:
         return len(self.columns[self.truth])
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns that together name a row; empty when only the position does."""
+        also = AS_OF in self.columns and AS_OF not in self.keys
+        return (*self.keys, AS_OF) if self.keys and also else self.keys
 
     def column(self, name: str) -> Column:
         """One column as it is. Raises NotFound with the names there are."""
@@ -96,6 +104,10 @@ class Scored:
         """The rows where `mask` is true (or, given positions, those rows in that order)."""
         return replace(self, columns={name: values[mask] for name, values in self.columns.items()})
 
+    def replacing(self, **columns: Column) -> Scored:
+        """The same rows with some columns replaced or added."""
+        return replace(self, columns={**self.columns, **columns})
+
     def answering(self, column: str) -> Scored:
         """The same rows with another column as the point answer, e.g. a baseline."""
         return replace(self, answer=column)
@@ -118,11 +130,14 @@ class Scored:
     def day_is_missing(self) -> NDArray[np.bool_]:
         """Rows without a target date."""
         days = self.column(self.day)
-        return np.isnat(days) if days.dtype.kind == "M" else np.array([d != d or d is None for d in days.tolist()], bool)
+        return (
+            np.isnat(days) if days.dtype.kind == "M" else np.array([d != d or d is None for d in days.tolist()], bool)
+        )
 
     def row(self, position: int) -> dict[str, Any]:
-        """What names a row for people: its keys, or every text and date column."""
-        names = self.keys or [n for n, v in self.columns.items() if v.dtype.kind in "MUO"]
+        """What names a row for people: its keys and every date column; without keys, every text column too."""
+        kinds = "M" if self.keys else "MUO"
+        names = dict.fromkeys([*self.keys, *(n for n, v in self.columns.items() if v.dtype.kind in kinds)])
         return {name: plain(self.columns[name][position]) for name in names}
 
     def _some(self, positions: Column, lack: str, column: str) -> str:
@@ -137,9 +152,11 @@ def plain(value: Any) -> Any:
     >>> plain(np.datetime64("2011-10-16")), plain(np.float64(0.1)), plain(np.nan)
     ('2011-10-16', '0.1', None)
     """
-    if isinstance(value, np.datetime64):
-        return None if np.isnat(value) else str(value)
-    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        cell = cast("np.generic[Any]", value)
+        value = cell.item() if cell.dtype.kind != "M" else str(cell)  # ISO text in the array's own unit
     if isinstance(value, float):
         return repr(value) if np.isfinite(value) else None
-    return value if isinstance(value, bool | int | str) or value is None else str(value)
+    if value is None or value == "NaT":
+        return None
+    return value if isinstance(value, bool | int | str) else str(value)

@@ -14,10 +14,18 @@ from itertools import combinations
 from math import inf, nan
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lockgate.evaluation.intervals import Interval
 from lockgate.evaluation.metrics import Metric
-from lockgate.evaluation.resampling import REPLICATES, SEED, Ratios, Resamples, day_sums, resample
+from lockgate.evaluation.resampling import (
+    REPLICATES,
+    SEED,
+    Ratios,
+    Resamples,
+    day_sums,
+    resample,
+)
 from lockgate.evaluation.scored import Scored
 
 __all__ = ["MIN_DAYS", "Group", "Slices", "slice_by"]
@@ -62,7 +70,7 @@ class _Tally:
     name: str
     n: int
     days: int
-    sums: np.ndarray
+    sums: NDArray[np.float64]
 
 
 def slice_by(
@@ -73,7 +81,8 @@ def slice_by(
 
     Rows must be free of nulls in what the metric reads (see `Scored.complaint`); a null group is a group.
     """
-    tallies, not_assessed = [], []
+    tallies = list[_Tally]()
+    not_assessed = list[str]()
     for column in columns:
         found = _tallies(scored, column, metric)
         reasons = [_too_small(tally, min_n, min_days) for tally in found]
@@ -95,17 +104,16 @@ def slice_by(
     ratio, worst, best = _widest(drawn, groups, metric, level)
     sign = -1 if metric.better == "higher" else 1
     ranked = sorted(groups, key=lambda g: (-sign * g.metric.value, g.by, g.name))
-    return Slices(
-        groups=tuple(ranked), worst_over_best=ratio, worst=worst, best=best, not_assessed=tuple(not_assessed)
-    )
+    return Slices(groups=tuple(ranked), worst_over_best=ratio, worst=worst, best=best, not_assessed=tuple(not_assessed))
 
 
 def _tallies(scored: Scored, column: str, metric: Metric) -> list[_Tally]:
     names, cell = np.unique(scored.labels(column), return_inverse=True)
     top, bottom = metric.rows(scored)
     sums = day_sums(scored, [top, bottom, np.ones_like(top)], cell, len(names))
+    rows = sums[:, :, 2]
     return [
-        _Tally(by=column, name=str(name), n=int(sums[:, i, 2].sum()), days=int((sums[:, i, 2] > 0).sum()), sums=sums[:, i])
+        _Tally(by=column, name=str(name), n=int(rows[:, i].sum()), days=int((rows[:, i] > 0).sum()), sums=sums[:, i])
         for i, name in enumerate(names)
     ]
 
@@ -120,18 +128,20 @@ def _too_small(tally: _Tally, min_n: int, min_days: int) -> str:
     return ""
 
 
-def _widest(drawn: Resamples, groups: Sequence[Group], metric: Metric, level: float) -> tuple[Interval, Group | None, Group | None]:
+def _widest(
+    drawn: Resamples, groups: Sequence[Group], metric: Metric, level: float
+) -> tuple[Interval, Group | None, Group | None]:
     """The largest ratio of two groups. Jointly, the true largest lies between the largest bounds of all pairs."""
     if not len(drawn.pairs):
         return _no_ratio(level, "no two groups of one column have enough rows"), None, None
     values = drawn.ratios.values()
     if not (values > 0).all():
-        return _no_ratio(level, f"{groups[int(np.argmin(values))]} has a value of zero, so ratios are undefined"), None, None
-    # on the log scale already, or (shares) the ratio of the two joint bounds
+        zero = groups[int(np.argmin(values))]
+        return _no_ratio(level, f"{zero} has a value of zero, so ratios are undefined"), None, None
     spans = [_span(drawn, which, level) for which in range(len(drawn.pairs))]
     ratios = np.abs(np.log(values[drawn.pairs[:, 0]]) - np.log(values[drawn.pairs[:, 1]]))
     at = int(np.argmax(ratios))
-    first, second = (groups[i] for i in drawn.pairs[at])
+    first, second = groups[int(drawn.pairs[at, 0])], groups[int(drawn.pairs[at, 1])]
     first_is_worse = (first.metric.value > second.metric.value) != (metric.better == "higher")
     low, high = max(low for low, _ in spans), max(high for _, high in spans)
     n = sum(int(n) for n in drawn.ratios.n[np.unique(drawn.pairs[at])])
@@ -140,7 +150,10 @@ def _widest(drawn: Resamples, groups: Sequence[Group], metric: Metric, level: fl
 
 
 def _span(drawn: Resamples, which: int, level: float) -> tuple[float, float]:
-    """How unequal a pair surely is, and how unequal it may be, as ratios of at least 1."""
+    """How unequal a pair surely is, and how unequal it may be, as ratios of at least 1.
+
+    Off the log scale (shares) it is the ratio of the two groups' joint bounds.
+    """
     if drawn.ratios.log:
         low, high = drawn.bounds(len(drawn.ratios.n) + which, level=level)
     else:

@@ -5,78 +5,27 @@ Pure: facts in, `Standing` out; the clock is an argument. People are counted, ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Final, Literal
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
-from lockgate.declare import Approval, DeployTo
-from lockgate.errors import PermissionRefused, UsageError, did_you_mean
-from lockgate.gates.policy import Policy, SelfApproval, duration
-from lockgate.records.decisions import Decision, GateResult, Proposed, result_digest
-from lockgate.records.digest import canonical, sha256_bytes, short
+from lockgate.gates.binding import listed
+from lockgate.records.decisions import Decision, Proposed
+from lockgate.records.digest import short
 from lockgate.records.trust import Said, Trusted, rejects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime, timedelta
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
-    from lockgate.declare import Stage
-    from lockgate.records.ledger import Head
+    from lockgate.gates.binding import Ask, Binding
     from lockgate.records.people import Person
 
-__all__ = [
-    "Ask",
-    "Binding",
-    "Objection",
-    "RoleAsked",
-    "RoleStanding",
-    "Standing",
-    "ask_for",
-    "authors",
-    "binding",
-    "decide",
-    "evidence_root",
-    "objection",
-    "results",
-    "standing",
-]
+__all__ = ["Objection", "RoleStanding", "Standing", "authors", "objection", "standing"]
 
-BOUND: Final = ("environment", "policy", "people", "evidence", "page")
+BOUND: Final = ("policy", "people", "evidence", "page")
 ELSEWHERE: Final = frozenset({"release", "environment"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
-    """What is true now, and what an approval must name to count: digests, and the environment."""
-
-    release: str
-    environment: str
-    evidence: str
-    policy: str
-    people: str
-    page: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleAsked:
-    """`need` different people in `role`, each signature counting for `valid_for`."""
-
-    role: str
-    need: int
-    valid_for: timedelta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """What people are asked before a release may enter an environment. `uncertain`: gates to accept by name."""
-
-    roles: tuple[RoleAsked, ...]
-    uncertain: tuple[str, ...] = ()
-    self_approval: SelfApproval = "refused"
-
-    def valid_for(self, role: str) -> timedelta | None:
-        """How long a signature in this role counts; None when the role is not asked."""
-        return next((r.valid_for for r in self.roles if r.role == role), None)
+SKEW: Final = timedelta(minutes=5)  # how far clocks of honest machines may lie apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,87 +84,6 @@ class Standing:
         return "; ".join([*short_of, *near]) if short_of else ""
 
 
-def ask_for(
-    stages: Sequence[Stage], environment: str, *, policy: Policy, uncertain: Iterable[str] = ()
-) -> Ask:
-    """Collect the approvals that stand between the deployment before and the one to `environment`."""
-    asked: list[RoleAsked] = []
-    for stage in stages:
-        if isinstance(stage, Approval):
-            need = policy.need.get(stage.role, 1)
-            asked.append(RoleAsked(role=stage.role, need=need, valid_for=duration(stage.valid_for)))
-        elif isinstance(stage, DeployTo):
-            if stage.environment == environment:
-                return Ask(
-                    roles=tuple(asked), uncertain=tuple(sorted(uncertain)), self_approval=policy.self_approval
-                )
-            asked = []
-    known = [s.environment for s in stages if isinstance(s, DeployTo)]
-    raise UsageError("the delivery pipeline does not deploy there", value=environment, allowed=did_you_mean(environment, known))
-
-
-def results(said: Iterable[Said], *, release: str, policy: str) -> Mapping[str, GateResult]:
-    """Gate → its newest result on this release under this policy. A result under another policy is stale."""
-    newest: dict[str, GateResult] = {}
-    for each in said:
-        claim = each.claim
-        if each.person and isinstance(claim, GateResult) and (claim.release, claim.policy) == (release, policy):
-            newest[claim.verdict.gate] = claim
-    return newest
-
-
-def evidence_root(results: Iterable[GateResult]) -> str:
-    """sha256 over the sorted digests of gate results. Measuring the same again does not change it."""
-    return sha256_bytes(canonical(["evidence", sorted(result_digest(r) for r in results)]))
-
-
-def binding(trusted: Trusted, *, release: str, environment: str, policy: str, page: str) -> Binding:
-    """What an approval binds now. `page`: sha256 of the bytes of the evidence page that is shown."""
-    return Binding(
-        release=release,
-        environment=environment,
-        evidence=evidence_root(results(trusted.said, release=release, policy=policy).values()),
-        policy=policy,
-        people=trusted.people.digest,
-        page=page,
-    )
-
-
-def decide(
-    decision: Literal["approve", "reject"],
-    *,
-    role: str,
-    reason: str,
-    current: Binding,
-    ask: Ask,
-    accepted: Iterable[str] = (),
-    log: Head,
-    now: datetime,
-) -> Decision:
-    """Make a person's decision on what is true now. Raises UsageError when it could not count as it is."""
-    valid_for = ask.valid_for(role)
-    if valid_for is None:
-        roles = [r.role for r in ask.roles]
-        raise UsageError(
-            f"nobody is asked in this role before {current.environment}", value=role, allowed=did_you_mean(role, roles)
-        )
-    if not reason.strip():
-        raise UsageError("a decision needs a reason", value="an empty one", next=f"lockgate {decision} … --reason TEXT")
-    accepted = tuple(sorted(set(accepted)))
-    if decision == "approve" and accepted != ask.uncertain:
-        raise UsageError(
-            "every uncertain gate is accepted by name, and only those",
-            value=f"accepted: {_listed(accepted)}",
-            allowed=f"uncertain: {_listed(ask.uncertain)}",
-            next="lockgate approve … " + " ".join(f"--accept {g}" for g in ask.uncertain),
-        )
-    bound = {f.name: getattr(current, f.name) for f in fields(current)}
-    return Decision(
-        decision=decision, role=role, reason=reason.strip(), accepted=accepted,
-        not_after=now + valid_for, log=log, **bound,
-    )  # fmt: skip
-
-
 def authors(trusted: Trusted, release: str) -> frozenset[str]:
     """The people whose own work this is: authors, who started the run, and who registered the release."""
     names: set[str] = set()
@@ -227,33 +95,126 @@ def authors(trusted: Trusted, release: str) -> frozenset[str]:
 
 
 def standing(trusted: Trusted, current: Binding, *, ask: Ask, now: datetime) -> Standing:
-    """Count the people. `now` is the real clock; an approval from the ledger's future does not count either."""
+    """Count the people. `now` is the real clock."""
     counted: list[tuple[Said, Decision, Person]] = []
     objections: list[Objection] = []
     own = authors(trusted, current.release)
     for said in trusted.said:
         if not isinstance(said.claim, Decision) or said.claim.decision == "reject":
             continue
-        against = _against(said, current, ask=ask, own=own, now=now)
+        against = _against(said, trusted, current, ask=ask, now=now)
         if against:
             objections.append(against)
         elif said.person:
             counted.append((said, said.claim, said.person))
     seats = _seats(counted, ask, own)
-    against_it = rejects(trusted.said, release=current.release, environment=current.environment)
+    standing_rejects = rejects(trusted.said, release=current.release, environment=current.environment)
     return Standing(
-        roles=tuple(RoleStanding(role=r.role, need=r.need, people=tuple(seats.get(r.role, ()))) for r in ask.roles),
-        approvals=tuple(s.entry.digest for s, d, p in counted if p.name in seats.get(d.role, ())),
-        rejected_by=tuple(s.person.name for s in against_it if s.person),
+        roles=tuple(RoleStanding(role=r.role, need=r.need, people=tuple(seats[r.role])) for r in ask.roles),
+        approvals=tuple(s.entry.digest for s, d, p in counted if p.name in seats[d.role]),
+        rejected_by=tuple(s.person.name for s in standing_rejects if s.person),
         own_work=tuple(sorted({p for people in seats.values() for p in people} & own)),
         not_counted=tuple(objections),
     )
 
 
-def _against(
-    said: Said, current: Binding, *, ask: Ask, own: frozenset[str], now: datetime
-) -> Objection | None: ...
+def objection(
+    decision: Decision, person: Person, *, trusted: Trusted, current: Binding, ask: Ask, time: datetime, now: datetime
+) -> Objection | None:
+    """The first reason why this person's approval, appended at `time`, does not count; None when it does.
+
+    For `lockgate approve` before it signs (then `time` is `now`), and for every approval in the ledger.
+    """
+    for field, why in _reasons(decision, person, trusted=trusted, current=current, ask=ask, time=time, now=now):
+        return Objection(field=field, why=why, person=person.name)
+    return None
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names) or "none"
+def _against(said: Said, trusted: Trusted, current: Binding, *, ask: Ask, now: datetime) -> Objection | None:
+    if not isinstance(said.claim, Decision):
+        return None
+    if said.person is None:
+        elsewhere = next(_elsewhere(said.claim, current), None)
+        field, why = elsewhere or (said.field, said.why)
+        return Objection(field=field, why=why, entry=said.entry.digest, person=said.entry.envelope.keyid)
+    time = said.entry.time
+    against = objection(said.claim, said.person, trusted=trusted, current=current, ask=ask, time=time, now=now)
+    return replace(against, entry=said.entry.digest) if against else None
+
+
+def _reasons(
+    said: Decision, person: Person, *, trusted: Trusted, current: Binding, ask: Ask, time: datetime, now: datetime
+) -> Iterator[tuple[str, str]]:
+    """Every reason in the order in which they are told: what it is about, who, what it binds, when, how."""
+    yield from _elsewhere(said, current)
+    if said.decision != "approve":
+        yield "decision", f"it says {said.decision!r}"
+    yield from _about_person(said, person, ask)
+    for field in BOUND:
+        if getattr(said, field) != getattr(current, field):
+            yield field, f"it binds {field} {short(getattr(said, field))}; now it is {short(getattr(current, field))}"
+    yield from _about_time(said, trusted, ask, time=time, now=now)
+    if said.accepted != ask.uncertain:
+        accepted, uncertain = listed(said.accepted), listed(ask.uncertain)
+        yield "accepted", f"it accepts the uncertain gates {accepted}; uncertain are {uncertain}"
+    if not any(isinstance(s.claim, Proposed) and s.person and s.claim.release == current.release for s in trusted.said):
+        yield "author", "nobody registered this release, so whose work it is is unknown"
+    if ask.self_approval == "refused" and person.name in authors(trusted, current.release):
+        yield "author", f"{person.name} is an author of this release or started its run"
+
+
+def _elsewhere(said: Decision, current: Binding) -> Iterator[tuple[str, str]]:
+    if said.release != current.release:
+        yield "release", f"it is for release {short(said.release)}, not {short(current.release)}"
+    if said.environment != current.environment:
+        yield "environment", f"it is for {said.environment}, not {current.environment}"
+
+
+def _about_person(said: Decision, person: Person, ask: Ask) -> Iterator[tuple[str, str]]:
+    if person.kind != "person":
+        yield "kind", f"{person.name} is a machine; only a person fills a role"
+    if said.role not in person.roles:
+        yield "role", f"{person.name} did not hold the role {said.role}"
+    if ask.valid_for(said.role) is None:
+        yield "role", f"nobody is asked as {said.role}; asked are {listed(r.role for r in ask.roles)}"
+
+
+def _about_time(
+    said: Decision, trusted: Trusted, ask: Ask, *, time: datetime, now: datetime
+) -> Iterator[tuple[str, str]]:
+    newest = max((s.entry.time for s in trusted.said if s.person), default=now)
+    valid_for = ask.valid_for(said.role)
+    if newest > now + SKEW:
+        yield "clock", f"this machine's clock ({now:%F %T}) is behind the ledger's newest entry ({newest:%F %T})"
+    if now >= said.not_after:
+        yield "not_after", f"it expired at {said.not_after:%F %T %Z}"
+    if valid_for is not None and said.not_after > time + valid_for + SKEW:
+        yield "not_after", f"it would count until {said.not_after:%F %T %Z}, longer than the {valid_for} allowed"
+
+
+def _seats(counted: Sequence[tuple[Said, Decision, Person]], ask: Ask, own: frozenset[str]) -> dict[str, list[str]]:
+    """Role → people, each person in one role, as many roles filled as can be (augmenting paths).
+
+    People who are not judging their own work are seated first, so own work is used only where it is needed.
+    """
+    offers: dict[str, set[str]] = {}
+    for _, decision, person in counted:
+        offers.setdefault(person.name, set()).add(decision.role)
+    chairs = [(r.role, number) for r in ask.roles for number in range(r.need)]
+    seated: dict[tuple[str, int], str] = {}
+
+    def seat(name: str, tried: set[tuple[str, int]]) -> bool:
+        for chair in chairs:
+            if chair[0] in offers[name] and chair not in tried:
+                tried.add(chair)
+                if chair not in seated or seat(seated[chair], tried):
+                    seated[chair] = name
+                    return True
+        return False
+
+    standing_by = [name for name in sorted(offers, key=lambda name: name in own) if not seat(name, set())]
+    seats = {r.role: [seated[chair] for chair in chairs if chair[0] == r.role and chair in seated] for r in ask.roles}
+    for name in standing_by:
+        if name not in own:
+            seats[min(offers[name])].append(name)
+    return seats

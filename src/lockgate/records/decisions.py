@@ -174,8 +174,7 @@ class PeopleSet:
 Claim: TypeAlias = Proposed | GateResult | Decision | Wanted | Healthy | Refused | Looked | PeopleSet
 
 CLAIMS: Final[Mapping[str, type[Claim]]] = {
-    kind.predicate_type: kind
-    for kind in (Proposed, GateResult, Decision, Wanted, Healthy, Refused, Looked, PeopleSet)
+    kind.predicate_type: kind for kind in (Proposed, GateResult, Decision, Wanted, Healthy, Refused, Looked, PeopleSet)
 }
 
 

@@ -44,8 +44,14 @@ class Person:
     extra: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
     def is_called(self, name: str) -> bool:
-        """Say whether a record of authors means this person."""
-        return name.strip().casefold() in {n.strip().casefold() for n in (self.name, *self.aliases)}
+        """Say whether a record of authors means this person; git's `Name <e-mail>` is two names.
+
+        >>> Person(name="ann", aliases=("ann@example.org",)).is_called("Ann B. <Ann@Example.org>")
+        True
+        """
+        known = {n.strip().casefold() for n in (self.name, *self.aliases)}
+        full, _, mail = name.partition("<")
+        return not known.isdisjoint({part.strip().casefold() for part in (name, full, mail.rstrip("> "))} - {""})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

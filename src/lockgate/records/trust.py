@@ -24,7 +24,14 @@ from lockgate.records.decisions import (
     read_claim,
 )
 from lockgate.records.ledger import EMPTY, Entry, Head
-from lockgate.records.people import DELIVERER, NOBODY, OPERATOR, People, Person, check_people
+from lockgate.records.people import (
+    DELIVERER,
+    NOBODY,
+    OPERATOR,
+    People,
+    Person,
+    check_people,
+)
 from lockgate.records.statement import Envelope, signature_holds
 
 if TYPE_CHECKING:
@@ -89,19 +96,22 @@ def trusted(entries: Sequence[Entry], *, pin: str | None = None) -> Trusted:
             allowed=pin,
             next=f"ask who founded the ledger; if {fold.root or 'its root'} is right: lockgate serve ENV --trust DIGEST",
         )
-    return Trusted(
-        said=fold.checked(), people=fold.people, root=fold.root, head=entries[-1].head if entries else EMPTY
-    )
+    return Trusted(said=fold.checked(), people=fold.people, root=fold.root, head=entries[-1].head if entries else EMPTY)
 
 
 def rejects(said: Iterable[Said], *, release: str, environment: str) -> tuple[Said, ...]:
-    """The rejects that stand: each person's last word on this release here, in a role then held, is `reject`."""
+    """The rejects that stand: each person's last word on this release here, in a role then held, is `reject`.
+
+    Only who rejected can lift it, by approving later. It stands whatever happens to evidence, policy or people; a
+    role that no policy asks any more counts too, or dropping the role would lift its veto.
+    """
     last: dict[str, Said] = {}
     for each in said:
         claim, person = each.claim, each.person
-        if not (isinstance(claim, Decision) and person and claim.role in person.roles and person.kind == "person"):
+        if not (isinstance(claim, Decision) and person and person.kind == "person"):
             continue
-        if (claim.release, claim.environment) == (release, environment):
+        may = claim.role in person.roles and claim.role not in (DELIVERER, OPERATOR)
+        if may and (claim.release, claim.environment) == (release, environment):
             last[person.name] = each
     return tuple(s for s in last.values() if isinstance(s.claim, Decision) and s.claim.decision != "approve")
 
@@ -159,9 +169,9 @@ class _Fold:
         if not self.root:
             self.keys = after.by_key()  # the first register speaks for itself
         owner = self._owner(entry, claim)
-        if owner is None or (why := self._unfit(entry, after, owner)):
-            if not self.root:
-                self.keys = {}
+        why = self._unfit(entry, after, owner) if owner else ""
+        if owner is None or why:
+            self.keys = self.keys if self.root else {}
             return self._aside(entry, claim, "people", why) if owner else None
         self._keep(entry, claim, *owner)
         seconds = self.seconds.setdefault(after.digest, set())

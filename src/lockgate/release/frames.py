@@ -13,7 +13,6 @@ from lockgate.errors import ContractBroken
 if TYPE_CHECKING:
     import numpy as np
 
-    from lockgate.records.digest import Json
     from lockgate.records.release import ChartSchema, ChoicesSchema, FieldSchema
 
 __all__ = ["Table", "answers", "choices", "columns", "cut", "history", "request_frame", "rows", "scatter", "typed"]

@@ -18,7 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from lockgate.errors import ContractBroken, IntegrityError, LockgateError, StepFailed, UsageError
+from lockgate.errors import (
+    ContractBroken,
+    IntegrityError,
+    LockgateError,
+    StepFailed,
+    UsageError,
+)
 from lockgate.records.digest import Json, canonical, short
 from lockgate.records.release import FieldSchema
 from lockgate.release.open import OpenRelease, open_release, read_holdout

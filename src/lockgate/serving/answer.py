@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
@@ -21,6 +22,7 @@ __all__ = ["Desk", "Invalid", "new_id"]
 
 REMEMBERED = 10_000  # answers whose reasons can be asked for by request id
 MOST_REQUESTS = 1_000
+REPLAYED_DAYS = 16  # earlier days whose ranges are kept
 
 
 class Invalid(UsageError):
@@ -52,10 +54,8 @@ class Desk:
         self.environment = environment
         self._log, self._clock, self._identify = log, clock, identify
         self._answered: OrderedDict[str, Mapping[str, object]] = OrderedDict()
-        self.allowed = Allowed(
-            choices={f.name: ChoiceIndex(release.choices(f.name, self.as_of)) for f in self.fields if f.choices},
-            dates={f.name: span for f in self.fields if (span := release.dates(f.name, self.as_of))},
-        )
+        self.allowed_on = functools.lru_cache(maxsize=REPLAYED_DAYS)(self._allowed_on)
+        self.allowed = self._allowed_on(self.as_of)
 
     @property
     def as_of(self) -> dt.date:
@@ -66,8 +66,10 @@ class Desk:
     def fields(self) -> tuple[FieldSchema, ...]:
         return self.release.request
 
-    def answer(self, requests: Sequence[Json]) -> list[dict[str, Json]]:
+    def answer(self, requests: Sequence[Json], *, as_of: dt.date | None = None) -> list[dict[str, Json]]:
         """Answer JSON requests; nothing is answered or logged when one of them is wrong.
+
+        `as_of`: an earlier day to answer from, so that anybody may repeat what evaluation did; default: now.
 
         Raises Invalid; StepFailed when the predictor fails; ServiceUnavailable when the log cannot be written.
         """
@@ -75,9 +77,10 @@ class Desk:
             message = f"At most {MOST_REQUESTS:,} requests at once."
             error = FieldError(field="requests", value=len(requests), allowed=f"1 to {MOST_REQUESTS}", message=message)
             raise Invalid([error])
-        typed = self._checked(requests)
-        outputs = self.release.answer(typed, self.as_of) if typed else []
-        predictions = [self._prediction(i, o) for i, o in zip(typed, outputs, strict=True)]
+        day = self._day(as_of)
+        typed = self._checked(requests, day)
+        outputs = self.release.answer(typed, day) if typed else []
+        predictions = [self._prediction(i, o, day) for i, o in zip(typed, outputs, strict=True)]
         self._log.append(predictions)
         for prediction, inputs in zip(predictions, typed, strict=True):
             self._remember(prediction.request_id, inputs)
@@ -107,20 +110,36 @@ class Desk:
         """What happened in the last days before as-of, for this request."""
         return self.release.history(self._checked([raw])[0], self.as_of, days=days)
 
-    def _checked(self, requests: Sequence[Json]) -> list[dict[str, object]]:
-        results = [check(raw, fields=self.fields, allowed=self.allowed) for raw in requests]
+    def _allowed_on(self, day: dt.date) -> Allowed:
+        return Allowed(
+            choices={f.name: ChoiceIndex(self.release.choices(f.name, day)) for f in self.fields if f.choices},
+            dates={f.name: span for f in self.fields if (span := self.release.dates(f.name, day))},
+        )
+
+    def _day(self, as_of: dt.date | None) -> dt.date:
+        """The day to answer from: never later than the release's own, beyond which its state knows nothing."""
+        day = as_of or self.as_of
+        if day > self.as_of:
+            message = f"This release knows nothing on or after {self.as_of}."
+            error = FieldError(field="as_of", value=day.isoformat(), allowed=f"up to {self.as_of}", message=message)
+            raise Invalid([error])
+        return day
+
+    def _checked(self, requests: Sequence[Json], day: dt.date | None = None) -> list[dict[str, object]]:
+        allowed = self.allowed if day in (None, self.as_of) else self.allowed_on(day)
+        results = [check(raw, fields=self.fields, allowed=allowed) for raw in requests]
         if errors := [e for result in results for e in result.errors]:
             raise Invalid(errors)
         return [dict(result.values) for result in results]
 
-    def _prediction(self, inputs: Mapping[str, object], output: Mapping[str, Json]) -> Prediction:
+    def _prediction(self, inputs: Mapping[str, object], output: Mapping[str, Json], day: dt.date) -> Prediction:
         note = output.get("note")
         return Prediction(
             request_id=self._identify(),
             time=self._clock(),
             release=self.release.digest,
             environment=self.environment,
-            as_of=self.as_of.isoformat(),
+            as_of=day.isoformat(),
             inputs=cast("dict[str, Json]", to_json(inputs)),
             output={name: value for name, value in output.items() if name != "note"},
             note=note if isinstance(note, str) else None,
@@ -152,7 +171,7 @@ def new_id(now: dt.datetime, random: bytes) -> str:
     """A request id that sorts by time: a UUID of version 7 from 10 random bytes.
 
     >>> new_id(dt.datetime(2011, 10, 15, tzinfo=dt.UTC), bytes(10))
-    '01330530-ac00-7000-8000-000000000000'
+    '013304e0-c800-7000-8000-000000000000'
     """
     milliseconds = int(now.timestamp() * 1000)
     value = milliseconds << 80 | int.from_bytes(random[:10], "big")

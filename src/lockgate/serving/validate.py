@@ -6,6 +6,7 @@ Pure: the choices and dates of the day are arguments.
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,6 +19,7 @@ from lockgate.release.schema import DateRange
 __all__ = ["Allowed", "Checked", "Choice", "ChoiceIndex", "FieldError", "check", "from_text", "say_day"]
 
 SUGGESTIONS = 5
+LARGEST_INTEGER = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,10 +151,11 @@ def _check_field(field: FieldSchema, given: Mapping[str, Json], allowed: Allowed
 
 def _check_date(field: FieldSchema, value: Json, allowed: Allowed) -> _Good | FieldError:
     try:
-        if not isinstance(value, str) or len(value) != len("2011-10-15"):
-            raise ValueError
         day = dt.date.fromisoformat(value)
-    except ValueError:
+        written_so = day.isoformat() == value
+    except (TypeError, ValueError):
+        day, written_so = dt.date.min, False
+    if not written_so:
         return _error(field.name, value, _says(field, allowed), f"{field.label} must be a day, written like 2011-10-31.")
     span = allowed.dates.get(field.name)
     if span and not span.first <= day <= span.last:
@@ -207,8 +210,10 @@ def _has_type(value: Json, kind: str) -> bool:
     if isinstance(value, bool):
         return kind == "boolean"
     if kind == "number":
-        return isinstance(value, int | float) and abs(value) < float("inf")
-    return isinstance(value, {"string": str, "integer": int, "boolean": bool}[kind])
+        return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+    if kind == "integer":
+        return isinstance(value, int) and abs(value) <= LARGEST_INTEGER
+    return isinstance(value, {"string": str, "boolean": bool}[kind])
 
 
 def _read_text(field: FieldSchema, text: str, allowed: Allowed) -> Json:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from lockgate.errors import LockgateError, MovedOn, ServiceUnavailable, UsageError
 from lockgate.records.ledger import EMPTY, Entry, Head, chain
-from lockgate.records.statement import PREDICATES, Envelope, Statement, fingerprint, plain_key, seal
+from lockgate.records.statement import (
+    PREDICATES,
+    Envelope,
+    Statement,
+    fingerprint,
+    plain_key,
+    seal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,9 +83,7 @@ class MemorySigner:
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
         self._key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
-        self._public = plain_key(
-            self._key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-        )
+        self._public = plain_key(self._key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode())
 
     def identity(self) -> str:
         """The key's OpenSSH fingerprint, `SHA256:…`."""

@@ -1,0 +1,67 @@
+"""The rows by which a release is judged and replayed. None of their answers was seen in learning or choosing."""
+
+import datetime as dt
+
+import lightgbm as lgb
+import numpy as np
+import polars as pl
+
+from demand.baselines import simple
+from demand.calendar import open_days
+from demand.features import FEWEST_DAYS, KEYS, describe
+from demand.line import Line
+from demand.train import Choice, answer
+from demand.windows import HORIZON, Windows, examples_before, origins
+from lockgate import step
+
+
+@step
+def holdout(history: pl.DataFrame, products: pl.DataFrame, windows: Windows, choice: Choice) -> pl.DataFrame:
+    """Every question of the test window with its truth. Rows: one per (product, date, as_of), asked weekly.
+
+    Columns: product, date, as_of (the day of asking: 1 to 28 open days before date); actual (pieces, below 0 when more came
+    back); volume_band, price_band, new, seasonal ("yes", "no"); best_simple (pieces: the answer of the baseline to beat).
+    """
+    first = history.group_by("product").agg(first=pl.col("date").min())
+    asked = pl.concat([_asked_on(as_of, first, windows) for as_of in origins(windows.test, windows.as_of, windows.as_of)])
+    known = asked.join(history.select("product", "date", actual="units"), on=["product", "date"])
+    known = known.sort("as_of", "product", "date")
+    yes = {True: "yes", False: "no"}
+    groups = products.select(
+        "product",
+        "volume_band",
+        "price_band",
+        new=pl.col("is_new").replace_strict(yes, return_dtype=pl.String),
+        seasonal=pl.col("seasonal").replace_strict(yes, return_dtype=pl.String),
+    )
+    best = simple(describe(known, history, windows.shop), choice.best_simple)
+    return known.with_columns(best.alias("best_simple")).join(groups, on="product", how="left", maintain_order="left")
+
+
+def _asked_on(as_of: dt.date, first: pl.DataFrame, windows: Windows) -> pl.DataFrame:
+    """Products known long enough, by the next 28 open days of the window."""
+    targets = pl.DataFrame({"date": open_days(as_of, windows.as_of, windows.shop)[:HORIZON]}, schema={"date": pl.Date})
+    open_since = pl.col("first").map_elements(lambda day: len(open_days(day, as_of, windows.shop)), pl.Int64)
+    old = first.filter(open_since >= FEWEST_DAYS).select("product")
+    return old.join(targets, how="cross").with_columns(as_of=pl.lit(as_of))
+
+
+@step
+def trained_rows(
+    features: pl.DataFrame,
+    windows: Windows,
+    booster: lgb.Booster,
+    line: Line,
+    choice: Choice,
+    rows: int = 1_000,
+    seed: int = 7,
+) -> pl.DataFrame:
+    """A sample of what was learned from, with the release's answer by the table it learned from.
+
+    The replay gate asks the packaged release the same questions. Another answer means that training saw something that serving
+    does not have. Rows: product, date, as_of, prediction (pieces).
+    """
+    known = examples_before(features, windows.test)
+    picked = np.sort(np.random.default_rng(seed).choice(known.height, min(rows, known.height), replace=False))
+    sample = known[picked.tolist()]
+    return sample.select(KEYS).with_columns(prediction=pl.Series(answer(booster, line, choice.trees, sample)))

@@ -1,0 +1,45 @@
+"""`deliver`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.cli.build import parameters, watched
+from lockgate.cli.render import colour, print_json
+from lockgate.delivery.deliver import StageRecord
+from lockgate.delivery.deliver import deliver as deliver_release
+from lockgate.project import open_project
+from lockgate.records.digest import short
+from lockgate.records.wire import to_json
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def deliver_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--to", metavar="ENV", help="stop when this environment serves the release")
+    parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE")
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def deliver(arguments: argparse.Namespace) -> int:
+    """Exit 1 when a gate failed, 3 when a person is asked, 5 when nobody serves an environment."""
+    out = sys.stderr if arguments.json else sys.stdout
+
+    def say(stage: StageRecord) -> None:
+        print(f"{colour(f'{stage.outcome:<14}')} {stage.stage:<22} {stage.text}", file=out, flush=True)
+
+    project = open_project(Path.cwd())
+    done = watched(lambda tell: deliver_release(
+        project, clock=lambda: dt.datetime.now(dt.UTC), to=arguments.to, params=parameters(arguments.param), tell=tell, say=say))  # fmt: skip
+    if arguments.json:
+        print_json({"release": done.release, "run": done.run, "stages": to_json(done.stages) if done.stages else [],
+                    "verdicts": [to_json(v) for v in done.verdicts], "page": done.page or None})  # fmt: skip
+    elif done.error is None:
+        print(f"done  release {short(done.release)} is delivered")
+    if done.error is not None:
+        raise done.error
+    return 0

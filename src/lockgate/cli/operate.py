@@ -1,0 +1,88 @@
+"""`serve`, `rollback`, `feedback`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.cli.render import print_json, table
+from lockgate.project import open_project
+from lockgate.records.digest import short
+
+if TYPE_CHECKING:
+    import argparse
+
+    from lockgate.monitoring.feedback import Joined, Score
+
+
+def serve_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("environment", metavar="ENV")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, help="default: [environments.ENV] port, else any free one")
+    parser.add_argument("--trust", metavar="sha256:…", help="the trust root to believe; another one is refused")
+
+
+def rollback_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("environment", metavar="ENV")
+    parser.add_argument("--to", metavar="RELEASE", help="default: the one served before")
+    parser.add_argument("--reason", default="")
+
+
+def feedback_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["import"])
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--env", default="production")
+    parser.add_argument("--answer", default=None, help="the response field to hold against `actual` (default: the first number)")
+    parser.add_argument("--json", action="store_true")
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM, then drain."""
+    from lockgate.delivery.serve import serve as open_server
+
+    project = open_project(Path.cwd())
+    port = arguments.port if arguments.port is not None else (project.settings.ports or {}).get(arguments.environment, 0)
+    serving = open_server(
+        project, arguments.environment, host=arguments.host, port=port, trust=arguments.trust,
+        clock=lambda: dt.datetime.now(dt.UTC), say=_say,
+    )  # fmt: skip
+    _say(f"{arguments.environment} listens on {serving.address}")
+    serving.run()
+    return 0
+
+
+def rollback(arguments: argparse.Namespace) -> int:
+    """Ask for an earlier release; the servers follow."""
+    from lockgate.delivery.rollback import rollback as roll_back
+
+    release, entry = roll_back(
+        open_project(Path.cwd()), arguments.environment, to=arguments.to, reason=arguments.reason, now=dt.datetime.now(dt.UTC)
+    )
+    print(f"done  {arguments.environment} goes back to {short(release)} (ledger entry {entry.seq}); watch: lockgate status")
+    return 0
+
+
+def feedback(arguments: argparse.Namespace) -> int:
+    """Join what happened to what was predicted."""
+    from lockgate.delivery.feedback import import_feedback
+
+    score, joined = import_feedback(open_project(Path.cwd()), arguments.file, environment=arguments.env, answer=arguments.answer)
+    if arguments.json:
+        print_json({"answers": score.answers, "labelled": score.labelled, "wape": score.wape, "coverage": score.coverage})
+    else:
+        _print_feedback(score, joined)
+    return 0
+
+
+def _print_feedback(score: Score, joined: list[Joined]) -> None:
+    rows = [[" ".join(str(v) for v in j.prediction.inputs.values()), *(f"{v}" for v in j.prediction.output.values()), f"{j.actual:g}"] for j in joined[:20]]
+    if rows:
+        print(table(rows, header=["asked", *joined[0].prediction.output, "happened"]))
+    print(f"{score.labelled} of {score.answers} answers have a label")
+    if score.wape is not None and score.coverage is not None:
+        print(f"error (WAPE) {score.wape:.1%}, truth inside the interval {score.coverage:.0%}")
+
+
+def _say(line: str) -> None:
+    print(f"{dt.datetime.now(dt.UTC):%H:%M:%S}  {line}", flush=True)

@@ -1,0 +1,109 @@
+"""Ask a deployed release over HTTP, as its consumers do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import http.client
+import json
+from itertools import groupby
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from lockgate.delivery.identity import read_ledger
+from lockgate.delivery.releases import fetch, manifest_of
+from lockgate.errors import ServiceUnavailable, UsageError
+from lockgate.gates.served import Contract, Exchange, Served, read_contract
+from lockgate.records.decisions import Healthy
+from lockgate.records.digest import Json, short
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lockgate.delivery.walk import Walk
+    from lockgate.project import Project
+
+__all__ = ["address_of", "ask_environment", "post"]
+
+TIMEOUT_SECONDS = 30
+
+
+def ask_environment(project: Project, walk: Walk, environment: str, release: str, *, consumers: str | None) -> Served:
+    """The release's own holdout rows, each at its own as-of, and every consumer's example requests."""
+    address = address_of(project, environment, release)
+    manifest = manifest_of(project, release)
+    recorded: list[Mapping[str, Json]] = json.loads((fetch(project, release) / manifest.holdout).read_bytes())
+    answered = _replay(address, recorded, release)
+    as_of = dt.date.fromisoformat(manifest.as_of)
+    return Served(
+        requests=tuple({**r["request"], "as_of": r["as_of"]} for r in recorded),
+        evaluated=tuple(_without_empty(r["answer"]) for r in recorded),
+        answered=tuple(answered),
+        exchanges=tuple(e for c in _contracts(project, consumers) for e in _exchanges(address, c, as_of)),
+    )
+
+
+def address_of(project: Project, environment: str, release: str) -> str:
+    """Where the server that said `healthy` about this release listens."""
+    said = [s.claim for s in read_ledger(project).said if s.person and isinstance(s.claim, Healthy)]
+    found = [c for c in said if c.environment == environment and c.release == release and "address" in c.extra]
+    if not found:
+        raise ServiceUnavailable(f"nobody serves {short(release)} in {environment}", next=f"lockgate serve {environment}")
+    return str(found[-1].extra["address"])
+
+
+def post(address: str, path: str, body: Json) -> tuple[int, Json]:
+    """POST JSON; status and decoded body. Raises ServiceUnavailable when nobody answers."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("POST", path, body=json.dumps(body), headers={"content-type": "application/json"})
+        response = connection.getresponse()
+        data = response.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise ServiceUnavailable("a server did not answer", value=f"{address}{path}: {error}", next="lockgate status") from error
+    finally:
+        connection.close()
+    try:
+        return response.status, json.loads(data)
+    except ValueError:
+        return response.status, None
+
+
+def _replay(address: str, recorded: Sequence[Mapping[str, Json]], release: str) -> list[Mapping[str, Json] | None]:
+    """Recorded rows in their order, asked in one request per as-of day."""
+    answered: list[Mapping[str, Json] | None] = []
+    for as_of, group in groupby(recorded, key=lambda r: r["as_of"]):
+        rows = list(group)
+        status, body = post(address, "/predict", {"as_of": as_of, "requests": [r["request"] for r in rows]})
+        if status != 200 or body["release"] != release or len(body["answers"]) != len(rows):
+            answered += [None] * len(rows)
+            continue
+        answered += [_without_empty({**a["output"], "note": a.get("note")}) for a in body["answers"]]
+    return answered
+
+
+def _without_empty(answer: Mapping[str, Json]) -> dict[str, Json]:
+    """An absent note, an empty one and null are one thing."""
+    return {n: v for n, v in answer.items() if not (n == "note" and not v)}
+
+
+def _contracts(project: Project, folder: str | None) -> list[Contract]:
+    if folder is None:
+        return []
+    place = project.root / folder
+    if not place.is_dir():
+        raise UsageError("the folder with consumers' contracts is missing", value=folder, allowed="a folder of JSON files, or consumers=None")
+    return [read_contract(p.read_text(encoding="utf-8"), where=f"{folder}/{p.name}") for p in sorted(place.glob("*.json"))]
+
+
+def _exchanges(address: str, contract: Contract, as_of: dt.date) -> list[Exchange]:
+    """Each example request of a contract and what came back."""
+    found: list[Exchange] = []
+    for request in contract.requests_at(as_of):
+        status, body = post(address, "/predict", request)
+        answer = {**body["output"], "note": body.get("note")} if status == 200 else body
+        problems = contract.problems(answer) if status == 200 else (f"status {status}",)
+        found.append(Exchange(consumer=contract.consumer, request=request, status=status, answer=answer, problems=problems))
+    return found
+
+

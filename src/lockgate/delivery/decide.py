@@ -1,0 +1,116 @@
+"""`approve` and `reject`: a person's signature under exactly what was shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from lockgate.declare import Approval, DeployTo
+from lockgate.delivery.graph import graph_of
+from lockgate.delivery.identity import append, read_ledger, who
+from lockgate.delivery.page import page_of
+from lockgate.delivery.releases import named
+from lockgate.delivery.walk import Walk, walk_of
+from lockgate.deploy.environments import fold
+from lockgate.errors import NotFound, PermissionRefused
+from lockgate.gates.approvals import authors
+from lockgate.gates.binding import ask_for, binding, results
+from lockgate.gates.binding import decide as decide_purely
+from lockgate.records.digest import short
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from lockgate.project import Project
+    from lockgate.records.decisions import Decision
+    from lockgate.records.ledger import Entry
+    from lockgate.records.trust import Trusted
+
+__all__ = ["decide", "evidence_page"]
+
+
+def decide(
+    project: Project,
+    decision: Literal["approve", "reject"],
+    ref: str,
+    *,
+    role: str,
+    reason: str,
+    accepted: Sequence[str] = (),
+    environment: str | None = None,
+    key: Path | None = None,
+    now: dt.datetime,
+) -> tuple[str, Entry]:
+    """Sign a decision on a release. Answers the release and the ledger entry.
+
+    Raises:
+        PermissionRefused: the key's owner does not hold the role, or it is their own work.
+        NotFound: nothing was judged for that environment, so there is no page to sign under.
+    """
+    graph = graph_of(project, now_ns=int(now.timestamp() * 1e9))
+    walk = walk_of(project, graph)
+    target = environment or _asked_in(walk, role)
+    chosen: list[str] = []
+
+    def claim(trust: Trusted) -> Decision:
+        release = named(trust, ref, live_of(walk, trust))
+        chosen[:] = [release]
+        _may(project, walk, trust, release, role, decision, key)
+        page = page_of(project, walk, trust, release=release, environment=target)
+        if page is None:
+            raise NotFound("there is no evidence page to sign under", value=f"{short(release)} for {target}", next="lockgate deliver")
+        found = results(trust.said, release=release, policy=walk.digest)
+        if decision == "approve" and (failed := [n for n, r in found.items() if r.verdict.outcome == "fail"]):
+            raise PermissionRefused("nobody can approve over a failed gate", value=", ".join(failed), next="lockgate evidence " + short(release))
+        uncertain = [n for n, r in found.items() if r.verdict.outcome == "uncertain"]
+        ask = ask_for(walk.stages, target, policy=walk.policy, uncertain=uncertain)
+        current = binding(trust, release=release, environment=target, policy=walk.digest, page=page[1])
+        return decide_purely(decision, role=role, reason=reason, current=current, ask=ask, accepted=accepted, log=trust.head, now=now)
+
+    entry = append(project, claim, now=now, key=key)
+    assert entry is not None
+    return chosen[0], entry
+
+
+def evidence_page(project: Project, ref: str, *, environment: str | None = None, now: dt.datetime) -> tuple[str, str, Path]:
+    """The page of a release: release, environment and file."""
+    walk = walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
+    trust = read_ledger(project)
+    release = named(trust, ref, live_of(walk, trust))
+    places = [environment] if environment else list(reversed(walk.environments))
+    for place in places:
+        if found := page_of(project, walk, trust, release=release, environment=place):
+            return release, place, found[0]
+    raise NotFound("no evidence page of this release is kept", value=short(release), allowed=", ".join(places), next="lockgate deliver")
+
+
+def live_of(walk: Walk, trust: Trusted) -> dict[str, str]:
+    """Environment → live release."""
+    deployments = fold(trust, approved_only=walk.approved_only)
+    return {n: e.live.release for n, e in deployments.environments.items() if e.live}
+
+
+def _asked_in(walk: Walk, role: str) -> str:
+    """The environment before which this role is asked."""
+    asked = False
+    for stage in walk.stages:
+        asked = asked or (isinstance(stage, Approval) and stage.role == role)
+        if asked and isinstance(stage, DeployTo):
+            return stage.environment
+    roles = sorted({s.role for s in walk.stages if isinstance(s, Approval)})
+    raise NotFound("nobody is asked in this role", value=role, allowed=", ".join(roles))
+
+
+def _may(project: Project, walk: Walk, trust: Trusted, release: str, role: str, decision: str, key: Path | None) -> None:
+    """Refuse now what would not count later, naming the reason; an entry that cannot count helps nobody."""
+    me = who(project, trust, key)
+    if role not in me.roles or me.kind != "person":
+        held = ", ".join(me.roles) or "no role"
+        raise PermissionRefused(f"{me.name} does not hold this role", value=role, allowed=held, next="lockgate people")
+    own = walk.policy.self_approval == "refused" and me.name in authors(trust, release)
+    if decision == "approve" and own:
+        raise PermissionRefused(
+            f"{me.name} cannot approve own work", value=f"author or run starter of {short(release)}",
+            allowed="somebody else who holds the role", next="lockgate people",
+        )  # fmt: skip

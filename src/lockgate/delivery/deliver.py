@@ -1,0 +1,314 @@
+"""`deliver`: run what is missing, bundle a release if its digest is new, walk the stages as far as they go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from lockgate.declare import Approval, DeployTo, Gate
+from lockgate.delivery.ask import ask_environment
+from lockgate.delivery.identity import append, read_ledger, who
+from lockgate.delivery.judge import Judged, Material, judge, keep_value
+from lockgate.delivery.lineage import code_authors
+from lockgate.delivery.page import keep_page
+from lockgate.delivery.releases import build_release, manifest_of
+from lockgate.delivery.run import plan, run
+from lockgate.delivery.walk import Walk, walk_of
+from lockgate.deploy.environments import fold
+from lockgate.errors import (
+    LockgateError,
+    PermissionRefused,
+    ServiceUnavailable,
+    StepFailed,
+    WaitingForHuman,
+)
+from lockgate.gates.approvals import Standing, standing
+from lockgate.gates.binding import Ask, Binding, ask_for, binding, results
+from lockgate.gates.served import Served
+from lockgate.records.decisions import (
+    GateResult,
+    Looked,
+    Proposed,
+    Wanted,
+    result_digest,
+)
+from lockgate.records.digest import short
+from lockgate.records.evidence import Verdict
+from lockgate.records.wire import to_json
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from lockgate.build.execute import Event
+    from lockgate.delivery.run import RunRecord
+    from lockgate.project import Project
+    from lockgate.records.artifact import Artifact
+    from lockgate.records.digest import Json
+    from lockgate.records.people import Person
+    from lockgate.records.trust import Trusted
+
+__all__ = ["Delivered", "StageRecord", "deliver"]
+
+POLL_SECONDS = 0.2
+ANSWER_SECONDS = 30.0
+"""How long an environment may take to verify, warm and swap; silence for longer is exit code 5."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """One stage of the walk and how it ended."""
+
+    stage: str
+    outcome: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """How far a release came. `error` says why it stopped; None: the whole way."""
+
+    release: str
+    run: str
+    stages: tuple[StageRecord, ...]
+    verdicts: tuple[Verdict, ...]
+    page: str = ""
+    error: LockgateError | None = None
+
+
+def deliver(
+    project: Project,
+    *,
+    clock: Callable[[], dt.datetime],
+    to: str | None = None,
+    params: Mapping[str, Mapping[str, Json]] | None = None,
+    tell: Callable[[Event], None] = lambda _: None,
+    say: Callable[[StageRecord], None] = lambda _: None,
+) -> Delivered:
+    """Walk one release up. Everything done stays done: the next `deliver` goes on where this one stopped.
+
+    Raises what `run` failed with; how the walk itself ends stands in the record.
+    """
+    now = clock()
+    me = who(project, read_ledger(project))
+    graph = plan(project, now=now, params=params).graph
+    walk = walk_of(project, graph)
+    record = run(project, walk.delivery.name, now=now, params=params, tell=tell)
+    if record.error is not None:
+        raise record.error
+    manifest = build_release(project, walk.training, plan(project, walk.delivery.name, now=now, params=params), record)
+    _propose(project, walk, manifest.digest, manifest.lineage, me, clock)
+    return _Walking(project, walk, record, manifest.digest, clock, tell, say).go(to)
+
+
+def _propose(project: Project, walk: Walk, release: str, lineage: object, me: Person, clock: Callable[[], dt.datetime]) -> None:
+    """Register the release once, with its authors and who started the run."""
+    from lockgate.records.digest import digest
+
+    files = tuple((walk.training.predictor or {}).get("files", ()))
+
+    def claim(trust: Trusted) -> Proposed | None:
+        if any(isinstance(s.claim, Proposed) and s.person and s.claim.release == release for s in trust.said):
+            return None
+        return Proposed(
+            release=release, name=walk.training.name, authors=code_authors(project.root, files), started_by=me.name,
+            lineage=digest("lineage", to_json(lineage)), log=trust.head,
+        )  # fmt: skip
+
+    append(project, claim, now=clock())
+
+
+class _Walking:
+    """One walk: the release, what is known of it, and the stages behind it."""
+
+    def __init__(
+        self, project: Project, walk: Walk, record: RunRecord, release: str, clock: Callable[[], dt.datetime],
+        tell: Callable[[Event], None], say: Callable[[StageRecord], None],
+    ) -> None:  # fmt: skip
+        self.project, self.walk, self.record, self.release = project, walk, record, release
+        self.clock, self.tell, self.say = clock, tell, say
+        self.stages: list[StageRecord] = []
+        self.served: Artifact | None = None
+        self.page = ""
+        self.judged: Judged | None = None
+
+    def go(self, to: str | None) -> Delivered:
+        error: LockgateError | None = None
+        try:
+            self._look()
+            self.judged = self._judge()
+            for stage in self.walk.stages:
+                self._one(stage)
+                if isinstance(stage, DeployTo) and stage.environment == to:
+                    break
+        except LockgateError as stopped:
+            error = stopped
+        verdicts = tuple(self.judged.verdicts.values()) if self.judged else ()
+        return Delivered(
+            release=self.release, run=self.record.run, stages=tuple(self.stages), verdicts=verdicts, page=self.page, error=error
+        )
+
+    def _one(self, stage: Gate | Approval | DeployTo) -> None:
+        match stage:
+            case Gate():
+                self._gate(stage)
+            case Approval():
+                self._approval(stage)
+            case DeployTo():
+                self._deploy(stage.environment)
+
+    def _gate(self, gate: Gate) -> None:
+        if "served" in self.walk.gates[gate.name]["takes"] and self.served is None:
+            self.served = self._ask(gate)
+            self.judged = self._judge()
+        assert self.judged is not None
+        verdict = self.judged.verdicts[gate.name]
+        self._record(verdict)
+        self._done(gate.name, verdict.outcome, verdict.reason)
+        if verdict.outcome == "fail":
+            self._keep_page(read_ledger(self.project), self._next_environment(gate))
+            raise StepFailed(f"gate {gate.name} failed", value=verdict.reason, next=f"lockgate evidence {short(self.release)}")
+
+    def _approval(self, approval: Approval) -> None:
+        environment = self._next_environment(approval)
+        ask, stands = self._standing(environment)
+        if stands.granted:
+            names = ", ".join(p for r in stands.roles for p in r.people)
+            self._done(f"approval {approval.role}", "pass", f"signed by {names}" + ("" if stands.four_eyes else " (own work, flagged)"))
+            return
+        accept = "".join(f" --accept {g}" for g in ask.uncertain)
+        self._done(f"approval {approval.role}", "refused" if stands.rejected_by else "waiting", stands.missing)
+        if stands.rejected_by:
+            raise StepFailed("a person rejected this release", value=stands.missing, next="lockgate releases --rejected")
+        raise WaitingForHuman(
+            f"release {short(self.release)} waits for a person before {environment}",
+            value=stands.missing,
+            next=f"lockgate evidence {short(self.release)}\n           "
+            f"lockgate approve {short(self.release)} --role {approval.role} --reason \"…\"{accept}",
+        )
+
+    def _deploy(self, environment: str) -> None:
+        rules = self.walk.policy.environment(environment)
+        ask, stands = self._standing(environment)
+        if ask.uncertain and not ask.roles and rules.protected:
+            raise WaitingForHuman(
+                f"{environment} is protected and nobody is asked before it", value="uncertain: " + ", ".join(ask.uncertain),
+                allowed="an approval stage before it, or `protected = false` in policy.toml",
+            )  # fmt: skip
+        if not stands.granted:
+            raise WaitingForHuman(f"release {short(self.release)} may not enter {environment} yet", value=stands.missing)
+        trust = read_ledger(self.project)
+        there = fold(trust, approved_only=self.walk.approved_only).of(environment)
+        if there.live and there.live.release == self.release and there.wanted and there.wanted.release == self.release:
+            self._done(f"deploy {environment}", "healthy", f"serving {short(self.release)} since {there.live.since:%F %T} UTC")
+            return
+        entry = append(self.project, lambda t: Wanted(
+            release=self.release, environment=environment, because="delivered", authorised_by=stands.approvals, log=t.head), now=self.clock())  # fmt: skip
+        assert entry is not None
+        self._wait(environment, entry.digest)
+
+    def _wait(self, environment: str, wanted: str) -> None:
+        """Every `lockgate serve ENV` follows the ledger; its answer ends the step."""
+        ends = time.monotonic() + ANSWER_SECONDS
+        while time.monotonic() < ends:
+            there = fold(read_ledger(self.project), approved_only=self.walk.approved_only).of(environment)
+            if there.wanted is None or there.wanted.entry != wanted:
+                raise PermissionRefused(f"{environment} was asked for another release meanwhile", value=short(there.wanted.release) if there.wanted else "")
+            if there.refused:
+                self._done(f"deploy {environment}", "refused", there.refused)
+                raise StepFailed(f"{environment} refused release {short(self.release)}", value=there.refused, next="lockgate status")
+            if there.live and there.live.want.entry == wanted:
+                self._done(f"deploy {environment}", "healthy", f"serving {short(self.release)}")
+                return
+            time.sleep(POLL_SECONDS)
+        self._done(f"deploy {environment}", "silent", f"nobody answered within {ANSWER_SECONDS:.0f} s")
+        raise ServiceUnavailable(f"nobody serves {environment}", value=f"no answer within {ANSWER_SECONDS:.0f} s", next=f"lockgate serve {environment}")
+
+    def _standing(self, environment: str) -> tuple[Ask, Standing]:
+        """Who is asked before an environment, and who has answered; the page is made on the way."""
+        trust = read_ledger(self.project)
+        ask = ask_for(self.walk.stages, environment, policy=self.walk.policy, uncertain=self._uncertain(trust))
+        if not ask.roles:
+            return ask, standing(trust, self._binding(trust, environment, ""), ask=ask, now=self.clock())
+        self._keep_page(trust, environment)
+        return ask, standing(trust, self._binding(trust, environment, self.page), ask=ask, now=self.clock())
+
+    def _keep_page(self, trust: Trusted, environment: str) -> None:
+        """The page for everybody who decides before an environment; kept for a release that failed, too."""
+        assert self.judged is not None
+        live = fold(trust, approved_only=self.walk.approved_only).of(environment).live
+        before = live.release if live and live.release != self.release else None
+        ask = ask_for(self.walk.stages, environment, policy=self.walk.policy, uncertain=self._uncertain(trust))
+        self.page = keep_page(
+            self.project, self.walk, trust, self.judged, release=self.release, live=before, environment=environment, ask=ask
+        )
+
+    def _uncertain(self, trust: Trusted) -> list[str]:
+        found = results(trust.said, release=self.release, policy=self.walk.digest)
+        return [name for name, result in found.items() if result.verdict.outcome == "uncertain"]
+
+    def _binding(self, trust: Trusted, environment: str, page: str) -> Binding:
+        return binding(trust, release=self.release, environment=environment, policy=self.walk.digest, page=page)
+
+    def _next_environment(self, stage: Gate | Approval) -> str:
+        """The environment that the stages from here on lead to."""
+        after = self.walk.stages[self.walk.stages.index(stage) :]
+        return next((s.environment for s in after if isinstance(s, DeployTo)), self.walk.environments[-1])
+
+    def _look(self) -> None:
+        """Each look at the holdout is in the ledger before anybody sees a number."""
+        holdout = self._holdout().digest
+
+        def claim(trust: Trusted) -> Looked | None:
+            seen = (s.claim for s in trust.said if s.person and isinstance(s.claim, Looked))
+            if any(c.holdout == holdout and c.release == self.release for c in seen):
+                return None
+            return Looked(holdout=holdout, release=self.release, reason="deliver", log=trust.head)
+
+        append(self.project, claim, now=self.clock())
+
+    def _holdout(self) -> Artifact:
+        return self.record.artifacts[self.walk.training.holdout or ""]
+
+    def _judge(self) -> Judged:
+        trust = read_ledger(self.project)
+        last = self.walk.environments[-1] if self.walk.environments else ""
+        live = fold(trust, approved_only=self.walk.approved_only).of(last).live
+        material = Material(
+            release=self.release,
+            live=live.release if live and live.release != self.release else None,
+            holdout=self._holdout(),
+            trained=self.record.artifacts.get(self.walk.training.trained_rows or ""),
+            manifest=keep_value(self.project, to_json(manifest_of(self.project, self.release)), dict),
+            served=self.served,
+        )
+        return judge(self.project, self.walk, material, tell=self.tell)
+
+    def _record(self, verdict: Verdict) -> None:
+        """Sign what the gate said, once."""
+        assert self.judged is not None
+        inputs = {n: a.digest for n, a in self.judged.artifacts.items() if n in ("scored", "champion", "replayed", "@holdout", "@served")}
+
+        def claim(trust: Trusted) -> GateResult | None:
+            made = GateResult(release=self.release, verdict=verdict, policy=self.walk.digest, inputs=inputs, log=trust.head)
+            known = results(trust.said, release=self.release, policy=self.walk.digest).get(verdict.gate)
+            return None if known and result_digest(known) == result_digest(made) else made
+
+        append(self.project, claim, now=self.clock())
+
+    def _ask(self, gate: Gate) -> Artifact:
+        """Ask the environment that was entered last: holdout rows and consumers' requests, over HTTP."""
+        before = self.walk.stages[: self.walk.stages.index(gate)]
+        environment = next((s.environment for s in reversed(before) if isinstance(s, DeployTo)), None)
+        if environment is None:
+            raise StepFailed(f"gate {gate.name} needs a deployment before it", value=gate.name, allowed='deploy_to("staging") earlier')
+        found = ask_environment(self.project, self.walk, environment, self.release, consumers=cast("str | None", gate.params.get("consumers")))
+        return keep_value(self.project, found, Served)
+
+    def _done(self, stage: str, outcome: str, text: str) -> None:
+        record = StageRecord(stage, outcome, text)
+        self.stages.append(record)
+        self.say(record)
+
+

@@ -1,0 +1,65 @@
+"""`feedback import FILE`: labels arrive, are kept, and are joined to what was served."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+from lockgate.delivery.keep import keep_copy
+from lockgate.errors import NotFound, UsageError, did_you_mean
+from lockgate.monitoring.feedback import Joined, Score, join, score
+from lockgate.serving.log import read_log
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lockgate.project import Project
+    from lockgate.records.prediction import Prediction
+
+__all__ = ["import_feedback", "predictions"]
+
+TRUTH = "actual"
+
+
+def import_feedback(project: Project, file: Path, *, environment: str, answer: str | None = None) -> tuple[Score, list[Joined]]:
+    """Read a CSV of request fields and `actual`, keep it in the store, and join it to the answers of an environment.
+
+    Raises:
+        UsageError: a row whose `actual` is no number; a file without that column or without a request field.
+    """
+    served = predictions(project, environment)
+    if not file.is_file():
+        raise NotFound("no such file", value=str(file), allowed="a CSV with the request's fields and `actual`")
+    keys, labels = _labels(file, served)
+    kept = keep_copy(project, file)
+    project.results("feedback").put(f"feedback:{kept.rpartition(':')[2]}", {"object": kept, "name": file.name, "rows": len(labels)})
+    joined = join(served, labels, keys=keys)
+    return score(joined, answers=len(served), answer=answer or _first_number(served)), joined
+
+
+def predictions(project: Project, environment: str) -> list[Prediction]:
+    """Every answer that this machine's servers gave in an environment."""
+    return list(read_log(project.home / "predictions" / environment))
+
+
+def _first_number(served: list[Prediction]) -> str:
+    return next((n for p in served for n, v in p.output.items() if isinstance(v, int | float)), "")
+
+
+def _labels(file: Path, served: list[Prediction]) -> tuple[list[str], dict[tuple[str, ...], float]]:
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = csv.DictReader(lines)
+        names = list(rows.fieldnames or ())
+        if TRUTH not in names:
+            raise UsageError("the file has no column with what happened", value=file.name, allowed=did_you_mean(TRUTH, names))
+        asked = list(served[0].inputs) if served else [n for n in names if n != TRUTH]
+        if missing := [k for k in asked if k not in names]:
+            raise UsageError("the file lacks a field of the request", value=missing[0], allowed=did_you_mean(missing[0], names))
+        return asked, {tuple(row[k] for k in asked): _number(row[TRUTH], file.name, rows.line_num) for row in rows}
+
+
+def _number(text: str, file: str, line: int) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UsageError("not a number", value=f"{file}:{line}: {text!r}", allowed="what happened, e.g. 12") from error

@@ -1,0 +1,80 @@
+"""Whose key this working copy signs with, and appending a signed claim behind the ledger's head."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.errors import MovedOn, NotFound, PermissionRefused
+from lockgate.project import adapter
+from lockgate.records.decisions import Claim, state
+from lockgate.records.statement import seal
+from lockgate.records.trust import Trusted, trusted
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+    from lockgate.ports import Signer
+    from lockgate.project import Project
+    from lockgate.records.ledger import Entry
+    from lockgate.records.people import Person
+
+__all__ = ["append", "key_path", "read_ledger", "signer", "who"]
+
+TRIES = 20
+
+
+def key_path(project: Project) -> Path:
+    """The private key of this working copy: `LOCKGATE_KEY`, else `.lockgate/key`."""
+    return Path(os.environ.get("LOCKGATE_KEY") or project.home / "key")
+
+
+def signer(project: Project, key: Path | None = None) -> Signer:
+    """Open the key. Raises NotFound with the next command when there is none."""
+    path = key or key_path(project)
+    if not path.exists():
+        raise NotFound("no key to sign with", value=str(path), allowed="an OpenSSH ed25519 or P-256 key", next="lockgate init")
+    return adapter("keys", "FileSigner")(path)
+
+
+def who(project: Project, trust: Trusted, key: Path | None = None) -> Person:
+    """The registered owner of the key. Raises PermissionRefused when the ledger does not know it."""
+    mine = signer(project, key)
+    found = trust.people.by_key().get(mine.identity())
+    if found is None:
+        raise PermissionRefused(
+            "this key belongs to nobody the ledger knows",
+            value=mine.identity(),
+            allowed=", ".join(p.name for p in trust.people.people) or "nobody yet",
+            next=f"lockgate people add NAME --key '{mine.public_key()}' --role ROLE   (as a trustee)",
+        )
+    return found[0]
+
+
+def read_ledger(project: Project, *, pin: str | None = None) -> Trusted:
+    """The whole ledger with every entry's author, chain and signatures checked."""
+    return trusted(project.ledger.read(), pin=pin)
+
+
+def append(
+    project: Project, make: Callable[[Trusted], Claim | None], *, now: dt.datetime, key: Path | None = None
+) -> Entry | None:
+    """Decide on what the ledger says now and append; when somebody was faster, decide again.
+
+    `make` gets the ledger as it is and answers the claim, or None when nothing needs to be said any more.
+    """
+    mine = signer(project, key)
+    for _ in range(TRIES):
+        trust = read_ledger(project)
+        claim = make(trust)
+        if claim is None:
+            return None
+        try:
+            return project.ledger.append(seal(state(claim), mine), after=trust.head, time=now)
+        except MovedOn:
+            continue
+    raise MovedOn("the ledger's head kept moving", value=f"{TRIES} tries", next="try again")
+
+

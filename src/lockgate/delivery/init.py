@@ -1,0 +1,153 @@
+"""`init` and `people`: a project, a key, and the register of who may decide what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lockgate.delivery.identity import append, key_path, read_ledger, signer
+from lockgate.durable import write_atomic
+from lockgate.errors import NotFound, UsageError, did_you_mean
+from lockgate.project import Project, adapter, read_settings
+from lockgate.records.decisions import PeopleSet
+from lockgate.records.people import DELIVERER, OPERATOR, TRUSTEE, Person, found, succeed
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from lockgate.records.people import People
+    from lockgate.records.trust import Trusted
+
+__all__ = ["Founded", "add_person", "init", "make_key", "remove_person"]
+
+LOCKGATE_TOML = """\
+[project]
+name = "{name}"
+pipelines = ["{package}.pipelines"]     # modules whose Pipeline values are ours
+
+# [sources.sales]
+# kind = "file"
+# path = "data/sales.csv"
+"""
+
+POLICY_TOML = """\
+[approval]
+self_approval = "refused"     # or "flagged" for a one-person team
+
+[environments.staging]
+protected = false
+"""
+
+PIPELINES_PY = '''\
+"""The steps of {name}: plain functions; names wire them, types choose how results are stored."""
+
+from lockgate import Pipeline, step
+
+
+@step
+def numbers(count: int = 10) -> list[int]:
+    """The first whole numbers."""
+    return list(range(count))
+
+
+@step
+def total(numbers: list[int]) -> int:
+    """Their sum."""
+    return sum(numbers)
+
+
+{package} = Pipeline("{name}", kind="data", steps=[numbers, total], publishes=["total"])
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    """What `init` made or found: files, the key's fingerprint, and the trust root to pin."""
+
+    root: Path
+    made: tuple[str, ...]
+    key: str
+    trust_root: str
+    person: str
+
+
+def init(root: Path, *, name: str | None, person: str, roles: Sequence[str], now: dt.datetime) -> Founded:
+    """Make what is missing: the project's files, this copy's key, and the trust root of an empty ledger."""
+    project_name = name or root.resolve().name.replace("-", "_")
+    made = _make_files(root, project_name)
+    project = Project(root.resolve(), read_settings((root / "lockgate.toml").read_text(encoding="utf-8")))
+    if not key_path(project).exists():
+        make_key(key_path(project), comment=person)
+        made.append(str(key_path(project).relative_to(project.root)))
+    mine = signer(project)
+    everything = tuple(dict.fromkeys([TRUSTEE, DELIVERER, OPERATOR, *roles]))
+
+    def claim(trust: Trusted) -> PeopleSet | None:
+        if trust.root:
+            return None
+        return PeopleSet(people=found([Person(name=person, roles=everything, keys=(mine.public_key(),))]), log=trust.head)
+
+    append(project, claim, now=now)
+    trust = read_ledger(project)
+    owner = trust.people.by_key().get(mine.identity())
+    return Founded(project.root, tuple(made), mine.identity(), trust.root, owner[0].name if owner else "")
+
+
+def make_key(path: Path, *, comment: str) -> None:
+    """Make a key pair that only its owner can read."""
+    adapter("keys", "create_key")(path, comment=comment)
+
+
+def add_person(project: Project, person: Person, *, now: dt.datetime, key: Path | None = None) -> People:
+    """Register somebody, or give a known name more keys and other roles; signed by a trustee."""
+
+    def claim(trust: Trusted) -> PeopleSet:
+        known = trust.people.named(person.name)
+        others = [p for p in trust.people.people if p is not known]
+        merged = person if known is None else replace(
+            known, roles=person.roles or known.roles, keys=tuple(dict.fromkeys([*known.keys, *person.keys])),
+            aliases=tuple(dict.fromkeys([*known.aliases, *person.aliases])))  # fmt: skip
+        return PeopleSet(people=succeed(trust.people, [*others, merged]), log=trust.head)
+
+    append(project, claim, now=now, key=key)
+    return _changed(project, person.name)
+
+
+def remove_person(project: Project, name: str, *, now: dt.datetime, key: Path | None = None) -> People:
+    """Take somebody out of the register; what they signed before keeps its author."""
+
+    def claim(trust: Trusted) -> PeopleSet:
+        known = trust.people.named(name)
+        if known is None:
+            raise NotFound("nobody is called so", value=name, allowed=did_you_mean(name, [p.name for p in trust.people.people]))
+        return PeopleSet(people=succeed(trust.people, [p for p in trust.people.people if p is not known]), log=trust.head)
+
+    append(project, claim, now=now, key=key)
+    return read_ledger(project).people
+
+
+def _changed(project: Project, name: str) -> People:
+    trust = read_ledger(project)
+    last = trust.said[-1]
+    if last.person is None and isinstance(last.claim, PeopleSet):
+        raise UsageError("the change of people does not count", value=last.why, next="lockgate people   (who are the trustees?)")
+    return trust.people
+
+
+def _make_files(root: Path, name: str) -> list[str]:
+    """Files that do not exist yet; nothing is overwritten."""
+    package = "".join(c if c.isalnum() else "_" for c in name)
+    wanted = {"policy.toml": POLICY_TOML}
+    if not (root / "lockgate.toml").exists():
+        wanted |= {
+            "lockgate.toml": LOCKGATE_TOML.format(name=name, package=package),
+            f"{package}/__init__.py": f'"""{name}."""\n',
+            f"{package}/pipelines.py": PIPELINES_PY.format(name=name, package=package),
+            ".gitignore": ".lockgate/\n__pycache__/\n",
+        }
+    made = [path for path in wanted if not (root / path).exists()]
+    for path in made:
+        write_atomic(root / path, wanted[path].encode())
+    return made

@@ -1,0 +1,190 @@
+"""Measure every gate on a release, through the engine, and let the rules decide.
+
+Scoring the holdout is a step like any other: done once per release and holdout, wherever the store is shared.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate import codecs
+from lockgate.build.engine import Engine
+from lockgate.build.execute import Event, execute
+from lockgate.build.plan import make_plan
+from lockgate.declare import Gate
+from lockgate.delivery.releases import fetch
+from lockgate.delivery.run import known_of
+from lockgate.gates.policy import limits_for
+from lockgate.gates.rules import judge as judge_by_rule
+from lockgate.records.artifact import Artifact
+from lockgate.records.digest import Json
+from lockgate.records.evidence import Estimate, Evidence, Verdict
+from lockgate.records.graph import Definition, Graph, Node, Trace
+from lockgate.records.plan import Result
+from lockgate.records.wire import from_json, to_json
+
+if TYPE_CHECKING:
+    from lockgate.delivery.walk import Walk
+    from lockgate.project import Project
+    from lockgate.records.plan import StepRecord
+
+__all__ = ["Judged", "Material", "judge", "keep_value", "load_json"]
+
+SCORED = "lockgate.evaluation.scored:Scored"
+PATH = "pathlib:Path"
+EVIDENCE = "lockgate.records.evidence:Evidence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What a release is judged on: digests of releases, and stored artifacts.
+
+    Attributes:
+        live: the release it would replace, or None.
+        served: what the deployed release answered over HTTP, once it was asked.
+    """
+
+    release: str
+    live: str | None
+    holdout: Artifact
+    trained: Artifact | None
+    manifest: Artifact
+    served: Artifact | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Evidence and verdict per gate, in the declared order; and what else was made on the way."""
+
+    evidence: Mapping[str, Evidence]
+    verdicts: Mapping[str, Verdict]
+    artifacts: Mapping[str, Artifact]
+    steps: tuple[StepRecord, ...]
+
+
+def judge(project: Project, walk: Walk, material: Material, *, tell: Callable[[Event], None] = lambda _: None) -> Judged:
+    """Measure all gates whose inputs exist now; `integration` waits for `served`."""
+    nodes = _nodes(walk, material)
+    graph = Graph(nodes=nodes, order=tuple(nodes), pipelines={}, trace=_no_trace())
+    given = _given(material)
+    identities = {name: a.digest for name, a in given.items()} | {"@release": material.release}
+    files: dict[str, Path | str] = {"@release": fetch(project, material.release)}
+    if material.live:
+        identities["@live"] = material.live
+        files["@live"] = fetch(project, material.live)
+    known = known_of(project, identities, {})
+    plan = make_plan(graph, tuple(nodes), known)
+    results = project.results("results")
+
+    def keep(_: str, key: str, result: Result) -> None:
+        results.put(key, to_json(result))
+
+    with Engine(project.root, project.store_folder / "tmp", store=project.store, files=files, preload=("numpy", "scipy")) as engine:
+        done = execute(graph, plan, known, engine=engine, keep=keep, tell=tell, workers=project.settings.workers,
+                       given=given, keep_going=True)  # fmt: skip
+    evidence = {n: _evidence(project, walk, n, done.artifacts, done.steps) for n in walk.gates if f"gate.{n}" in nodes}
+    verdicts = {n: _verdict(walk, n, e, done.artifacts) for n, e in evidence.items()}
+    return Judged(evidence=evidence, verdicts=verdicts, artifacts=done.artifacts, steps=done.steps)
+
+
+def keep_value(project: Project, value: object, kind: type) -> Artifact:
+    """Store a JSON-like value that no step made."""
+    with tempfile.NamedTemporaryFile(dir=project.store_folder, delete=False) as file:
+        path = Path(file.name)
+    codecs.save("json", value, path)
+    identity, size_bytes = codecs.identity("json", value), path.stat().st_size
+    return Artifact(type=codecs.type_name(kind), codec="json", digest=identity, object=project.store.put(path), size_bytes=size_bytes)
+
+
+def load_json(project: Project, artifact: Artifact) -> Json:
+    """A JSON artifact as it is."""
+    import json
+
+    return json.loads(project.store.get(artifact.object).read_bytes())
+
+
+def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
+    """Scoring first, then a node per gate that can be measured."""
+    packages = tuple((walk.training.predictor or {}).get("packages", ()))
+    found = [_step("scored", "lockgate.release.scoring:scored", {"release": "@release", "holdout": "@holdout"}, packages)]
+    if material.live:
+        found.append(_step("champion", "lockgate.release.scoring:scored", {"release": "@live", "holdout": "@holdout"}, packages))
+    if material.trained:
+        found.append(_step("replayed", "lockgate.release.scoring:replayed", {"release": "@release", "trained": "@trained"}, packages))
+    wired = {"release": "@manifest", **{n.name: n.name for n in found}} | ({"served": "@served"} if material.served else {})
+    for name, captured in walk.gates.items():
+        if "served" in captured["takes"] and material.served is None:
+            continue
+        found.append(_gate(name, captured, wired))
+    found.append(_json("summary", "lockgate.evaluation.summary:summary", {"scored": "scored"}, {"scored": SCORED}, _shown(walk), packages))
+    found.append(_json("cases", "lockgate.release.scoring:cases", {"release": "@release", "scored": "scored"}, {"release": PATH, "scored": SCORED}, {}, packages))
+    return {n.name: n for n in found}
+
+
+def _step(name: str, target: str, inputs: Mapping[str, str], packages: Sequence[str]) -> Node:
+    return Node(
+        name=name, target=target, inputs=inputs, input_types=dict.fromkeys(inputs, PATH), parameters={}, type=SCORED,
+        codec="columns.npz", definitions=(), packages=tuple(packages),
+    )  # fmt: skip
+
+
+def _json(
+    name: str, target: str, inputs: Mapping[str, str], types: Mapping[str, str], parameters: Mapping[str, Json], packages: Sequence[str]
+) -> Node:
+    return Node(
+        name=name, target=target, inputs=inputs, input_types=types, parameters=parameters, type="builtins:dict",
+        codec="json", definitions=(), packages=tuple(packages),
+    )  # fmt: skip
+
+
+def _gate(name: str, captured: Mapping[str, Json], wired: Mapping[str, str]) -> Node:
+    takes = [n for n in ("scored", "champion", "replayed", "served", "release") if n in captured["takes"]]
+    inputs = {n: wired[n] for n in takes if n in wired}
+    nothing = {n: None for n in ("scored", "champion", "replayed", "served", "release") if n not in inputs}
+    spec = {k: captured[k] for k in ("name", "evidence", "rule", "params")} | {"takes": takes}
+    types = {"scored": SCORED, "champion": SCORED, "replayed": SCORED, "served": "lockgate.gates.served:Served", "release": "builtins:dict"}
+    return Node(
+        name=f"gate.{name}", target="lockgate.gates.stage:run_gate", inputs=inputs,
+        input_types={n: types[n] for n in inputs}, parameters={"gate": spec, **nothing}, type=EVIDENCE, codec="json",
+        definitions=tuple(Definition(**d) for d in captured["definitions"]), packages=tuple(captured["packages"]),
+    )  # fmt: skip
+
+
+def _given(material: Material) -> dict[str, Artifact]:
+    found = {"@holdout": material.holdout, "@trained": material.trained, "@manifest": material.manifest, "@served": material.served}
+    return {name: a for name, a in found.items() if a is not None}
+
+
+def _evidence(
+    project: Project, walk: Walk, name: str, artifacts: Mapping[str, Artifact], steps: Sequence[StepRecord]
+) -> Evidence:
+    """What was measured; a gate that could not be measured is evidence without a number, which fails."""
+    artifact = artifacts.get(f"gate.{name}")
+    if artifact is not None:
+        return from_json(Evidence, load_json(project, artifact))
+    why = next((s.reason for s in steps if s.name == f"gate.{name}"), "it was not measured")
+    return Evidence(gate=name, kind=walk.gates[name]["rule"], statistic=Estimate(name="error", value=None, why=why))
+
+
+def _verdict(walk: Walk, name: str, evidence: Evidence, artifacts: Mapping[str, Artifact]) -> Verdict:
+    gate = next(s for s in walk.stages if isinstance(s, Gate) and s.name == name)
+    verdict = judge_by_rule(evidence, gate.rule, limits_for(walk.policy, gate))
+    artifact = artifacts.get(f"gate.{name}")
+    return replace(verdict, gate=name, evidence=artifact.digest if artifact else "")
+
+
+def _shown(walk: Walk) -> dict[str, Json]:
+    """What the page summarises: the columns, the metric and the baseline that the gates judge by."""
+    params = [g["params"] for g in walk.gates.values()]
+    by = list(dict.fromkeys(c for p in params for c in p.get("by", ())))
+    metric = next((p["metric"] for p in params if "metric" in p), "wape")
+    baseline = next((p["baseline"] for p in params if "baseline" in p), "")
+    return {"by": by, "metric": metric, "baseline": baseline}
+
+
+def _no_trace() -> Trace:
+    return Trace(interpreter="", files=(), listings={}, environment={}, packages={}, preload=())

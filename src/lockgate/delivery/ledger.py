@@ -1,0 +1,69 @@
+"""`ledger log|verify`: what was decided, by whom, and whether all of it still holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate.delivery.identity import read_ledger
+from lockgate.records.decisions import (
+    Claim,
+    Decision,
+    GateResult,
+    Healthy,
+    Looked,
+    PeopleSet,
+    Proposed,
+    Refused,
+    Wanted,
+)
+from lockgate.records.digest import Json, short
+
+if TYPE_CHECKING:
+    from lockgate.project import Project
+
+__all__ = ["lines", "verified"]
+
+
+def lines(project: Project) -> list[dict[str, Json]]:
+    """One record per entry: seq, time, digest, who, what, about; `counts` False with the reason when it is set aside."""
+    found: list[dict[str, Json]] = []
+    for said in read_ledger(project).said:
+        what, about = _words(said.claim)
+        found.append({
+            "seq": said.entry.seq, "time": said.entry.time.isoformat(), "digest": said.entry.digest,
+            "who": said.person.name if said.person else "(set aside)", "what": what,
+            "about": about if said.person else said.why, "counts": said.person is not None,
+        })  # fmt: skip
+    return found
+
+
+def verified(project: Project) -> dict[str, Json]:
+    """Check chain, signatures and the head this copy saw before. Raises IntegrityError naming the entry."""
+    trust = read_ledger(project)
+    return {
+        "entries": len(trust.said), "set_aside": len(trust.set_aside), "head": trust.head.digest, "trust_root": trust.root,
+        "people": trust.people.digest,
+    }  # fmt: skip
+
+
+def _words(claim: Claim | None) -> tuple[str, str]:
+    match claim:
+        case Proposed():
+            return "proposed", f"release {short(claim.release)}, started by {claim.started_by}"
+        case GateResult():
+            return f"gate {claim.verdict.outcome}", f"{claim.verdict.gate}: {short(claim.release)}"
+        case Decision():
+            accepted = f", accepting {', '.join(claim.accepted)}" if claim.accepted else ""
+            return claim.decision, f"{short(claim.release)} for {claim.environment} as {claim.role}{accepted}: {claim.reason}"
+        case Wanted():
+            return "wanted" if claim.because == "delivered" else "rolled back", f"{short(claim.release)} in {claim.environment}" + (f": {claim.reason}" if claim.reason else "")
+        case Healthy():
+            return "healthy", f"{short(claim.release)} in {claim.environment}"
+        case Refused():
+            return "refused", f"{short(claim.release)} in {claim.environment}: {claim.reason}"
+        case Looked():
+            return "looked", f"at holdout {short(claim.holdout)} with {short(claim.release)}"
+        case PeopleSet():
+            return "people", f"version {claim.people.version}: {', '.join(p.name for p in claim.people.people)}"
+        case None:
+            return "unknown", "a statement that this version cannot read"

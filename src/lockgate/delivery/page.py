@@ -1,0 +1,214 @@
+"""The evidence page of a release for one environment: made once, kept by what it shows, the same for everybody."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.delivery.judge import load_json
+from lockgate.delivery.releases import manifest_of
+from lockgate.gates.binding import evidence_root, results
+from lockgate.records.digest import Json, canonical, digest, sha256_bytes, short
+from lockgate.records.evidence import Estimate, GroupEstimate, Verdict
+from lockgate.records.pack import (
+    Bound,
+    Case,
+    Change,
+    Command,
+    Day,
+    Holdout,
+    Metric,
+    Pack,
+    Question,
+    SigningRule,
+)
+from lockgate.records.wire import from_json
+from lockgate.release.evidence_page import render
+
+if TYPE_CHECKING:
+    from lockgate.delivery.judge import Judged
+    from lockgate.delivery.walk import Walk
+    from lockgate.gates.binding import Ask
+    from lockgate.project import Project
+    from lockgate.records.release import Manifest
+    from lockgate.records.trust import Trusted
+
+__all__ = ["keep_page", "page_of"]
+
+QUESTIONS = (
+    Question(text="Is this release fit for what it will be used for?", hint="the verdict, and the plots of forecast and truth"),
+    Question(text="Can you live with how the worst-off group is served?", hint="worst-off groups"),
+    Question(text="Do you accept each uncertain result, by name?", hint="what is uncertain"),
+)
+
+
+def keep_page(project: Project, walk: Walk, trust: Trusted, judged: Judged, *, release: str, live: str | None, environment: str, ask: Ask) -> str:
+    """Render the page of this release, evidence, policy and environment, unless it is kept already; its sha256."""
+    key = _key(walk, trust, release, environment)
+    known = project.results("pages").get(key)
+    if known is not None and project.store.has(known["object"]):
+        return known["sha256"]
+    html = render(_pack(project, walk, trust, judged, release=release, live=live, environment=environment, ask=ask)).encode()
+    project.store_folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=project.store_folder, delete=False) as file:
+        file.write(html)
+    stored = project.store.put(Path(file.name))
+    project.results("pages").put(key, {"object": stored, "sha256": sha256_bytes(html)})
+    return sha256_bytes(html)
+
+
+def page_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> tuple[Path, str] | None:
+    """The kept page and its sha256, or None when nothing was judged for this environment yet."""
+    known = project.results("pages").get(_key(walk, trust, release, environment))
+    return None if known is None else (project.store.get(known["object"]), known["sha256"])
+
+
+def _key(walk: Walk, trust: Trusted, release: str, environment: str) -> str:
+    """A page is determined by what an approval binds."""
+    root = evidence_root(results(trust.said, release=release, policy=walk.digest).values())
+    return digest("page", [release, environment, root, walk.digest, trust.people.digest])
+
+
+def _pack(
+    project: Project, walk: Walk, trust: Trusted, judged: Judged, *, release: str, live: str | None, environment: str, ask: Ask
+) -> Pack:
+    summary = _json(project, judged, "summary")
+    manifest = manifest_of(project, release)
+    before = manifest_of(project, live) if live else None
+    root = evidence_root(results(trust.said, release=release, policy=walk.digest).values())
+    metric = next((g["params"]["metric"] for g in walk.gates.values() if "metric" in g["params"]), "wape")
+    groups = tuple(from_json(GroupEstimate, g) for g in summary.get("groups", ()))
+    return Pack(
+        project=project.settings.name,
+        release=release,
+        as_of=dt.date.fromisoformat(manifest.as_of),
+        environment=environment,
+        live=live,
+        banner=project.settings.banner,
+        target=project.settings.target,
+        metric=_metric(metric),
+        holdout=_holdout(summary),
+        verdicts=tuple(judged.verdicts.values()),
+        evidence=tuple(judged.evidence.values()),
+        changes=_changes(manifest, before, judged),
+        overall=from_json(Estimate, summary["overall"]) if "overall" in summary else None,
+        groups=groups,
+        by_horizon=tuple(from_json(GroupEstimate, g) for g in summary.get("by_horizon", ())),
+        coverage=tuple(from_json(GroupEstimate, g) for g in summary.get("coverage", ())),
+        promised_coverage=_promised(judged.verdicts),
+        days=tuple(from_json(Day, d) for d in summary.get("days", ())),
+        cases=tuple(_case(c) for c in _list(project, judged, "cases")),
+        questions=QUESTIONS,
+        rule=_rule(ask),
+        bound=_bound(release, root, walk, trust, environment),
+        undo=f"lockgate rollback {environment}" + (f" --to {short(live)}" if live else ""),
+        verify=(Command(line="lockgate ledger verify", meaning="checks every signature and the chain"),),
+        commands=(Command(line="lockgate releases --json", meaning="all releases and where they stand"),
+                  Command(line=f"lockgate diff {environment} {short(release)}" if live else f"lockgate show {short(release)}", meaning="what differs, step by step")),
+        limits=_limits(manifest, judged),
+        credits=project.settings.credit,
+    )  # fmt: skip
+
+
+def _json(project: Project, judged: Judged, name: str) -> Mapping[str, Json]:
+    artifact = judged.artifacts.get(name)
+    return load_json(project, artifact) if artifact else {}
+
+
+def _list(project: Project, judged: Judged, name: str) -> list[Mapping[str, Json]]:
+    artifact = judged.artifacts.get(name)
+    return load_json(project, artifact) if artifact else []
+
+
+def _metric(name: str) -> Metric:
+    known = {
+        "wape": Metric(name="wape", title="Forecast error (WAPE)", meaning="all misses added up, as a share of all units that were sold; 0 is perfect"),
+        "mae": Metric(name="mae", title="Mean absolute error", meaning="how far an answer is off on average, in units", unit="units"),
+    }  # fmt: skip
+    return known.get(name, Metric(name=name, title=name))
+
+
+def _holdout(summary: Mapping[str, Json]) -> Holdout | None:
+    if "holdout" not in summary:
+        return None
+    extent = summary["holdout"]
+    return Holdout(
+        rows=extent["rows"], days=extent["days"], origins=extent["origins"],
+        first=dt.date.fromisoformat(extent["first"]), last=dt.date.fromisoformat(extent["last"]),
+        note="days that no training or tuning has seen; each answered from what was known on its own day",
+    )  # fmt: skip
+
+
+def _promised(verdicts: Mapping[str, Verdict]) -> str | None:
+    return next((str(v.threshold["nominal"]) for v in verdicts.values() if "nominal" in v.threshold), None)
+
+
+def _case(case: Mapping[str, Json]) -> Case:
+    return Case(request=case["request"], answer=case["answer"], actual=case["actual"], reasons=tuple(case["reasons"]), chosen=case["chosen"])
+
+
+def _rule(ask: Ask) -> SigningRule | None:
+    if not ask.roles:
+        return None
+    first = ask.roles[0]
+    days = first.valid_for.days
+    notes = () if ask.self_approval == "refused" else ("Authors may approve their own work here; it is flagged and never counts as four eyes.",)
+    return SigningRule(role=first.role, people=first.need, valid_for=f"{days}d" if days else str(first.valid_for), notes=notes)
+
+
+def _bound(release: str, root: str, walk: Walk, trust: Trusted, environment: str) -> tuple[Bound, ...]:
+    return (
+        Bound(name="release", digest=release, meaning="every byte of code, model, data state and lock file"),
+        Bound(name="evidence", digest=root, meaning="the results of all checks above"),
+        Bound(name="policy", digest=walk.digest, meaning="the stages and limits they were judged by"),
+        Bound(name="people", digest=trust.people.digest, meaning="who may sign for what"),
+        Bound(name="environment", digest=environment, meaning="where the release may go, and nowhere else"),
+        Bound(name="this page", digest="its sha256, taken when you sign", meaning="exactly what you were shown"),
+    )
+
+
+def _changes(now: Manifest, before: Manifest | None, judged: Judged) -> tuple[Change, ...]:
+    """What differs from the live release: data, code, parameters, packages, metrics."""
+    if before is None:
+        return ()
+    found = [Change(kind="data", what="last day known", before=before.as_of, after=now.as_of)] if before.as_of != now.as_of else []
+    found += _mapping("data", {f"source {k}": short(v) for k, v in before.lineage.sources.items()}, {f"source {k}": short(v) for k, v in now.lineage.sources.items()})
+    found += _mapping("code", _definitions(before), _definitions(now))
+    found += _mapping("parameters", _flat(before.lineage.parameters), _flat(now.lineage.parameters))
+    found += _champion(judged)
+    return tuple(found)
+
+
+def _champion(judged: Judged) -> list[Change]:
+    """The metric of the live release and of this one on the same rows."""
+    evidence = judged.evidence.get("champion")
+    if evidence is None or len(evidence.also) < 2:
+        return []
+    ours, theirs = evidence.also[0], evidence.also[1]
+    return [Change(kind="metrics", what=f"{ours.name} on the same rows", before=theirs.value, after=ours.value)]
+
+
+def _definitions(manifest: Manifest) -> dict[str, str]:
+    return {n: short(str(d)) for n, d in manifest.lineage.extra.get("definitions", {}).items()}
+
+
+def _flat(parameters: Mapping[str, Mapping[str, Json]]) -> dict[str, str]:
+    return {f"{step}.{name}": canonical(value).decode() for step, values in parameters.items() for name, value in values.items()}
+
+
+def _mapping(kind: str, before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
+    names = sorted({*before, *after})
+    return [Change(kind=kind, what=n, before=before.get(n), after=after.get(n)) for n in names if before.get(n) != after.get(n)]  # type: ignore[arg-type]
+
+
+def _limits(manifest: Manifest, judged: Judged) -> tuple[str, ...]:
+    missing = tuple(f"Not assessed: {text}" for e in judged.evidence.values() for text in e.not_assessed)
+    dirty = ("The code was changed after its last commit when this release was built.",) if manifest.lineage.dirty else ()
+    horizon = next((f.horizon.days for f in manifest.predictor.request if f.horizon), None)
+    reach = (f"Answers reach {horizon} open days ahead of {manifest.as_of} and no further.",) if horizon else ()
+    return (*reach, *dirty, *missing)
+
+

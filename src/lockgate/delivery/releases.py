@@ -1,0 +1,132 @@
+"""Build a release from a run, keep it in the store, and bring it back anywhere."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.delivery.keep import keep_copy
+from lockgate.delivery.lineage import commit_of
+from lockgate.errors import NotFound, UsageError
+from lockgate.records.digest import Json, digest, short
+from lockgate.records.release import Lineage, Manifest
+from lockgate.release.bundle import bundle
+from lockgate.release.client import describe_code
+from lockgate.release.layout import read_manifest, release_path
+from lockgate.release.transfer import pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lockgate.delivery.run import Planned, RunRecord
+    from lockgate.project import Project
+    from lockgate.records.artifact import Artifact
+    from lockgate.records.graph import PipelineInfo
+    from lockgate.records.trust import Trusted
+
+__all__ = ["build_release", "fetch", "manifest_of", "named"]
+
+
+def build_release(project: Project, pipeline: PipelineInfo, planned: Planned, record: RunRecord) -> Manifest:
+    """Bundle what a run made; the same artifacts, code and lineage give the same release."""
+    predictor = pipeline.predictor
+    if predictor is None or pipeline.holdout is None:
+        raise UsageError("a pipeline without predictor and holdout cannot be released", value=pipeline.name)
+    files: list[str] = predictor["files"]
+    code = {f: (project.root / f).read_bytes() for f in files}
+    module = predictor["target"].partition(":")[0]
+    with tempfile.TemporaryDirectory() as folder:
+        _write(Path(folder), code)
+        described = describe_code(Path(folder), f"{module}:{predictor['variable']}")
+    values = {p: _stored(project, record.artifacts[n]) for p, n in predictor["inputs"].items()}
+    state = set(predictor["state"])
+    manifest = bundle(
+        project.home / "releases",
+        project=project.settings.name,
+        name=pipeline.name,
+        as_of=record.as_of.isoformat(),
+        predictor=described,
+        code=code,
+        inputs={p: v for p, v in values.items() if p not in state},
+        state={p: v for p, v in values.items() if p in state},
+        holdout=_stored(project, record.artifacts[pipeline.holdout]),
+        lock="".join(f"{p.partition('+')[0]}\n" for p in predictor["packages"]),
+        lineage=_lineage(project, pipeline, planned, record),
+    )
+    _keep(project, manifest)
+    return manifest
+
+
+def fetch(project: Project, release: str) -> Path:
+    """The unpacked, verified folder of a release, from the shared store. IntegrityError names a damaged file."""
+    return unpack(manifest_of(project, release), project.store.get, into=project.home / "releases")
+
+
+def manifest_of(project: Project, release: str) -> Manifest:
+    """A release's manifest, checked against its name."""
+    record = project.results("releases").get(release)
+    if record is None:
+        raise NotFound("no such release in the store", value=short(release), next="lockgate releases")
+    return read_manifest(project.store.get(record["manifest"]).read_bytes(), expected=release)
+
+
+def named(trust: Trusted, ref: str, live: Mapping[str, str]) -> str:
+    """A release by `latest`, an environment's name, or the start of its digest."""
+    from lockgate.records.decisions import Proposed
+
+    known = [s.claim.release for s in trust.said if s.person and isinstance(s.claim, Proposed)]
+    if ref == "latest" and known:
+        return known[-1]
+    if ref in live:
+        return live[ref]
+    hits = sorted({r for r in known if r.removeprefix("sha256:").startswith(ref.removeprefix("sha256:"))})
+    if len(hits) == 1:
+        return hits[0]
+    allowed = ", ".join(["latest", *live, *(short(r) for r in hits or known[-5:])]) if known else "none yet"
+    raise NotFound("no such release" if not hits else "more than one release starts so", value=ref, allowed=allowed, next="lockgate releases")
+
+
+def _keep(project: Project, manifest: Manifest) -> None:
+    """Every file into the store, then the record that names the manifest."""
+    directory = release_path(project.home / "releases", manifest.digest)
+    entries = pack(directory, manifest.digest)
+    for entry in entries:
+        if not project.store.has(entry.blake3):
+            keep_copy(project, directory / entry.path)
+    record = {"manifest": entries[0].blake3, "release": manifest.digest}
+    if project.results("releases").get(manifest.digest) != record:
+        project.results("releases").put(manifest.digest, record)
+
+
+def _stored(project: Project, artifact: Artifact) -> tuple[Path, Artifact]:
+    return project.store.get(artifact.object), artifact
+
+
+def _lineage(project: Project, pipeline: PipelineInfo, planned: Planned, record: RunRecord) -> Lineage:
+    """Code, data, parameters and the step results a release is made of; nothing about when or where."""
+    nodes = [planned.graph.nodes[n] for n in record.artifacts if n in planned.graph.nodes]
+    files = sorted({d.file for n in nodes for d in n.definitions} | set((pipeline.predictor or {}).get("files", ())))
+    commit, dirty = commit_of(project.root, files)
+    published = {n.rpartition(".")[2]: n for p in planned.graph.pipelines.values() for n in p.nodes if n.rpartition(".")[2] in p.publishes}
+    steps: dict[str, Mapping[str, Json]] = {
+        n.name: {"artifact": record.artifacts[n.name].digest, "code": digest("code", sorted([d.name, d.digest] for d in n.definitions))}
+        for n in nodes
+    }
+    parameters = {n.name: dict(planned.known.parameters.get(n.name.rpartition(".")[2], {})) for n in nodes}
+    return Lineage(
+        commit=commit,
+        dirty=dirty,
+        sources={n: s.identity for n, s in planned.sources.items()},
+        datasets={d: record.artifacts[n].digest for d, n in published.items() if n in record.artifacts},
+        parameters={n: {**dict(planned.graph.nodes[n].parameters), **p} for n, p in parameters.items() if planned.graph.nodes[n].parameters},
+        steps=steps,
+        extra={"definitions": {d.name: d.digest for n in nodes for d in n.definitions}},
+    )
+
+
+def _write(folder: Path, code: Mapping[str, bytes]) -> None:
+    for name, data in code.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+

@@ -1,0 +1,84 @@
+"""`serve ENV`: follow the ledger, keep the wanted release answering, and say so in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.delivery.graph import graph_of
+from lockgate.delivery.identity import append, read_ledger, who
+from lockgate.delivery.page import page_of
+from lockgate.delivery.releases import fetch
+from lockgate.delivery.walk import walk_of
+from lockgate.deploy.environments import fold
+from lockgate.errors import PermissionRefused
+from lockgate.records.decisions import Healthy, Refused
+from lockgate.records.people import OPERATOR
+from lockgate.serving.follow import Follower, Wanted, listen
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from pathlib import Path
+
+    from lockgate.project import Project
+    from lockgate.records.trust import Trusted
+
+__all__ = ["Serving", "serve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A server that listens: where, and the call that blocks until it is told to stop."""
+
+    address: str
+    run: Callable[[], None]
+
+
+def serve(
+    project: Project, environment: str, *, host: str, port: int, trust: str | None, clock: Callable[[], dt.datetime], say: Callable[[str], None]
+) -> Serving:
+    """Open the socket and answer what will follow the ledger on it.
+
+    Args:
+        trust: the digest of the trust root to believe; another one is refused.
+
+    Raises PermissionRefused when this key may not speak for an environment.
+    """
+    me = who(project, read_ledger(project, pin=trust))
+    if OPERATOR not in me.roles:
+        raise PermissionRefused(f"{me.name} may not serve an environment", value=", ".join(me.roles), allowed=OPERATOR, next="lockgate people add")
+    walk = walk_of(project, graph_of(project, now_ns=int(clock().timestamp() * 1e9)))
+    listener = listen(host, port)
+    address = "http://{}:{}".format(*listener.getsockname()[:2])
+
+    def wanted() -> Wanted | None:
+        read = read_ledger(project, pin=trust)
+        want = fold(read, approved_only=walk.approved_only).of(environment).wanted
+        if want is None:
+            return None
+        return Wanted(release=want.release, entry=want.entry, banner=project.settings.banner, evidence=page(read, want.release))
+
+    def page(read: Trusted, release: str) -> Path | None:
+        places = (environment, *reversed(walk.environments))
+        found = (page_of(project, walk, read, release=release, environment=e) for e in places)
+        return next((p[0] for p in found if p), None)
+
+    def answer(outcome: str, asked: Wanted, reason: str) -> None:
+        def claim(read: Trusted) -> Healthy | Refused | None:
+            there = fold(read, approved_only=walk.approved_only).of(environment)
+            if there.wanted is None or there.wanted.entry != asked.entry:
+                return None
+            if outcome == "healthy":
+                return Healthy(release=asked.release, environment=environment, wanted=asked.entry, log=read.head, extra={"address": address})
+            return Refused(release=asked.release, environment=environment, wanted=asked.entry, reason=reason, log=read.head)
+
+        append(project, claim, now=clock())
+
+    follower = Follower(
+        environment, listener, wanted=wanted, fetch=lambda w: fetch(project, w.release), answer=answer,
+        log=project.home / "predictions" / environment, say=say,
+    )  # fmt: skip
+    return Serving(address, follower.run)
+
+

@@ -1,0 +1,87 @@
+"""`status` and `releases`: what is live where, and how far each release came. Folds over the ledger, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.declare import Gate
+from lockgate.delivery.graph import graph_of
+from lockgate.delivery.identity import read_ledger
+from lockgate.delivery.page import page_of
+from lockgate.delivery.walk import Walk, walk_of
+from lockgate.deploy.environments import ReleaseState, fold, release_states
+from lockgate.gates.approvals import standing
+from lockgate.gates.binding import ask_for, binding, results
+from lockgate.records.digest import short
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from lockgate.project import Project
+    from lockgate.records.trust import Trusted
+
+__all__ = ["EnvironmentStatus", "releases", "status"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentStatus:
+    """One environment now. `newest` is the newest registered release, `blocker` what stands before it (empty: nothing)."""
+
+    environment: str
+    release: str | None
+    since: dt.datetime | None
+    strategy: str
+    health: str
+    newest: str | None
+    blocker: str
+
+
+def status(project: Project, *, now: dt.datetime) -> tuple[EnvironmentStatus, ...]:
+    """Every environment of the delivery pipeline, in the order they are entered."""
+    walk, trust = _read(project, now)
+    deployments = fold(trust, approved_only=walk.approved_only)
+    found: list[EnvironmentStatus] = []
+    for name in walk.environments:
+        there = deployments.of(name)
+        known = release_states(trust, deployments, environment=name)
+        newest = known[-1] if known else None
+        live = there.live
+        settled = there.wanted is None or (live is not None and live.want.entry == there.wanted.entry)
+        health = f"refused: {there.refused}" if there.refused else ("healthy" if settled and live else "waiting" if there.wanted else "empty")
+        found.append(EnvironmentStatus(
+            environment=name, release=live.release if live else None, since=live.since if live else None, strategy="direct",
+            health=health, newest=newest.release if newest else None, blocker=_blocker(project, walk, trust, newest, name, now),
+        ))  # fmt: skip
+    return tuple(found)
+
+
+def releases(project: Project, *, now: dt.datetime, rejected: bool = False) -> tuple[ReleaseState, ...]:
+    """Every release and its state towards the last environment, newest first."""
+    walk, trust = _read(project, now)
+    last = walk.environments[-1] if walk.environments else ""
+    states = release_states(trust, fold(trust, approved_only=walk.approved_only), environment=last)
+    return tuple(s for s in reversed(states) if not rejected or s.state == "rejected")
+
+
+def _read(project: Project, now: dt.datetime) -> tuple[Walk, Trusted]:
+    return walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9))), read_ledger(project)
+
+
+def _blocker(project: Project, walk: Walk, trust: Trusted, newest: ReleaseState | None, environment: str, now: dt.datetime) -> str:
+    """The first thing that keeps the newest release from going live here."""
+    if newest is None:
+        return "no release yet: lockgate deliver"
+    if newest.state in ("live", "rejected"):
+        return "" if newest.state == "live" else newest.why
+    found = results(trust.said, release=newest.release, policy=walk.digest)
+    if pending := [s.name for s in walk.stages if isinstance(s, Gate) and s.name not in found]:
+        return f"gate {pending[0]} was not run: lockgate deliver"
+    uncertain = [n for n, r in found.items() if r.verdict.outcome == "uncertain"]
+    ask = ask_for(walk.stages, environment, policy=walk.policy, uncertain=uncertain)
+    page = page_of(project, walk, trust, release=newest.release, environment=environment)
+    if ask.roles and page is None:
+        return "no evidence page yet: lockgate deliver"
+    current = binding(trust, release=newest.release, environment=environment, policy=walk.digest, page=page[1] if page else "")
+    stands = standing(trust, current, ask=ask, now=now)
+    return "lockgate deliver" if stands.granted else f"{stands.missing}: lockgate approve {short(newest.release)}"

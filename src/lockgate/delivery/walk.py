@@ -1,0 +1,93 @@
+"""What a delivery pipeline declares, put together with the policy: the way a release has to go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.declare import Approval, DeployTo, Gate, Pipeline, Stage
+from lockgate.errors import NotFound, UsageError
+from lockgate.gates.policy import (
+    Policy,
+    check_policy,
+    declaration,
+    parse_policy,
+    policy_digest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lockgate.project import Project
+    from lockgate.records.digest import Json
+    from lockgate.records.graph import Graph, PipelineInfo
+
+__all__ = ["Walk", "walk_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The stages of one delivery pipeline with everything that decides about them.
+
+    Attributes:
+        delivery, training: the two pipelines as captured.
+        gates: gate name → what was captured about its code.
+        digest: *the* policy digest: policy and declaration together.
+    """
+
+    delivery: PipelineInfo
+    training: PipelineInfo
+    stages: tuple[Stage, ...]
+    gates: Mapping[str, Mapping[str, Json]]
+    policy: Policy
+    digest: str
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """In the order they are entered."""
+        return tuple(s.environment for s in self.stages if isinstance(s, DeployTo))
+
+    @property
+    def approved_only(self) -> tuple[str, ...]:
+        """Environments with an approval directly before them."""
+        found: list[str] = []
+        asked = False
+        for stage in self.stages:
+            asked = asked or isinstance(stage, Approval)
+            if isinstance(stage, DeployTo):
+                found += [stage.environment] if asked else []
+                asked = False
+        return tuple(found)
+
+
+def walk_of(project: Project, graph: Graph) -> Walk:
+    """Read the only delivery pipeline and `policy.toml`; check one against the other."""
+    found = [p for p in graph.pipelines.values() if p.kind == "delivery"]
+    if len(found) != 1 or found[0].delivers is None:
+        raise UsageError(
+            "the project needs exactly one delivery pipeline", value=", ".join(p.name for p in found) or "none",
+            allowed='Pipeline("…", kind="delivery", delivers=training, stages=[…])',
+        )  # fmt: skip
+    delivery = found[0]
+    training = graph.pipelines[found[0].delivers]
+    stages = tuple(_stage(s) for s in delivery.stages)
+    policy = _policy(project)
+    declared = Pipeline(delivery.name, kind="delivery", stages=stages)
+    check_policy(policy, declared)
+    captured = {s["name"]: s for s in delivery.stages if s["kind"] == "gate"}
+    return Walk(delivery, training, stages, captured, policy, policy_digest(policy, declaration(declared)))
+
+
+def _policy(project: Project) -> Policy:
+    path = project.root / "policy.toml"
+    if not path.is_file():
+        raise NotFound("no policy.toml beside lockgate.toml", value=str(project.root), next="lockgate init")
+    return parse_policy(path.read_text(encoding="utf-8"))
+
+
+def _stage(data: Mapping[str, Json]) -> Stage:
+    if data["kind"] == "approval":
+        return Approval(data["role"], data["valid_for"])
+    if data["kind"] == "deploy_to":
+        return DeployTo(data["environment"])
+    return Gate(data["name"], data["evidence"], data["rule"], data["params"], data["limits"])

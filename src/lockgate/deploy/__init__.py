@@ -1,0 +1,1 @@
+"""Environments: what is wanted, what is live, how to go back."""

@@ -1,0 +1,295 @@
+"""What is live: environments and releases as a fold over the ledger. Nothing else is state.
+
+`wanted` asks, `healthy` and `refused` answer. A rollback is authorised by the entry that wanted the same release in
+the same environment before; that it was approved then is enough, unless a person has rejected it since.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from lockgate.errors import NotFound, PermissionRefused, UsageError, did_you_mean
+from lockgate.records.decisions import (
+    Decision,
+    GateResult,
+    Healthy,
+    Proposed,
+    Refused,
+    Wanted,
+)
+from lockgate.records.digest import short
+from lockgate.records.trust import Said, Trusted, rejects
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+__all__ = [
+    "Deployments",
+    "Environment",
+    "Ignored",
+    "ReleaseState",
+    "Served",
+    "Want",
+    "fold",
+    "release_states",
+    "rollback_target",
+]
+
+State = Literal["proposed", "approved", "live", "retired", "rejected"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """The release an environment shall serve; `entry` is the digest of the ledger entry that asked, number `seq`."""
+
+    release: str
+    entry: str
+    seq: int
+    because: str
+    by: str
+    time: datetime
+    authorised_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A release that an environment served, from its first `healthy` on; `until` None means it is live."""
+
+    release: str
+    want: Want
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """One environment now. `refused` says why the wanted release is not served; `history` is oldest first."""
+
+    name: str
+    wanted: Want | None = None
+    refused: str = ""
+    history: tuple[Served, ...] = ()
+
+    @property
+    def live(self) -> Served | None:
+        """What it serves."""
+        return self.history[-1] if self.history else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """A deployment statement that changes nothing, and why."""
+
+    entry: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployments:
+    """All environments that the ledger mentions, and the statements that were ignored."""
+
+    environments: dict[str, Environment]
+    ignored: tuple[Ignored, ...]
+
+    def of(self, name: str) -> Environment:
+        """An environment; an empty one when nothing ever happened there."""
+        return self.environments.get(name, Environment(name=name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseState:
+    """Where one release stands towards one environment, and in words why."""
+
+    release: str
+    name: str
+    state: State
+    why: str
+    proposed: datetime
+
+
+def fold(trusted: Trusted, *, approved_only: Collection[str]) -> Deployments:
+    """Fold the ledger. `approved_only`: environments where a delivery must cite approvals that people signed."""
+    past = _Past()
+    found: dict[str, Environment] = {}
+    ignored: list[Ignored] = []
+    for said in trusted.said:
+        if isinstance(claim := said.claim, Wanted | Healthy | Refused):
+            before = found.get(claim.environment, Environment(name=claim.environment))
+            after = _take(before, said, past, approved_only=claim.environment in approved_only)
+            if isinstance(after, str):
+                ignored.append(Ignored(entry=said.entry.digest, why=after))
+            else:
+                found[claim.environment] = after
+        else:
+            past.note(said)
+    return Deployments(environments=found, ignored=tuple(ignored))
+
+
+class _Past:
+    """What was said before a point of the ledger, as far as it can authorise or forbid a deployment."""
+
+    def __init__(self) -> None:
+        self.proposed: set[str] = set()
+        self.decisions: dict[tuple[str, str], list[Said]] = {}
+
+    def note(self, said: Said) -> None:
+        if said.person and isinstance(said.claim, Proposed):
+            self.proposed.add(said.claim.release)
+        elif said.person and isinstance(said.claim, Decision):
+            self.decisions.setdefault((said.claim.release, said.claim.environment), []).append(said)
+
+    def about(self, wanted: Wanted) -> Sequence[Said]:
+        return self.decisions.get((wanted.release, wanted.environment), ())
+
+
+def _take(now: Environment, said: Said, past: _Past, *, approved_only: bool) -> Environment | str:
+    """The environment after one statement, or why the statement is ignored."""
+    if said.person is None:
+        return said.why
+    match said.claim:
+        case Wanted() as claim:
+            why = _unauthorised(claim, now, said.entry.time, past, approved_only=approved_only)
+            return why or replace(now, wanted=_want(said, claim), refused="")
+        case Healthy() as claim:
+            return _healthy(now, claim, said)
+        case Refused() as claim:
+            return _refused(now, claim)
+        case _:
+            return "it says nothing about an environment"
+
+
+def _want(said: Said, claim: Wanted) -> Want:
+    return Want(
+        release=claim.release, entry=said.entry.digest, seq=said.entry.seq, because=claim.because,
+        by=said.person.name if said.person else "", time=said.entry.time, authorised_by=claim.authorised_by,
+    )  # fmt: skip
+
+
+def _unauthorised(claim: Wanted, now: Environment, time: datetime, past: _Past, *, approved_only: bool) -> str:
+    """Why this wanted release may not be wanted; empty when it may."""
+    decisions = past.about(claim)
+    if rejects(decisions, release=claim.release, environment=claim.environment):
+        return f"a person rejected release {short(claim.release)} for {claim.environment}"
+    if claim.because == "rolled-back":
+        authorised = any(s.release == claim.release and s.want.entry in claim.authorised_by for s in now.history)
+        return "" if authorised else f"{claim.environment} never served this release by the entry it cites"
+    if claim.because != "delivered":
+        return f"unknown reason {claim.because!r}"
+    if claim.release not in past.proposed:
+        return "nobody registered this release"
+    cited = [s for s in decisions if s.entry.digest in claim.authorised_by]
+    if approved_only and not any(_approves(s, time) for s in cited):
+        return f"no approval of this release for {claim.environment} is cited"
+    return ""
+
+
+def _approves(said: Said, time: datetime) -> bool:
+    """Whether a decision is a person's approval that still counted when the deployment was asked for."""
+    claim, person = said.claim, said.person
+    if not isinstance(claim, Decision) or person is None or person.kind != "person":
+        return False
+    return claim.decision == "approve" and claim.role in person.roles and time < claim.not_after
+
+
+def _healthy(now: Environment, claim: Healthy, said: Said) -> Environment | str:
+    want = now.wanted
+    if want is None or claim.wanted != want.entry or claim.release != want.release:
+        return "it answers another wanted release than the present one"
+    if now.live and now.live.want.entry == want.entry:
+        return replace(now, refused="")  # one more server, or a restart
+    ended = (*now.history[:-1], replace(now.live, until=said.entry.time)) if now.live else ()
+    served = Served(release=want.release, want=want, since=said.entry.time)
+    return replace(now, refused="", history=(*ended, served))
+
+
+def _refused(now: Environment, claim: Refused) -> Environment | str:
+    want = now.wanted
+    if want is None or claim.wanted != want.entry or claim.release != want.release:
+        return "it answers another wanted release than the present one"
+    return replace(now, refused=claim.reason)
+
+
+def rollback_target(trusted: Trusted, environment: Environment, *, to: str | None = None) -> Served:
+    """Which release a rollback goes to: `to`, or the newest one served here before that may still be served.
+
+    `to` is a digest or the start of its hex. Expiry of the old approval does not matter; a reject since then does.
+    """
+    live = environment.live.release if environment.live else ""
+    served = [s for s in reversed(environment.history) if s.release != live]
+    if to is not None:
+        served = [s for s in served if s.release == to or short(s.release).startswith(to.removeprefix("sha256:")[:12])]
+    if not served:
+        raise _no_target(environment, to)
+    for candidate in served:
+        if not rejects(trusted.said, release=candidate.release, environment=environment.name):
+            return candidate
+    raise PermissionRefused(
+        f"every release to roll {environment.name} back to was rejected by a person",
+        value=", ".join(sorted({short(s.release) for s in served})),
+        allowed="a release that this environment has served and nobody rejected since",
+        next="lockgate releases",
+    )
+
+
+def _no_target(environment: Environment, to: str | None) -> UsageError:
+    names = sorted({short(s.release) for s in environment.history})
+    if to is None:
+        return UsageError(
+            f"{environment.name} has served no other release", value=", ".join(names) or "none", next="lockgate status"
+        )
+    return NotFound(
+        f"{environment.name} has not served this release, or serves it now",
+        value=to,
+        allowed=did_you_mean(to, names),
+        next="lockgate releases",
+    )
+
+
+def release_states(trusted: Trusted, deployments: Deployments, *, environment: str) -> tuple[ReleaseState, ...]:
+    """Every registered release and its state towards an environment, oldest first."""
+    proposed: dict[str, tuple[Said, Proposed]] = {}
+    for said in trusted.said:
+        if said.person and isinstance(said.claim, Proposed):
+            proposed.setdefault(said.claim.release, (said, said.claim))
+    there = deployments.of(environment)
+    return tuple(_release_state(trusted, there, said, claim) for said, claim in proposed.values())
+
+
+def _release_state(trusted: Trusted, there: Environment, said: Said, claim: Proposed) -> ReleaseState:
+    state, why = _state(trusted, there, claim.release)
+    return ReleaseState(release=claim.release, name=claim.name, state=state, why=why, proposed=said.entry.time)
+
+
+def _state(trusted: Trusted, there: Environment, release: str) -> tuple[State, str]:
+    if there.live and there.live.release == release:
+        return "live", f"{there.name} serves it since {there.live.since:%F %T %Z}"
+    if against := rejects(trusted.said, release=release, environment=there.name):
+        return "rejected", "by " + ", ".join(s.person.name for s in against if s.person)
+    if any(s.release == release for s in there.history):
+        return "retired", f"{there.name} served it before"
+    if failed := _failed_gates(trusted.said, release):
+        return "rejected", "failed " + ", ".join(failed)
+    approvers = _approvers(trusted.said, release, there.name)
+    return ("approved", "by " + ", ".join(approvers)) if approvers else ("proposed", "no approval yet")
+
+
+def _failed_gates(said: Sequence[Said], release: str) -> list[str]:
+    newest: dict[str, str] = {}
+    for each in said:
+        if each.person and isinstance(each.claim, GateResult) and each.claim.release == release:
+            newest[each.claim.verdict.gate] = each.claim.verdict.outcome
+    return sorted(gate for gate, outcome in newest.items() if outcome == "fail")
+
+
+def _approvers(said: Sequence[Said], release: str, environment: str) -> list[str]:
+    """People who approved; whether that is enough, and still counts, is `gates.approvals.standing`'s to say."""
+    names: set[str] = set()
+    for each in said:
+        claim, person = each.claim, each.person
+        if not (isinstance(claim, Decision) and person and person.kind == "person" and claim.role in person.roles):
+            continue
+        if (claim.decision, claim.release, claim.environment) == ("approve", release, environment):
+            names.add(person.name)
+    return sorted(names)

@@ -1,0 +1,157 @@
+"""Gates: automated checks in a delivery pipeline. These constructors only declare; nothing heavy is imported.
+
+    gates.beats_baseline(baseline="best_simple", metric="wape")
+
+A gate measures (`gates/evidence/NAME.py`, wired by parameter name: `scored`, `champion`, `replayed`, `served`,
+`release`) and a pure rule judges what was measured (`gates/rules/`). A limit that is left out here may be set in
+`policy.toml` under the gate's name; otherwise the rule's own default holds (`rules.LIMITS`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from lockgate.declare import Gate
+from lockgate.errors import UsageError
+
+__all__ = [
+    "beats_baseline",
+    "champion",
+    "custom",
+    "enough_good_data",
+    "integration",
+    "interval_coverage",
+    "no_leak",
+    "slices",
+]
+
+Number = int | float | str | Decimal
+
+
+def enough_good_data(
+    min_rows: Number | None = None, per: str | None = None, *, min_days: Number | None = None,
+    max_bad_share: Number | None = None, name: str = "enough_good_data",
+) -> Gate:  # fmt: skip
+    """Is the holdout large and clean enough to judge anything?
+
+    Args:
+        min_rows: good rows needed; with `per`, in *each* group of that column. Good: dated, truth and answer known.
+        min_days: different days needed (they are what is resampled).
+        max_bad_share: share of rows that may lack a date, a truth or an answer, or name a row twice (default 0).
+    """
+    limits = {"min_rows": min_rows, "min_days": min_days, "max_bad_share": max_bad_share}
+    return _gate(name, "enough_good_data", "enough", {"per": per}, limits)
+
+
+def beats_baseline(
+    baseline: str = "best_simple", metric: str = "wape", margin: Number | None = None, *, name: str = "beats_baseline"
+) -> Gate:
+    """Is the release better than a simple method on the same rows?
+
+    Args:
+        baseline: the column with the simple method's answers; a text column `BASELINE_method` may name the method.
+        margin: how much better it must be, relative: 0.02 asks for 2% (default 0: better at all).
+    """
+    return _gate(name, "beats_baseline", "better", {"baseline": baseline, "metric": metric}, {"margin": margin})
+
+
+def champion(metric: str = "wape", margin: Number | None = None, *, name: str = "champion") -> Gate:
+    """Is the release at least as good as the live one, which answers the same rows as it would today?
+
+    Args:
+        margin: how much worse it may be, relative: 0.01 allows 1% (default 0: not worse).
+    """
+    return _gate(name, "champion", "not_worse", {"metric": metric}, {"margin": margin})
+
+
+def slices(
+    metric: str = "wape", by: Sequence[str] = (), worst_over_best: Number | None = None, min_n: int = 200,
+    *, name: str = "slices",
+) -> Gate:  # fmt: skip
+    """Is no group served much worse than another?
+
+    Args:
+        by: columns; groups are compared within each.
+        worst_over_best: the largest ratio allowed between two groups' metrics (default 1.5).
+        min_n: smaller groups are listed as not assessed.
+    """
+    if isinstance(by, str) or not by:
+        raise UsageError("gates.slices needs columns to slice by", value=repr(by), allowed='by=["volume_band"]')
+    params = {"metric": metric, "by": list(by), "min_n": min_n}
+    return _gate(name, "slices", "alike", params, {"worst_over_best": worst_over_best})
+
+
+def no_leak(tolerance: float = 1e-6, *, max_rows: Number | None = None, name: str = "no_leak") -> Gate:
+    """Can the answers seen in training be had from what was known on their day?
+
+    Training rows are replayed through the packaged release, each at its own `as_of`.
+
+    Args:
+        tolerance: largest difference that counts as the same, relative above 1 and absolute below.
+        max_rows: rows that may differ (default 0).
+    """
+    return _gate(name, "no_leak", "same_answers", {"tolerance": tolerance}, {"max_rows": max_rows})
+
+
+def interval_coverage(
+    nominal: Number | None = None, tolerance: Number | None = None, *, name: str = "interval_coverage"
+) -> Gate:
+    """Do the answered intervals hold the truth as often as promised?
+
+    Args:
+        nominal: the promise (default 0.8).
+        tolerance: how far the true share may lie from it (default 0.05).
+    """
+    return _gate(name, "interval_coverage", "nominal", {}, {"nominal": nominal, "tolerance": tolerance})
+
+
+def integration(consumers: str | None = "consumers", *, name: str = "integration") -> Gate:
+    """Does the deployed release answer over HTTP exactly as in evaluation, and do consumers' contracts hold?
+
+    Args:
+        consumers: folder of contract files (`lockgate.gates.served.Contract`), one JSON each; None: nobody consumes.
+    """
+    return _gate(name, "integration", "holds", {"consumers": consumers}, {})
+
+
+def custom(
+    function: Callable[..., object], *, at_most: Number | None = None, at_least: Number | None = None,
+    name: str | None = None, **params: object,
+) -> Gate:  # fmt: skip
+    """An own gate: a plain function that returns `Evidence`, or an `Estimate` or `Interval` of one number.
+
+    The function asks for what it needs by parameter name, as every gate does; `params` fill the others. Give
+    exactly one of `at_most` and `at_least`; the interval is held against it.
+
+    >>> def far_off(scored):
+    ...     '''Share of answers that miss by more than ten units.'''
+    >>> custom(far_off, at_most=0.05).limits
+    {'at_most': '0.05'}
+    """
+    rule = "at_most" if at_most is not None else "at_least"
+    limit = at_most if at_least is None else at_least
+    if (at_most is None) == (at_least is None):
+        raise UsageError("gates.custom needs exactly one limit", allowed="at_most=NUMBER or at_least=NUMBER")
+    chosen = name or getattr(function, "__name__", "custom")
+    return Gate(chosen, function, rule, dict(params), _limits(chosen, {rule: limit}))
+
+
+def _gate(name: str, kind: str, rule: str, params: Mapping[str, object], limits: Mapping[str, Number | None]) -> Gate:
+    return Gate(name, f"lockgate.gates.evidence.{kind}:evidence", rule, params, _limits(name, limits))
+
+
+def _limits(gate: str, limits: Mapping[str, Number | None]) -> dict[str, object]:
+    """Decimal strings, so that no reader rounds a limit differently."""
+    return {key: _decimal(gate, key, value) for key, value in limits.items() if value is not None}
+
+
+def _decimal(gate: str, key: str, value: Any) -> str:
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if isinstance(value, bool) or not number.is_finite():
+        raise UsageError(f"gate '{gate}': {key} is not a number", value=repr(value), allowed="a finite number")
+    return format(number, "f")

@@ -1,0 +1,111 @@
+"""Evidence to verdict. Pure: the same evidence and limits give the same verdict, and nothing else is looked at.
+
+Three-way by interval: for a harm with interval [L, U] and limit d, pass if U <= d, fail if L > d, else
+uncertain. A number or an interval that cannot be had fails. Each rule names its limits and their defaults in
+`LIMITS`; None means that the declaration or `policy.toml` must set it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+
+from lockgate.errors import UsageError, did_you_mean
+from lockgate.gates.rules import counted, measured
+from lockgate.gates.rules.decision import (
+    Decision,
+    Limits,
+    finite,
+    left_out,
+    three_way,
+    worst,
+)
+from lockgate.gates.rules.sentences import capitalized
+from lockgate.records.digest import Json
+from lockgate.records.evidence import Evidence, Outcome, Verdict
+
+__all__ = ["LIMITS", "all_of", "judge", "three_way"]
+
+LIMITS: Mapping[str, Mapping[str, str | None]] = {
+    "better": {"margin": "0"},
+    "not_worse": {"margin": "0"},
+    "alike": {"worst_over_best": "1.5"},
+    "enough": {"min_rows": "1", "min_days": "1", "max_bad_share": "0"},
+    "same_answers": {"max_rows": "0"},
+    "nominal": {"nominal": "0.8", "tolerance": "0.05"},
+    "holds": {},
+    "at_most": {"at_most": None},
+    "at_least": {"at_least": None},
+}
+RULES: Mapping[str, Callable[[Evidence, Limits], Decision]] = {
+    "better": measured.better,
+    "not_worse": measured.not_worse,
+    "alike": measured.alike,
+    "enough": counted.enough,
+    "same_answers": counted.same_answers,
+    "nominal": measured.nominal,
+    "holds": counted.holds,
+    "at_most": measured.at_most,
+    "at_least": measured.at_least,
+}
+
+
+def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
+    """Judge one gate's evidence. Never raises: what cannot be judged fails, and the reason says what is wrong.
+
+    >>> from lockgate.records.evidence import Estimate
+    >>> share = Estimate(name="late", value="0.03", low="0.02", high="0.04", n=900, blocks=30)
+    >>> found = Evidence(gate="late", kind="late", statistic=share, params={"words": "Share of late answers"})
+    >>> judge(found, "at_most", {"at_most": "0.05"}).reason
+    'Share of late answers is 0.03; 95% interval 0.02 to 0.04; at most 0.05 is allowed; 900 rows over 30 days.'
+    """
+    threshold: dict[str, Json] = {}
+    try:
+        bounds = _limits(rule, limits)
+        threshold = {name: format(value, "f") for name, value in bounds.items()}
+        decision = _inapplicable(evidence, rule) or _unknown(evidence) or RULES[rule](evidence, bounds)
+    except UsageError as error:
+        allowed = f" (allowed: {error.allowed})" if error.allowed else ""
+        decision = Decision(outcome="fail", reason=f"{capitalized(error.what)}: {error.value}{allowed}.")
+    except (InvalidOperation, ArithmeticError, KeyError, TypeError, ValueError) as error:
+        reason = f"The evidence cannot be read ({type(error).__name__}: {error})."
+        decision = Decision(outcome="fail", reason=reason)
+    return Verdict(
+        gate=evidence.gate, kind=evidence.kind, outcome=decision.outcome, reason=decision.reason,
+        threshold=threshold, settles=decision.settles,
+    )  # fmt: skip
+
+
+def all_of(verdicts: Iterable[Verdict]) -> Outcome:
+    """The worst outcome counts. No verdict at all fails: an empty list of checks proves nothing.
+
+    >>> all_of([])
+    'fail'
+    """
+    return worst(verdict.outcome for verdict in verdicts)
+
+
+def _limits(rule: str, given: Mapping[str, Json]) -> dict[str, Decimal]:
+    if rule not in RULES:
+        raise UsageError("no such rule", value=rule, allowed=did_you_mean(rule, RULES))
+    for name in given:
+        if name not in LIMITS[rule]:
+            raise UsageError(f"rule '{rule}' has no such limit", value=name, allowed=did_you_mean(name, LIMITS[rule]))
+    merged = {**LIMITS[rule], **given}
+    return {name: finite(f"limit '{name}'", value) for name, value in merged.items()}
+
+
+def _inapplicable(evidence: Evidence, rule: str) -> Decision | None:
+    """Only a comparison with the live release may have nothing to compare with."""
+    if rule == "not_worse" and evidence.params.get("applicable") is False:
+        reason = f"Nothing to compare with: {evidence.statistic.why}."
+        return Decision(outcome="not_applicable", reason=reason)
+    return None
+
+
+def _unknown(evidence: Evidence) -> Decision | None:
+    why = evidence.statistic.why or "no reason recorded"
+    value = evidence.statistic.value
+    if value is None or not Decimal(value).is_finite():
+        return Decision(outcome="fail", reason=f"This could not be measured: {why}.{left_out(evidence)}")
+    return None

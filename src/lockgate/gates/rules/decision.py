@@ -1,0 +1,83 @@
+"""What every rule shares: a decision, the three-way choice, and what must be said beside a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from lockgate.errors import UsageError
+from lockgate.gates.rules.sentences import group, number
+from lockgate.records.digest import Json
+from lockgate.records.evidence import Estimate, Evidence, Outcome
+
+__all__ = ["Decision", "Limits", "finite", "interval", "left_out", "level", "three_way", "worst"]
+
+Limits = Mapping[str, Decimal]
+SEVERITY: tuple[Outcome, ...] = ("fail", "uncertain", "pass", "not_applicable")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a rule makes of evidence, before it becomes a verdict."""
+
+    outcome: Outcome
+    reason: str
+    settles: str = ""
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """The worst outcome counts; none at all is a fail: an empty list of checks proves nothing."""
+    found = set(outcomes)
+    return min(found, key=SEVERITY.index) if found else "fail"
+
+
+def three_way(low: Decimal, high: Decimal, limit: Decimal, *, strict: bool = False) -> Outcome:
+    """Hold a harm's interval against its limit; `strict` asks it to be truly below.
+
+    >>> three_way(Decimal("0.1"), Decimal("0.2"), Decimal("0.15"))
+    'uncertain'
+    """
+    if not (low.is_finite() and high.is_finite() and limit.is_finite()) or low > high:
+        return "fail"
+    if high < limit or (high == limit and not strict):
+        return "pass"
+    return "fail" if low > limit or (strict and low == limit) else "uncertain"
+
+
+def finite(what: str, value: Json) -> Decimal:
+    """Read a decimal that must be a finite number. Raises UsageError."""
+    try:
+        found = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite():
+        raise UsageError(f"{what} is not a number", value=str(value), allowed="a finite number")
+    return found
+
+
+def interval(evidence: Evidence) -> tuple[Decimal, Decimal, Decimal]:
+    """Value, low, high. Raises UsageError when there is no interval: no number decides alone."""
+    e = evidence.statistic
+    if e.value is None or e.low is None or e.high is None:
+        raise UsageError(f"no interval, so no decision: {e.why or 'no reason recorded'}", value=f"{e.name} {e.value}")
+    return Decimal(e.value), finite("low", e.low), finite("high", e.high)
+
+
+def level(estimate: Estimate) -> str:
+    """`95% interval`."""
+    return f"{number(Decimal(estimate.level) * 100)}% interval"
+
+
+def left_out(evidence: Evidence) -> str:
+    """Name everything that was not judged; nothing is dropped silently."""
+    if not evidence.not_assessed:
+        return ""
+    parts = [_named(line) for line in evidence.not_assessed]
+    return f" Not judged: {'; '.join(parts)}."
+
+
+def _named(line: str) -> str:
+    head, equals, rest = line.partition(" = ")
+    name, colon, reason = rest.partition(": ")
+    return f"{group(head, name)} ({reason})" if equals and colon else line

@@ -1,0 +1,124 @@
+"""Rules on numbers with an interval: better, not worse, alike, nominal, at most, at least."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from lockgate.gates.rules.decision import (
+    Decision,
+    Limits,
+    interval,
+    left_out,
+    level,
+    three_way,
+    worst,
+)
+from lockgate.gates.rules.sentences import (
+    basis,
+    capitalized,
+    group,
+    higher_or_lower,
+    more_days,
+    number,
+    percent,
+    span,
+    times,
+)  # fmt: skip
+from lockgate.records.digest import Json
+from lockgate.records.evidence import Evidence
+
+__all__ = ["alike", "at_least", "at_most", "better", "nominal", "not_worse"]
+
+
+def better(evidence: Evidence, limits: Limits) -> Decision:
+    """Superior: the whole interval on the good side of the margin, and not just touching it."""
+    return _compared(evidence, -limits["margin"], strict=True)
+
+
+def not_worse(evidence: Evidence, limits: Limits) -> Decision:
+    """Not inferior: the interval may reach the margin and not beyond."""
+    return _compared(evidence, limits["margin"], strict=False)
+
+
+def _compared(evidence: Evidence, limit: Decimal, *, strict: bool) -> Decision:
+    value, low, high = interval(evidence)
+    flip = evidence.params.get("better") == "higher"
+    harm, harm_low, harm_high = (-value, -high, -low) if flip else (value, low, high)
+    outcome = three_way(harm_low, harm_high, limit, strict=strict)
+    wanted = _wanted(limit, strict=strict, word="higher" if flip else "lower", bad="lower" if flip else "higher")
+    words, against = capitalized(str(evidence.params["words"])), evidence.params["against"]
+    change = f"the same as {against}" if value == 0 else f"{higher_or_lower(value)} than {against}"
+    reason = f"{words} is {change}; {level(evidence.statistic)} {span(low, high)}; {basis(evidence.statistic)}."
+    doubt = {
+        "pass": "",
+        "fail": f" It must be {wanted}.",
+        "uncertain": f" It must be {wanted}, which this does not prove.",
+    }
+    bound = harm_high if harm <= limit else harm_low
+    settles = more_days(harm, bound, limit, evidence.statistic.blocks) if outcome == "uncertain" else ""
+    return Decision(outcome=outcome, reason=reason + doubt.get(outcome, "") + left_out(evidence), settles=settles)
+
+
+def _wanted(limit: Decimal, *, strict: bool, word: str, bad: str) -> str:
+    if limit < 0:
+        return f"{'more than' if strict else 'at least'} {percent(-limit)} {word}"
+    if limit == 0:
+        return word if strict else f"no {bad}"
+    return f"at most {percent(limit)} {bad}"
+
+
+def alike(evidence: Evidence, limits: Limits) -> Decision:
+    value, low, high = interval(evidence)
+    limit = limits["worst_over_best"]
+    outcome = three_way(low, high, limit)
+    last, first = (group(**_pair(evidence.params[end])) for end in ("worst", "best"))
+    words = capitalized(str(evidence.params["words"]))
+    reason = (
+        f"{words} of the worst group ({last}) is {times(value)} that of the best ({first}); "
+        f"{level(evidence.statistic)} {times(low).removesuffix(' times')} to {times(high)}, corrected for picking "
+        f"the worst of {len(evidence.groups)} groups; at most {times(limit)} is allowed.{left_out(evidence)}"
+    )
+    bound = high if value <= limit else low
+    settles = more_days(value, bound, limit, evidence.statistic.blocks) if outcome == "uncertain" else ""
+    return Decision(outcome=outcome, reason=reason, settles=settles)
+
+
+def _pair(named: Json) -> dict[str, str]:
+    return {"by": str(named["by"]), "name": str(named["group"])}
+
+
+def nominal(evidence: Evidence, limits: Limits) -> Decision:
+    """Two limits: the interval of the true share inside [nominal - tolerance, nominal + tolerance]."""
+    value, low, high = interval(evidence)
+    floor, ceiling = limits["nominal"] - limits["tolerance"], limits["nominal"] + limits["tolerance"]
+    outcome = worst((three_way(low, high, ceiling), three_way(-high, -low, -floor)))
+    promise = f"{percent(limits['nominal'])} are promised, {percent(floor)} to {percent(ceiling)} is allowed"
+    reason = (
+        f"{percent(value)} of truths lie inside the answered interval; {promise}; {level(evidence.statistic)} "
+        f"{percent(low)} to {percent(high)}; {basis(evidence.statistic)}."
+    )
+    near, bound = (ceiling, high) if value >= limits["nominal"] else (floor, low)
+    bound = bound if floor <= value <= ceiling else (low if value > ceiling else high)
+    settles = more_days(value, bound, near, evidence.statistic.blocks) if outcome == "uncertain" else ""
+    return Decision(outcome=outcome, reason=reason, settles=settles)
+
+
+def at_most(evidence: Evidence, limits: Limits) -> Decision:
+    return _held(evidence, limits["at_most"], "at most", sign=1)
+
+
+def at_least(evidence: Evidence, limits: Limits) -> Decision:
+    return _held(evidence, limits["at_least"], "at least", sign=-1)
+
+
+def _held(evidence: Evidence, limit: Decimal, words: str, *, sign: int) -> Decision:
+    value, low, high = interval(evidence)
+    outcome = three_way(low, high, limit) if sign > 0 else three_way(-high, -low, -limit)
+    shown = percent if evidence.statistic.unit == "share" else number
+    what = evidence.params.get("words") or evidence.gate
+    reach = f"{level(evidence.statistic)} {shown(low)} to {shown(high)}"
+    demand = f"{words} {shown(limit)} is {'allowed' if sign > 0 else 'needed'}"
+    reason = f"{what} is {shown(value)}; {reach}; {demand}; {basis(evidence.statistic)}."
+    bound = high if value <= limit else low
+    settles = more_days(value, bound, limit, evidence.statistic.blocks) if outcome == "uncertain" else ""
+    return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)

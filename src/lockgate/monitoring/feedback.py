@@ -1,0 +1,68 @@
+"""Join labels to served predictions: pure; and how often the truth lay inside the answered interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lockgate.records.digest import Json
+    from lockgate.records.prediction import Prediction
+
+__all__ = ["Joined", "Score", "join", "score"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """A served answer with what happened."""
+
+    prediction: Prediction
+    actual: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Served answers with a label. `covered`: labels inside the interval. Shares are None when nothing can be divided."""
+
+    answers: int
+    labelled: int
+    absolute_error: float
+    actual_total: float
+    covered: int
+
+    @property
+    def wape(self) -> float | None:
+        """Absolute errors over all units; None when nothing was sold."""
+        return self.absolute_error / self.actual_total if self.actual_total else None
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of labels inside the answered interval."""
+        return self.covered / self.labelled if self.labelled else None
+
+
+def join(predictions: Sequence[Prediction], labels: Mapping[tuple[str, ...], float], *, keys: Sequence[str]) -> list[Joined]:
+    """Match answers and labels by the request's fields `keys`; answers without a label wait.
+
+    Asking the same thing twice of one release counts once: the last answer stands.
+    """
+    last: dict[tuple[str, ...], Prediction] = {}
+    for prediction in predictions:
+        last[(prediction.release, *(str(prediction.inputs.get(k)) for k in keys))] = prediction
+    return [Joined(prediction=p, actual=labels[k[1:]]) for k, p in last.items() if k[1:] in labels]
+
+
+def score(joined: Sequence[Joined], *, answers: int, answer: str, low: str = "low", high: str = "high") -> Score:
+    """Sum up joined answers; `answer`, `low` and `high` name response fields."""
+    errors = [abs(float(j.prediction.output[answer]) - j.actual) for j in joined]
+    inside = [_inside(j.prediction.output, j.actual, low, high) for j in joined]
+    return Score(
+        answers=answers, labelled=len(joined), absolute_error=sum(errors),
+        actual_total=sum(j.actual for j in joined), covered=sum(inside),
+    )  # fmt: skip
+
+
+def _inside(output: Mapping[str, Json], actual: float, low: str, high: str) -> bool:
+    return low in output and high in output and float(output[low]) <= actual <= float(output[high])

@@ -1,0 +1,360 @@
+"""`lockgate serve ENV`: keep the wanted release answering on one socket, whatever happens to the next one.
+
+The parent opens the listening socket once and never touches a request. For every release that is wanted it
+fetches and verifies, starts a worker on the same socket, waits until it is warm, lets it accept, and only then
+tells the old one to drain. What fails before that leaves the live worker alone.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+from lockgate import errors
+from lockgate.errors import (
+    IntegrityError,
+    LockgateError,
+    ServiceUnavailable,
+    StepFailed,
+)
+from lockgate.records.digest import canonical, short
+from lockgate.release.client import host_environment
+
+__all__ = ["Answer", "Follower", "Wanted", "listen"]
+
+LOOK_SECONDS = 0.5
+WARM_SECONDS = 120.0
+DRAIN_SECONDS = 30.0
+END_SECONDS = 1.0  # at the very end nobody else will serve an idle connection: do not wait for it
+LONGEST_PAUSE_SECONDS = 10.0
+STEADY_SECONDS = 60.0  # a worker that lived this long did not die of its start
+
+Answer = Literal["healthy", "refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the ledger wants served. `entry` names the ledger entry, so that the same release can be wanted anew."""
+
+    release: str
+    entry: str
+    banner: str = ""
+    evidence: Path | None = None
+
+
+def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """Open the listening socket. Raises ServiceUnavailable when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        opened.bind((host, port))
+        opened.listen(2048)
+    except OSError as error:
+        opened.close()
+        message = f"{host}:{port} ({error.strerror})"
+        raise ServiceUnavailable("cannot listen here", value=message, next="choose another --port") from error
+    return opened
+
+
+class _Worker:
+    """One worker process and the line to it."""
+
+    def __init__(self, wanted: Wanted, directory: Path, *, environment: str, listener: socket.socket, log: Path) -> None:
+        self.wanted = wanted
+        self.directory = directory
+        self.ready = self.accepting = False
+        self.failure: LockgateError | None = None
+        self._buffer = b""
+        self.control, theirs = socket.socketpair()
+        self.control.setblocking(False)
+        orders = {
+            "directory": str(directory),
+            "release": wanted.release,
+            "environment": environment,
+            "log": str(log),
+            "listen_fd": listener.fileno(),
+            "control_fd": theirs.fileno(),
+            "banner": wanted.banner,
+            "evidence": str(wanted.evidence) if wanted.evidence else None,
+        }
+        command = [sys.executable, "-I", "-B", "-m", "lockgate.serving.worker", canonical(orders).decode()]
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            cwd=directory,
+            env=host_environment(),
+            pass_fds=(listener.fileno(), theirs.fileno()),
+        )
+        theirs.close()
+
+    def hear(self) -> None:
+        """Read what the worker said."""
+        try:
+            self._buffer += self.control.recv(65536)
+        except (BlockingIOError, ConnectionError):
+            return
+        *lines, self._buffer = self._buffer.split(b"\n")
+        for line in lines:
+            said: dict[str, Any] = json.loads(line)
+            self.accepting = self.accepting or bool(said.get("accepting"))
+            if said.get("ready") is False:
+                parts = said["error"]
+                kind = getattr(errors, parts["kind"], StepFailed)
+                self.failure = kind(parts["what"], value=parts["value"], allowed=parts["allowed"], next=parts["next"])
+            self.ready = self.ready or bool(said.get("ready"))
+
+    def tell(self, line: str) -> None:
+        """Say one line; a worker that is gone is noticed by `dead`."""
+        try:
+            self.control.sendall(line.encode() + b"\n")
+        except OSError:
+            return
+
+    def dead(self) -> bool:
+        return self.process.poll() is not None
+
+    def end(self) -> None:
+        """Kill it: for workers that never accepted, or did not end in time."""
+        if not self.dead():
+            self.process.kill()
+        self.process.wait()
+        self.control.close()
+
+
+class Follower:
+    """Follows what is wanted in one environment.
+
+    Args:
+        wanted: what the ledger wants now, or None; asked every 0.5 s. What it raises leaves everything as it is.
+        fetch: brings a release here, verified, and answers its folder; called in a thread of its own.
+        answer: told once per wanted entry: `healthy`, or `refused` with the reason.
+        log: folder of the prediction log.
+        say: one line for the operator.
+    """
+
+    def __init__(
+        self,
+        environment: str,
+        listener: socket.socket,
+        *,
+        wanted: Callable[[], Wanted | None],
+        fetch: Callable[[Wanted], Path],
+        answer: Callable[[Answer, Wanted, str], None],
+        log: Path,
+        say: Callable[[str], None],
+    ) -> None:
+        self._environment, self._listener, self._log = environment, listener, log
+        self._wanted, self._fetch, self._answer, self._say = wanted, fetch, answer, say
+        self._live: _Worker | None = None
+        self._next: _Worker | None = None
+        self._draining: list[_Worker] = []
+        self._decided: str | None = None
+        self._settled: str | None = None
+        self._fetching: tuple[Wanted, Future[Path]] | None = None
+        self._restore: tuple[Wanted, Path] | None = None  # the live release while its worker is being restarted
+        self._deaths = 0
+        self._not_before = 0.0
+        self._look_at = 0.0
+        self._stop = False
+        self._failure: LockgateError | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="fetch")
+
+    @property
+    def live(self) -> str | None:
+        """The digest of the release that answers now."""
+        return self._live.wanted.release if self._live else None
+
+    def stop(self, *_: int | FrameType | None) -> None:
+        """Drain and end; a signal handler."""
+        self._stop = True
+
+    def run(self) -> None:
+        """Follow until SIGTERM or SIGINT, then drain.
+
+        Raises IntegrityError when the first wanted release is damaged: there is nothing to go on answering with.
+        """
+        before = {number: signal.signal(number, self.stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            while not self._stop:
+                self.turn()
+                if self._failure:
+                    raise self._failure
+        finally:
+            self.end()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def turn(self) -> None:
+        """One turn: hear the workers, notice deaths, look what is wanted, move on."""
+        self._hear()
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_SECONDS
+            self._look()
+        self._live_worker(now)
+        self._next_worker(now)
+        self._fetched()
+        self._draining = [w for w in self._draining if not self._gone(w)]
+
+    def _hear(self) -> None:
+        workers = [w for w in (self._live, self._next, *self._draining) if w]
+        turn_away = self._live is None and self._restore is None
+        listening = [self._listener] if turn_away else []
+        readable, _, _ = select.select([*(w.control for w in workers), *listening], [], [], 0.05)
+        for worker in workers:
+            if worker.control in readable:
+                worker.hear()
+        if self._listener in readable:
+            self._turn_away()
+
+    def _look(self) -> None:
+        try:
+            wanted = self._wanted()
+        except LockgateError as error:
+            self._say(f"cannot see what is wanted; the live release goes on: {error.what}")
+            return
+        if wanted is None or wanted.entry == self._decided:
+            return
+        self._decided = wanted.entry
+        if self._next and not self._restoring(self._next.wanted):
+            self._drop_next()
+        if self._live and self._live.wanted.release == wanted.release:
+            self._settle("healthy", wanted, "")
+            return
+        self._say(f"{short(wanted.release)} is wanted: fetching and verifying")
+        self._fetching = (wanted, self._pool.submit(self._fetch, wanted))
+
+    def _fetched(self) -> None:
+        if self._next or self._fetching is None or not self._fetching[1].done():
+            return
+        (wanted, future), self._fetching = self._fetching, None
+        if wanted.entry != self._decided:
+            return
+        try:
+            self._next = self._spawn(wanted, future.result())
+        except LockgateError as error:
+            self._refuse(wanted, error)
+        except OSError as error:
+            self._refuse(wanted, ServiceUnavailable("the release could not be brought here", value=str(error)))
+
+    def _next_worker(self, now: float) -> None:
+        worker = self._next
+        if worker is None:
+            return
+        if worker.accepting:
+            self._promote(worker)
+        elif worker.failure or worker.dead() or now - worker.started > WARM_SECONDS:
+            self._next = None
+            worker.hear()
+            worker.end()
+            code = worker.process.returncode
+            died = StepFailed("the worker ended before it was warm", value=f"exit {code}")
+            self._refuse(worker.wanted, worker.failure or died)
+        elif worker.ready:
+            worker.ready = False
+            worker.tell("accept")
+
+    def _promote(self, worker: _Worker) -> None:
+        old, self._live, self._next, self._restore = self._live, worker, None, None
+        if old:
+            old.tell(f"drain {DRAIN_SECONDS}")
+            self._draining.append(old)
+        self._say(f"{short(worker.wanted.release)} answers in {self._environment}")
+        if worker.wanted.entry == self._decided != self._settled:
+            self._settle("healthy", worker.wanted, "")
+
+    def _live_worker(self, now: float) -> None:
+        """Restart a live worker that died; the socket's queue waits meanwhile."""
+        if self._live and self._live.dead():
+            worker, self._live = self._live, None
+            worker.end()
+            self._restore = (worker.wanted, worker.directory)
+            self._deaths = 1 if now - worker.started > STEADY_SECONDS else self._deaths + 1
+            self._not_before = now + min(0.1 * 2 ** (self._deaths - 1), LONGEST_PAUSE_SECONDS)
+            code = worker.process.returncode
+            self._say(f"{short(worker.wanted.release)} died (exit {code}); starting it again")
+        if self._restore and not self._next and now >= self._not_before:
+            self._next = self._spawn(*self._restore)
+
+    def _refuse(self, wanted: Wanted, error: LockgateError) -> None:
+        if self._restoring(wanted):
+            # The release that was live cannot start again: its refusal is no news for the ledger, only for people.
+            self._deaths += 1
+            self._not_before = time.monotonic() + min(0.1 * 2**self._deaths, LONGEST_PAUSE_SECONDS)
+            self._say(f"{short(wanted.release)} does not start: {error}")
+            return
+        self._say(f"{short(wanted.release)} is refused: {error}")
+        self._settle("refused", wanted, " ".join(part for part in (error.what + ":", error.value) if part))
+        if isinstance(error, IntegrityError) and self._live is None and self._restore is None:
+            self._failure = error
+
+    def _restoring(self, wanted: Wanted) -> bool:
+        return self._restore is not None and self._restore[0].entry == wanted.entry
+
+    def _settle(self, answer: Answer, wanted: Wanted, reason: str) -> None:
+        try:
+            self._answer(answer, wanted, reason)
+            self._settled = wanted.entry
+        except LockgateError as error:
+            self._say(f"{answer} could not be written to the ledger; trying again: {error.what}")
+            self._decided = None  # look again: the wanted entry is settled then
+
+    def _spawn(self, wanted: Wanted, directory: Path) -> _Worker:
+        return _Worker(wanted, directory, environment=self._environment, listener=self._listener, log=self._log)
+
+    def _drop_next(self) -> None:
+        if self._next:
+            self._next.end()
+            self._next = None
+
+    def _gone(self, worker: _Worker) -> bool:
+        if worker.dead():
+            worker.control.close()
+            return True
+        return False
+
+    def _turn_away(self) -> None:
+        """Nothing was ever live here: say so, rather than let a client wait."""
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        body = canonical({"error": f"no release answers in {self._environment} yet", "next": "lockgate deliver"}) + b"\n"
+        head = f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        with connection:
+            connection.settimeout(0.2)
+            try:
+                connection.recv(65536)
+                connection.sendall(head.encode() + b"Retry-After: 1\r\nConnection: close\r\n\r\n" + body)
+            except OSError:
+                return
+
+    def end(self) -> None:
+        """Stop listening, let every worker finish what it holds, and leave no process behind."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._drop_next()
+        workers = [w for w in (self._live, *self._draining) if w]
+        for worker in workers:
+            worker.tell(f"drain {END_SECONDS}")
+            worker.process.send_signal(signal.SIGTERM) if not worker.dead() else None
+        deadline = time.monotonic() + END_SECONDS + 10
+        for worker in workers:
+            try:
+                worker.process.wait(timeout=max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                self._say(f"{short(worker.wanted.release)} did not end in time")
+            worker.end()
+        self._listener.close()

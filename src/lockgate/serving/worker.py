@@ -1,0 +1,206 @@
+"""The process that serves one release: a release host that speaks HTTP on a socket it inherits.
+
+    python -I -B -m lockgate.serving.worker '{"directory": …, "listen_fd": …, "control_fd": …, …}'
+
+Control lines: the parent says `accept`, later `drain SECONDS`; the worker says one JSON line when it is warm
+(its recorded answers repeated bit by bit) or why it cannot be. When the parent is gone, it drains and ends.
+
+Draining loses no request: only this process's own accept stops (the socket's queue goes on to the next worker),
+connections already accepted are served and told `Connection: close`, and the end comes when none is open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from lockgate.errors import LockgateError
+from lockgate.records.digest import Json, short
+from lockgate.records.wire import from_json
+from lockgate.release.host import check_holdout
+from lockgate.release.open import open_release, read_holdout
+from lockgate.serving.answer import Desk, new_id
+from lockgate.serving.http import Http, Settings
+from lockgate.serving.log import PredictionLog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["DrainingServer", "Orders", "main"]
+
+SWITCH_SECONDS = 30.0  # how long a connection may stay idle before a drain closes it
+KEEP_ALIVE_SECONDS = 75
+BACKLOG = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What the parent tells a worker at its start."""
+
+    directory: str
+    release: str
+    environment: str
+    log: str
+    listen_fd: int
+    control_fd: int
+    banner: str = ""
+    evidence: str | None = None
+
+
+class DrainingServer(uvicorn.Server):
+    """Uvicorn with a shutdown that loses nothing: its own closes connections that were accepted but not yet read."""
+
+    def __init__(self, http: Http) -> None:
+        config = uvicorn.Config(
+            http,  # pyright: ignore[reportArgumentType]  # ASGI messages are dicts; uvicorn wants its own TypedDicts
+            http="httptools",
+            loop="uvloop",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_level="error",
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=5,
+        )
+        super().__init__(config)
+        self._http = http
+        self._drain_seconds = SWITCH_SECONDS
+
+    def drain(self, seconds: float) -> None:
+        """Stop accepting, then end when every connection has closed, after `seconds` at the latest."""
+        self._http.draining = True
+        self._drain_seconds = seconds
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._drain_seconds
+        while self.server_state.connections and loop.time() < deadline:
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The worker handles its signals itself."""
+        yield
+
+
+class _Control:
+    """The line to the parent."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._buffer = b""
+
+    def say(self, message: dict[str, Json]) -> None:
+        with contextlib.suppress(OSError):  # a parent that is gone is noticed by `follow`
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+
+    def wait_for_accept(self) -> bool:
+        """Block until the parent lets this worker accept; False when the parent is gone or says otherwise."""
+        while b"\n" not in self._buffer:
+            data = self._socket.recv(4096)
+            if not data:
+                return False
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line == b"accept"
+
+    def follow(self, drain: Callable[[float], None]) -> None:
+        """Call `drain` when the parent says so or is gone."""
+        self._socket.setblocking(False)
+        loop = asyncio.get_running_loop()
+
+        def readable() -> None:
+            try:
+                data = self._socket.recv(4096)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            self._buffer += data
+            if not data:
+                loop.remove_reader(self._socket)
+                drain(1.0)
+            elif b"\n" in self._buffer:
+                drain(float(self._buffer.split()[1]))
+
+        loop.add_reader(self._socket, readable)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Open, warm, say so, and serve until told to drain."""
+    orders = from_json(Orders, json.loads(arguments[0]))
+    for descriptor in (orders.listen_fd, orders.control_fd):
+        os.set_inheritable(descriptor, False)  # what a predictor starts must not keep the socket open
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which drains us
+    control = _Control(orders.control_fd)
+    try:
+        http, checked = _warm(orders)
+    except LockgateError as error:
+        parts = {"kind": type(error).__name__, "what": error.what, "value": error.value}
+        control.say({"ready": False, "error": {**parts, "allowed": error.allowed, "next": error.next}})
+        return error.exit_code
+    control.say({"ready": True, "repeated": checked})
+    if not control.wait_for_accept():
+        return 0
+    _serve(http, control, orders.listen_fd)
+    return 0
+
+
+def _warm(orders: Orders) -> tuple[Http, int]:
+    """Open the release, repeat its recorded answers, and make the desk."""
+    directory = Path(orders.directory)
+    release = open_release(directory, orders.release)
+    checked = check_holdout(release, read_holdout(directory, release.manifest))
+    started = dt.datetime.now(dt.UTC)
+    segment = f"{started:%Y%m%dT%H%M%S.%f}-{short(orders.release)}-{os.getpid()}"
+    desk = Desk(
+        release,
+        environment=orders.environment,
+        log=PredictionLog(Path(orders.log), segment),
+        clock=lambda: dt.datetime.now(dt.UTC),
+        identify=lambda: new_id(dt.datetime.now(dt.UTC), os.urandom(10)),
+    )
+    gc.collect()
+    gc.freeze()
+    evidence = Path(orders.evidence) if orders.evidence else None
+    return Http(desk, Settings(banner=orders.banner, evidence=evidence)), checked
+
+
+def _serve(http: Http, control: _Control, listen_fd: int) -> None:
+    server = DrainingServer(http)
+
+    async def run() -> None:
+        control.follow(server.drain)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.drain, 1.0)
+        serving = asyncio.ensure_future(server.serve(sockets=[socket.socket(fileno=listen_fd)]))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.005)
+        control.say({"accepting": True})
+        await serving
+
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(run())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
