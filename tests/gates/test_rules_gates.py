@@ -180,6 +180,7 @@ def test_duplicates_are_not_good_data():
 
 def far_off(scored: Scored, pieces: float = 5.0) -> Estimate:
     """Share of answers that miss by more than five pieces."""
+    scored.require("truth", "answer")
     missed = abs(scored.role("answer") - scored.role("truth")) > pieces
     hit = scored.replacing(hit=missed, yes=np.ones(len(scored)))
     from dataclasses import replace
@@ -188,12 +189,12 @@ def far_off(scored: Scored, pieces: float = 5.0) -> Estimate:
 
 
 def test_an_own_gate_is_a_plain_function():
-    gate = gates.custom(far_off, at_most=0.05)
-    assert (gate.name, gate.limits, inputs_of(gate)) == ("far_off", {"at_most": "0.05"}, ("scored",))
+    gate = gates.custom(far_off, at_most=0.2)
+    assert (gate.name, gate.limits, inputs_of(gate)) == ("far_off", {"at_most": "0.2"}, ("scored",))
     found = decide(gate)
     assert found.outcome == "pass"
     assert found.reason.startswith("Share of answers that miss by more than five pieces is ")
-    assert decide(gates.custom(far_off, at_most=0.05, pieces=0.5)).outcome == "fail"
+    assert decide(gates.custom(far_off, at_most=0.2, pieces=0.5)).outcome == "fail"
 
 
 @pytest.mark.parametrize("function", [lambda scored: 1 / 0, lambda scored: "fine", lambda nonsense: 1])
@@ -239,3 +240,19 @@ def test_declaring_gates_loads_no_numpy_and_constructors_survive_measuring():
     for gate in ALL:
         evidence_function(gate)
     assert all(callable(getattr(gates, name)) for name in gates.__all__)
+
+
+def test_a_missing_answer_fails_an_own_gate_that_requires_numbers():
+    found = decide(gates.custom(far_off, at_most=0.2), hostile()["all NaN answers"])
+    assert found.outcome == "fail"
+    assert "have no number in 'units'" in found.reason
+
+
+def test_many_small_groups_are_counted_in_the_sentence_and_listed_in_the_evidence():
+    scored = hostile()["own group each"]
+    gate = gates.slices(by=["volume_band", "new"])
+    evidence = measure(gate, {"scored": scored})
+    assert len(evidence.not_assessed) == len(scored) + 1
+    reason = verdict(gate, evidence).reason
+    assert reason.endswith("and 1,435 more, listed in the evidence.")
+    assert "volume band: 0 (1 row, fewer than 200)" in reason

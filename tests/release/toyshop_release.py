@@ -100,7 +100,13 @@ def history() -> pl.DataFrame:
 
 def holdout() -> pl.DataFrame:
     rows = [
-        {"product": product, "date": as_of + dt.timedelta(days=ahead), "as_of": as_of, "actual": float(ahead % 9), "band": "b"}
+        {
+            "product": product,
+            "date": as_of + dt.timedelta(days=ahead),
+            "as_of": as_of,
+            "actual": float(ahead % 9),
+            "band": "b",
+        }
         for back in range(8)
         for as_of in [AS_OF - dt.timedelta(days=7 * (back + 4))]
         for ahead in range(1, 15)

@@ -15,7 +15,7 @@ from lockgate.serving.log import read_log
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Environment
+    from served_environment import Environment
 
     from lockgate.records.release import Manifest
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import toyshop_release as shop
-from conftest import Environment
+from served_environment import Environment
 
 from lockgate.errors import IntegrityError, ServiceUnavailable
 from lockgate.release.client import ReleaseHost
 from lockgate.release.layout import verify
-from lockgate.serving.follow import Wanted, listen
+from lockgate.serving.child import Wanted, listen
 from lockgate.serving.log import read_log
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def test_kill_9_of_a_worker_loses_no_answer_that_was_given_and_it_is_started_aga
         clients = [Client(environment.port, known, keep=n % 2 == 0, seed=100 * kill + n) for n in range(8)]
         for client in clients:
             client.start()
-        time.sleep(0.3)
+        wait_until(lambda clients=clients: all(len(c.ids) > 3 for c in clients))
         victim = live_pid(environment)
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda victim=victim: environment.follower.live == one and live_pid(environment) != victim)

@@ -28,7 +28,9 @@ FIELDS = (
     _field("gift", "boolean", required=False, default=False),
 )
 INDEX = ChoiceIndex([("85123A", "WHITE HANGING HEART"), ("22423", "CAKESTAND 3 TIER"), ("22424", "CAKESTAND 3 TIER")])
-ALLOWED = Allowed(choices={"product": INDEX}, dates={"date": DateRange(first=FIRST, last=LAST, closed={FIRST: "Sunday"})})
+ALLOWED = Allowed(
+    choices={"product": INDEX}, dates={"date": DateRange(first=FIRST, last=LAST, closed={FIRST: "Sunday"})}
+)
 GOOD: dict[str, Any] = {"product": "85123A", "date": "2011-10-20"}
 
 

@@ -13,6 +13,7 @@ from lockgate import step
 
 KEYS = ["product", "date", "as_of"]
 QUARTER = 84  # open days: 14 weeks
+ONE_DAY, TEN_DAYS, FIVE_WEEKS = (np.timedelta64(days, "D") for days in (1, 10, 35))
 YEAR = np.timedelta64(364, "D")  # the same weekday a year before
 FEWEST_DAYS = 12  # open days of history before a product is learned from
 
@@ -104,13 +105,13 @@ def _product_then(panel: Panel, row: Ints, asked: Ints) -> dict[str, Floats]:
         "days_since_sale": np.where(sold.any(axis=1), sold.argmax(axis=1), QUARTER).astype(float),
         "price": price[:, -1],
         "price_change": price[:, -1] / np.where(usual > 0, usual, np.nan),
-        "age": np.minimum(asked - begins, 300).astype(float),
+        "age": np.clip(asked - begins, 0, 300).astype(float),
     }
 
 
 def _mean_before(panel: Panel, row: Ints, asked: Ints, days: int) -> Floats:
     start = np.minimum(np.maximum(asked - days, panel.first[row]), asked)
-    return (panel.sums[row, asked] - panel.sums[row, start]) / np.maximum(asked - start, 1)
+    return _mean(panel.sums, start, asked, row)
 
 
 def _about_day(panel: Panel, row: Ints, asked: Ints, target: Ints) -> dict[str, Floats]:
@@ -119,7 +120,7 @@ def _about_day(panel: Panel, row: Ints, asked: Ints, target: Ints) -> dict[str, 
     same = _same_weekday(panel, weekday, asked)
     units = np.where(same >= np.maximum(panel.first[row], 0)[:, None], panel.units[row[:, None], same], np.nan)
     shop = np.where(same >= 0, panel.shop[same], np.nan)
-    usual, lately = _shop_mean(panel, asked, QUARTER), _shop_mean(panel, asked, 12)
+    usual, lately = (_mean(panel.shop_sums, np.maximum(asked - days, 0), asked) for days in (QUARTER, 12))
     return {
         "weekday": weekday.astype(float),
         "weekday_last": np.nan_to_num(units[:, -1]),
@@ -142,29 +143,24 @@ def _same_weekday(panel: Panel, weekday: Ints, asked: Ints, count: int = 12) -> 
     return found
 
 
-def _shop_mean(panel: Panel, asked: Ints, days: int) -> Floats:
-    start = np.maximum(asked - days, 0)
-    return (panel.shop_sums[asked] - panel.shop_sums[start]) / np.maximum(asked - start, 1)
-
-
 def _year_before(panel: Panel, row: Ints, asked: Ints, target: Ints) -> dict[str, Floats]:
     """Sales around the same day a year before, and how they stood to the five weeks before the day of asking, then."""
-    day, asked_on = panel.days[target] - YEAR, panel.days[np.minimum(asked, len(panel.days) - 1)] - YEAR
-    around = panel.column(day - np.timedelta64(10, "D")), panel.column(day + np.timedelta64(11, "D"))
-    before = panel.column(asked_on - np.timedelta64(35, "D")), panel.column(asked_on)
-    there = (panel.first[row] <= before[0]) & (asked_on - np.timedelta64(35, "D") >= panel.days[0])
-    whole = asked_on - np.timedelta64(35, "D") >= panel.days[0]
-    mine, mine_before = _between(panel.sums[row], *around), _between(panel.sums[row], *before)
-    shop, shop_before = panel.shop_sums[around[1]], panel.shop_sums[before[1]]
-    shop = (shop - panel.shop_sums[around[0]]) / np.maximum(around[1] - around[0], 1)
-    shop_before = (shop_before - panel.shop_sums[before[0]]) / np.maximum(before[1] - before[0], 1)
+    ends = len(panel.days) - 1
+    day, asked_on = panel.days[target] - YEAR, panel.days[np.minimum(asked, ends)] - YEAR
+    around = panel.column(day - TEN_DAYS), panel.column(day + TEN_DAYS + ONE_DAY)
+    before = panel.column(asked_on - FIVE_WEEKS), panel.column(asked_on)
+    open_then = asked_on - FIVE_WEEKS >= panel.days[0]
+    sold_then = open_then & (panel.first[row] <= before[0])
+    mine, mine_before = (np.maximum(_mean(panel.sums, *part, row), 0.0) for part in (around, before))
+    shop, shop_before = (_mean(panel.shop_sums, *part) for part in (around, before))
     return {
-        "last_year": np.where(there, mine, np.nan),
-        "last_year_change": np.where(there, (np.maximum(mine, 0) + 0.5) / (np.maximum(mine_before, 0) + 0.5), np.nan),
-        "shop_last_year_change": np.where(whole & (shop_before > 0), shop / np.where(shop_before > 0, shop_before, 1), np.nan),
+        "last_year": np.where(sold_then, mine, np.nan),
+        "last_year_change": np.where(sold_then, (mine + 0.5) / (mine_before + 0.5), np.nan),
+        "shop_last_year_change": np.where(open_then & (shop_before > 0), shop / np.maximum(shop_before, 1.0), np.nan),
     }
 
 
-def _between(sums: Floats, start: Ints, end: Ints) -> Floats:
-    row = np.arange(len(sums))
-    return (sums[row, end] - sums[row, start]) / np.maximum(end - start, 1)
+def _mean(sums: Floats, start: Ints, end: Ints, row: Ints | None = None) -> Floats:
+    """Pieces per open day from one column up to another; 0 when there is none between them."""
+    total = sums[end] - sums[start] if row is None else sums[row, end] - sums[row, start]
+    return total / np.maximum(end - start, 1)

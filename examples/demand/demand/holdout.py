@@ -22,8 +22,8 @@ def holdout(history: pl.DataFrame, products: pl.DataFrame, windows: Windows, cho
     Columns: product, date, as_of (the day of asking: 1 to 28 open days before date); actual (pieces, below 0 when more came
     back); volume_band, price_band, new, seasonal ("yes", "no"); best_simple (pieces: the answer of the baseline to beat).
     """
-    first = history.group_by("product").agg(first=pl.col("date").min())
-    asked = pl.concat([_asked_on(as_of, first, windows) for as_of in origins(windows.test, windows.as_of, windows.as_of)])
+    weeks = origins(windows.test, windows.as_of, windows.as_of)
+    asked = pl.concat([_asked_on(as_of, history, windows) for as_of in weeks])
     known = asked.join(history.select("product", "date", actual="units"), on=["product", "date"])
     known = known.sort("as_of", "product", "date")
     yes = {True: "yes", False: "no"}
@@ -38,11 +38,12 @@ def holdout(history: pl.DataFrame, products: pl.DataFrame, windows: Windows, cho
     return known.with_columns(best.alias("best_simple")).join(groups, on="product", how="left", maintain_order="left")
 
 
-def _asked_on(as_of: dt.date, first: pl.DataFrame, windows: Windows) -> pl.DataFrame:
-    """Products known long enough, by the next 28 open days of the window."""
-    targets = pl.DataFrame({"date": open_days(as_of, windows.as_of, windows.shop)[:HORIZON]}, schema={"date": pl.Date})
-    open_since = pl.col("first").map_elements(lambda day: len(open_days(day, as_of, windows.shop)), pl.Int64)
-    old = first.filter(open_since >= FEWEST_DAYS).select("product")
+def _asked_on(as_of: dt.date, history: pl.DataFrame, windows: Windows) -> pl.DataFrame:
+    """The products known long enough, by the next 28 open days of the window."""
+    known = history.filter(pl.col("date") < as_of).group_by("product").len()
+    old = known.filter(pl.col("len") >= FEWEST_DAYS).select("product")
+    days = open_days(as_of, windows.as_of, windows.shop)[:HORIZON]
+    targets = pl.DataFrame({"date": days}, schema={"date": pl.Date})
     return old.join(targets, how="cross").with_columns(as_of=pl.lit(as_of))
 
 

@@ -12,7 +12,7 @@ import polars as pl
 from demand.panel import Floats
 
 CLOSEST = 0.5  # pieces: errors below this weigh alike, or one exact row would weigh without limit
-ROUNDS = 30
+ROUNDS = 12  # the error still falls by less than one part in 5,000 afterwards
 RIDGE = 1e-3
 
 LEVELS = [
@@ -20,17 +20,15 @@ LEVELS = [
     "low_56", "high_56", "spread_28", "weekday_mean", "weekday_median",
 ]  # fmt: skip
 
-CAUSE_OF = {
-    **dict.fromkeys(LEVELS, "level"),
-    **dict.fromkeys(["weekday_mean", "weekday_median", "weekday of the shop", "median on the weekday"], "weekday"),
-    **dict.fromkeys(["last year", "change of last year", "change of the shop's last year"], "season"),
-    **dict.fromkeys([f"weekday {number}" for number in range(6)], "weekday"),
-    "trend of the shop": "trend",
-    "price change": "price",
-    "days without a sale": "level",
-    "distance": "distance",
-    "constant": "level",
-}
+CAUSES = {
+    "weekday": ["weekday_mean", "weekday_median", "weekday of the shop", "median on the weekday"]
+    + [f"weekday {number}" for number in range(7)],
+    "season": ["last year", "change of last year", "change of the shop's last year"],
+    "trend": ["trend of the shop"],
+    "price": ["price change"],
+    "distance": ["distance"],
+}  # the rest is the level
+ABSOLUTE = ["weekday_mean", "weekday_median", "last year"]  # of these, what differs from the level is the push
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def terms(described: pl.DataFrame) -> dict[str, Floats]:
         "distance": usual * known["horizon"] / 28,
         "constant": np.ones(len(usual)),
     }
-    return found | {f"weekday {number}": usual * (known["weekday"] == number) for number in range(6)}
+    return found | {f"weekday {number}": usual * (known["weekday"] == number) for number in range(7)}
 
 
 def fit_line(described: pl.DataFrame, units: Floats) -> Line:
@@ -73,10 +71,10 @@ def fit_line(described: pl.DataFrame, units: Floats) -> Line:
     weights, trust = np.zeros(columns.shape[1]), np.ones(len(units))
     for _ in range(ROUNDS):
         weighted = columns * trust[:, None]
-        last, weights = weights, np.linalg.solve(weighted.T @ columns + ridge, weighted.T @ units)
-        if np.abs(weights - last).max() < 1e-4:
-            break
-        trust = 1 / np.maximum(np.abs(units - columns @ weights), CLOSEST)
+        # einsum, not @: a threaded BLAS adds in an order of its own.
+        square = np.einsum("ni,nj->ij", weighted, columns) + ridge
+        weights = np.linalg.solve(square, np.einsum("ni,n->i", weighted, units))
+        trust = 1 / np.maximum(np.abs(units - np.einsum("ni,i->n", columns, weights)), CLOSEST)
     return Line({name: round(float(weight), 6) for name, weight in zip(named, weights, strict=True)})
 
 
@@ -86,3 +84,19 @@ def on_line(line: Line, described: pl.DataFrame) -> Floats:
     for name, values in terms(described).items():
         total += line.weights[name] * values
     return total
+
+
+def push_of_line(line: Line, described: pl.DataFrame) -> dict[str, Floats]:
+    """Pieces by which each cause moves the answer of each question; with "level" they add up to it, "age" is 0."""
+    usual, named = described["mean_84"].to_numpy(), terms(described)
+    moved = {name: line.weights[name] * (values - usual * (name in ABSOLUTE)) for name, values in named.items()}
+    pushes = {cause: np.sum([moved[name] for name in names], axis=0) for cause, names in CAUSES.items()}
+    pushes["weekday"] -= usual * _average_weekday(line)
+    level = on_line(line, described) - np.sum(list(pushes.values()), axis=0)
+    return pushes | {"level": level, "age": np.zeros(len(usual))}
+
+
+def _average_weekday(line: Line) -> float:
+    """The mean weight of the weekdays the shop opens on; a day it never opens on has none."""
+    weights = [line.weights[f"weekday {number}"] for number in range(7)]
+    return sum(weights) / max(sum(weight != 0 for weight in weights), 1)

@@ -6,7 +6,7 @@ questions are asked together nor on what comes after it, to the last bit: one an
 
 import datetime as dt
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 
 import numpy as np
 import polars as pl
@@ -58,7 +58,7 @@ def panel_of(history: pl.DataFrame, products: pl.Series, until: dt.date, shop: s
     """The grid of these products, with columns for the shop's open days through `until`."""
     dates = history["date"]
     first, last = dates.min(), dates.max()
-    axis = np.array(open_days(first, max(last, until) + dt.timedelta(days=1), shop), dtype="datetime64[D]")
+    axis = _axis(first, max(last, until), shop)
     column = _lookup(axis)
     every = column[_days_since(dates, axis)]
     kept = history.filter(pl.col("product").is_in(products.unique().to_list()))
@@ -73,6 +73,11 @@ def panel_of(history: pl.DataFrame, products: pl.Series, until: dt.date, shop: s
     total = np.bincount(every, weights=history["units"].to_numpy(), minlength=len(axis))
     known = int(every.max()) + 1
     return Panel({name: row for row, name in enumerate(names)}, axis, units, price, begins, total, known)
+
+
+@cache
+def _axis(first: dt.date, last: dt.date, shop: str) -> NDArray[np.datetime64]:
+    return np.array(open_days(first, last + dt.timedelta(days=1), shop), dtype="datetime64[D]")
 
 
 def _days_since(dates: pl.Series, axis: NDArray[np.datetime64]) -> Ints:

@@ -13,7 +13,7 @@ from demand.panel import Floats
 from demand.windows import Windows, examples_before
 from lockgate import step
 
-LEAVES = (15, 31, 63)  # what the search tries
+LEAVES = (15, 63)  # what the search tries
 
 
 @dataclass(frozen=True)

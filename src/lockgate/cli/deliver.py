@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def deliver_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="ENV", help="stop when this environment serves the release")
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE")
+    parser.add_argument("--wait", type=float, default=30.0, metavar="SECONDS", help="how long an environment may take to answer")
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
@@ -34,7 +35,8 @@ def deliver(arguments: argparse.Namespace) -> int:
 
     project = open_project(Path.cwd())
     done = watched(lambda tell: deliver_release(
-        project, clock=lambda: dt.datetime.now(dt.UTC), to=arguments.to, params=parameters(arguments.param), tell=tell, say=say))  # fmt: skip
+        project, clock=lambda: dt.datetime.now(dt.UTC), to=arguments.to, params=parameters(arguments.param), tell=tell, say=say,
+        answer_seconds=arguments.wait))  # fmt: skip
     if arguments.json:
         print_json({"release": done.release, "run": done.run, "stages": to_json(done.stages) if done.stages else [],
                     "verdicts": [to_json(v) for v in done.verdicts], "page": done.page or None})  # fmt: skip

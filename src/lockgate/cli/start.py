@@ -32,6 +32,7 @@ def people_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=["list", "add", "remove"], default="list")
     parser.add_argument("name", nargs="?")
     parser.add_argument("--key", metavar="LINE_OR_FILE", action="append", default=[], help="an OpenSSH public key, or its file")
+    parser.add_argument("--new-key", type=Path, metavar="FILE", help="make a key pair there for this person")
     parser.add_argument("--role", action="append", default=[], metavar="ROLE")
     parser.add_argument("--alias", action="append", default=[], help="another name, such as the address in commits")
     parser.add_argument("--machine", action="store_true", help="a machine, which never counts as a person")
@@ -67,6 +68,9 @@ def people(arguments: argparse.Namespace) -> int:
     elif arguments.action == "remove":
         register = delivery.remove_person(project, arguments.name, now=now, key=arguments.sign_with)
     else:
+        if arguments.new_key:
+            delivery.make_key(arguments.new_key, comment=arguments.name)
+            arguments.key.append(f"{arguments.new_key}.pub")
         person = Person(
             name=arguments.name, roles=tuple(arguments.role), keys=tuple(_key(k) for k in arguments.key),
             kind="machine" if arguments.machine else "person", aliases=tuple(arguments.alias),

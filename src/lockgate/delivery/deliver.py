@@ -53,7 +53,7 @@ __all__ = ["Delivered", "StageRecord", "deliver"]
 
 POLL_SECONDS = 0.2
 ANSWER_SECONDS = 30.0
-"""How long an environment may take to verify, warm and swap; silence for longer is exit code 5."""
+"""How long an environment may take to verify, warm and swap, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,11 @@ def deliver(
     params: Mapping[str, Mapping[str, Json]] | None = None,
     tell: Callable[[Event], None] = lambda _: None,
     say: Callable[[StageRecord], None] = lambda _: None,
+    answer_seconds: float = ANSWER_SECONDS,
 ) -> Delivered:
     """Walk one release up. Everything done stays done: the next `deliver` goes on where this one stopped.
+
+    An environment that is silent for longer than `answer_seconds` ends the walk with ServiceUnavailable.
 
     Raises what `run` failed with; how the walk itself ends stands in the record.
     """
@@ -99,7 +102,7 @@ def deliver(
         raise record.error
     manifest = build_release(project, walk.training, plan(project, walk.delivery.name, now=now, params=params), record)
     _propose(project, walk, manifest.digest, manifest.lineage, me, clock)
-    return _Walking(project, walk, record, manifest.digest, clock, tell, say).go(to)
+    return _Walking(project, walk, record, manifest.digest, clock, tell, say, answer_seconds).go(to)
 
 
 def _propose(project: Project, walk: Walk, release: str, lineage: object, me: Person, clock: Callable[[], dt.datetime]) -> None:
@@ -124,8 +127,9 @@ class _Walking:
 
     def __init__(
         self, project: Project, walk: Walk, record: RunRecord, release: str, clock: Callable[[], dt.datetime],
-        tell: Callable[[Event], None], say: Callable[[StageRecord], None],
+        tell: Callable[[Event], None], say: Callable[[StageRecord], None], answer_seconds: float,
     ) -> None:  # fmt: skip
+        self.answer_seconds = answer_seconds
         self.project, self.walk, self.record, self.release = project, walk, record, release
         self.clock, self.tell, self.say = clock, tell, say
         self.stages: list[StageRecord] = []
@@ -210,7 +214,7 @@ class _Walking:
 
     def _wait(self, environment: str, wanted: str) -> None:
         """Every `lockgate serve ENV` follows the ledger; its answer ends the step."""
-        ends = time.monotonic() + ANSWER_SECONDS
+        ends = time.monotonic() + self.answer_seconds
         while time.monotonic() < ends:
             there = fold(read_ledger(self.project), approved_only=self.walk.approved_only).of(environment)
             if there.wanted is None or there.wanted.entry != wanted:
@@ -222,8 +226,8 @@ class _Walking:
                 self._done(f"deploy {environment}", "healthy", f"serving {short(self.release)}")
                 return
             time.sleep(POLL_SECONDS)
-        self._done(f"deploy {environment}", "silent", f"nobody answered within {ANSWER_SECONDS:.0f} s")
-        raise ServiceUnavailable(f"nobody serves {environment}", value=f"no answer within {ANSWER_SECONDS:.0f} s", next=f"lockgate serve {environment}")
+        self._done(f"deploy {environment}", "silent", f"nobody answered within {self.answer_seconds:.0f} s")
+        raise ServiceUnavailable(f"nobody serves {environment}", value=f"no answer within {self.answer_seconds:.0f} s", next=f"lockgate serve {environment}")
 
     def _standing(self, environment: str) -> tuple[Ask, Standing]:
         """Who is asked before an environment, and who has answered; the page is made on the way."""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.keep import keep_copy
 from lockgate.delivery.lineage import commit_of
-from lockgate.errors import NotFound, UsageError
-from lockgate.records.digest import Json, digest, short
+from lockgate.errors import IntegrityError, NotFound, UsageError
+from lockgate.records.digest import Json, digest, digest_bytes, short
 from lockgate.records.release import Lineage, Manifest
+from lockgate.records.wire import to_json
 from lockgate.release.bundle import bundle
 from lockgate.release.client import describe_code
 from lockgate.release.layout import read_manifest, release_path
 from lockgate.release.transfer import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from lockgate.delivery.run import Planned, RunRecord
     from lockgate.project import Project
@@ -35,11 +37,20 @@ def build_release(project: Project, pipeline: PipelineInfo, planned: Planned, re
         raise UsageError("a pipeline without predictor and holdout cannot be released", value=pipeline.name)
     files: list[str] = predictor["files"]
     code = {f: (project.root / f).read_bytes() for f in files}
+    values = {p: _stored(project, n, record.artifacts[n]) for p, n in predictor["inputs"].items()}
+    lineage = _lineage(project, pipeline, planned, record)
+    made_of = [
+        project.settings.name, record.as_of.isoformat(), pipeline.holdout and record.artifacts[pipeline.holdout].digest,
+        {p: a.digest for p, (_, a) in values.items()}, {f: digest_bytes(c) for f, c in code.items()}, predictor, to_json(lineage),
+    ]  # fmt: skip
+    key = digest("bundle", made_of)
+    known = project.results("bundles").get(key)
+    if known is not None and project.results("releases").get(known["release"]):
+        return manifest_of(project, known["release"])
     module = predictor["target"].partition(":")[0]
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder), code)
         described = describe_code(Path(folder), f"{module}:{predictor['variable']}")
-    values = {p: _stored(project, record.artifacts[n]) for p, n in predictor["inputs"].items()}
     state = set(predictor["state"])
     manifest = bundle(
         project.home / "releases",
@@ -50,17 +61,35 @@ def build_release(project: Project, pipeline: PipelineInfo, planned: Planned, re
         code=code,
         inputs={p: v for p, v in values.items() if p not in state},
         state={p: v for p, v in values.items() if p in state},
-        holdout=_stored(project, record.artifacts[pipeline.holdout]),
+        holdout=_stored(project, pipeline.holdout, record.artifacts[pipeline.holdout]),
         lock="".join(f"{p.partition('+')[0]}\n" for p in predictor["packages"]),
-        lineage=_lineage(project, pipeline, planned, record),
+        lineage=lineage,
     )
     _keep(project, manifest)
+    project.results("bundles").put(key, {"release": manifest.digest})
     return manifest
 
 
 def fetch(project: Project, release: str) -> Path:
-    """The unpacked, verified folder of a release, from the shared store. IntegrityError names a damaged file."""
-    return unpack(manifest_of(project, release), project.store.get, into=project.home / "releases")
+    """The unpacked, verified folder of a release, from the shared store.
+
+    The store's own bytes are checked even when the folder is already here. IntegrityError names a damaged file.
+    """
+    manifest = manifest_of(project, release)
+    for entry in manifest.files:
+        with naming(f"{entry.path} of release {short(release)}"):
+            project.store.get(entry.blake3)
+    return unpack(manifest, project.store.get, into=project.home / "releases")
+
+
+@contextlib.contextmanager
+def naming(thing: str) -> Iterator[None]:
+    """A damaged object gets the name that people know it by."""
+    try:
+        yield
+    except IntegrityError as error:
+        message = f"{thing} is damaged in the store"
+        raise IntegrityError(message, value=error.value, allowed=error.allowed, next=error.next) from error
 
 
 def manifest_of(project: Project, release: str) -> Manifest:
@@ -99,8 +128,9 @@ def _keep(project: Project, manifest: Manifest) -> None:
         project.results("releases").put(manifest.digest, record)
 
 
-def _stored(project: Project, artifact: Artifact) -> tuple[Path, Artifact]:
-    return project.store.get(artifact.object), artifact
+def _stored(project: Project, name: str, artifact: Artifact) -> tuple[Path, Artifact]:
+    with naming(f"the result of {name}"):
+        return project.store.get(artifact.object), artifact
 
 
 def _lineage(project: Project, pipeline: PipelineInfo, planned: Planned, record: RunRecord) -> Lineage:

@@ -65,6 +65,8 @@ def _relative(drawn: Resamples, level: float) -> Interval:
         low, high = (expm1(bound) if bound < FAR else inf for bound in (low, high))
     elif values[1]:  # a flawless answer has no logarithm: the difference, in units of the second
         low, high = low / float(values[1]), high / float(values[1])
+    if drawn.ratios.bounds[0] == 0:  # nothing can be more than 100% lower
+        low = max(low, -1.0)
     return drawn.as_interval(value, low, high, n=n, level=level)
 
 

@@ -6,7 +6,8 @@ Hall 1988): each resample also estimates its own error, which keeps the promise 
 the percentile method is too narrow (measured in `tests/evaluation/test_coverage.py`). Metrics that are positive
 are handled on the log scale, so that intervals never cross zero and ratios are natural.
 
-Days are taken as exchangeable: what one day says about the next is not modelled.
+Days are taken as exchangeable: what one day says about the next is not modelled. The same rows, seed and numpy
+version give the same bits, whatever the order of the rows.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lockgate.errors import UsageError
 from lockgate.evaluation.intervals import Interval, wilson
 from lockgate.evaluation.metrics import SHARE, Metric
 from lockgate.evaluation.scored import Scored
@@ -134,7 +136,7 @@ class Resamples:
         """Wrap numbers with where they come from, and say why when a bound is missing."""
         why = ""
         if not np.isfinite(value):
-            why = "the metric is undefined on these rows (nothing happened to divide by)"
+            why = "undefined on these rows, as nothing happened there"
         elif not np.isfinite([low, high]).all():
             days = self.ratios.blocks
             why = f"{days} day{'s are' if days > 1 else ' is'} too few for an interval"
@@ -176,6 +178,8 @@ def resample(
     over: Ratios, pairs: Any = (), *, joint: bool = False, replicates: int = REPLICATES, seed: int = SEED
 ) -> Resamples:
     """Draw days and studentize. `pairs`: (P, 2) positions whose difference (of logs, on the log scale) is wanted."""
+    if not over.blocks:
+        raise UsageError("there are no rows to resample", allowed="at least one day")
     pairs = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
     sums = np.stack([over.top, over.bottom], axis=2).reshape(over.blocks, -1)  # (D, 2G): top, bottom, top, bottom …
     once = np.ones((1, over.blocks))

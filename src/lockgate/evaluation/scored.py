@@ -88,7 +88,7 @@ class Scored:
         try:
             return values.astype(np.float64)
         except (TypeError, ValueError) as error:
-            raise UsageError("a column is not numeric", value=f"{name}: {error}") from error
+            raise UsageError("a column is not numeric", value=name) from error
 
     def labels(self, name: str) -> NDArray[np.str_]:
         """One column as group names; nulls are a group of their own, so that no row is lost."""
@@ -126,6 +126,15 @@ class Scored:
             if (unknown := np.flatnonzero(~np.isfinite(self.role(role)))).size:
                 return self._some(unknown, "no number", getattr(self, role))
         return ""
+
+    def require(self, *roles: str) -> Scored:
+        """These rows, if they can be measured. An own gate starts with it: NaN compares as false and hides.
+
+        Raises UsageError with the `complaint`.
+        """
+        if why := self.complaint(*roles):
+            raise UsageError("the scored rows cannot be measured", value=why)
+        return self
 
     def day_is_missing(self) -> NDArray[np.bool_]:
         """Rows without a target date."""

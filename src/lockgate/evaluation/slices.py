@@ -92,7 +92,7 @@ def slice_by(
             not_assessed.append(f"{column}: {'only one group' if kept else 'no group'} to judge, nothing to compare")
         tallies += kept
     if not tallies:
-        nothing = _no_ratio(level, "no group has enough rows")
+        nothing = _no_ratio(level, "no group can be judged")
         return Slices(groups=(), worst_over_best=nothing, worst=None, best=None, not_assessed=tuple(not_assessed))
     over = Ratios(
         top=np.stack([t.sums[:, 0] for t in tallies], axis=1), bottom=np.stack([t.sums[:, 1] for t in tallies], axis=1),
@@ -120,11 +120,11 @@ def _tallies(scored: Scored, column: str, metric: Metric) -> list[_Tally]:
 
 def _too_small(tally: _Tally, min_n: int, min_days: int) -> str:
     if tally.n < min_n:
-        return f"{tally.n:,} rows, fewer than {min_n:,}"
+        return f"{tally.n:,} row{'s' * (tally.n != 1)}, fewer than {min_n:,}"
     if tally.days < min_days:
-        return f"rows on {tally.days} days, fewer than {min_days}"
+        return f"rows on {tally.days} day{'s' * (tally.days != 1)}, fewer than {min_days}"
     if not tally.sums[:, 1].sum() > 0:
-        return f"the metric is undefined on its {tally.n:,} rows (nothing happened to divide by)"
+        return f"undefined on its {tally.n:,} rows, as nothing happened there"
     return ""
 
 
@@ -133,7 +133,7 @@ def _widest(
 ) -> tuple[Interval, Group | None, Group | None]:
     """The largest ratio of two groups. Jointly, the true largest lies between the largest bounds of all pairs."""
     if not len(drawn.pairs):
-        return _no_ratio(level, "no two groups of one column have enough rows"), None, None
+        return _no_ratio(level, "no two groups of one column can be compared"), None, None
     values = drawn.ratios.values()
     if not (values > 0).all():
         zero = groups[int(np.argmin(values))]

@@ -123,7 +123,8 @@ def custom(
     """An own gate: a plain function that returns `Evidence`, or an `Estimate` or `Interval` of one number.
 
     The function asks for what it needs by parameter name, as every gate does; `params` fill the others. Give
-    exactly one of `at_most` and `at_least`; the interval is held against it.
+    exactly one of `at_most` and `at_least`; the interval is held against it. Start with `scored.require("truth",
+    "answer")`: NaN compares as false, so a missing answer would hide.
 
     >>> def far_off(scored):
     ...     '''Share of answers that miss by more than ten units.'''

@@ -5,6 +5,7 @@ The same inputs give the same digest: the manifest holds no time and no path of 
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 import shutil
 import sys
@@ -123,8 +124,6 @@ def _write_manifest(draft: Path, manifest: Manifest) -> Manifest:
 
 
 def _with_files(manifest: Manifest, files: tuple[FileEntry, ...]) -> Manifest:
-    import dataclasses
-
     return dataclasses.replace(manifest, files=files)
 
 
@@ -150,14 +149,10 @@ def _value(draft: Path, folder: str, parameter: str, stored: Stored) -> ValueEnt
 
 def _state(draft: Path, table: str, stored: Stored, time_column: str) -> StateEntry:
     value = _value(draft, "state", table, stored)
-    return StateEntry(
-        path=value.path, codec=value.codec, type=value.type, digest=value.digest, time_column=time_column
-    )
+    return StateEntry(path=value.path, codec=value.codec, type=value.type, digest=value.digest, time_column=time_column)
 
 
-def _check_parameters(
-    predictor: PredictorSpec, *, inputs: Mapping[str, Stored], state: Mapping[str, Stored]
-) -> None:
+def _check_parameters(predictor: PredictorSpec, *, inputs: Mapping[str, Stored], state: Mapping[str, Stored]) -> None:
     for kind, wanted, given in (("input", predictor.inputs, inputs), ("state table", predictor.state, state)):
         if set(wanted) != set(given):
             raise UsageError(

@@ -127,7 +127,9 @@ class ReleaseHost:
         size = self._output.seek(0, os.SEEK_END)
         self._output.seek(max(0, size - LAST_OUTPUT_CHARS))
         said = self._output.read().decode(errors="replace").strip()
-        return StepFailed(f"the release host of {short(self._release)} died", value=f"exit {code}: {said or 'no output'}")
+        return StepFailed(
+            f"the release host of {short(self._release)} died", value=f"exit {code}: {said or 'no output'}"
+        )
 
 
 def describe_code(code: Path, predictor: str, *, python: str = sys.executable) -> PredictorSpec:

@@ -61,13 +61,13 @@ def answers(returned: object, fields: Sequence[FieldSchema], *, rows: int) -> Ta
     if not isinstance(returned, pl.DataFrame):
         raise ContractBroken("the predictor did not return a table", value=type(returned).__name__, allowed="DataFrame")
     if returned.height != rows:
-        raise ContractBroken("the predictor did not answer each request", value=f"{returned.height} rows", allowed=f"{rows}")
+        raise ContractBroken(
+            "the predictor did not answer each request", value=f"{returned.height} rows", allowed=f"{rows}"
+        )
     return typed(returned, fields, what="the predictor's answer")
 
 
-def scatter(
-    answered: Table, closed: Mapping[int, str], fields: Sequence[FieldSchema], *, rows: int
-) -> Table:
+def scatter(answered: Table, closed: Mapping[int, str], fields: Sequence[FieldSchema], *, rows: int) -> Table:
     """Put the answers back in request order; a closed day is zero in every number, its reason in `note`."""
     opened = pl.Series("@row", [row for row in range(rows) if row not in closed], dtype=pl.UInt32)
     nothing = {f.name: [_nothing(f, why) for why in closed.values()] for f in fields}

@@ -121,4 +121,6 @@ def _nothing_else(directory: Path, listed: set[str]) -> None:
     for file in sorted(directory.rglob("*")):
         name = file.relative_to(directory).as_posix()
         if name not in listed and (file.is_symlink() or not file.is_dir()):
-            raise IntegrityError("a file that the release does not list", value=name, allowed="the files of its manifest")
+            raise IntegrityError(
+                "a file that the release does not list", value=name, allowed="the files of its manifest"
+            )

@@ -21,9 +21,9 @@ OURS = "lockgate"
 
 
 def parse(text: str) -> dict[str, str]:
-    """Read `name==version` lines; comments, options and hashes are skipped.
+    r"""Read `name==version` lines; comments, options and hashes are skipped.
 
-    >>> parse("polars==2.1.0  # frames\\nNumPy==2.4.6 \\\\\\n    --hash=sha256:00")
+    >>> parse("polars==2.1.0  # frames\nNumPy==2.4.6 \\\n    --hash=sha256:00")
     {'polars': '2.1.0', 'numpy': '2.4.6'}
     """
     pinned = dict[str, str]()

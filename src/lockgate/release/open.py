@@ -174,7 +174,9 @@ def open_release(directory: Path, expected: str) -> OpenRelease:
         raise UsageError("not a predictor", value=f"{manifest.predictor.module}:{manifest.predictor.qualname}")
     hints = typing.get_type_hints(predictor.function)
     entries = {**manifest.inputs, **manifest.state}
-    loaded = {n: codecs.load(e.codec, directory / e.path, hints.get(n) or codecs.resolve(e.type)) for n, e in entries.items()}
+    loaded = {
+        n: codecs.load(e.codec, directory / e.path, hints.get(n) or codecs.resolve(e.type)) for n, e in entries.items()
+    }
     state = {name: typing.cast("Table", loaded[name]) for name in manifest.state}
     values = {name: loaded[name] for name in manifest.inputs}
     return OpenRelease(manifest, digest=expected, predictor=predictor, values=values, state=state)
@@ -198,12 +200,16 @@ def import_code(code: Path, module: str) -> ModuleType:
         loaded = importlib.import_module(module)
     except ImportError as error:
         raise IntegrityError(
-            "the packaged code cannot be imported", value=str(error), allowed=f"the files under {CODE}/ and the locked packages"
+            "the packaged code cannot be imported",
+            value=str(error),
+            allowed=f"the files under {CODE}/ and the locked packages",
         ) from error
     for name in sorted(set(sys.modules) - before):
         origin = getattr(sys.modules[name], "__file__", None)
         if origin and not _belongs(Path(origin).resolve(), code):
-            raise IntegrityError("code from outside the release was imported", value=f"{name} ({origin})", allowed=f"{CODE}/")
+            raise IntegrityError(
+                "code from outside the release was imported", value=f"{name} ({origin})", allowed=f"{CODE}/"
+            )
     return loaded
 
 

@@ -20,7 +20,6 @@ from collections.abc import Callable, Mapping
 
 from lockgate.declare import Choices, Horizon, Predictor
 from lockgate.errors import UsageError
-from lockgate.records.digest import Json
 from lockgate.records.release import (
     ChartSchema,
     ChoicesSchema,
@@ -95,8 +94,9 @@ def describe(predictor: Predictor, *, qualname: str) -> PredictorSpec:
 
 def fields_of(kind: type) -> tuple[FieldSchema, ...]:
     """Describe a request or response dataclass. `field(metadata={"label", "help", "unit"})` is for people."""
+    name = kind.__qualname__
     if not dataclasses.is_dataclass(kind):
-        raise UsageError("a request or response is a dataclass", value=kind.__qualname__)
+        raise UsageError("a request or response is a dataclass", value=name)
     hints = typing.get_type_hints(kind, include_extras=True)
     return tuple(_field(kind, f, hints[f.name]) for f in dataclasses.fields(kind))
 
@@ -126,7 +126,7 @@ def _field(kind: type, declared: dataclasses.Field[object], hint: object) -> Fie
         type=TYPES[options[0]],
         label=metadata.get("label", declared.name.replace("_", " ").capitalize()),
         required=declared.default is dataclasses.MISSING and not _is_union(plain),
-        default=typing.cast("Json", to_json(default)),
+        default=to_json(default),
         help=metadata.get("help", ""),
         unit=metadata.get("unit", ""),
         choices=next((_choices(m) for m in marks if isinstance(m, Choices)), None),

@@ -61,5 +61,7 @@ def _fetch_one(draft: Path, entry: FileEntry, fetch: Callable[[str], Path]) -> N
         shutil.copyfile(fetch(entry.blake3), target)
     except IntegrityError as error:
         message = f"a file of the release is damaged in the store: {entry.path}"
-        raise IntegrityError(message, value=error.value, allowed=error.allowed or entry.blake3, next=error.next) from error
+        raise IntegrityError(
+            message, value=error.value, allowed=error.allowed or entry.blake3, next=error.next
+        ) from error
     verify_file(target, entry)

@@ -22,6 +22,7 @@ __all__ = ["Desk", "Invalid", "new_id"]
 
 REMEMBERED = 10_000  # answers whose reasons can be asked for by request id
 MOST_REQUESTS = 1_000
+MOST_ERRORS = 10
 REPLAYED_DAYS = 16  # earlier days whose ranges are kept
 
 

@@ -147,7 +147,9 @@ def _expected(scale: _Scale, forecast: Forecast) -> list[str]:
     x, parts = scale.x(forecast.day), list[str]()
     if forecast.low is not None and forecast.high is not None:
         top, bottom = scale.y(forecast.high), scale.y(forecast.low)
-        parts.append(f'<rect class="range" x="{x - 4:.1f}" y="{top:.1f}" width="8" height="{max(bottom - top, 2):.1f}" rx="4"/>')
+        parts.append(
+            f'<rect class="range" x="{x - 4:.1f}" y="{top:.1f}" width="8" height="{max(bottom - top, 2):.1f}" rx="4"/>'
+        )
     parts.append(f'<circle class="point" cx="{x:.1f}" cy="{scale.y(forecast.value):.1f}" r="5"/>')
     return parts
 

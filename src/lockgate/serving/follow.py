@@ -7,29 +7,20 @@ tells the old one to drain. What fails before that leaves the live worker alone.
 
 from __future__ import annotations
 
-import json
 import select
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Literal
 
-from lockgate import errors
-from lockgate.errors import (
-    IntegrityError,
-    LockgateError,
-    ServiceUnavailable,
-    StepFailed,
-)
+from lockgate.errors import IntegrityError, LockgateError, ServiceUnavailable, StepFailed
 from lockgate.records.digest import canonical, short
-from lockgate.release.client import host_environment
+from lockgate.serving.child import Wanted, Worker, listen
 
 __all__ = ["Answer", "Follower", "Wanted", "listen"]
 
@@ -41,97 +32,6 @@ LONGEST_PAUSE_SECONDS = 10.0
 STEADY_SECONDS = 60.0  # a worker that lived this long did not die of its start
 
 Answer = Literal["healthy", "refused"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What the ledger wants served. `entry` names the ledger entry, so that the same release can be wanted anew."""
-
-    release: str
-    entry: str
-    banner: str = ""
-    evidence: Path | None = None
-
-
-def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    """Open the listening socket. Raises ServiceUnavailable when the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_STREAM)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        opened.bind((host, port))
-        opened.listen(2048)
-    except OSError as error:
-        opened.close()
-        message = f"{host}:{port} ({error.strerror})"
-        raise ServiceUnavailable("cannot listen here", value=message, next="choose another --port") from error
-    return opened
-
-
-class _Worker:
-    """One worker process and the line to it."""
-
-    def __init__(self, wanted: Wanted, directory: Path, *, environment: str, listener: socket.socket, log: Path) -> None:
-        self.wanted = wanted
-        self.directory = directory
-        self.ready = self.accepting = False
-        self.failure: LockgateError | None = None
-        self._buffer = b""
-        self.control, theirs = socket.socketpair()
-        self.control.setblocking(False)
-        orders = {
-            "directory": str(directory),
-            "release": wanted.release,
-            "environment": environment,
-            "log": str(log),
-            "listen_fd": listener.fileno(),
-            "control_fd": theirs.fileno(),
-            "banner": wanted.banner,
-            "evidence": str(wanted.evidence) if wanted.evidence else None,
-        }
-        command = [sys.executable, "-I", "-B", "-m", "lockgate.serving.worker", canonical(orders).decode()]
-        self.started = time.monotonic()
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            cwd=directory,
-            env=host_environment(),
-            pass_fds=(listener.fileno(), theirs.fileno()),
-        )
-        theirs.close()
-
-    def hear(self) -> None:
-        """Read what the worker said."""
-        try:
-            self._buffer += self.control.recv(65536)
-        except (BlockingIOError, ConnectionError):
-            return
-        *lines, self._buffer = self._buffer.split(b"\n")
-        for line in lines:
-            said: dict[str, Any] = json.loads(line)
-            self.accepting = self.accepting or bool(said.get("accepting"))
-            if said.get("ready") is False:
-                parts = said["error"]
-                kind = getattr(errors, parts["kind"], StepFailed)
-                self.failure = kind(parts["what"], value=parts["value"], allowed=parts["allowed"], next=parts["next"])
-            self.ready = self.ready or bool(said.get("ready"))
-
-    def tell(self, line: str) -> None:
-        """Say one line; a worker that is gone is noticed by `dead`."""
-        try:
-            self.control.sendall(line.encode() + b"\n")
-        except OSError:
-            return
-
-    def dead(self) -> bool:
-        return self.process.poll() is not None
-
-    def end(self) -> None:
-        """Kill it: for workers that never accepted, or did not end in time."""
-        if not self.dead():
-            self.process.kill()
-        self.process.wait()
-        self.control.close()
 
 
 class Follower:
@@ -158,9 +58,9 @@ class Follower:
     ) -> None:
         self._environment, self._listener, self._log = environment, listener, log
         self._wanted, self._fetch, self._answer, self._say = wanted, fetch, answer, say
-        self._live: _Worker | None = None
-        self._next: _Worker | None = None
-        self._draining: list[_Worker] = []
+        self._live: Worker | None = None
+        self._next: Worker | None = None
+        self._draining: list[Worker] = []
         self._decided: str | None = None
         self._settled: str | None = None
         self._fetching: tuple[Wanted, Future[Path]] | None = None
@@ -267,7 +167,7 @@ class Follower:
             worker.ready = False
             worker.tell("accept")
 
-    def _promote(self, worker: _Worker) -> None:
+    def _promote(self, worker: Worker) -> None:
         old, self._live, self._next, self._restore = self._live, worker, None, None
         if old:
             old.tell(f"drain {DRAIN_SECONDS}")
@@ -312,15 +212,15 @@ class Follower:
             self._say(f"{answer} could not be written to the ledger; trying again: {error.what}")
             self._decided = None  # look again: the wanted entry is settled then
 
-    def _spawn(self, wanted: Wanted, directory: Path) -> _Worker:
-        return _Worker(wanted, directory, environment=self._environment, listener=self._listener, log=self._log)
+    def _spawn(self, wanted: Wanted, directory: Path) -> Worker:
+        return Worker(wanted, directory, environment=self._environment, listener=self._listener, log=self._log)
 
     def _drop_next(self) -> None:
         if self._next:
             self._next.end()
             self._next = None
 
-    def _gone(self, worker: _Worker) -> bool:
+    def _gone(self, worker: Worker) -> bool:
         if worker.dead():
             worker.control.close()
             return True
@@ -332,7 +232,9 @@ class Follower:
             connection, _ = self._listener.accept()
         except OSError:
             return
-        body = canonical({"error": f"no release answers in {self._environment} yet", "next": "lockgate deliver"}) + b"\n"
+        body = (
+            canonical({"error": f"no release answers in {self._environment} yet", "next": "lockgate deliver"}) + b"\n"
+        )
         head = f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         with connection:
             connection.settimeout(0.2)

@@ -1,12 +1,12 @@
 """The HTTP face of a desk: bare ASGI, every answer with its length, every error in the same four parts.
 
-    GET  /                the web app; with the request's fields in the query, its answer
-    GET  /predict?…       JSON        POST /predict   one JSON object, or {"requests": [...]}
-                                              with "as_of": the answers of an earlier day
-    GET  /schema          the request and response schema with today's ranges
-    GET  /choices?field=&q=&limit=    what a field may be
-    GET  /explain?request_id= | ?…    reasons in words
-    GET  /health  /release  /evidence
+GET  /                the web app; with the request's fields in the query, its answer
+GET  /predict?…       JSON        POST /predict   one JSON object, or {"requests": [...]}
+                                          with "as_of": the answers of an earlier day
+GET  /schema          the request and response schema with today's ranges
+GET  /choices?field=&q=&limit=    what a field may be
+GET  /explain?request_id= | ?…    reasons in words
+GET  /health  /release  /evidence
 """
 
 from __future__ import annotations
@@ -37,6 +37,13 @@ __all__ = ["Http", "Page", "Settings"]
 BODY_LIMIT_BYTES = 1 << 20
 QUERY_LIMIT_BYTES = 8 << 10
 
+STATUS: tuple[tuple[type[LockgateError], int], ...] = (
+    (NotFound, 404),
+    (UsageError, 400),
+    (ServiceUnavailable, 503),
+    (LockgateError, 500),
+)
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -46,7 +53,9 @@ POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # The evidence page is one self-contained file: its own styles and pictures, no script.
-EVIDENCE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+EVIDENCE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +128,9 @@ class Http:
         wants_html = b"text/html" in dict(scope["headers"]).get(b"accept", b"")
         methods = self._routes.get(scope["path"])
         if methods is None:
-            return self._failed(NotFound("no such page", value=scope["path"], allowed=", ".join(self._routes)), 404, wants_html)
+            return self._failed(
+                NotFound("no such page", value=scope["path"], allowed=", ".join(self._routes)), 404, wants_html
+            )
         route = methods.get("GET" if scope["method"] == "HEAD" else scope["method"])
         if route is None:
             error = UsageError("method not allowed", value=scope["method"], allowed=", ".join(methods))
@@ -128,7 +139,9 @@ class Http:
         if body is None or len(scope["query_string"]) > QUERY_LIMIT_BYTES:
             limit = f"{BODY_LIMIT_BYTES} bytes of body, {QUERY_LIMIT_BYTES} of query"
             # What is left of the body is not read, so the connection cannot be used again.
-            return self._failed(UsageError("the request is too large", allowed=limit), 413, wants_html, {"connection": "close"})
+            return self._failed(
+                UsageError("the request is too large", allowed=limit), 413, wants_html, {"connection": "close"}
+            )
         return self._run(route, scope["query_string"], body, wants_html)
 
     def _run(self, route: Callable[[Asked], Page], query: bytes, body: bytes, wants_html: bool) -> Page:
@@ -146,14 +159,9 @@ class Http:
             )
         except UnicodeDecodeError:
             return self._failed(UsageError("the request is not UTF-8"), 400, wants_html)
-        except NotFound as error:
-            return self._failed(error, 404, wants_html)
-        except UsageError as error:
-            return self._failed(error, 400, wants_html)
-        except ServiceUnavailable as error:
-            return self._failed(error, 503, wants_html, {"retry-after": "5"})
         except LockgateError as error:
-            return self._failed(error, 500, wants_html)
+            status = next(code for kind, code in STATUS if isinstance(error, kind))
+            return self._failed(error, status, wants_html, {"retry-after": "5"} if status == 503 else None)
         except Exception as error:  # noqa: BLE001  a fault of ours is still one answer, and a trace for the operator
             traceback.print_exception(error)
             return self._failed(StepFailed("the server failed", value=type(error).__name__), 500, wants_html)
@@ -195,12 +203,16 @@ class Http:
         name = asked.query.get("field", "")
         index = self.desk.allowed.choices.get(name)
         if index is None:
-            raise NotFound("no such field with choices", value=name, allowed=", ".join(self.desk.allowed.choices) or "none")
+            raise NotFound(
+                "no such field with choices", value=name, allowed=", ".join(self.desk.allowed.choices) or "none"
+            )
         limit = asked.query.get("limit", "20")
         if not limit.isdigit():
             raise UsageError("`limit` is not a whole number", value=limit, allowed="0 to any number")
         found = index.search(asked.query.get("q", ""), int(limit))
-        return _json({"field": name, "total": len(index), "choices": [{"value": c.value, "label": c.label} for c in found]})
+        return _json(
+            {"field": name, "total": len(index), "choices": [{"value": c.value, "label": c.label} for c in found]}
+        )
 
     def _explain(self, asked: Asked) -> Page:
         if "request_id" in asked.query:
@@ -256,11 +268,12 @@ async def _body(receive: Receive) -> bytes | None:
 def _decoded(body: bytes) -> Json:
     try:
         raw = json.loads(body)
-        # What JSON's grammar lets in but no JSON can say again: NaN, 1e999, half a surrogate pair.
+        # What Python's reader lets in but no JSON can say again: NaN, 1e999, half a surrogate pair.
         json.dumps(raw, ensure_ascii=False, allow_nan=False).encode()
-        return raw
     except (ValueError, RecursionError) as error:
-        raise UsageError("the body is not JSON", value=str(error), allowed="an object, or {“requests”: [...]}") from error
+        raise UsageError(
+            "the body is not JSON", value=str(error), allowed="an object, or {“requests”: [...]}"
+        ) from error
 
 
 def _day(text: Json) -> dt.date | None:

@@ -19,6 +19,7 @@ from lockgate.release.schema import DateRange
 __all__ = ["Allowed", "Checked", "Choice", "ChoiceIndex", "FieldError", "check", "from_text", "say_day"]
 
 SUGGESTIONS = 5
+LONGEST_GUESS = 64
 LARGEST_INTEGER = 2**63 - 1
 
 
@@ -90,6 +91,7 @@ class ChoiceIndex:
 
     def nearest(self, text: str) -> tuple[str, ...]:
         """Values that somebody who typed this may have meant, best first."""
+        text = text[:LONGEST_GUESS]
         found = [c.value for c in self.search(text, SUGGESTIONS)] if text.strip() else []
         if not found:
             close = get_close_matches(text.casefold(), self._by_folded, n=SUGGESTIONS)
@@ -118,7 +120,11 @@ def check(raw: Json, *, fields: Sequence[FieldSchema], allowed: Allowed) -> Chec
             errors.append(result)
         else:
             values[field.name] = result.value
-    errors += [_unknown_field(name, value, fields) for name, value in given.items() if name not in values and _new(name, fields)]
+    errors += [
+        _unknown_field(name, value, fields)
+        for name, value in given.items()
+        if name not in values and _new(name, fields)
+    ]
     return Checked(values=values, errors=tuple(errors))
 
 
@@ -156,7 +162,9 @@ def _check_date(field: FieldSchema, value: Json, allowed: Allowed) -> _Good | Fi
     except (TypeError, ValueError):
         day, written_so = dt.date.min, False
     if not written_so:
-        return _error(field.name, value, _says(field, allowed), f"{field.label} must be a day, written like 2011-10-31.")
+        return _error(
+            field.name, value, _says(field, allowed), f"{field.label} must be a day, written like 2011-10-31."
+        )
     span = allowed.dates.get(field.name)
     if span and not span.first <= day <= span.last:
         message = f"{field.label} must be from {say_day(span.first)} to {say_day(span.last)}."
@@ -248,7 +256,5 @@ def _begins(choice: Choice, query: str) -> bool:
     return choice.value.casefold().startswith(query) or choice.label.casefold().startswith(query)
 
 
-def _error(
-    field: str, value: Json, allowed: str, message: str, suggestions: tuple[str, ...] = ()
-) -> FieldError:
+def _error(field: str, value: Json, allowed: str, message: str, suggestions: tuple[str, ...] = ()) -> FieldError:
     return FieldError(field=field, value=value, allowed=allowed, message=message, suggestions=suggestions)

@@ -37,11 +37,11 @@ from lockgate.serving.http import Http, Settings
 from lockgate.serving.log import PredictionLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 __all__ = ["DrainingServer", "Orders", "main"]
 
-SWITCH_SECONDS = 30.0  # how long a connection may stay idle before a drain closes it
+END_SECONDS = 1.0  # when nobody serves after us, an idle connection is not waited for
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048
 
@@ -80,25 +80,24 @@ class DrainingServer(uvicorn.Server):
         )
         super().__init__(config)
         self._http = http
-        self._drain_seconds = SWITCH_SECONDS
+        self._deadline = float("inf")
 
     def drain(self, seconds: float) -> None:
         """Stop accepting, then end when every connection has closed, after `seconds` at the latest."""
         self._http.draining = True
-        self._drain_seconds = seconds
+        self._deadline = min(self._deadline, asyncio.get_running_loop().time() + seconds)
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._drain_seconds
-        while self.server_state.connections and loop.time() < deadline:
+        while self.server_state.connections and loop.time() < self._deadline:
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         """The worker handles its signals itself."""
         yield
 
@@ -136,12 +135,12 @@ class _Control:
                 return
             except OSError:
                 data = b""
-            self._buffer += data
+            *lines, self._buffer = (self._buffer + data).split(b"\n")
+            for line in lines:
+                drain(float(line.removeprefix(b"drain ")))
             if not data:
                 loop.remove_reader(self._socket)
-                drain(1.0)
-            elif b"\n" in self._buffer:
-                drain(float(self._buffer.split()[1]))
+                drain(END_SECONDS)
 
         loop.add_reader(self._socket, readable)
 
@@ -191,7 +190,7 @@ def _serve(http: Http, control: _Control, listen_fd: int) -> None:
 
     async def run() -> None:
         control.follow(server.drain)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.drain, 1.0)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.drain, END_SECONDS)
         serving = asyncio.ensure_future(server.serve(sockets=[socket.socket(fileno=listen_fd)]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.005)

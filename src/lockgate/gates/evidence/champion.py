@@ -21,9 +21,9 @@ def evidence(scored: Scored, champion: Scored | None, *, metric: str, seed: int 
     params = {"metric": metric, "words": measure.words, "better": measure.better, "against": "the live release"}
     if champion is None:
         return unmeasured(KIND, NAME, "there is no live release yet", **params, applicable=False)
-    ours, theirs = on_common_rows(scored, champion)
-    if why := ours.complaint(*measure.inputs):
+    if why := scored.complaint(*measure.inputs):
         return unmeasured(KIND, NAME, why, **params)
+    ours, theirs = on_common_rows(scored, champion)
     if why := theirs.complaint(*measure.inputs):
         return unmeasured(KIND, NAME, f"the live release cannot be compared: {why}", **params)
     found = compare(ours, theirs, metric=measure, seed=seed)

@@ -16,7 +16,7 @@ def enough(evidence: Evidence, limits: Limits) -> Decision:
     also = {estimate.name: Decimal(estimate.value or "NaN") for estimate in evidence.also}
     rows = Decimal(evidence.statistic.value or "NaN")
     per, smallest = evidence.params.get("per"), evidence.params.get("smallest")
-    where = f" in the smallest group ({group(str(per), str(smallest))})" if per else ""
+    where = f" in the smallest group ({group(str(per), str(smallest))})" if per and smallest is not None else ""
     short = [
         f"{number(limits['min_rows'])} rows{' in each group' if per else ''} are needed" * (rows < limits["min_rows"]),
         f"{number(limits['min_days'])} days are needed" * (also["days"] < limits["min_days"]),
@@ -24,7 +24,7 @@ def enough(evidence: Evidence, limits: Limits) -> Decision:
         f"at most {percent(limits['max_bad_share'])} may be" * (also["bad_share"] > limits["max_bad_share"]),
     ]
     lacking = "; ".join(text for text in short if text)
-    reason = f"There are {number(rows)} good rows{where} and {number(also['days'])} different days"
+    reason = f"Good rows{where}: {number(rows)}; different days: {number(also['days'])}"
     # not `<`: a number that is not one must fail too
     good = rows >= limits["min_rows"] and also["days"] >= limits["min_days"]
     good = good and also["bad_share"] <= limits["max_bad_share"]
@@ -53,7 +53,7 @@ def _example(evidence: Evidence) -> str:
     row = dict(evidence.rows[0])
     trained, replayed = row.pop("trained", None), row.pop("replayed", None)
     shown = [_short(trained), _short(replayed)]
-    if shown[0] == shown[1]:  # rounding would hide the difference
+    if shown[0] == shown[1] and trained is not None:  # rounding would hide the difference
         shown = [str(trained), str(replayed)]
     named = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in row.items())
     return f" Worst: {named or 'one row'}: {shown[0]} in training, {shown[1]} replayed."

@@ -14,6 +14,7 @@ from lockgate.records.evidence import Estimate, Evidence, Outcome
 __all__ = ["Decision", "Limits", "finite", "interval", "left_out", "level", "three_way", "worst"]
 
 Limits = Mapping[str, Decimal]
+NAMED = 6  # so many are named in the sentence; the evidence lists all
 SEVERITY: tuple[Outcome, ...] = ("fail", "uncertain", "pass", "not_applicable")
 
 
@@ -60,7 +61,9 @@ def interval(evidence: Evidence) -> tuple[Decimal, Decimal, Decimal]:
     """Value, low, high. Raises UsageError when there is no interval: no number decides alone."""
     e = evidence.statistic
     if e.value is None or e.low is None or e.high is None:
-        raise UsageError(f"no interval, so no decision: {e.why or 'no reason recorded'}", value=f"{e.name} {e.value}")
+        raise UsageError(
+            "this cannot be decided", value=e.why or f"no interval of {e.name.replace('_', ' ')} was recorded"
+        )
     return Decimal(e.value), finite("low", e.low), finite("high", e.high)
 
 
@@ -73,11 +76,13 @@ def left_out(evidence: Evidence) -> str:
     """Name everything that was not judged; nothing is dropped silently."""
     if not evidence.not_assessed:
         return ""
-    parts = [_named(line) for line in evidence.not_assessed]
-    return f" Not judged: {'; '.join(parts)}."
+    parts = [_named(line) for line in evidence.not_assessed[:NAMED]]
+    more = len(evidence.not_assessed) - len(parts)
+    rest = f"; and {more:,} more, listed in the evidence" if more else ""
+    return f" Not judged: {'; '.join(parts)}{rest}."
 
 
 def _named(line: str) -> str:
     head, equals, rest = line.partition(" = ")
     name, colon, reason = rest.partition(": ")
-    return f"{group(head, name)} ({reason})" if equals and colon else line
+    return f"{group(head, name)} ({reason})" if equals and colon else line.replace("_", " ")

@@ -62,6 +62,8 @@ def span(low: Decimal, high: Decimal) -> str:
     >>> span(Decimal("-0.05"), Decimal("-0.012")), span(Decimal("-0.02"), Decimal("0.004"))
     ('1.2% to 5.0% lower', '2.0% lower to 0.4% higher')
     """
+    if low == high == 0:
+        return "is exactly that, as no day differs"
     if low * high > 0:
         near, far = sorted((abs(low), abs(high)))
         return f"{percent(near)} to {percent(far)} {'lower' if high < 0 else 'higher'}"
@@ -114,7 +116,7 @@ def more_days(value: Decimal, bound: Decimal, limit: Decimal, days: int) -> str:
     gap, reach = abs(value - limit), abs(bound - value)
     ratio = (reach / gap) ** 2 if gap else Decimal("Infinity")
     if not days or ratio > 1 + SOON * 10:
-        return "The number is too close to the limit for more data to settle it soon; a person must weigh it."
+        return "Even thirty times as many days might not settle it; a person must weigh it."
     more = max(1, int((days * (ratio - 1)).to_integral_value(rounding="ROUND_CEILING")))
     soon = "" if more <= SOON * days else " That is a long wait; a person must weigh it."
     noun = "day" if more == 1 else "days"

@@ -1,0 +1,62 @@
+"""Say what happens, run a `lockgate` command in front of everybody, ask a person."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+__all__ = ["Failed", "ask", "command", "note", "quiet", "title"]
+
+LOCKGATE = str(Path(sys.executable).parent / "lockgate")
+
+
+class Failed(Exception):
+    """A command ended as it should not; its own message is already on the screen."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def title(text: str) -> None:
+    """A scene begins."""
+    _say(f"\n\x1b[1m── {text}\x1b[0m" if sys.stdout.isatty() else f"\n── {text}")
+
+
+def note(text: str) -> None:
+    """One line of explanation."""
+    _say(f"   {text}")
+
+
+def command(*arguments: str, expect: tuple[int, ...] = (0,)) -> int:
+    """Show and run a command; another exit code than expected ends the demo with it."""
+    _say("$ lockgate " + " ".join(_quoted(a) for a in arguments))
+    code = subprocess.run([LOCKGATE, *arguments], check=False).returncode
+    if code not in expect:
+        raise Failed(code)
+    return code
+
+
+def quiet(*arguments: str, expect: tuple[int, ...] = (0,)) -> str:
+    """Run a command without showing it; answer what it printed."""
+    done = subprocess.run([LOCKGATE, *arguments], check=False, stdout=subprocess.PIPE, text=True)
+    if done.returncode not in expect:
+        raise Failed(done.returncode)
+    return done.stdout
+
+
+def ask(question: str, allowed: tuple[str, ...]) -> str:
+    """Wait for one of the allowed words."""
+    while True:
+        answer = input(f"{question} [{' / '.join(allowed)}] ").strip().lower()
+        if answer in allowed:
+            return answer
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if " " in text else text
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
