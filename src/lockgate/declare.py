@@ -77,7 +77,8 @@ def step(
     """Declare a function as a step. Its parameters' names wire the graph, its return type picks the codec.
 
     Args:
-        contract: what the returned table promises (`lockgate.data.contracts.Contract`); checked before it is stored.
+        contract: anything with `check(value)`, such as `lockgate.data.contracts.Contract`; it raises before a broken
+            value is stored.
         isolate: run in a child process (the default), or inside the engine.
 
     >>> @step

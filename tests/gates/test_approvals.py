@@ -254,6 +254,13 @@ class TestPeople:
         assert [o.field for o in now.not_counted] == ([field] if field else [])
         assert now.granted is (not field)
 
+    def test_a_role_that_nobody_asks_counts_for_nothing(self) -> None:
+        desk = Desk()
+        desk.decides("rik", role="risk")
+        assert only_objection(desk.standing()) == "role"
+        asked = RoleAsked(role="risk", need=1, valid_for=WEEK)
+        assert desk.standing(Ask(roles=(asked,))).granted
+
     def test_the_role_must_be_held_at_that_time(self) -> None:
         desk = Desk()
         desk.decides("rik")
@@ -304,6 +311,13 @@ class TestReject:
         desk.decides("pat")
         assert desk.standing().granted
 
+    def test_a_machine_rejects_nothing(self) -> None:
+        for kind, rejected in (("machine", ()), ("person", ("oracle",))):
+            desk = Desk((*CAST, person("oracle", "product-owner", kind=kind)))
+            desk.decides("pat")
+            desk.decides("oracle", decision="reject")
+            assert desk.standing().rejected_by == rejected
+
     def test_a_reject_elsewhere_or_by_somebody_without_the_role_does_not_stop_this(self) -> None:
         desk = Desk()
         desk.decides("pat")
@@ -311,6 +325,7 @@ class TestReject:
         desk.decides("rik", decision="reject")
         desk.decides("sam", decision="reject", role="deliverer")
         desk.decides("mallory", decision="reject")
+        desk.decides("bot", decision="reject")
         assert desk.standing().granted
         desk.decides("rik", decision="reject", role="risk")
         assert desk.standing().rejected_by == ("rik",)

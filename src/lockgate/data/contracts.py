@@ -105,6 +105,12 @@ class Contract:
         """The promised columns' names, in order."""
         return tuple(column.name for column in self.columns)
 
+    def check(self, table: object) -> None:
+        """Hold a table against the promise. Raises ContractBroken naming rows; the engine calls it on a step's output."""
+        from lockgate.data.checks import check
+
+        check(table, self)
+
     def rules_that(self, *actions: Action) -> tuple[str, ...]:
         """The names of the rules with one of these actions.
 

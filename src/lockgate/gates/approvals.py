@@ -56,6 +56,7 @@ class Standing:
         rejected_by: people whose reject stands.
         own_work: people who are counted although it is their own work (`self_approval = "flagged"`).
         not_counted: every other approval of this ledger, with its first reason.
+
     """
 
     roles: tuple[RoleStanding, ...]

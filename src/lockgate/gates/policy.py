@@ -58,6 +58,7 @@ class Policy:
         self_approval: `flagged` lets authors approve their own work, visibly and never as four eyes.
         need: role → how many different people must approve; a role that is not listed needs one.
         limits: gate name → limits for its rule.
+
     """
 
     self_approval: SelfApproval = "refused"
@@ -72,9 +73,9 @@ class Policy:
 
 
 def parse_policy(text: str, *, name: str = "policy.toml") -> Policy:
-    """Read a policy file's text. Every unknown key is an error.
+    r"""Read a policy file's text. Every unknown key is an error.
 
-    >>> parse_policy("[roles.product-owner]\\nneed = 2").need
+    >>> parse_policy("[roles.product-owner]\nneed = 2").need
     {'product-owner': 2}
     """
     try:

@@ -77,6 +77,7 @@ class Decision:
         evidence: the evidence root. policy, people, page: digests; the page is the bytes that were shown.
         accepted: the uncertain gates that the person accepts, each by name.
         not_after: when an approval stops to count; a reject never does.
+
     """
 
     predicate_type: ClassVar[str] = PREDICATES + "approval/v1"

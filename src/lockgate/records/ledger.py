@@ -1,7 +1,7 @@
-"""The chain: each entry carries its own digest and the digest of the entry before it.
+r"""The chain: each entry carries its own digest and the digest of the entry before it.
 
 A line is canonical JSON `{"digest", "envelope", "prev", "seq", "time"}`; `digest` is the sha256 of the same line
-without its `digest`, so a changed line names itself. By hand: `jq -cS 'del(.digest)' | tr -d '\\n' | sha256sum`.
+without its `digest`, so a changed line names itself. By hand: `jq -cS 'del(.digest)' | tr -d '\n' | sha256sum`.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ class Person:
         name: unique. roles: what it may do. keys: OpenSSH public key lines.
         kind: a machine may deliver and operate; it never fills a role that a person must fill.
         aliases: other names in records of authors, such as the e-mail address in commits.
+
     """
 
     name: str
@@ -110,7 +111,7 @@ def check_people(people: People) -> People:
     """Answer the register unchanged, or raise: a name or key given twice, a machine as trustee, too few trustees."""
     names = [n.strip().casefold() for p in people.people for n in {p.name, *p.aliases}]
     _refuse_twice("a name or alias belongs to two", names)
-    _refuse_twice("a key belongs to two, so nobody could tell who signed", [k for k in _fingerprints(people)])
+    _refuse_twice("a key belongs to two, so nobody could tell who signed", _fingerprints(people))
     for person in people.people:
         if person.kind == "machine" and TRUSTEE in person.roles:
             raise PermissionRefused("a machine cannot be a trustee", value=person.name, allowed="kind = person")

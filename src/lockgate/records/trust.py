@@ -52,6 +52,7 @@ class Said:
         person: who said it, with the roles held then; None when it counts for nothing.
         people: digest of the register in force before this entry.
         field, why: what failed first (`statement`, `key`, `signature`, `log`, `replay`, `role`) and the sentence.
+
     """
 
     entry: Entry
