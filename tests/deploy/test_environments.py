@@ -165,6 +165,16 @@ class TestWhoMayAsk:
         scene.want(r1, ENV, authorised_by=(decides(scene, "pat", r1).digest,))
         assert deployments(scene, approved_only=(ENV,)).of(ENV).wanted is not None
 
+    def test_a_rule_of_today_does_not_rewrite_what_was_served(self) -> None:
+        scene = Scene()
+        r1, r2 = served(scene, "r1", "r2")
+        now = deployments(scene, approved_only=(ENV,)).of(ENV)
+        assert [s.release for s in now.history] == [r1, r2]
+        scene.want(scene.propose("r3"), ENV)
+        now = deployments(scene, approved_only=(ENV,)).of(ENV)
+        assert now.wanted is not None
+        assert (now.wanted.release, now.live and now.live.release) == (r2, r2)
+
     def test_a_rejected_release_is_not_wanted(self) -> None:
         scene = Scene()
         r1 = scene.propose("r1")

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockgate.declare import Gate, approval, deploy_to
-from lockgate.errors import UsageError
-from lockgate.gates.approvals import Standing, authors, objection, standing
+from lockgate.errors import NotFound, UsageError
+from lockgate.gates.approvals import Standing, authorised, authors, objection, standing
 from lockgate.gates.binding import Ask, Binding, RoleAsked, ask_for, binding, decide, evidence_root, results
 from lockgate.gates.policy import Policy
 from lockgate.records.decisions import Decision, GateResult
@@ -447,3 +447,47 @@ def test_strangers_and_copies_never_change_the_answer(acts: list[str]) -> None:
     if last_decisions[-1:] == ["reject"]:
         assert not a.granted
     assert noisy.standing() == a
+
+
+class TestAuthorised:
+    """A server looks itself: a deliverer who appends a wish does not choose who had to agree."""
+
+    def wish(self, desk: Desk) -> Standing:
+        cited = tuple(e.digest for e in desk.scene.ledger.read())
+        want = desk.scene.want(desk.release, "production", authorised_by=cited)
+        return authorised(desk.scene.trusted(), want.digest, ask=replace(desk.ask, uncertain=()))
+
+    def test_what_counted_then_counts(self) -> None:
+        desk = Desk()
+        desk.decides("pat")
+        now = self.wish(desk)
+        assert (now.granted, now.four_eyes) == (True, True)
+        want = desk.scene.ledger.read()[-1].digest
+        desk.measured("slices", evidence="later")
+        desk.scene.change_people(*CAST, person("zoe"))
+        desk.decides("pat", decision="reject")
+        assert authorised(desk.scene.trusted(), want, ask=desk.ask).granted
+
+    def test_an_author_citing_the_own_approval_in_another_role(self) -> None:
+        desk = Desk()
+        desk.decides("sam", role="scientist")
+        assert only_objection(self.wish(desk)) == "role"
+
+    @pytest.mark.parametrize("field", ["environment", "people", "evidence", "accepted", "role", "log"])
+    def test_a_wish_on_an_approval_that_does_not_count(self, field: str) -> None:
+        desk = Desk()
+        desk.decides("pat", **CHANGES[field])
+        assert only_objection(self.wish(desk)) == field
+
+    def test_an_uncertain_gate_that_was_not_accepted(self) -> None:
+        desk = Desk(outcome="uncertain")
+        desk.decides("pat")
+        assert only_objection(self.wish(desk)) == "accepted"
+        desk.decides("pat", accepted=("slices",))
+        assert self.wish(desk).granted
+
+    def test_no_approval_at_all_and_no_wish(self) -> None:
+        desk = Desk()
+        assert self.wish(desk).missing == "1 more product-owner"
+        with pytest.raises(NotFound):
+            authorised(desk.scene.trusted(), desk.scene.ledger.read()[0].digest, ask=desk.ask)

@@ -80,7 +80,8 @@ def _pack(
     before = manifest_of(project, live) if live else None
     root = evidence_root(results(trust.said, release=release, policy=walk.digest).values())
     metric = next((g["params"]["metric"] for g in walk.gates.values() if "metric" in g["params"]), "wape")
-    groups = tuple(from_json(GroupEstimate, g) for g in summary.get("groups", ()))
+    judged_groups = tuple(g for e in judged.evidence.values() if e.kind == "slices" for g in e.groups)
+    groups = judged_groups or tuple(from_json(GroupEstimate, g) for g in summary.get("groups", ()))
     return Pack(
         project=project.settings.name,
         release=release,

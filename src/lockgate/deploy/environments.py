@@ -110,7 +110,11 @@ class ReleaseState:
 
 
 def fold(trusted: Trusted, *, approved_only: Collection[str]) -> Deployments:
-    """Fold the ledger. `approved_only`: environments where a delivery must cite approvals that people signed."""
+    """Fold the ledger.
+
+    `approved_only`: environments where a delivery must cite an approval that a person signed; until then nobody may
+    follow it. It is a rule of today: what an operator once called healthy was served, whatever is asked now.
+    """
     past = _Past()
     found: dict[str, Environment] = {}
     ignored: list[Ignored] = []
@@ -133,6 +137,7 @@ class _Past:
     def __init__(self) -> None:
         self.proposed: set[str] = set()
         self.decisions: dict[tuple[str, str], list[Said]] = {}
+        self.unapproved: dict[str, Want] = {}  # entry → what was wanted without citing an approval
 
     def note(self, said: Said) -> None:
         if said.person and isinstance(said.claim, Proposed):
@@ -150,10 +155,16 @@ def _take(now: Environment, said: Said, past: _Past, *, approved_only: bool) -> 
         return said.why
     match said.claim:
         case Wanted() as claim:
-            why = _unauthorised(claim, now, said.entry.time, past, approved_only=approved_only)
-            return why or replace(now, wanted=_want(said, claim), refused="")
+            if why := _forbidden(claim, now, past):
+                return why
+            if approved_only and claim.because == "delivered" and not _cites_approval(claim, said.entry.time, past):
+                past.unapproved[said.entry.digest] = _want(said, claim)
+                return f"no approval of this release for {claim.environment} is cited"
+            return replace(now, wanted=_want(said, claim), refused="")
         case Healthy() as claim:
-            return _healthy(now, claim, said)
+            late = past.unapproved.get(claim.wanted)
+            known = replace(now, wanted=late) if late and _is_newer(late, now.wanted) else now
+            return _healthy(known, claim, said)
         case Refused() as claim:
             return _refused(now, claim)
         case _:
@@ -167,22 +178,24 @@ def _want(said: Said, claim: Wanted) -> Want:
     )  # fmt: skip
 
 
-def _unauthorised(claim: Wanted, now: Environment, time: datetime, past: _Past, *, approved_only: bool) -> str:
+def _forbidden(claim: Wanted, now: Environment, past: _Past) -> str:
     """Why this wanted release may not be wanted; empty when it may."""
-    decisions = past.about(claim)
-    if rejects(decisions, release=claim.release, environment=claim.environment):
+    if rejects(past.about(claim), release=claim.release, environment=claim.environment):
         return f"a person rejected release {short(claim.release)} for {claim.environment}"
     if claim.because == "rolled-back":
         authorised = any(s.release == claim.release and s.want.entry in claim.authorised_by for s in now.history)
         return "" if authorised else f"{claim.environment} never served this release by the entry it cites"
     if claim.because != "delivered":
         return f"unknown reason {claim.because!r}"
-    if claim.release not in past.proposed:
-        return "nobody registered this release"
-    cited = [s for s in decisions if s.entry.digest in claim.authorised_by]
-    if approved_only and not any(_approves(s, time) for s in cited):
-        return f"no approval of this release for {claim.environment} is cited"
-    return ""
+    return "" if claim.release in past.proposed else "nobody registered this release"
+
+
+def _cites_approval(claim: Wanted, time: datetime, past: _Past) -> bool:
+    return any(s.entry.digest in claim.authorised_by and _approves(s, time) for s in past.about(claim))
+
+
+def _is_newer(late: Want, wanted: Want | None) -> bool:
+    return wanted is None or late.seq > wanted.seq
 
 
 def _approves(said: Said, time: datetime) -> bool:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from lockgate.gates.binding import listed
-from lockgate.records.decisions import Decision, Proposed
+from lockgate.errors import NotFound
+from lockgate.gates.binding import binding, listed, results
+from lockgate.records.decisions import Decision, Proposed, Wanted
 from lockgate.records.digest import short
 from lockgate.records.trust import Said, Trusted, rejects
+from lockgate.records.trust import trusted as fold_trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from lockgate.gates.binding import Ask, Binding
     from lockgate.records.people import Person
 
-__all__ = ["Objection", "RoleStanding", "Standing", "authors", "objection", "standing"]
+__all__ = ["Objection", "RoleStanding", "Standing", "authorised", "authors", "objection", "standing"]
 
 BOUND: Final = ("policy", "people", "evidence", "page")
 ELSEWHERE: Final = frozenset({"release", "environment"})
@@ -117,6 +119,25 @@ def standing(trusted: Trusted, current: Binding, *, ask: Ask, now: datetime) -> 
         own_work=tuple(sorted({p for people in seats.values() for p in people} & own)),
         not_counted=tuple(objections),
     )
+
+
+def authorised(trusted: Trusted, want: str, *, ask: Ask) -> Standing:
+    """Where the people stood when ledger entry `want` (a digest) asked for a deployment; NotFound when there is none.
+
+    For whoever serves, before following: `ask` is the server's own, so who appends a wish cannot choose who had to
+    agree. Policy and page are those that the cited approvals name; evidence, people, roles, authors and time are
+    those of that point of the ledger.
+    """
+    said = trusted.at(want)
+    if said is None or not isinstance(claim := said.claim, Wanted):
+        raise NotFound("no such wish in the ledger", value=want, next="lockgate ledger log")
+    then = fold_trust([s.entry for s in trusted.said[: said.entry.seq]])
+    cited = [s.claim for s in then.said if s.entry.digest in claim.authorised_by and isinstance(s.claim, Decision)]
+    policy, page = (cited[0].policy, cited[0].page) if cited else ("", "")
+    found = results(then.said, release=claim.release, policy=policy)
+    uncertain = tuple(sorted(name for name, result in found.items() if result.verdict.outcome == "uncertain"))
+    current = binding(then, release=claim.release, environment=claim.environment, policy=policy, page=page)
+    return standing(then, current, ask=replace(ask, uncertain=uncertain), now=said.entry.time)
 
 
 def objection(

@@ -97,13 +97,21 @@ class Scene:
 
     def propose(self, word: str, *, who: str = "sam") -> str:
         """Register a release as `who`'s own work; answers its digest."""
-        fields = {"name": "demand", "authors": (who,), "started_by": who, "lineage": release("lineage")}
-        self.say(who, Proposed, release=release(word), **fields)
+        self.say(
+            who,
+            Proposed,
+            release=release(word),
+            name="demand",
+            authors=(who,),
+            started_by=who,
+            lineage=release("lineage"),
+        )
         return release(word)
 
     def want(self, digest: str, environment: str, *, by: str = "sam", **fields: Any) -> Entry:
         """Ask for a deployment."""
-        return self.say(by, Wanted, **{"release": digest, "environment": environment, "because": "delivered", **fields})
+        because = fields.pop("because", "delivered")
+        return self.say(by, Wanted, release=digest, environment=environment, because=because, **fields)
 
     def healthy(self, wanted: Entry, *, by: str = "bot") -> Entry:
         """Answer that an environment serves what `wanted` asked for."""
