@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lockgate.errors import NotFound, UsageError
 from lockgate.evaluation.comparison import compare, on_common_rows
 from lockgate.evaluation.metrics import METRICS, metric_named
-from lockgate.evaluation.resampling import Ratios, day_sums, resample, single
+from lockgate.evaluation.resampling import Ratios, day_sums, ratios, resample, single
 from lockgate.evaluation.scored import Scored
 from lockgate.evaluation.slices import slice_by
 from lockgate.testing.scored import scored_table as table
@@ -162,3 +162,19 @@ def test_a_rare_share_still_has_an_honest_interval():
     bunched = single(METRICS["accuracy"], none.replacing(units=few))
     assert bunched.known
     assert bunched.high > 0.15  # both on one day: worth one, not two
+
+
+def test_slices_are_joint_and_so_wider_than_one_group_alone():
+    scored = table()
+    for group in slice_by(scored, ["volume_band", "new"], metric=METRICS["wape"]).groups:
+        alone = single(METRICS["wape"], scored.subset(scored.labels(group.by) == group.name))
+        assert "joint" in group.metric.method
+        assert group.metric.value == pytest.approx(alone.value)
+        assert group.metric.high - group.metric.low > alone.high - alone.low
+
+
+def test_the_error_of_a_difference_uses_the_pairing():
+    scored = table()
+    near = scored.replacing(units=scored.role("answer") + 0.01)
+    drawn = resample(ratios(METRICS["wape"], [scored, near]), [(0, 1)], replicates=200)
+    assert drawn.error[2] < 0.1 * drawn.error[0]

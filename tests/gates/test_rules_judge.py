@@ -174,3 +174,15 @@ def test_operating_characteristics_of_the_three_way_rule(n, gap, expected):
         found[judge(evidence, "nominal", {"nominal": "0", "tolerance": "0.1"}).outcome] += 1
     for outcome, share in zip(found, expected, strict=True):
         assert found[outcome] / runs == pytest.approx(share, abs=max(0.004, 4 * (share * (1 - share) / runs) ** 0.5))
+
+
+@pytest.mark.parametrize(("value", "low", "high", "more"), [("1.4", "1.3", "1.6", 72), ("1.6", "1.4", "1.7", 72)])
+def test_what_settles_looks_at_the_bound_beyond_the_limit(value, low, high, more):
+    """Twice as far as the limit is away: four times the days, so three times as many more."""
+    statistic = Estimate(name="worst_over_best", value=value, low=low, high=high, n=900, blocks=24)
+    ends = {"worst": {"by": "band", "group": "low"}, "best": {"by": "band", "group": "high"}}
+    evidence = Evidence(gate="g", kind="k", statistic=statistic, params={**PARAMS, **ends})
+    for rule, limits in (("alike", {}), ("at_most", {"at_most": "1.5"}), ("at_least", {"at_least": "1.5"})):
+        found = judge(evidence, rule, limits)
+        assert found.outcome == "uncertain"
+        assert found.settles.startswith(f"About {more} more days")

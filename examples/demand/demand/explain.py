@@ -13,7 +13,6 @@ from demand.calendar import closed_reason
 from demand.features import CAUSES, LEAK, describe
 from demand.interval import Interval
 from demand.line import Line, push_of_line
-from demand.panel import Floats
 from demand.train import Choice
 
 SAID = 2  # causes beside the level
@@ -27,22 +26,30 @@ def reasons(
     booster: lgb.Booster,
     line: Line,
     choice: Choice,
-    interval: Interval,
+    interval: Interval,  # noqa: ARG001
     history: pl.DataFrame,
     as_of: dt.date,
 ) -> list[list[str]]:
     """Two to four sentences for each request, the most telling first. Same arguments as `forecast`."""
-    closed = [closed_reason(day, choice.shop) for day in requests["date"]]
-    opens = pl.Series([reason is None for reason in closed])
-    said = [[f"The shop is {reason}, so nothing is sold."] for reason in closed]
-    if not opens.any():
+    notes = why_nothing(requests, history, choice.shop)
+    said = [[f"Nothing is forecast: {note}."] for note in notes]
+    asked = requests.filter(notes == "").with_columns(as_of=pl.lit(as_of))
+    if asked.is_empty():
         return said
-    asked = requests.filter(opens).with_columns(as_of=pl.lit(as_of))
     described = describe(asked, history, choice.shop, peek=LEAK in booster.feature_name())
-    pushes = push_by_cause(booster, line, choice.trees, described)
-    for number, row in zip(opens.arg_true(), described.hstack(asked.select("date")).to_dicts(), strict=True):
-        said[number] = sentences(row, pushes.row(opens[:number].sum(), named=True))
+    pushes = push_by_cause(booster, line, choice.trees, described).to_dicts()
+    rows = described.with_columns(asked["date"]).to_dicts()
+    for number, row, push in zip((notes == "").arg_true(), rows, pushes, strict=True):
+        said[number] = sentences(row, push)
     return said
+
+
+def why_nothing(requests: pl.DataFrame, history: pl.DataFrame, shop: str) -> pl.Series:
+    """Per request: why nothing can be sold or said, or an empty text."""
+    known = requests["product"].is_in(history["product"].unique().to_list())
+    reasons = [closed_reason(day, shop) or "" for day in requests["date"]]
+    unknown = pl.lit("no sales of this product are known yet")
+    return requests.select(note=pl.when(known).then(pl.Series(reasons, dtype=pl.String)).otherwise(unknown))["note"]
 
 
 def push_by_cause(booster: lgb.Booster, line: Line, trees: float, described: pl.DataFrame) -> pl.DataFrame:
@@ -58,7 +65,9 @@ def sentences(row: dict[str, object], push: dict[str, float]) -> list[str]:
     """The level, the strongest causes, and how to read the number."""
     known = {name: value for name, value in row.items() if isinstance(value, float)}
     days = min(28, int(known["age"]))
-    level = f"Its last {days} open days averaged {known['mean_28']:.1f} pieces, the middle one {known['median_28']:.0f}."
+    level = (
+        f"Its last {days} open days averaged {known['mean_28']:.1f} pieces, the middle one {known['median_28']:.0f}."
+    )
     facts = {**_comparisons(known, row["date"], push), **_circumstances(known, push)}
     strongest = sorted(facts, key=lambda cause: -abs(push[cause]))
     told = [facts[cause] for cause in strongest if abs(push[cause]) >= SMALLEST]

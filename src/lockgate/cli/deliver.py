@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate.build.explain import words
 from lockgate.cli.build import parameters, watched
-from lockgate.cli.render import colour, print_json
+from lockgate.cli.render import colour, print_json, table
 from lockgate.delivery.deliver import StageRecord
 from lockgate.delivery.deliver import deliver as deliver_release
 from lockgate.project import open_project
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
 def deliver_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="ENV", help="stop when this environment serves the release")
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE")
+    parser.add_argument("--plan", action="store_true", help="what would run, and which stages it would meet; nothing runs")
     parser.add_argument("--wait", type=float, default=30.0, metavar="SECONDS", help="how long an environment may take to answer")
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def deliver(arguments: argparse.Namespace) -> int:
     """Exit 1 when a gate failed, 3 when a person is asked, 5 when nobody serves an environment."""
+    if arguments.plan:
+        return _preview(arguments)
     out = sys.stderr if arguments.json else sys.stdout
 
     def say(stage: StageRecord) -> None:
@@ -44,4 +48,17 @@ def deliver(arguments: argparse.Namespace) -> int:
         print(f"done  release {short(done.release)} is delivered")
     if done.error is not None:
         raise done.error
+    return 0
+
+
+def _preview(arguments: argparse.Namespace) -> int:
+    from lockgate.delivery.preview import preview
+
+    planned, stages = preview(open_project(Path.cwd()), now=dt.datetime.now(dt.UTC), params=parameters(arguments.param))
+    if arguments.json:
+        print_json({"steps": [{"name": s.node, "action": words(s)[0]} for s in planned.plan.steps],
+                    "stages": [{"stage": n, "asks": t} for n, t in stages]})  # fmt: skip
+        return 0
+    print(table([[s.node, *words(s)] for s in planned.plan.steps], header=["step", "action", "reason"]))
+    print("\n" + table([list(s) for s in stages], header=["stage", "asks"]))
     return 0

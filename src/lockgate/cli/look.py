@@ -74,8 +74,8 @@ def show(arguments: argparse.Namespace) -> int:
         print_json({"name": shown.name, "type": artifact.type, "digest": artifact.digest, "size_bytes": artifact.size_bytes,
                     "path": str(shown.path), "value": shown.value})  # fmt: skip
     else:
-        rows = [["type", artifact.type], ["digest", artifact.digest], ["size", f"{artifact.size_bytes:,} bytes"], ["path", str(shown.path)]]
-        print(f"{shown.name}\n" + table(rows) + (f"\nvalue  {_cut(str(shown.value))}" if shown.value is not None else ""))
+        rows = [["type", artifact.type], ["digest", artifact.digest], ["size", f"{artifact.size_bytes:,} bytes"]]
+        print(f"{shown.name}\n{table(rows)}\npath    {shown.path}" + (f"\nvalue  {_cut(str(shown.value))}" if shown.value is not None else ""))
     return 0
 
 

@@ -50,7 +50,8 @@ def check(frame: pl.DataFrame, contract: Contract, *, as_of: dt.date | None = No
     _check_promises(frame, contract)
     _check_key(frame, contract)
     if contract.days is not None:
-        _check_days(frame, contract.name, contract.days, as_of)
+        dropped = judge(frame, contract).get_column(DIRT).is_in(contract.rules_that("drop"))
+        _check_days(frame.filter(~dropped.fill_null(value=False)), contract.name, contract.days, as_of)
 
 
 def judge(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
@@ -166,7 +167,7 @@ def _check_amounts(frame: pl.DataFrame, contract: Contract) -> None:
         if share > rule.at_most:
             raise ContractBroken(
                 f"{contract.name}: more {rule.name!r} than declared",
-                value=f"{int(mask.sum()):,} of {frame.height:,} rows = {share:.2%}; {_named(frame, mask, contract)}",
+                value=f"{_rows(mask)} of {frame.height:,} = {share:.2%}; {_named(frame, mask, contract)}",
                 allowed=f"at most {rule.at_most:.2%} of rows where {rule.when}",
                 next="look at what changed in the source; if it is right, raise at_most in the contract",
             )
@@ -179,13 +180,21 @@ def _check_promises(frame: pl.DataFrame, contract: Contract) -> None:
         for allowed, broken in _breaches(column, frame.schema[column.name]):
             mask = frame.select(broken.fill_null(value=False)).to_series() & clean
             if mask.any():
-                raise ContractBroken(
-                    f"{contract.name}: {int(mask.sum()):,} rows break a promise about {column.name}"
-                    + (", and no rule declares such dirt" if contract.rules else ""),
-                    value=_named(frame, mask, contract),
-                    allowed=f"{column.name} {allowed}{' ' + column.unit if column.unit else ''}",
-                    next="correct the source" + (", or declare a rule in the contract" if contract.rules else ""),
-                )
+                raise _undeclared(frame, mask, contract, column, allowed)
+
+
+def _undeclared(
+    frame: pl.DataFrame, mask: pl.Series, contract: Contract, column: Column, allowed: str
+) -> ContractBroken:
+    rules = ", ".join(rule.name for rule in contract.rules if rule.action != "keep")
+    return ContractBroken(
+        f"{contract.name}: {_rows(mask)} where {column.name} is not as promised"
+        + (", and no rule declares such dirt" if rules else ""),
+        value=_named(frame, mask, contract),
+        allowed=f"{column.name} {allowed}{f', in {column.unit}' if column.unit else ''}"
+        + (f"; or declared dirt: {rules}" if rules else ""),
+        next="correct the source" + (", or declare a rule in the contract" if rules else ""),
+    )
 
 
 def _breaches(column: Column, found: pl.DataType) -> Iterator[tuple[str, pl.Expr]]:
@@ -211,7 +220,7 @@ def _check_key(frame: pl.DataFrame, contract: Contract) -> None:
     twice = frame.select(pl.struct(contract.key).is_duplicated()).to_series()
     if twice.any():
         raise ContractBroken(
-            f"{contract.name}: {int(twice.sum()):,} rows share a key",
+            f"{contract.name}: {_rows(twice)} share a key",
             value=_named(frame, twice, contract),
             allowed="one row per " + ", ".join(contract.key),
             next=f"look at the step that makes {contract.name}",
@@ -235,7 +244,7 @@ def _check_days(frame: pl.DataFrame, name: str, days: Days, as_of: dt.date | Non
             mask = frame.get_column(days.column) == day
             raise ContractBroken(
                 f"{name}: rows on a closed day",
-                value=f"{day:%A %Y-%m-%d}: {int(mask.sum()):,} rows",
+                value=f"{day:%A %Y-%m-%d}: {_rows(mask)}",
                 allowed=f"none, because: {reason}",
                 next="correct the source, or open the day in the calendar",
             )
@@ -243,6 +252,11 @@ def _check_days(frame: pl.DataFrame, name: str, days: Days, as_of: dt.date | Non
 
 def _looks_like(rule: Rule) -> pl.Expr:
     return pl.sql_expr(rule.when).fill_null(value=False)
+
+
+def _rows(mask: pl.Series) -> str:
+    count = int(mask.sum())
+    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _named(frame: pl.DataFrame, mask: pl.Series, contract: Contract) -> str:

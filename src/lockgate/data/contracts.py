@@ -8,11 +8,13 @@ a column bind every row that no rule claims, so dirt that nobody declared is fou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable
+
+    import polars as pl
 
 __all__ = ["Action", "Column", "ColumnType", "Contract", "Days", "Rule"]
 
@@ -71,7 +73,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Days:
-    """Every open day from the first row on has rows, and no closed day has any.
+    """Every open day from the first row on has rows, and no closed day has any. Rows that a rule drops do not count.
 
     `closed` answers why a day is closed, or None for an open one. A table that is checked with an as-of day must
     also be fresh: its last open day is the last one before as-of.
@@ -109,7 +111,7 @@ class Contract:
         """Hold a table against the promise. Raises ContractBroken naming rows; the engine calls it on a step's output."""
         from lockgate.data.checks import check
 
-        check(table, self)
+        check(cast("pl.DataFrame", table), self)
 
     def rules_that(self, *actions: Action) -> tuple[str, ...]:
         """The names of the rules with one of these actions.

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.ask import ask_environment
+from lockgate.delivery.claims import look, propose, record
 from lockgate.delivery.identity import append, read_ledger, who
 from lockgate.delivery.judge import Judged, Material, judge, keep_value
-from lockgate.delivery.lineage import code_authors
 from lockgate.delivery.page import keep_page
 from lockgate.delivery.releases import build_release, manifest_of
 from lockgate.delivery.run import plan, run
@@ -28,11 +28,7 @@ from lockgate.gates.approvals import Standing, standing
 from lockgate.gates.binding import Ask, Binding, ask_for, binding, results
 from lockgate.gates.served import Served
 from lockgate.records.decisions import (
-    GateResult,
-    Looked,
-    Proposed,
     Wanted,
-    result_digest,
 )
 from lockgate.records.digest import short
 from lockgate.records.evidence import Verdict
@@ -46,12 +42,12 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.artifact import Artifact
     from lockgate.records.digest import Json
-    from lockgate.records.people import Person
     from lockgate.records.trust import Trusted
 
 __all__ = ["Delivered", "StageRecord", "deliver"]
 
 POLL_SECONDS = 0.2
+GATE_INPUTS = ("scored", "champion", "replayed", "@holdout", "@served")
 ANSWER_SECONDS = 30.0
 """How long an environment may take to verify, warm and swap, unless told otherwise."""
 
@@ -97,40 +93,23 @@ def deliver(
     me = who(project, read_ledger(project))
     graph = plan(project, now=now, params=params).graph
     walk = walk_of(project, graph)
-    record = run(project, walk.delivery.name, now=now, params=params, tell=tell)
-    if record.error is not None:
-        raise record.error
-    manifest = build_release(project, walk.training, plan(project, walk.delivery.name, now=now, params=params), record)
-    _propose(project, walk, manifest.digest, manifest.lineage, me, clock)
-    return _Walking(project, walk, record, manifest.digest, clock, tell, say, answer_seconds).go(to)
-
-
-def _propose(project: Project, walk: Walk, release: str, lineage: object, me: Person, clock: Callable[[], dt.datetime]) -> None:
-    """Register the release once, with its authors and who started the run."""
-    from lockgate.records.digest import digest
-
-    files = tuple((walk.training.predictor or {}).get("files", ()))
-
-    def claim(trust: Trusted) -> Proposed | None:
-        if any(isinstance(s.claim, Proposed) and s.person and s.claim.release == release for s in trust.said):
-            return None
-        return Proposed(
-            release=release, name=walk.training.name, authors=code_authors(project.root, files), started_by=me.name,
-            lineage=digest("lineage", to_json(lineage)), log=trust.head,
-        )  # fmt: skip
-
-    append(project, claim, now=clock())
+    ran = run(project, walk.delivery.name, now=now, params=params, tell=tell)
+    if ran.error is not None:
+        raise ran.error
+    manifest = build_release(project, walk.training, plan(project, walk.delivery.name, now=now, params=params), ran)
+    propose(project, walk, manifest, me, now=clock())
+    return _Walking(project, walk, ran, manifest.digest, clock, tell, say, answer_seconds).go(to)
 
 
 class _Walking:
     """One walk: the release, what is known of it, and the stages behind it."""
 
     def __init__(
-        self, project: Project, walk: Walk, record: RunRecord, release: str, clock: Callable[[], dt.datetime],
+        self, project: Project, walk: Walk, ran: RunRecord, release: str, clock: Callable[[], dt.datetime],
         tell: Callable[[Event], None], say: Callable[[StageRecord], None], answer_seconds: float,
     ) -> None:  # fmt: skip
         self.answer_seconds = answer_seconds
-        self.project, self.walk, self.record, self.release = project, walk, record, release
+        self.project, self.walk, self.ran, self.release = project, walk, ran, release
         self.clock, self.tell, self.say = clock, tell, say
         self.stages: list[StageRecord] = []
         self.served: Artifact | None = None
@@ -140,7 +119,7 @@ class _Walking:
     def go(self, to: str | None) -> Delivered:
         error: LockgateError | None = None
         try:
-            self._look()
+            look(self.project, self.release, self._holdout().digest, now=self.clock())
             self.judged = self._judge()
             for stage in self.walk.stages:
                 self._one(stage)
@@ -150,7 +129,7 @@ class _Walking:
             error = stopped
         verdicts = tuple(self.judged.verdicts.values()) if self.judged else ()
         return Delivered(
-            release=self.release, run=self.record.run, stages=tuple(self.stages), verdicts=verdicts, page=self.page, error=error
+            release=self.release, run=self.ran.run, stages=tuple(self.stages), verdicts=verdicts, page=self.page, error=error
         )
 
     def _one(self, stage: Gate | Approval | DeployTo) -> None:
@@ -260,20 +239,8 @@ class _Walking:
         after = self.walk.stages[self.walk.stages.index(stage) :]
         return next((s.environment for s in after if isinstance(s, DeployTo)), self.walk.environments[-1])
 
-    def _look(self) -> None:
-        """Each look at the holdout is in the ledger before anybody sees a number."""
-        holdout = self._holdout().digest
-
-        def claim(trust: Trusted) -> Looked | None:
-            seen = (s.claim for s in trust.said if s.person and isinstance(s.claim, Looked))
-            if any(c.holdout == holdout and c.release == self.release for c in seen):
-                return None
-            return Looked(holdout=holdout, release=self.release, reason="deliver", log=trust.head)
-
-        append(self.project, claim, now=self.clock())
-
     def _holdout(self) -> Artifact:
-        return self.record.artifacts[self.walk.training.holdout or ""]
+        return self.ran.artifacts[self.walk.training.holdout or ""]
 
     def _judge(self) -> Judged:
         trust = read_ledger(self.project)
@@ -283,23 +250,16 @@ class _Walking:
             release=self.release,
             live=live.release if live and live.release != self.release else None,
             holdout=self._holdout(),
-            trained=self.record.artifacts.get(self.walk.training.trained_rows or ""),
+            trained=self.ran.artifacts.get(self.walk.training.trained_rows or ""),
             manifest=keep_value(self.project, to_json(manifest_of(self.project, self.release)), dict),
             served=self.served,
         )
         return judge(self.project, self.walk, material, tell=self.tell)
 
     def _record(self, verdict: Verdict) -> None:
-        """Sign what the gate said, once."""
         assert self.judged is not None
-        inputs = {n: a.digest for n, a in self.judged.artifacts.items() if n in ("scored", "champion", "replayed", "@holdout", "@served")}
-
-        def claim(trust: Trusted) -> GateResult | None:
-            made = GateResult(release=self.release, verdict=verdict, policy=self.walk.digest, inputs=inputs, log=trust.head)
-            known = results(trust.said, release=self.release, policy=self.walk.digest).get(verdict.gate)
-            return None if known and result_digest(known) == result_digest(made) else made
-
-        append(self.project, claim, now=self.clock())
+        inputs = {n: a.digest for n, a in self.judged.artifacts.items() if n in GATE_INPUTS}
+        record(self.project, self.walk, self.release, verdict, inputs, now=self.clock())
 
     def _ask(self, gate: Gate) -> Artifact:
         """Ask the environment that was entered last: holdout rows and consumers' requests, over HTTP."""
@@ -311,8 +271,8 @@ class _Walking:
         return keep_value(self.project, found, Served)
 
     def _done(self, stage: str, outcome: str, text: str) -> None:
-        record = StageRecord(stage, outcome, text)
-        self.stages.append(record)
-        self.say(record)
+        done = StageRecord(stage, outcome, text)
+        self.stages.append(done)
+        self.say(done)
 
 

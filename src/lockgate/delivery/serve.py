@@ -13,6 +13,8 @@ from lockgate.delivery.releases import fetch
 from lockgate.delivery.walk import walk_of
 from lockgate.deploy.environments import fold
 from lockgate.errors import PermissionRefused
+from lockgate.gates.approvals import authorised
+from lockgate.gates.binding import ask_for
 from lockgate.records.decisions import Healthy, Refused
 from lockgate.records.people import OPERATOR
 from lockgate.serving.follow import Follower, Wanted, listen
@@ -75,8 +77,17 @@ def serve(
 
         append(project, claim, now=clock())
 
+    def bring(asked: Wanted) -> Path:
+        """This server's own check of who signed, then every byte. A rollback rests on what was checked then."""
+        read = read_ledger(project, pin=trust)
+        want = fold(read, approved_only=walk.approved_only).of(environment).wanted
+        stands = authorised(read, asked.entry, ask=ask_for(walk.stages, environment, policy=walk.policy))
+        if want is not None and want.because == "delivered" and not stands.granted:
+            raise PermissionRefused("nobody who may has authorised this deployment", value=stands.missing, next="lockgate status")
+        return fetch(project, asked.release)
+
     follower = Follower(
-        environment, listener, wanted=wanted, fetch=lambda w: fetch(project, w.release), answer=answer,
+        environment, listener, wanted=wanted, fetch=bring, answer=answer,
         log=project.home / "predictions" / environment, say=say,
     )  # fmt: skip
     return Serving(address, follower.run)

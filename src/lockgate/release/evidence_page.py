@@ -30,6 +30,7 @@ CHANGED = "What changed since the live release?"
 UNCERTAIN = "What is uncertain, and what would settle it?"
 BINDS = "What does your signature bind?"
 UNDO = "How do you undo it?"
+SHOWN = 2  # changes of a kind that the summary names
 
 
 def render(pack: Pack) -> str:
@@ -77,41 +78,49 @@ def answers(pack: Pack) -> tuple[Asked, ...]:
     doubts = "; ".join(f"{wording.plain(v.gate)}: {v.reason}" for v in unsure) or "Nothing: every check that applies decided."
     settles = "; ".join(v.settles or "no way was recorded" for v in unsure)
     return (
-        Asked(question="Which group is worst off?", answer=_worst(pack), anchor="worst"),
+        Asked(question="Which group is worst off, by how much?", answer=_worst(pack), anchor="worst"),
         Asked(question="What is uncertain?", answer=doubts, anchor="uncertain"),
         *([Asked(question="What would settle it?", answer=settles, anchor="uncertain")] if unsure else []),
         Asked(question="What changed?", answer=_changed(pack), anchor="changed"),
         Asked(question="What does the signature bind?", answer=_bound(pack), anchor="binds"),
-        Asked(
-            question="How do you undo it?",
-            answer=pack.undo or "There is no earlier release to go back to.",
-            anchor="undo",
-            is_command=bool(pack.undo),
-        ),
+        _undo(pack),
     )
 
 
 def _worst(pack: Pack) -> str:
-    known = [g for g in wording.worst_first(pack.groups, pack.metric) if g.estimate.value is not None]
+    known = [g for g in wording.worst_first(pack.groups, pack.metric) if wording.decimal_of(g.estimate.value) is not None]
     if not known:
         return "No group was measured."
     worst, e = known[0], known[0].estimate
     return (
-        f"{wording.group_name(worst.by, worst.group)}: {wording.plain(pack.metric.name)} "
-        f"{wording.number(e.value, e.unit)} {wording.spread(e)}, {wording.size(e)}."
+        f"Group “{wording.group_name(worst.by, worst.group)}”: {wording.plain(pack.metric.name)} "
+        f"{wording.number(e.value, e.unit)} {wording.spread(e)}, {wording.size(e)}. "
+        + wording.sentence(wording.compared(worst, pack.groups, pack.overall, pack.metric))
     )
 
 
 def _changed(pack: Pack) -> str:
     if pack.live is None:
         return f"No release is live in {pack.environment} yet; this would be the first."
-    kinds = [f"{kind} ({len(rows)})" for kind, rows in _by_kind(pack.changes)]
-    return f"Since {short(pack.live)}: " + (", ".join(kinds) if kinds else "nothing that was recorded") + "."
+    kinds = [f"{wording.capitalized(kind)}: {_named([c.what for c in rows])}." for kind, rows in _by_kind(pack.changes)]
+    return f"Since {short(pack.live)}: {' '.join(kinds) or 'nothing that was recorded.'}"
+
+
+def _named(things: Sequence[str]) -> str:
+    """The first few by name, the others by count."""
+    more = len(things) - SHOWN
+    return "; ".join(things[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _bound(pack: Pack) -> str:
     names = ", ".join(wording.plain(b.name) for b in pack.bound)
     return f"Exactly {names}. A change in any of them voids it." if names else "Nothing was listed; do not sign."
+
+
+def _undo(pack: Pack) -> Asked:
+    if pack.undo and pack.live:
+        return Asked(question=UNDO, answer=pack.undo, anchor="undo", is_command=True)
+    return Asked(question=UNDO, answer="No earlier release was live; there is none to go back to.", anchor="undo")
 
 
 def _by_kind(changes: Sequence[Change]) -> tuple[tuple[str, tuple[Change, ...]], ...]:
@@ -170,10 +179,10 @@ def _environment() -> Environment:
     environment.filters.update(
         number=wording.number, spread=wording.spread, between=wording.between, size=wording.size, exact=wording.exact,
         count=wording.count, day=wording.day, plain=wording.plain, limits=wording.limits, short=short,
-        statistic=_estimate_or_none, capitalize_first=wording.capitalized,
+        statistic=_estimate_or_none, sentence=wording.sentence, capital=wording.capitalized,
     )  # fmt: skip
     environment.globals.update(
-        mark=mark, group_name=wording.group_name, compared=wording.compared, styles=_styles(),
+        mark=mark, group_name=wording.group_name, compared=wording.compared, metric_name=wording.metric_name, styles=_styles(),
         WORST=WORST, CHANGED=CHANGED, UNCERTAIN=UNCERTAIN, BINDS=BINDS, UNDO=UNDO,
     )  # fmt: skip
     return environment

@@ -6,11 +6,11 @@ Pure: a pack in, SVG out. A figure whose data is missing is None, and the page s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.records.evidence import Estimate, GroupEstimate
+from lockgate.records.evidence import Estimate, Verdict
 from lockgate.records.pack import Day, Pack
 from lockgate.release import plots, wording
 
@@ -22,7 +22,7 @@ __all__ = ["Figures", "draw"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """SVG by place on the page. `strips` has one figure per group, in the order of `worst_first`."""
+    """SVG by place on the page. `strips` has one figure per group, in the order of `worst_first`; `doubts` one per uncertain gate."""
 
     scale: Markup | None
     strips: tuple[Markup, ...]
@@ -32,6 +32,7 @@ class Figures:
     horizon: Markup | None
     coverage: Markup | None
     influences: Markup | None
+    doubts: Mapping[str, Markup]
 
 
 def draw(pack: Pack) -> Figures:
@@ -42,13 +43,14 @@ def draw(pack: Pack) -> Figures:
     lines, words = _lines(pack.days), _days_words(pack.days)
     return Figures(
         scale=_safe(plots.axis(domain, form=_form(pack.metric.unit))) if groups else None,
-        strips=tuple(s for g in groups if (s := _safe(plots.strip(_whisker(g), domain=domain, reference=average)))),
+        strips=tuple(s for g in groups if (s := _safe(plots.strip(_whisker(g.estimate, wording.group_name(g.by, g.group)), domain=domain, reference=average)))),
         days=_days(pack.days, lines, words),
-        days_key=_safe(plots.key(lines, band="the forecast's interval" if _has_band(pack.days) else "")) if lines else None,
+        days_key=_safe(plots.key(lines, band="the forecast’s interval" if _has_band(pack.days) else "")) if lines else None,
         days_words=words,
         horizon=_horizon(pack),
         coverage=_coverage(pack),
         influences=_influences(pack),
+        doubts=_doubts(pack),
     )
 
 
@@ -81,16 +83,16 @@ def _days_words(days: Sequence[Day]) -> str:
     text += f" ({forecast / actual - 1:+.1%})." if actual else "."
     judged = [d for d in days if None not in (_finite(d.actual), _finite(d.low), _finite(d.high))]
     inside = sum((d.low or 0) <= (d.actual or 0) <= (d.high or 0) for d in judged)
-    return text + (f" The day's total was inside the interval on {inside} of {len(judged)} days." if judged else "")
+    return text + (f" The day’s total was inside the interval on {inside} of {len(judged)} days." if judged else "")
 
 
 def _horizon(pack: Pack) -> Markup | None:
-    rows = [_whisker(g) for g in pack.by_horizon]
+    rows = [_whisker(g.estimate, g.group) for g in pack.by_horizon]
     words = "; ".join(f"{r.label}: {r.text}" for r in rows)
     return _safe(
         plots.dot_whisker(
             rows,
-            title=f"{wording.plain(pack.metric.name)} by distance into the future",
+            title=f"{wording.metric_name(pack.metric)} by distance into the future",
             desc=words,
             domain=_domain([g.estimate for g in pack.by_horizon]),
             form=_form(pack.metric.unit),
@@ -99,14 +101,14 @@ def _horizon(pack: Pack) -> Markup | None:
 
 
 def _coverage(pack: Pack) -> Markup | None:
-    rows = [_whisker(g) for g in pack.coverage]
+    rows = [_whisker(g.estimate, wording.group_name(g.by, g.group)) for g in pack.coverage]
     promised = _float(pack.promised_coverage)
     words = "; ".join(f"{r.label}: {r.text}" for r in rows)
     ends = [v for r in rows for v in (r.low, r.value) if v is not None] + ([promised] if promised is not None else [])
     return _safe(
         plots.dot_whisker(
             rows,
-            title="Share of truths inside the forecast's interval, by group",
+            title="Share of truths inside the forecast’s interval, by group",
             desc=words,
             reference=promised,
             reference_label=f"promised {wording.number(pack.promised_coverage, 'share')}",
@@ -119,13 +121,39 @@ def _coverage(pack: Pack) -> Markup | None:
 def _influences(pack: Pack) -> Markup | None:
     rows = [(i.name, s, f"{s:.0%}") for i in pack.influences if (s := _finite(i.share)) is not None]
     words = "; ".join(f"{name}: {text}" for name, _, text in rows)
-    return _safe(plots.bars(rows, title="What the model looks at, by share", desc=words))
+    return _safe(plots.bars(rows, title="What the model looks at, by share", desc=words, whole=1.0))
 
 
-def _whisker(g: GroupEstimate) -> plots.Whisker:
-    e = g.estimate
+def _doubts(pack: Pack) -> dict[str, Markup]:
+    """An uncertain gate's interval against the limit that it straddles."""
+    unsure = {v.gate: v for v in pack.verdicts if v.outcome == "uncertain"}
+    drawn = {e.gate: _doubt(e.statistic, unsure[e.gate]) for e in pack.evidence if e.gate in unsure}
+    return {gate: figure for gate, figure in drawn.items() if figure is not None}
+
+
+def _doubt(e: Estimate, verdict: Verdict) -> Markup | None:
+    row = _whisker(e, wording.plain(e.name))
+    if row.value is None or row.low is None or row.high is None:
+        return None
+    limits = [v for text in verdict.threshold.values() if (v := _float(str(text))) is not None]
+    inside = [v for v in limits if row.low <= v <= row.high]
+    limit = inside[0] if len(inside) == 1 else None
+    return _safe(
+        plots.dot_whisker(
+            [row],
+            title=f"{verdict.gate}: the interval and the limit",
+            desc=f"{row.label}: {row.text}, {wording.between(e)}"
+            + (f"; the limit is {wording.number(str(limit), e.unit)}" if limit is not None else ""),
+            reference=limit,
+            reference_label=f"limit {wording.number(str(limit), e.unit)}" if limit is not None else "",
+            form=_form(e.unit),
+        )
+    )
+
+
+def _whisker(e: Estimate, label: str) -> plots.Whisker:
     return plots.Whisker(
-        label=wording.group_name(g.by, g.group),
+        label=label,
         value=_float(e.value),
         low=_float(e.low),
         high=_float(e.high),

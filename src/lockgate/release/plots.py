@@ -23,6 +23,7 @@ Format = Callable[[float], str]
 Scale = Callable[[float], float]
 
 EDGE = 1.5  # per cent kept free left and right, so that a dot at the end is whole
+GUTTER = 11.0  # per cent kept free for the numbers of an upright axis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ def line_band(
     ticks = nice_ticks(min(0.0, *known), max(0.0, *known), 4)
     top, bottom = 18.0, height_px - 24.0
     y = _scale(ticks[0], ticks[-1], bottom, top)
-    x = _scale(0, max(1, len(labels) - 1), EDGE, 100 - EDGE)
+    x = _scale(0, max(1, len(labels) - 1), GUTTER, 100 - EDGE)
     parts = [_gridline(y(t), form(t)) for t in ticks]
     inside = _band(band, x, y) if band else ""
     inside += "".join(_path(line, x, y) for line in lines)
@@ -165,9 +166,12 @@ def axis(domain: tuple[float, float], *, form: Format) -> str:
     return f'<svg class="pl" width="100%" height="16" aria-hidden="true">{"".join(texts)}</svg>'
 
 
-def bars(rows: Sequence[tuple[str, float, str]], *, title: str, desc: str) -> str:
-    """Horizontal bars from zero, one per (label, value, text), in the order given. Negative values draw no bar."""
-    largest = max((value for _, value, _ in rows), default=0.0)
+def bars(rows: Sequence[tuple[str, float, str]], *, title: str, desc: str, whole: float | None = None) -> str:
+    """Horizontal bars from zero, one per (label, value, text), in the order given. Negative values draw no bar.
+
+    `whole` is the value of a full bar; None takes the largest.
+    """
+    largest = max((value for _, value, _ in rows), default=0.0) if whole is None else whole
     if largest <= 0:
         return ""
     parts: list[str] = []
@@ -176,7 +180,7 @@ def bars(rows: Sequence[tuple[str, float, str]], *, title: str, desc: str) -> st
         parts.append(f'<text class="pl-label" x="0" y="{y}">{_text(label)}</text>')
         parts.append(f'<text class="pl-value" x="100%" y="{y}" text-anchor="end">{_text(text)}</text>')
         parts.append(f'<rect class="pl-track" x="0" y="{y + 6}" width="100%" height="6" rx="1"/>')
-        width = max(0.0, value) / largest * 100
+        width = min(1.0, max(0.0, value) / largest) * 100
         parts.append(f'<rect class="pl-bar" x="0" y="{y + 6}" width="{width:.2f}%" height="6" rx="1"/>')
     return _figure(parts, title, desc, 34 * len(rows) + 4)
 

@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
+from lockgate.gates.rules import sentences
+from lockgate.gates.rules.sentences import capitalized
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, GroupEstimate
 from lockgate.records.pack import Metric
@@ -24,8 +26,10 @@ __all__ = [
     "exact",
     "group_name",
     "limits",
+    "metric_name",
     "number",
     "plain",
+    "sentence",
     "size",
     "spread",
     "visible",
@@ -55,23 +59,34 @@ HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 def plain(name: str) -> str:
     """An identifier as words.
 
-    >>> plain("volume_band")
-    'volume band'
+    >>> plain("volume_band"), plain("wape_of_champion")
+    ('volume band', 'WAPE of champion')
     """
-    return name.replace("_", " ").replace("-", " ").strip()
+    return " ".join(w.upper() if w in ACRONYMS else w for w in name.split("_"))
+
+
+ACRONYMS = frozenset({"wape", "mae", "mape", "rmse", "auc"})
 
 
 def group_name(by: str, group: str) -> str:
-    """A group as words; yes-or-no columns read as what they say.
+    """A group as words, as the verdicts name it.
 
-    >>> group_name("volume_band", "low"), group_name("new", "True"), group_name("new", "false")
-    ('volume band: low', 'new', 'not new')
+    >>> group_name("volume_band", "low"), group_name("new", "True"), group_name("all", "all answers")
+    ('volume band: low', 'new', 'all answers')
     """
-    if group.lower() in ("true", "yes"):
-        return plain(by)
-    if group.lower() in ("false", "no"):
-        return f"not {plain(by)}"
-    return f"{plain(by)}: {group}"
+    if by == "all":
+        return group
+    return sentences.group(by, {"true": "yes", "false": "no"}.get(group.lower(), group))
+
+
+def sentence(text: str) -> str:
+    """A text as a sentence: a capital first, a full stop last, unless it ends in a mark already.
+
+    >>> sentence("all misses added up"), sentence("Why?"), sentence("")
+    ('All misses added up.', 'Why?', '')
+    """
+    text = text.strip()
+    return capitalized(text) + ("." if text and text[-1] not in ".?!:…" else "")
 
 
 def decimal_of(text: str | None) -> Decimal | None:
@@ -146,7 +161,7 @@ def spread(estimate: Estimate) -> str:
     half = (high - low) / 2
     if estimate.unit == SHARE:
         return f"± {_rounded(half * 100, ones=1)} points"
-    return f"± {number(str(half), estimate.unit)}"
+    return f"± {number(str(half))}"
 
 
 def between(estimate: Estimate) -> str:
@@ -164,9 +179,9 @@ def size(estimate: Estimate) -> str:
     """How much the number rests on.
 
     >>> size(Estimate(name="wape", value="0.6", n=4312, blocks=28))
-    'n = 4,312 rows on 28 days'
+    'n\xa0=\xa04,312 rows on 28 days'
     """
-    return f"n = {count(estimate.n, 'row')}" + (f" on {count(estimate.blocks, 'day')}" if estimate.blocks else "")
+    return f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{count(estimate.n, 'row')}" + (f" on {count(estimate.blocks, 'day')}" if estimate.blocks else "")
 
 
 def exact(estimate: Estimate) -> str:
@@ -188,7 +203,14 @@ def limits(threshold: Mapping[str, Json]) -> str:
 def _value(value: Json) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(str(v) for v in value) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(str(v) for v in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def metric_name(metric: Metric) -> str:
+    """What the metric is called in a sentence."""
+    return metric.title or plain(metric.name)
 
 
 def worst_first(groups: Sequence[GroupEstimate], metric: Metric) -> tuple[GroupEstimate, ...]:
@@ -204,22 +226,12 @@ def worst_first(groups: Sequence[GroupEstimate], metric: Metric) -> tuple[GroupE
 
 
 def compared(one: GroupEstimate, groups: Sequence[GroupEstimate], overall: Estimate | None, metric: Metric) -> str:
-    """How a group stands against the best of its kind and against all rows, in one plain sentence part."""
+    """How a group stands against all rows and against the best of its kind; "clearly" when its whole interval does."""
     value = decimal_of(one.estimate.value)
     if value is None:
         return f"not measured: {one.estimate.why or 'no reason recorded'}"
-    parts = [_against_best(one, value, groups, metric), _against_all(one.estimate, value, overall, metric)]
+    parts = (_against_all(one.estimate, value, overall, metric), _against_best(one, value, groups, metric))
     return "; ".join(p for p in parts if p) or "nothing to compare with"
-
-
-def _against_best(one: GroupEstimate, value: Decimal, groups: Sequence[GroupEstimate], metric: Metric) -> str:
-    peers = [g for g in worst_first([g for g in groups if g.by == one.by], metric) if g.estimate.value is not None]
-    best = peers[-1] if len(peers) > 1 else None
-    if best is None:
-        return ""
-    if best.group == one.group:
-        return f"the best by {plain(one.by)}"
-    return f"{_gap(value, decimal_of(best.estimate.value), metric)} the best, {group_name(best.by, best.group)}"
 
 
 def _against_all(estimate: Estimate, value: Decimal, overall: Estimate | None, metric: Metric) -> str:
@@ -227,27 +239,30 @@ def _against_all(estimate: Estimate, value: Decimal, overall: Estimate | None, m
     if average is None:
         return ""
     low, high = decimal_of(estimate.low), decimal_of(estimate.high)
-    words = f"{_gap(value, average, metric)} all rows together"
+    words = f"{_gap(value, average, metric)} the average"
     if low is None or high is None:
         return words
     if low <= average <= high:
-        return words + " (its interval includes that average)"
-    return words + f" (its whole interval lies {'above' if low > average else 'below'} that average)"
+        return f"not clearly different: {words}"
+    return f"clearly {'worse' if (low > average) == metric.lower_is_better else 'better'}: {words}"
+
+
+def _against_best(one: GroupEstimate, value: Decimal, groups: Sequence[GroupEstimate], metric: Metric) -> str:
+    peers = [g for g in worst_first(groups, metric) if g.by == one.by and decimal_of(g.estimate.value) is not None]
+    if len(peers) < 2:
+        return ""
+    best = peers[-1]
+    if best.group == one.group:
+        return f"the best by {plain(one.by)}"
+    return f"{_gap(value, decimal_of(best.estimate.value), metric)} the best ({group_name(best.by, best.group)})"
 
 
 def _gap(value: Decimal, other: Decimal | None, metric: Metric) -> str:
     """Errors compare as ratios; scores, which may be near 1, as differences."""
-    if other is None:
-        return "next to"
+    other = other or Decimal(0)
     if metric.lower_is_better and other > 0:
         return f"{round(value / other, 1)} times"
-    return f"{number(str(abs(value - other)), metric.unit)} {'above' if value > other else 'below'}"
-
-
-def capitalized(text: str) -> str:
-    """A sentence's first letter as a capital, the rest as it is.
-
-    >>> capitalized("the best by WAPE")
-    'The best by WAPE'
-    """
-    return text[:1].upper() + text[1:]
+    gap, side = abs(value - other), "above" if value > other else "below"
+    if metric.unit == SHARE:
+        return f"{_rounded(gap * 100, ones=1)} points {side}"
+    return f"{number(str(gap), metric.unit)} {side}"

@@ -274,6 +274,7 @@ def _decoded(body: bytes) -> Json:
         raise UsageError(
             "the body is not JSON", value=str(error), allowed="an object, or {“requests”: [...]}"
         ) from error
+    return raw
 
 
 def _day(text: Json) -> dt.date | None:

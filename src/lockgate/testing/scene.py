@@ -44,7 +44,8 @@ START: Final = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 def person(name: str, *roles: str, **fields: Any) -> Person:
     """Somebody whose one key is made from the name."""
-    return Person(**{"name": name, "roles": roles, "keys": (MemorySigner(name).public_key(),), **fields})
+    keys = fields.pop("keys", (MemorySigner(name).public_key(),))
+    return Person(name=name, roles=roles, keys=keys, **fields)
 
 
 CAST: Final = (

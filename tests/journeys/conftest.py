@@ -1,0 +1,89 @@
+"""Projects at the stations of their way, made once and copied: founded, ran, waiting, delivered."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from journeys.walking import (
+    DAYS,
+    HUMAN,
+    Lockgate,
+    both,
+    commit,
+    copy,
+    edit,
+    make_shop,
+    write_sales,
+)
+
+Copier = Callable[[Lockgate], Lockgate]
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
+    """The toy project before Lockgate has seen it."""
+    return make_shop(tmp_path_factory.mktemp("bare") / "shop")
+
+
+@pytest.fixture(scope="session")
+def founded(bare: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
+    """Ada founded the project and made Bob its product owner."""
+    lockgate = copy(bare, tmp_path_factory.mktemp("founded") / "shop")
+    lockgate("init", "--person", "ada")
+    lockgate("people", "add", "bob", "--role", "product-owner", "--new-key", ".lockgate/bob")
+    return lockgate
+
+
+@pytest.fixture(scope="session")
+def ran(founded: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
+    """All steps are done."""
+    lockgate = copy(founded, tmp_path_factory.mktemp("ran") / "shop")
+    lockgate("run")
+    return lockgate
+
+
+@pytest.fixture(scope="session")
+def waiting(ran: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
+    """The first release passed its gates and waits for Bob; nobody serves now."""
+    lockgate = copy(ran, tmp_path_factory.mktemp("waiting") / "shop")
+    with both(lockgate):
+        lockgate("deliver", expect=HUMAN)
+    return lockgate
+
+
+@pytest.fixture(scope="session")
+def delivered(waiting: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
+    """The first release is live in production; nobody serves now."""
+    lockgate = copy(waiting, tmp_path_factory.mktemp("delivered") / "shop")
+    with both(lockgate) as (staging, _):
+        staging.answers()
+        lockgate.approve()
+        lockgate("deliver")
+    return lockgate
+
+
+@pytest.fixture(scope="session")
+def delivered_twice(delivered: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
+    """A second release, of changed code and one more day of data, replaced the first; nobody serves now."""
+    lockgate = copy(delivered, tmp_path_factory.mktemp("twice") / "shop")
+    edit(lockgate.root, "shop/pipelines.py", "factor: float = 1.0", "factor: float = 1.001")
+    write_sales(lockgate.root, days=DAYS + 1)
+    commit(lockgate.root, "a little more of everything")
+    with both(lockgate) as (staging, production):
+        staging.answers()
+        production.answers()
+        lockgate("deliver", expect=HUMAN)
+        lockgate.approve()
+        lockgate("deliver")
+    return lockgate
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Copier:
+    """Copy a prepared project, so that a test may do with it what it likes."""
+    numbers = itertools.count(1)
+    return lambda prepared: copy(prepared, tmp_path / str(next(numbers)) / "shop")
