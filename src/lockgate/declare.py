@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -49,10 +49,18 @@ class Svg(str):
     __slots__ = ()
 
 
+class Contract(Protocol):
+    """What a table promises; `lockgate.data.contracts.Contract` is one."""
+
+    def check(self, table: object, /) -> None:
+        """Raise ContractBroken when the promise is not kept."""
+        ...
+
+
 class Step(Generic[P, R]):
     """A plain function with declared inputs and one typed output; calling it calls the function."""
 
-    def __init__(self, function: Callable[P, R], *, contract: object | None, isolate: bool) -> None:
+    def __init__(self, function: Callable[P, R], *, contract: Contract | None, isolate: bool) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.contract = contract
@@ -70,9 +78,9 @@ class Step(Generic[P, R]):
 @overload
 def step(function: Callable[P, R], /) -> Step[P, R]: ...
 @overload
-def step(*, contract: object | None = None, isolate: bool = True) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(*, contract: Contract | None = None, isolate: bool = True) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
-    function: Callable[P, R] | None = None, /, *, contract: object | None = None, isolate: bool = True
+    function: Callable[P, R] | None = None, /, *, contract: Contract | None = None, isolate: bool = True
 ) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
     """Declare a function as a step. Its parameters' names wire the graph, its return type picks the codec.
 

@@ -8,7 +8,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from lockgate.errors import NotFound, UsageError, did_you_mean
 
@@ -191,4 +191,4 @@ def _folder(root: Path, url: str) -> Path:
 
 def adapter(module: str, name: str) -> Any:
     """Nobody imports an adapter: it resolves by its name."""
-    return cast("Any", getattr(importlib.import_module(f"lockgate.adapters.{module}"), name))
+    return getattr(importlib.import_module(f"lockgate.adapters.{module}"), name)

@@ -76,6 +76,7 @@ def main(arguments: Sequence[str]) -> None:
 
     environment = sorted(n for n in looking.environment if _is_theirs(n))
     files = sorted(f for f in looking.files if (root / f).is_file())
+    answer: dict[str, Any]
     try:
         answer = lower(root, modules, sources)
     except LockgateError as error:

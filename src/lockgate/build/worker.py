@@ -51,7 +51,7 @@ def _run(job: Job) -> str:
     result = function(**values, **job.parameters)
     _check_type(job, result, hints["return"])
     if job.checked:
-        found.contract.check(result)
+        cast("Any", found).contract.check(result)
     codecs.save(job.codec, result, Path(job.output))
     return codecs.identity(job.codec, result)
 

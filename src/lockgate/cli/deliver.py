@@ -19,6 +19,9 @@ from lockgate.records.wire import to_json
 if TYPE_CHECKING:
     import argparse
 
+    from lockgate.records.digest import Json
+    from lockgate.records.evidence import Evidence, Verdict
+
 
 def deliver_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="ENV", help="stop when this environment serves the release")
@@ -43,12 +46,20 @@ def deliver(arguments: argparse.Namespace) -> int:
         answer_seconds=arguments.wait))  # fmt: skip
     if arguments.json:
         print_json({"release": done.release, "run": done.run, "stages": to_json(done.stages) if done.stages else [],
-                    "verdicts": [to_json(v) for v in done.verdicts], "page": done.page or None})  # fmt: skip
+                    "verdicts": [_judged(v, e) for v, e in zip(done.verdicts, done.evidence, strict=True)],
+                    "page": done.page or None})  # fmt: skip
     elif done.error is None:
         print(f"done  release {short(done.release)} is delivered")
     if done.error is not None:
         raise done.error
     return 0
+
+
+def _judged(verdict: Verdict, evidence: Evidence) -> dict[str, Json]:
+    """A verdict with the number it rests on; `evidence` is a digest."""
+    found = evidence.statistic
+    interval = None if found.low is None or found.high is None else {"low": found.low, "high": found.high, "level": found.level}
+    return {**to_json(verdict), "statistic": {"name": found.name, "value": found.value, "unit": found.unit}, "interval": interval, "n": found.n}
 
 
 def _preview(arguments: argparse.Namespace) -> int:

@@ -57,12 +57,12 @@ def decide(
         release = named(trust, ref, live_of(walk, trust))
         chosen[:] = [release]
         _may(project, walk, trust, release, role, decision, key)
-        page = page_of(project, walk, trust, release=release, environment=target)
-        if page is None:
-            raise NotFound("there is no evidence page to sign under", value=f"{short(release)} for {target}", next="lockgate deliver")
         found = results(trust.said, release=release, policy=walk.digest)
         if decision == "approve" and (failed := [n for n, r in found.items() if r.verdict.outcome == "fail"]):
             raise PermissionRefused("nobody can approve over a failed gate", value=", ".join(failed), next="lockgate evidence " + short(release))
+        page = page_of(project, walk, trust, release=release, environment=target)
+        if page is None:
+            raise NotFound("there is no evidence page to sign under", value=f"{short(release)} for {target}", next="lockgate deliver")
         uncertain = [n for n, r in found.items() if r.verdict.outcome == "uncertain"]
         ask = ask_for(walk.stages, target, policy=walk.policy, uncertain=uncertain)
         current = binding(trust, release=release, environment=target, policy=walk.digest, page=page[1])
@@ -78,6 +78,8 @@ def evidence_page(project: Project, ref: str, *, environment: str | None = None,
     walk = walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
     trust = read_ledger(project)
     release = named(trust, ref, live_of(walk, trust))
+    if environment:
+        walk.check(environment)
     places = [environment] if environment else list(reversed(walk.environments))
     for place in places:
         if found := page_of(project, walk, trust, release=release, environment=place):

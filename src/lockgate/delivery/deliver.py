@@ -31,7 +31,7 @@ from lockgate.records.decisions import (
     Wanted,
 )
 from lockgate.records.digest import short
-from lockgate.records.evidence import Verdict
+from lockgate.records.evidence import Evidence, Verdict
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
@@ -63,12 +63,13 @@ class StageRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """How far a release came. `error` says why it stopped; None: the whole way."""
+    """How far a release came. `evidence` is what each verdict judged; `error` says why it stopped, None: the whole way."""
 
     release: str
     run: str
     stages: tuple[StageRecord, ...]
     verdicts: tuple[Verdict, ...]
+    evidence: tuple[Evidence, ...] = ()
     page: str = ""
     error: LockgateError | None = None
 
@@ -93,6 +94,8 @@ def deliver(
     me = who(project, read_ledger(project))
     graph = plan(project, now=now, params=params).graph
     walk = walk_of(project, graph)
+    if to is not None:
+        walk.check(to)
     ran = run(project, walk.delivery.name, now=now, params=params, tell=tell)
     if ran.error is not None:
         raise ran.error
@@ -127,10 +130,11 @@ class _Walking:
                     break
         except LockgateError as stopped:
             error = stopped
-        verdicts = tuple(self.judged.verdicts.values()) if self.judged else ()
+        judged = self.judged
         return Delivered(
-            release=self.release, run=self.ran.run, stages=tuple(self.stages), verdicts=verdicts, page=self.page, error=error
-        )
+            release=self.release, run=self.ran.run, stages=tuple(self.stages), page=self.page, error=error,
+            verdicts=tuple(judged.verdicts.values()) if judged else (), evidence=tuple(judged.evidence.values()) if judged else (),
+        )  # fmt: skip
 
     def _one(self, stage: Gate | Approval | DeployTo) -> None:
         match stage:

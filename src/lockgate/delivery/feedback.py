@@ -51,7 +51,7 @@ def _labels(file: Path, served: list[Prediction]) -> tuple[list[str], dict[tuple
         rows = csv.DictReader(lines)
         names = list(rows.fieldnames or ())
         if TRUTH not in names:
-            raise UsageError("the file has no column with what happened", value=file.name, allowed=did_you_mean(TRUTH, names))
+            raise UsageError("the file has no column with what happened", value=f"{file.name}: {', '.join(names)}", allowed=f"a column `{TRUTH}`")
         asked = list(served[0].inputs) if served else [n for n in names if n != TRUTH]
         if missing := [k for k in asked if k not in names]:
             raise UsageError("the file lacks a field of the request", value=missing[0], allowed=did_you_mean(missing[0], names))

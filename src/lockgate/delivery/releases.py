@@ -19,7 +19,7 @@ from lockgate.release.layout import read_manifest, release_path
 from lockgate.release.transfer import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from lockgate.delivery.run import Planned, RunRecord
     from lockgate.project import Project
@@ -83,7 +83,7 @@ def fetch(project: Project, release: str) -> Path:
 
 
 @contextlib.contextmanager
-def naming(thing: str) -> Iterator[None]:
+def naming(thing: str) -> Generator[None]:
     """A damaged object gets the name that people know it by."""
     try:
         yield

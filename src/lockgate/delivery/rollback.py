@@ -28,6 +28,7 @@ def rollback(project: Project, environment: str, *, to: str | None, reason: str,
     if OPERATOR not in me.roles:
         raise PermissionRefused(f"{me.name} may not roll back", value=", ".join(me.roles), allowed=OPERATOR, next="lockgate people")
     walk = walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
+    walk.check(environment)
     chosen: list[str] = []
 
     def claim(trust: Trusted) -> Wanted:

@@ -45,12 +45,13 @@ def serve(
     Args:
         trust: the digest of the trust root to believe; another one is refused.
 
-    Raises PermissionRefused when this key may not speak for an environment.
+    Raises PermissionRefused when this key may not speak for an environment, NotFound when there is none of this name.
     """
     me = who(project, read_ledger(project, pin=trust))
     if OPERATOR not in me.roles:
         raise PermissionRefused(f"{me.name} may not serve an environment", value=", ".join(me.roles), allowed=OPERATOR, next="lockgate people add")
     walk = walk_of(project, graph_of(project, now_ns=int(clock().timestamp() * 1e9)))
+    walk.check(environment)
     listener = listen(host, port)
     address = "http://{}:{}".format(*listener.getsockname()[:2])
 

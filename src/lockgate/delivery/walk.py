@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.declare import Approval, DeployTo, Gate, Pipeline, Stage
-from lockgate.errors import NotFound, UsageError
+from lockgate.errors import NotFound, UsageError, did_you_mean
 from lockgate.gates.policy import (
     Policy,
     check_policy,
@@ -58,6 +58,12 @@ class Walk:
                 found += [stage.environment] if asked else []
                 asked = False
         return tuple(found)
+
+    def check(self, environment: str) -> None:
+        """Raise NotFound for an environment that no stage deploys to."""
+        if environment not in self.environments:
+            what = "the delivery pipeline does not deploy there"
+            raise NotFound(what, value=environment, allowed=did_you_mean(environment, self.environments))
 
 
 def walk_of(project: Project, graph: Graph) -> Walk:

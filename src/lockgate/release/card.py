@@ -44,8 +44,8 @@ def _front_matter(pack: Pack, task: str) -> str:
 
 
 def _title(pack: Pack) -> str:
-    lines = [f"# {_text(pack.project)}, release {short(pack.release)}", wording.sentence(_text(pack.target))]
-    lines.append(f"As of {wording.day(pack.as_of)}, proposed for {_text(pack.environment)}. Release `{pack.release}`.")
+    lines = [f"# {_text(pack.project)}, release {_text(short(pack.release))}", wording.sentence(_text(pack.target))]
+    lines.append(f"As of {wording.day(pack.as_of)}, proposed for {_text(pack.environment)}. Release {_text(pack.release)}.")
     if pack.banner:
         lines.append(f"> {_text(pack.banner)}")
     return "\n\n".join(line for line in lines if line)

@@ -10,6 +10,7 @@ import datetime as dt
 import functools
 import importlib
 import json
+import math
 import os
 import site
 import sys
@@ -226,7 +227,7 @@ def _trusted_roots() -> tuple[Path, ...]:
 
 def _finite(row: dict[str, Json]) -> dict[str, Json]:
     for name, value in row.items():
-        if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        if isinstance(value, float) and not math.isfinite(value):
             raise StepFailed("the predictor answered a number that is not finite", value=f"{name}: {value}")
     return row
 

@@ -23,6 +23,7 @@ Format = Callable[[float], str]
 Scale = Callable[[float], float]
 
 EDGE = 1.5  # per cent kept free left and right, so that a dot at the end is whole
+LABEL = 32  # characters
 GUTTER = 11.0  # per cent kept free for the numbers of an upright axis
 
 
@@ -138,7 +139,7 @@ def dot_whisker(
         parts.append(_reference(x(reference), top - 6, height - 20, reference_label))
     for i, row in enumerate(rows):
         y = top + 40 * i + 14
-        parts.append(f'<text class="pl-label" x="0" y="{y}">{_text(row.label)}</text>')
+        parts.append(f'<text class="pl-label" x="0" y="{y}">{_text(_cut(row.label))}</text>')
         parts.append(f'<text class="pl-value" x="100%" y="{y}" text-anchor="end">{_text(row.text)}</text>')
         parts.append(_whisker(row, x, y + 12))
     return _figure(parts, title, desc, height)
@@ -177,7 +178,7 @@ def bars(rows: Sequence[tuple[str, float, str]], *, title: str, desc: str, whole
     parts: list[str] = []
     for i, (label, value, text) in enumerate(rows):
         y = 34 * i + 14
-        parts.append(f'<text class="pl-label" x="0" y="{y}">{_text(label)}</text>')
+        parts.append(f'<text class="pl-label" x="0" y="{y}">{_text(_cut(label))}</text>')
         parts.append(f'<text class="pl-value" x="100%" y="{y}" text-anchor="end">{_text(text)}</text>')
         parts.append(f'<rect class="pl-track" x="0" y="{y + 6}" width="100%" height="6" rx="1"/>')
         width = min(1.0, max(0.0, value) / largest) * 100
@@ -193,6 +194,11 @@ def _figure(parts: Sequence[str], title: str, desc: str, height_px: int) -> str:
 
 def _text(text: str) -> str:
     return escape(visible(text), quote=True)
+
+
+def _cut(label: str) -> str:
+    """A label that leaves room for its number on a phone; the whole of it stands in the text alternative."""
+    return label if len(label) <= LABEL else label[: LABEL - 1].rstrip() + "…"
 
 
 def _scale(low: float, high: float, start: float, end: float) -> Scale:

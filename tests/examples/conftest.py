@@ -1,0 +1,36 @@
+import lzma
+
+import pytest
+from examples import shop
+
+
+@pytest.fixture(scope="session")
+def shop_folder(tmp_path_factory):
+    """A folder with one file of the made-up shop, until as-of."""
+    folder = tmp_path_factory.mktemp("made-up")
+    shop.write(folder / "sales" / "until-2011-10-15.csv", shop.invoices())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made(shop_folder):
+    """Every step's result on the made-up shop."""
+    return shop.run_all(
+        shop_folder / "sales",
+        shop.AS_OF,
+        shop.publication(shop_folder),
+        settings={"rounds": 15},
+        features={"horizons": 6},
+    )
+
+
+@pytest.fixture(scope="session")
+def retail(tmp_path_factory):
+    """The whole of Online Retail II as published, as one folder of sales."""
+    found = shop.shared("online_retail_II")
+    if found is None:
+        pytest.skip("no online_retail_II: set LOCKGATE_TEST_DATA to a folder that holds it")
+    folder = tmp_path_factory.mktemp("retail")
+    for packed in sorted(found.glob("raw_*.csv.xz")):
+        (folder / packed.stem).write_bytes(lzma.decompress(packed.read_bytes()))
+    return folder

@@ -1,0 +1,456 @@
+"""The evidence page: same pack, same bytes; loads nothing; escapes everything; answers the eight questions; never breaks.
+
+Rewrite the golden page after a change that was meant: `LOCKGATE_GOLDEN=write pytest tests/release/test_evidence_page.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import os
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
+from lockgate.records.pack import Change, Day, Influence, Metric, Pack
+from lockgate.records.wire import from_json, to_json
+from lockgate.release import plots, wording
+from lockgate.release.card import render_card
+from lockgate.release.evidence_page import answers, render
+from lockgate.release.headline import headline
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+ALLOWED = set(
+    "html head meta title style body main header footer section article p h1 h2 h3 strong span code pre a ul ol li dl dt dd div "
+    "table caption thead tbody tr th td details summary figure figcaption br "
+    "svg desc line circle rect path polygon text".split()
+)
+HOSTILE = [
+    '<script>alert(1)</script>',
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</style></title><svg/onload=alert(1)>",
+    "javascript:alert(1)",
+    "{{ 7 * 7 }}{% raw %}",
+    "<!-- -->]]>&lt;&#60;",
+    "paid \u202egnp.exe\u0000\u2066",
+]
+
+
+class Page(HTMLParser):
+    """What a browser would see: elements balanced, attributes, headings, text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.headings: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag in ("h1", "h2", "h3"):
+            self.headings.append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" in self.open:
+            return
+        self.text += data
+        if self.headings and {"h1", "h2", "h3"} & set(self.open):
+            self.headings[-1] += data
+
+
+@pytest.fixture(scope="module")
+def pack() -> Pack:
+    return from_json(Pack, json.loads((GOLDEN / "evidence_pack.json").read_text("utf-8")))
+
+
+def bare(**more: object) -> Pack:
+    """As little as a pack can be."""
+    fields = {"project": "p", "release": "sha256:" + "0" * 64, "as_of": dt.date(2024, 2, 29), "environment": "staging"}
+    return Pack(**{**fields, "metric": Metric(name="wape"), **more})  # type: ignore[arg-type]
+
+
+def is_safe(html: str) -> Page:
+    """No element, attribute or address that could run or load anything."""
+    page = Page(html)
+    ids = [a["id"] for _, a in page.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    for tag, attributes in page.elements:
+        assert tag in ALLOWED, tag
+        assert not [a for a in attributes if a.startswith("on") or a in ("src", "srcset", "style", "action", "xlink:href")]
+        if "href" in attributes:
+            assert tag == "a"
+            assert (attributes["href"] or "")[1:] in ids
+    styles = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert len(styles) == 1
+    assert "url(" not in styles[0]
+    assert "@import" not in styles[0]
+    return page
+
+
+# --- one page, always the same bytes
+
+
+def test_golden(pack: Pack) -> None:
+    html, golden = render(pack), GOLDEN / "evidence_page.html"
+    if os.environ.get("LOCKGATE_GOLDEN") == "write":
+        golden.write_bytes(html.encode())
+    assert html.encode() == golden.read_bytes()
+
+
+def test_same_pack_same_bytes_also_after_a_journey_through_json(pack: Pack) -> None:
+    again = from_json(Pack, json.loads(json.dumps(to_json(pack))))
+    assert again == pack
+    assert render(again) == render(pack)
+    assert render_card(again) == render_card(pack)
+
+
+def test_fields_of_newer_records_are_kept(pack: Pack) -> None:
+    newer = {**to_json(pack), "fairness": {"by": "region"}}
+    assert to_json(from_json(Pack, newer)) == newer
+
+
+# --- what a reader finds
+
+
+@pytest.mark.parametrize(
+    ("heading", "answer"),
+    [
+        ("Which group is worst off, by how much, and on how many rows?", "new86.4% ± 9.8 points"),
+        ("Which group is worst off, by how much, and on how many rows?", "n\u00a0=\u00a0308"),
+        ("What is uncertain, and what would settle it?", "1.67 times that of the best"),
+        ("What is uncertain, and what would settle it?", "About 20 more days"),
+        ("What changed since the live release?", "adds the median of the last 4 same weekdays"),
+        ("What does your signature bind?", "every byte|the bundle of code"),
+        ("How do you undo it?", "lockgate rollback production --to sha256:247610f4"),
+        ("What must you answer before you decide?", "--accept slices --reason"),
+    ],
+)
+def test_each_question_is_a_heading_and_its_section_answers(pack: Pack, heading: str, answer: str) -> None:
+    page = Page(render(pack))
+    assert heading in page.headings
+    section = page.text.rsplit(heading, 1)[1][:6000]
+    assert any(a in section for a in answer.split("|"))
+
+
+def test_the_summary_answers_on_the_first_screen_and_links_down(pack: Pack) -> None:
+    asked = {a.question: a.answer for a in answers(pack)}
+    assert asked["Which group is worst off, by how much?"].startswith("Group “new”: WAPE 86.4% ± 9.8 points, n\u00a0=\u00a0308 rows on 24 days.")
+    assert asked["What would settle it?"].startswith("About 20 more days")
+    ids = {a.get("id") for _, a in Page(render(pack)).elements}
+    assert {a.anchor for a in answers(pack)} <= ids
+
+
+def test_worst_group_first_and_unmeasured_last(pack: Pack) -> None:
+    unknown = GroupEstimate(by="volume_band", group="rare", estimate=Estimate(name="wape", value=None, why="no sales", unit="share"))
+    groups = wording.worst_first((unknown, *pack.groups), pack.metric)
+    values = [float(g.estimate.value) for g in groups[:-1] if g.estimate.value]
+    assert values == sorted(values, reverse=True)
+    assert groups[-1] is unknown
+    assert "Not measured: no sales." in Page(render(dataclasses.replace(pack, groups=groups))).text
+
+
+def test_exact_decimals_stand_beside_rounded_ones(pack: Pack) -> None:
+    html = render(pack)
+    titles = " ".join(a.get("title") or "" for _, a in Page(html).elements)
+    for group in pack.groups:
+        assert str(group.estimate.value) in titles
+        assert f"<td>{group.estimate.low}</td>" in html
+
+
+def test_verdicts_never_speak_in_colour_alone(pack: Pack) -> None:
+    text = Page(render(pack)).text
+    assert "? uncertain" in text
+    assert "✓ passes" in text
+    assert "– does not apply" in text
+
+
+def test_every_uncertain_gate_is_accepted_by_its_own_name() -> None:
+    verdicts = tuple(Verdict(gate=g, kind="k", outcome="uncertain", reason="r") for g in ("a", "b; rm -rf /"))
+    text = Page(render(bare(verdicts=verdicts))).text
+    assert "--accept a --accept 'b; rm -rf /' --reason" in text
+    assert "2 checks are uncertain and need your acceptance by name" in text
+
+
+# --- verdict in one sentence
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "sentence", "may"),
+    [
+        ("", "Not ready: no check could judge this release.", False),
+        ("n", "Not ready: no check could judge this release. 1 check does not apply (g0).", False),
+        ("p", "Ready for your decision: 1 check passes, none fails, none is uncertain.", True),
+        ("ppu", "Ready for your decision: 2 checks pass, 1 is uncertain and needs your acceptance by name (g2).", True),
+        ("pfu", "Not ready: 1 check fails (g1). There is nothing to approve.", False),
+        ("ff", "Not ready: 2 checks fail (g0, g1). There is nothing to approve.", False),
+        ("px", "Not ready: 1 check fails (g1). There is nothing to approve.", False),
+    ],
+)
+def test_headline(outcomes: str, sentence: str, may: bool) -> None:
+    words = {"p": "pass", "f": "fail", "u": "uncertain", "n": "not_applicable", "x": "brilliant"}
+    found = headline([Verdict(gate=f"g{i}", kind="k", outcome=words[o], reason="r") for i, o in enumerate(outcomes)])  # type: ignore[arg-type]
+    assert (found.sentence, found.may_approve) == (sentence, may)
+    shown = Page(render(bare(verdicts=tuple(Verdict(gate="g", kind="k", outcome=words[o], reason="r") for o in outcomes)))).text  # type: ignore[arg-type]
+    assert ("lockgate approve" in shown) == may
+
+
+# --- hostile data
+
+
+def everywhere(value: object, text: str, keep: str = "") -> object:
+    """The pack's JSON with every free text replaced; dates, kinds and switches stay."""
+    if isinstance(value, dict):
+        return {k: everywhere(v, text, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [everywhere(v, text, keep) for v in value]
+    fixed = keep in ("as_of", "date", "first", "last", "outcome", "kind", "generated_at")
+    return text if isinstance(value, str) and not fixed else value
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_everywhere_stays_text(pack: Pack, text: str) -> None:
+    hostile = from_json(Pack, everywhere(to_json(pack), text))
+    page = is_safe(render(hostile))
+    assert wording.visible(text) in page.text
+    assert "\u202e" not in page.text
+    body = render_card(hostile).split("---\n", 2)[2]
+    assert not re.search(r"(?<!\\)<", body)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_beside_true_numbers(pack: Pack, text: str) -> None:
+    """The figures draw, too: numbers stay, only names are hostile."""
+    groups = tuple(dataclasses.replace(g, group=f"{text}{i}") for i, g in enumerate(pack.groups))
+    cases = tuple(dataclasses.replace(c, request={"product": text}) for c in pack.cases)
+    influences = (Influence(name=text, share=0.5, meaning=text),)
+    hostile = dataclasses.replace(pack, groups=groups, coverage=groups, by_horizon=groups, cases=cases, influences=influences)
+    page = is_safe(render(hostile))
+    assert wording.visible(text) in page.text
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_any_text_is_safe(project: str, reason: str) -> None:
+    verdict = Verdict(gate=project, kind="k", outcome="uncertain", reason=reason, threshold={reason: project}, settles=reason)
+    is_safe(render(bare(project=project, banner=reason, verdicts=(verdict,), limits=(reason,))))
+    render_card(bare(project=project, banner=reason, verdicts=(verdict,), limits=(reason,)))
+
+
+def test_nothing_is_loaded_and_nothing_runs(pack: Pack) -> None:
+    html = render(pack)
+    is_safe(html)
+    assert not re.search(r"https?://|<script|<link|<img|<iframe|<object|<form", html)
+    assert "default-src 'none'" in html
+
+
+# --- missing pieces never break it
+
+
+@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(Pack) if f.default is not dataclasses.MISSING])
+def test_any_one_piece_may_be_missing(pack: Pack, field: str) -> None:
+    default = next(f.default for f in dataclasses.fields(Pack) if f.name == field)
+    without = dataclasses.replace(pack, **{field: default})
+    is_safe(render(without))
+    render_card(without)
+
+
+def test_almost_nothing() -> None:
+    page = is_safe(render(bare()))
+    for words in ("No group was measured", "No check has run", "Do not sign", "No limit was written down", "none to go back to"):
+        assert words in page.text
+    assert "lockgate approve" not in page.text
+    assert render_card(bare()).startswith("---\n")
+
+
+def test_first_release_has_nothing_to_go_back_to(pack: Pack) -> None:
+    text = Page(render(dataclasses.replace(pack, live=None, changes=()))).text
+    assert "nothing: the first release" in text
+    assert "This would be the first" in text
+    assert "puts the live release back" not in text
+
+
+def test_numbers_that_are_none(pack: Pack) -> None:
+    nothing = Estimate(name="wape", value=None, why="no rows", unit="share")
+    odd = Estimate(name="wape", value="nan", low="-inf", high="x", unit="share")
+    groups = tuple(GroupEstimate(by="b", group=str(i), estimate=e) for i, e in enumerate((nothing, odd)))
+    nan = float("nan")
+    days = (Day(date=dt.date(2024, 1, 1), actual=nan, forecast=float("inf"), low=nan), Day(date=dt.date(2024, 1, 2)))
+    evidence = tuple(Evidence(gate=v.gate, kind=v.kind, statistic=e) for v, e in zip(pack.verdicts, (nothing, odd) * 9, strict=False))
+    broken = dataclasses.replace(
+        pack, overall=odd, groups=groups, by_horizon=groups, coverage=groups, promised_coverage="nan", days=days,
+        evidence=evidence, influences=(Influence(name="x", share=nan),),
+    )  # fmt: skip
+    is_safe(render(broken))
+    render_card(broken)
+
+
+def test_all_fail_one_day_one_group(pack: Pack) -> None:
+    verdicts = tuple(dataclasses.replace(v, outcome="fail") for v in pack.verdicts)
+    small = dataclasses.replace(pack, verdicts=verdicts, groups=pack.groups[:1], days=pack.days[:1], by_horizon=pack.by_horizon[:1])
+    text = is_safe(render(small)).text
+    assert "Not ready: 6 checks fail" in text
+    assert "lockgate approve" not in text
+
+
+def test_changes_that_came_and_went(pack: Pack) -> None:
+    changes = (Change(kind="code", what="step a", before="x"), Change(kind="code", what="step b", after="y"))
+    text = Page(render(dataclasses.replace(pack, changes=changes))).text
+    assert "step axgone" in re.sub(r"\s+", " ", text).replace("\n", "")
+    assert "step bnot therey" in text
+
+
+# --- accessible
+
+
+def test_every_figure_and_table_says_what_it_shows(pack: Pack) -> None:
+    html = render(pack)
+    figures = re.findall(r'<svg class="pl"[^>]*>.*?</svg>', html, re.DOTALL)
+    spoken = [f for f in figures if 'aria-hidden="true"' not in f.split(">")[0]]
+    assert len(spoken) >= len(pack.groups) + 4
+    for figure in spoken:
+        assert 'role="img" aria-label="' in figure
+        assert re.search(r"<title>[^<]+</title><desc>[^<]+</desc>", figure)
+    assert html.count("<table") == html.count("<caption>")
+    assert html.count("<h1") == 1
+
+
+def test_heading_levels_never_skip(pack: Pack) -> None:
+    levels = [int(tag[1]) for tag, _ in Page(render(pack)).elements if tag in ("h1", "h2", "h3")]
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_contrast_is_at_least_4_5_in_light_and_dark() -> None:
+    css = re.search(r"<style>(.*?)</style>", render(bare()), re.DOTALL)
+    assert css is not None
+    themes = re.findall(r":root \{(.*?)\}", css[1], re.DOTALL)
+    assert len(themes) == 3
+    for theme in themes:
+        colours = {n: c if len(c) == 7 else "#" + "".join(2 * x for x in c[1:]) for n, c in re.findall(r"--(\w+): (#[0-9a-f]{3,6});", theme)}
+        for name in ("ink", "quiet", "accent", "pass", "fail", "uncertain", "none"):
+            for ground in ("paper", "wash"):
+                light, dark = sorted((_luminance(colours[name]), _luminance(colours[ground])), reverse=True)
+                assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, ground)
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+@pytest.mark.parametrize("hostile", [False, True])
+def test_fits_a_phone_and_the_browser_has_no_complaint(pack: Pack, tmp_path: Path, hostile: bool) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if hostile:
+        groups = tuple(dataclasses.replace(g, group="X" * 90) for g in pack.groups)
+        pack = dataclasses.replace(pack, groups=groups, coverage=groups, target="y" * 300)
+    (tmp_path / "page.html").write_bytes(render(pack).encode())
+    arguments = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*arguments, "--disable-component-update", "--disable-sync"])
+        for width in (320, 390, 1280):
+            page, complaints = browser.new_page(viewport={"width": width, "height": 800}), list[str]()
+            page.on("console", lambda m, c=complaints: c.append(m.text))
+            page.on("request", lambda r, c=complaints: None if r.url.startswith("file:") else c.append(r.url))
+            page.goto((tmp_path / "page.html").as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+            assert complaints == []
+        browser.close()
+
+
+# --- the figures' own laws
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(-1e9, 1e9), st.floats(0, 1e9))
+def test_ticks_cover_their_range_in_even_steps(low: float, width: float) -> None:
+    ticks = plots.nice_ticks(low, low + width)
+    assert 2 <= len(ticks) <= 12
+    slack = 1e-6 * max(1.0, abs(low), width)
+    assert ticks[0] <= low + slack
+    assert ticks[-1] >= low + width - slack
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=40))
+def test_lines_stay_inside_their_frame(values: list[float | None]) -> None:
+    svg = plots.line_band([str(i) for i in range(len(values))], [plots.Line(label="a", values=values, role="actual")], title="t", desc="d")
+    if all(v is None for v in values):
+        assert svg == ""
+        return
+    assert svg.count("<circle") == sum(v is not None for v in values)
+    assert all(0 <= float(x) <= 100 and 0 <= float(y) <= 260 for x, y in re.findall(r'cx="([-\d.]+)%" cy="([-\d.]+)"', svg))
+
+
+def test_empty_figures_are_empty() -> None:
+    assert plots.line_band([], [], title="t", desc="") == ""
+    assert plots.dot_whisker([], title="t", desc="") == ""
+    assert plots.bars([], title="t", desc="") == ""
+
+
+# --- words
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-10**12, max_value=10**12, places=9))
+def test_rounded_numbers_are_close_and_short(value: object) -> None:
+    text = wording.number(str(value)).replace(",", "").replace("\N{MINUS SIGN}", "-")
+    assert abs(float(text) - float(str(value))) <= max(0.5, abs(float(str(value))) * 0.05)
+    assert "e" not in text.lower()
+
+
+def test_compared_in_plain_words(pack: Pack) -> None:
+    words = {wording.group_name(g.by, g.group): wording.compared(g, pack.groups, pack.overall, pack.metric) for g in pack.groups}
+    assert words["volume band: low"] == "clearly worse: 1.5 times the average; 1.7 times the best (volume band: high)"
+    assert words["not new"] == "not clearly different: 1.0 times the average; the best by new"
+    assert words["volume band: high"] == "clearly better: 0.9 times the average; the best by volume band"
+
+
+def test_scores_compare_as_points() -> None:
+    score = Metric(name="accuracy", lower_is_better=False)
+    low, high = (
+        GroupEstimate(by="b", group=g, estimate=Estimate(name="accuracy", value=v, low=v, high=v, unit="share")) for g, v in (("l", "0.8"), ("h", "0.95"))
+    )
+    assert wording.worst_first((high, low), score) == (low, high)
+    overall = Estimate(name="accuracy", value="0.9", unit="share")
+    assert wording.compared(low, (high, low), overall, score) == "clearly worse: 10.0 points below the average; 15.0 points below the best (b: h)"
+
+
+# --- the card
+
+
+def test_card_has_front_matter_that_cannot_be_broken_out_of(pack: Pack) -> None:
+    front = render_card(dataclasses.replace(pack, project='x"\n---\nlicense: evil')).split("---\n")[1]
+    fields = {line.partition(": ")[0]: json.loads(line.partition(": ")[2]) for line in front.splitlines()}
+    assert set(fields) == {"library_name", "pipeline_tag", "tags", "model-index"}
+    assert fields["model-index"][0]["results"][0]["metrics"][0]["value"] == pytest.approx(0.53847)
+
+
+def test_card_puts_the_worst_group_first(pack: Pack) -> None:
+    rows = [line for line in render_card(pack).splitlines() if line.startswith("| ")]
+    assert rows[1].startswith("| new | 86.4% | ± 9.8 points | 308 |")
