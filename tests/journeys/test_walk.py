@@ -38,6 +38,7 @@ TABLES = [
 
 def test_the_first_release_goes_live_behind_a_signature(delivered: Lockgate) -> None:
     said = [(e["who"], e["what"]) for e in delivered.ledger() if e["counts"]]
+    assert said.pop(12) == ("ada", "healthy")  # staging was started again and says where it listens now
     assert said == [
         ("ada", "people"), ("ada", "people"), ("ada", "proposed"), ("ada", "looked"),
         ("ada", "gate pass"), ("ada", "gate pass"), ("ada", "gate pass"), ("ada", "gate not_applicable"), ("ada", "gate pass"),
@@ -333,6 +334,7 @@ def test_nobody_serves(ran: Lockgate, fresh: Copier) -> None:
         (("serve", "prodution"), "production"),
         (("rollback", "prodution"), "production"),
         (("deliver", "--to", "prodution"), "production"),
+        (("evidence", "--env", "prodution"), "production"),
         (("feedback", "import", "nothing.csv"), "nothing.csv"),
         (("status", "now"), "--help"),
     ],
@@ -365,6 +367,14 @@ def test_a_typo_in_the_settings_is_found(ran: Lockgate, fresh: Copier, old: str,
     lockgate = fresh(ran)
     edit(lockgate.root, "lockgate.toml", old, new)
     assert says in lockgate("run", expect=USAGE).err
+
+
+def test_a_module_that_does_not_import_is_named_with_its_line(ran: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(ran)
+    edit(lockgate.root, "shop/pipelines.py", "import polars as pl", "import polar as pl")
+    done = lockgate("run", expect=USAGE)
+    assert "No module named 'polar'" in done.err
+    assert "shop/pipelines.py:7" in done.err
 
 
 def test_outside_a_project_the_next_command_is_named(tmp_path) -> None:

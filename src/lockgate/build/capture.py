@@ -36,7 +36,7 @@ def capture(root: Path, modules: Sequence[str], *, sources: Sequence[str], now_n
         UsageError: a module does not import, a declaration is wrong, or the two graphs differ.
     """
     children = [_start(root, modules, sources, seed, shift) for seed, shift in SHIFTS]
-    first, second = (_answer(child) for child in children)
+    first, second = (_answer(child, root) for child in children)
     if first["nodes"] != second["nodes"] or first["pipelines"] != second["pipelines"]:
         raise UsageError(
             "the pipelines differ between two imports",
@@ -53,15 +53,24 @@ def _start(root: Path, modules: Sequence[str], sources: Sequence[str], seed: str
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=root)
 
 
-def _answer(child: subprocess.Popen[bytes]) -> Mapping[str, Json]:
+def _answer(child: subprocess.Popen[bytes], root: Path) -> Mapping[str, Json]:
     out, err = child.communicate()
     if child.returncode:
         lines = err.decode(errors="replace").strip().splitlines() or ["no output"]
-        raise UsageError("the pipeline modules do not import", value=lines[-1], next="read the last lines above:\n" + "\n".join(lines[-12:]))
+        raise UsageError("the pipeline modules do not import", value=lines[-1], next=f"look at {_place(lines, root)}")
     answer: Mapping[str, Json] = json.loads(out)
     if problem := answer.get("error"):
         raise UsageError(problem["what"], value=problem["value"], allowed=problem["allowed"], next=problem["next"])
     return answer
+
+
+def _place(lines: Sequence[str], root: Path) -> str:
+    """Where the project's own code raised: the innermost `File "…", line N` of a traceback below the root."""
+    own = [line.strip() for line in lines if line.strip().startswith(f'File "{root}{os.sep}')]
+    if not own:
+        return "[project] pipelines in lockgate.toml"
+    path, _, rest = own[-1].removeprefix(f'File "{root}{os.sep}').partition('", line ')
+    return f"{path}:{rest.partition(',')[0]}"
 
 
 def _first_difference(first: Mapping[str, Json], second: Mapping[str, Json]) -> str:

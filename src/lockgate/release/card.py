@@ -56,7 +56,7 @@ def _groups(pack: Pack) -> str:
         return ""
     groups = wording.worst_first(pack.groups, pack.metric)
     rows = [
-        f"| {_text(wording.group_name(g.by, g.group))} | {wording.number(g.estimate.value, g.estimate.unit)} "
+        f"| {_text(wording.group_name(g.by, g.group))} | {_text(wording.number(g.estimate.value, g.estimate.unit))} "
         f"| {wording.spread(g.estimate)} | {g.estimate.n:,} |"
         for g in groups
     ]
@@ -79,9 +79,9 @@ def _credits(pack: Pack) -> str:
 
 
 def _text(text: str) -> str:
-    """Text from data as Markdown shows it literally, on one line.
+    r"""Text from data as Markdown shows it literally, on one line.
 
-    >>> _text("a|b <i>")
-    'a\\\\|b \\\\<i\\\\>'
+    >>> print(_text("a|b <i>"))
+    a\|b \<i\>
     """
     return MARKUP.sub(r"\\\1", wording.visible(" ".join(text.split())))

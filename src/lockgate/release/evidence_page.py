@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from itertools import groupby
@@ -30,12 +30,16 @@ CHANGED = "What changed since the live release?"
 UNCERTAIN = "What is uncertain, and what would settle it?"
 BINDS = "What does your signature bind?"
 UNDO = "How do you undo it?"
+WORDS: Mapping[str, object] = {
+    "WORST": WORST, "CHANGED": CHANGED, "UNCERTAIN": UNCERTAIN, "BINDS": BINDS, "UNDO": UNDO, "mark": mark,
+    "group_name": wording.group_name, "metric_name": wording.metric_name, "compared": wording.compared,
+}  # fmt: skip
 SHOWN = 2  # changes of a kind that the summary names
 
 
 def render(pack: Pack) -> str:
     """Render the page. Deterministic; no I/O but reading the package's own template and style sheets."""
-    return _environment().get_template("page.html").render(pack=pack, view=_view(pack))
+    return _environment().get_template("page.html").render(pack=pack, view=_view(pack), styles=_styles(), **WORDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,11 @@ class Check:
 
     verdict: Verdict
     evidence: Evidence | None
+
+    @property
+    def statistic(self) -> Estimate | None:
+        """The number that decided."""
+        return self.evidence.statistic if self.evidence else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,10 +167,6 @@ def _decide(verb: str, pack: Pack, *, accept: Sequence[str] = ()) -> str:
     return f'lockgate {verb} {pack.release}{role}{named} --reason "…"'
 
 
-def _estimate_or_none(check: Check) -> Estimate | None:
-    return check.evidence.statistic if check.evidence else None
-
-
 @functools.cache
 def _environment() -> Environment:
     """The template engine: escapes everything, refuses names it does not know, makes hidden characters visible."""
@@ -179,11 +184,7 @@ def _environment() -> Environment:
     environment.filters.update(
         number=wording.number, spread=wording.spread, between=wording.between, size=wording.size, exact=wording.exact,
         count=wording.count, day=wording.day, plain=wording.plain, limits=wording.limits, short=short,
-        statistic=_estimate_or_none, sentence=wording.sentence, capital=wording.capitalized,
-    )  # fmt: skip
-    environment.globals.update(
-        mark=mark, group_name=wording.group_name, compared=wording.compared, metric_name=wording.metric_name, styles=_styles(),
-        WORST=WORST, CHANGED=CHANGED, UNCERTAIN=UNCERTAIN, BINDS=BINDS, UNDO=UNDO,
+        sentence=wording.sentence, capital=wording.capitalized,
     )  # fmt: skip
     return environment
 

@@ -24,6 +24,7 @@ Scale = Callable[[float], float]
 
 EDGE = 1.5  # per cent kept free left and right, so that a dot at the end is whole
 LABEL = 32  # characters
+TINY = 1e-9  # a range this narrow, relative to its ends, is one point
 GUTTER = 11.0  # per cent kept free for the numbers of an upright axis
 
 
@@ -58,7 +59,7 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     >>> nice_ticks(0, 0.83), nice_ticks(3, 3)
     ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [3.0, 4.0])
     """
-    if not high > low:
+    if not high - low > TINY * max(1.0, abs(low), abs(high)):
         return [float(low), float(low) + 1.0]
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))

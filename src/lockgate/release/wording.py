@@ -41,11 +41,11 @@ SHARE = "share"
 
 
 def visible(text: str) -> str:
-    """Show what would hide: control, bidirectional and zero-width characters become their code points.
+    r"""Show what would hide: control, bidirectional and zero-width characters become their code points.
 
     A person signs what they see; a name must not be able to rearrange the line it stands in.
 
-    >>> visible("a\\u202eb")
+    >>> visible("a\u202eb")
     'a⟨U+202E⟩b'
     """
     if text.isascii() and text.isprintable():
@@ -117,12 +117,9 @@ def _rounded(value: Decimal, *, ones: int) -> str:
     size = abs(value)
     if value == 0:
         return "0"
-    if size < 1:
-        places = min(12, 1 - size.adjusted())
-    else:
-        places = ones if size < 10 else 1 if size < 100 else 0
-    text = f"{round(value, places):,f}"
-    return text.replace("-", MINUS)
+    above = ones if size < 10 else 1 if size < 100 else 0
+    places = above if size >= 1 else min(12, 1 - size.adjusted())
+    return f"{round(value, places):,f}".replace("-", MINUS)
 
 
 def count(n: int, noun: str = "") -> str:
@@ -176,7 +173,7 @@ def between(estimate: Estimate) -> str:
 
 
 def size(estimate: Estimate) -> str:
-    """How much the number rests on.
+    r"""How much the number rests on.
 
     >>> size(Estimate(name="wape", value="0.6", n=4312, blocks=28))
     'n\xa0=\xa04,312 rows on 28 days'

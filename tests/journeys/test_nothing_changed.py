@@ -1,0 +1,126 @@
+"""Nothing changed, nothing runs; something changed, only what depends on it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from journeys.walking import DAYS, Lockgate, edit, write_sales
+
+Copier = Callable[[Lockgate], Lockgate]
+
+STEPS = {"history", "model", "holdout", "trained_rows"}
+BUDGET_SECONDS = 0.3
+SLACK = 2.0
+"""Two busy cores are not the machine that the budget is about."""
+
+
+@pytest.fixture
+def watched(ran: Lockgate, fresh: Copier, tmp_path: Path) -> tuple[Lockgate, Path]:
+    """A project whose every import leaves a line in a file, with nothing left to do."""
+    lockgate, imports = fresh(ran), tmp_path / "imports"
+    module = lockgate.root / "shop" / "pipelines.py"
+    module.write_text(module.read_text() + f'\nwith open("{imports}", "a") as _file:\n    _file.write(__name__ + "\\n")\n')
+    lockgate("run")  # a statement that nobody can see through may change everything, so everything runs
+    assert imports.exists()
+    time.sleep(2.1)  # file times are not trusted within 2 s of a change
+    lockgate("run")
+    return lockgate, imports
+
+
+def ran_now(lockgate: Lockgate) -> set[str]:
+    actions = lockgate.actions()
+    assert set(actions) == STEPS
+    return {name for name, action in actions.items() if action == "run"}
+
+
+def test_nothing_runs_nothing_is_imported_and_it_is_quick(watched: tuple[Lockgate, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    lockgate, imports = watched
+    before = imports.read_text()
+    took: list[float] = []
+    for _ in range(5):
+        began = time.perf_counter()
+        done = lockgate("run")
+        took.append(time.perf_counter() - began)
+        assert done.out == "done  0 run, 4 reused\n"
+        assert done.err == ""
+    assert imports.read_text() == before
+    for command in (("plan",), ("why", "model"), ("status",), ("releases",), ("show", "model")):
+        lockgate(*command)
+    assert imports.read_text() == before
+    with capsys.disabled():
+        print(f"\n`lockgate run` with nothing to do: {min(took):.3f} s (best of 5; budget {BUDGET_SECONDS} s)")
+    assert min(took) < BUDGET_SECONDS * SLACK
+
+
+def test_touching_a_file_runs_nothing_and_imports_nothing(watched: tuple[Lockgate, Path]) -> None:
+    lockgate, imports = watched
+    before = imports.read_text()
+    (lockgate.root / "shop" / "pipelines.py").touch()
+    (lockgate.root / "data" / "sales.csv").touch()
+    assert ran_now(lockgate) == set()
+    assert imports.read_text() == before
+
+
+def test_a_comment_and_a_docstring_run_nothing(ran: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(ran)
+    edit(lockgate.root, "shop/pipelines.py", "    return Model(factor)", "    # a factor, and nothing else\n    return Model(factor)")
+    edit(lockgate.root, "shop/pipelines.py", '"""Rows: one per (date, product)."""', '"""Rows: one per (date, product), sorted."""')
+    assert ran_now(lockgate) == set()
+
+
+def test_an_edited_function_runs_with_what_depends_on_it(ran: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(ran)
+    edit(lockgate.root, "shop/pipelines.py", "return Model(factor)", "return Model(factor * 1.01)")
+    assert ran_now(lockgate) == {"model", "trained_rows"}
+    edit(lockgate.root, "shop/pipelines.py", 'pl.lit(50.0), band', 'pl.lit(51.0), band')
+    assert ran_now(lockgate) == {"holdout"}
+    assert ran_now(lockgate) == set()
+
+
+def test_the_same_result_wakes_nobody(ran: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(ran)
+    edit(lockgate.root, "shop/pipelines.py", "return Model(factor)", "return Model(factor * 1.0)")
+    assert ran_now(lockgate) == {"model"}
+
+
+def test_a_helper_that_a_step_calls_belongs_to_the_step(ran: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(ran)
+    edit(lockgate.root, "shop/pipelines.py", "@step\ndef model(", "def doubled(x: float) -> float:\n    return x * 2\n\n@step\ndef model(")
+    assert ran_now(lockgate) == set()
+    edit(lockgate.root, "shop/pipelines.py", "return Model(factor)", "return Model(doubled(factor))")
+    assert ran_now(lockgate) == {"model", "trained_rows"}
+    edit(lockgate.root, "shop/pipelines.py", "x * 2", "x * 3")
+    assert ran_now(lockgate) == {"model", "trained_rows"}
+
+
+def test_a_parameter_runs_what_takes_it(ran: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(ran)
+    with (lockgate.root / "lockgate.toml").open("a") as settings:
+        settings.write("\n[params.model]\nfactor = 1.02\n")
+    assert ran_now(lockgate) == {"model", "trained_rows"}
+    assert lockgate.json("show", "model")["value"] == {"factor": 1.02}
+    assert {n for n, a in lockgate.actions("--param", "model.factor=1.0").items() if a == "run"} == set()
+
+
+def test_a_day_more_runs_the_data_steps_again(ran: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(ran)
+    write_sales(lockgate.root, days=DAYS + 1)
+    assert ran_now(lockgate) == STEPS
+    write_sales(lockgate.root, days=DAYS)
+    assert ran_now(lockgate) == set()
+
+
+def test_nothing_left_and_the_data_gone_still_tells_its_plan(ran: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(ran)
+    (lockgate.root / "data" / "sales.csv").unlink()
+    assert ran_now(lockgate) == set()
+
+
+def test_a_lost_object_is_made_again(ran: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(ran)
+    Path(lockgate.json("show", "model")["path"]).unlink()
+    assert ran_now(lockgate) == {"model"}
