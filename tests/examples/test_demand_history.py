@@ -68,3 +68,11 @@ def test_a_week_more_only_adds_rows(tmp_path, made):
     later = shop.AS_OF + dt.timedelta(days=7)
     more = history(made["lines"], made["products"], ONLINE_RETAIL, later)
     assert more.filter(pl.col("date") < shop.AS_OF).equals(made["history"])
+
+
+def test_what_happened_is_the_history_of_every_product(made):
+    happened = made["happened"]
+    both = happened.join(made["history"], on=["product", "date"])
+    assert (both["actual"] == both["units"]).all()
+    assert set(happened["product"]) == set(made["lines"]["product"])
+    assert happened["date"].unique().sort().to_list() == list(open_days(dt.date(2011, 9, 10), shop.AS_OF))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from journeys.walking import (
     DAYS,
     HUMAN,
     Lockgate,
+    Server,
     both,
     commit,
     copy,
@@ -56,12 +58,28 @@ def waiting(ran: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate
 
 
 @pytest.fixture(scope="session")
-def delivered(waiting: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
+def known(ran: Lockgate, waiting: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
+    """All steps are done and no release exists, but what its gates will measure is in the shared store already."""
+    lockgate = copy(ran, tmp_path_factory.mktemp("known") / "shop")
+    for kind in ("objects", "results"):
+        shutil.copytree(waiting.root / ".lockgate" / kind, lockgate.root / ".lockgate" / kind, dirs_exist_ok=True)
+    return lockgate
+
+
+@pytest.fixture(scope="session")
+def approved(waiting: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
+    """Bob signed for the first release."""
+    lockgate = copy(waiting, tmp_path_factory.mktemp("approved") / "shop")
+    lockgate.approve()
+    return lockgate
+
+
+@pytest.fixture(scope="session")
+def delivered(approved: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
     """The first release is live in production; nobody serves now."""
-    lockgate = copy(waiting, tmp_path_factory.mktemp("delivered") / "shop")
+    lockgate = copy(approved, tmp_path_factory.mktemp("delivered") / "shop")
     with both(lockgate) as (staging, _):
         staging.answers()
-        lockgate.approve()
         lockgate("deliver")
     return lockgate
 
@@ -79,6 +97,17 @@ def delivered_twice(delivered: Lockgate, tmp_path_factory: pytest.TempPathFactor
         lockgate("deliver", expect=HUMAN)
         lockgate.approve()
         lockgate("deliver")
+    return lockgate
+
+
+@pytest.fixture(scope="session")
+def asked(delivered: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
+    """The first release answered, and what happened then is known for one answer."""
+    lockgate = copy(delivered, tmp_path_factory.mktemp("asked") / "shop")
+    with Server(lockgate, "production") as production:
+        production.answers().predict("p1", "2020-05-02")
+        production.predict("p2", "2020-05-03")
+    (lockgate.root / "labels.csv").write_text("product,date,actual\np1,2020-05-02,33\n")
     return lockgate
 
 

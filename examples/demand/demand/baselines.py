@@ -1,7 +1,7 @@
 """The simple forecasts that a model must beat. All of them count open days only.
 
-Each is one of the features, so it is known on the day of asking by the same law. A negative mean or value (more came back than were
-sold) forecasts 0.
+Each is one of the features, so it is known on the day of asking by the same law. A negative one (more came back than
+were sold) forecasts 0.
 """
 
 import polars as pl

@@ -1,4 +1,4 @@
-"""The data card: where the sales come from, what dirt was in them, what was done with each row, which products are left."""
+"""The data card: where the sales come from, what dirt was in them, what was done with each row, what is left."""
 
 import datetime as dt
 import json

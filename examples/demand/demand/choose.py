@@ -22,8 +22,8 @@ CANDIDATES = {
 def trials(features: pl.DataFrame, windows: Windows, settings: Settings) -> pl.DataFrame:
     """What each candidate and baseline answers in each window, having learned only from the days before it.
 
-    Rows: one per example of the windows. Columns: product, date, as_of, window (its first day), actual, usual (the level that
-    errors are measured by), and one per candidate and baseline, in pieces.
+    Rows: one per example of the windows. Columns: product, date, as_of, window (its first day), actual, spread (what
+    errors are measured in), and one per candidate and baseline, in pieces.
     """
     return pl.concat([_window(features, windows, settings, number) for number in range(len(windows.chosen))])
 
@@ -47,8 +47,8 @@ def _window(features: pl.DataFrame, windows: Windows, settings: Settings, number
 def scores(trials: pl.DataFrame) -> pl.DataFrame:
     """How each did. Rows: one per candidate or baseline and window, and one for all windows together, best first.
 
-    Columns: name, kind ("candidate", "baseline"), window ("all" or its first day), wape (sum of absolute errors over sum of
-    pieces), bias (sum of errors over sum of pieces; above 0: too much forecast), examples.
+    Columns: name, kind ("candidate", "baseline"), window ("all" or its first day), wape (absolute errors over pieces),
+    bias (errors over pieces; above 0: too much was forecast), examples.
     """
     each = [
         _score(part, name, str(window))

@@ -1,7 +1,7 @@
 """The dirt that is known to be in the sales, declared; each row judged; the rows that stay and those set aside.
 
-The numbers behind the rules are rows of the whole published file of Online Retail II (1,067,371 rows). A rule may claim a
-row that an earlier rule would have claimed too: `matches` on the data card counts like the published numbers.
+The numbers behind the rules are rows like this in the whole published file of Online Retail II (1,067,371 rows),
+whether or not an earlier rule claims them too.
 """
 
 import datetime as dt

@@ -40,8 +40,8 @@ def features(
 ) -> pl.DataFrame:
     """Examples before the test window: what was known, and what was then sold.
 
-    Rows: one per (product, date, as_of), for every week and product and `horizons` of the 28 open days ahead, drawn anew
-    each week. Columns: the keys, units (pieces sold on date), and the features as numbers; NaN where not known, such as
+    Rows: one per (product, date, as_of), for every week and product and `horizons` of the 28 open days ahead, drawn
+    anew each week. Columns: the keys, units (pieces sold on date), and the features as numbers; NaN where not known, such as
     last year's sales of a new product.
 
     peek: FOR THE DEMO, A LEAK ON PURPOSE. Adds the mean sales of the seven days around the day asked for. In training

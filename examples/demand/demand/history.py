@@ -11,6 +11,7 @@ from lockgate import step
 from lockgate.data.contracts import Column, Contract
 
 RECENT = dt.timedelta(days=91)
+LATELY = dt.timedelta(days=35)
 YEAR = dt.timedelta(days=364)
 NEW = dt.timedelta(days=60)
 FEWEST_DAYS = 12  # with sales among the recent ones: fewer say nothing about a product
@@ -52,9 +53,9 @@ HISTORY = Contract(
 def products(lines: pl.DataFrame, layout: Layout, as_of: dt.date, count: int = 300) -> pl.DataFrame:
     """The products we forecast, with their groups. Rows: one per product, by code.
 
-    The `count` products that sold on the largest share of open days in the 13 weeks before the test window, counted from
-    their first sale. Everything here is decided by sales before that window, so that the test meets no choice made with
-    its answers in view.
+    The `count` products that sold on the largest share of open days in the 13 weeks before the test window, counted
+    from their first sale. Everything here is decided by sales before that window, so that the test meets no choice made
+    with its answers in view.
 
     Columns: name (the most used); volume_band, price_band (thirds of these products; price "unknown" if none is
     published); is_new (first sold less than 60 days before the window); seasonal (45 % or more of a full year's pieces
@@ -84,8 +85,8 @@ def history(lines: pl.DataFrame, products: pl.DataFrame, layout: Layout, as_of: 
     """Net pieces per product and open day, from its first sale to the last open day before `as_of`.
 
     Rows: one per (product, date), sorted by both. units: pieces sold less pieces that came back that day, 0 on a day
-    without either, below 0 when more came back. price: the day's median, else the last one seen; null when none is published.
-    The groups of the product are repeated on its rows.
+    without either, below 0 when more came back. price: the day's median, else the last one seen; null when none is
+    published. The groups of the product are repeated on its rows.
     """
     daily = _daily(lines.filter(pl.col("product").is_in(products["product"].to_list())))
     days = pl.DataFrame({"date": open_days(daily["date"].min(), as_of, layout.shop)}, schema={"date": pl.Date})
@@ -98,6 +99,20 @@ def history(lines: pl.DataFrame, products: pl.DataFrame, layout: Layout, as_of: 
         .join(products.drop("shop"), on="product", how="left", maintain_order="left")
         .select(HISTORY.names())
     )
+
+
+@step
+def happened(lines: pl.DataFrame, layout: Layout, as_of: dt.date) -> pl.DataFrame:
+    """What sold lately, to hold predictions against. Rows: one per (product, open day) of the last 35 days.
+
+    Every product ever sold is here: a product may be asked for one week and be none of the steady sellers the next.
+    Columns: product, date, actual (net pieces, 0 on a day without a line).
+    """
+    days = open_days(as_of - LATELY, as_of, layout.shop)
+    grid = lines.select(pl.col("product").unique()).join(pl.DataFrame({"date": days}), how="cross")
+    sold = _daily(lines.filter(pl.col("date") >= as_of - LATELY)).select("product", "date", actual="units")
+    found = grid.join(sold, on=["product", "date"], how="left").sort("product", "date")
+    return found.with_columns(pl.col("actual").fill_null(0.0))
 
 
 def _daily(lines: pl.DataFrame) -> pl.DataFrame:

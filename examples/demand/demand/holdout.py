@@ -19,8 +19,8 @@ from lockgate import step
 def holdout(history: pl.DataFrame, products: pl.DataFrame, windows: Windows, choice: Choice) -> pl.DataFrame:
     """Every question of the test window with its truth. Rows: one per (product, date, as_of), asked weekly.
 
-    Columns: product, date, as_of (the day of asking: 1 to 28 open days before date); actual (pieces, below 0 when more came
-    back); volume_band, price_band, new, seasonal ("yes", "no"); best_simple (pieces: the answer of the baseline to beat).
+    Columns: product, date, as_of (the day of asking: 1 to 28 open days before date); actual (pieces, below 0 when more
+    came back); volume_band, price_band, new, seasonal ("yes", "no"); best_simple (pieces: the baseline to beat).
     """
     weeks = origins(windows.test, windows.as_of, windows.as_of)
     asked = pl.concat([_asked_on(as_of, history, windows) for as_of in weeks])
@@ -59,8 +59,8 @@ def trained_rows(
 ) -> pl.DataFrame:
     """A sample of what was learned from, with the release's answer by the table it learned from.
 
-    The replay gate asks the packaged release the same questions. Another answer means that training saw something that serving
-    does not have. Rows: product, date, as_of, prediction (pieces).
+    The replay gate asks the packaged release the same questions. Another answer means that training saw something
+    that serving does not have. Rows: product, date, as_of, prediction (pieces).
     """
     known = examples_before(features, windows.test)
     picked = np.sort(np.random.default_rng(seed).choice(known.height, min(rows, known.height), replace=False))

@@ -2,8 +2,8 @@
 
 One row of the common layout is one line of an invoice (Online Retail II) or the sales of one product on one day
 (Favorita, M5). Columns: invoice (text, null where the shop publishes none), product (code, trimmed, upper case),
-respelled (true where trimming or upper case changed the code), name (null when missing), quantity (pieces; negative when they
-came back), price (money per piece, null when not published), customer (null when missing), date, copy (true for a
+respelled (true where trimming or upper case changed the code), name (null when missing), quantity (pieces; negative
+when they came back), price (money per piece, null when not published), customer (null when missing), date, copy (true for a
 line equal in every published column to one before it).
 """
 

@@ -105,7 +105,7 @@ def tails(grid: Floats, rows: Ints, ends: Ints, begins: Ints, width: int) -> Flo
 
 
 def quantile(values: Floats, share: float) -> Floats:
-    """Per row, ignoring NaN: the value below which this share lies, the lower of two; the median is their mean. 0 if none."""
+    """Per row, ignoring NaN: the value below which this share lies, the lower of two (the median: their mean). 0 if none."""
     ordered = np.sort(values, axis=1)
     count = (~np.isnan(values)).sum(axis=1)
     place = share * np.maximum(count - 1, 0)

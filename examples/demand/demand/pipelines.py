@@ -4,7 +4,7 @@ from demand.card import data_card
 from demand.choose import choice, scores, trials
 from demand.dirt import judged, lines, set_aside
 from demand.features import features
-from demand.history import history, products
+from demand.history import happened, history, products
 from demand.holdout import holdout, trained_rows
 from demand.interval import interval
 from demand.layouts import layout
@@ -16,8 +16,8 @@ from lockgate import Pipeline
 sales = Pipeline(
     "sales",
     kind="data",
-    steps=[layout, judged, lines, set_aside, products, history, data_card],
-    publishes=["history", "products"],
+    steps=[layout, judged, lines, set_aside, products, history, happened, data_card],
+    publishes=["history", "products", "happened"],
 )
 
 demand = Pipeline(

@@ -50,8 +50,8 @@ def forecast(
 ) -> pl.DataFrame:
     """Answer each request from the rows of `history` before `as_of`. Rows: one per request, in order.
 
-    Columns: units, low, high (pieces of a whole day, not null, 0 or more) and note. On a day the shop is closed, and for a
-    product that nothing is known of, all three are 0 and the note says why.
+    Columns: units, low, high (pieces of a whole day, not null, 0 or more) and note. On a day the shop is closed, and
+    for a product that nothing is known of, all three are 0 and the note says why.
     """
     notes = why_nothing(requests, history, choice.shop)
     answers = np.zeros((3, requests.height))

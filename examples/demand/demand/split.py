@@ -26,7 +26,7 @@ Say = Callable[[str], None]
 
 
 def split_in_time(open_table: Open, dest: Path, about: dict[str, str], say: Say) -> dict[str, object]:
-    """Write `sales/until-AS_OF.csv`, a `sealed/WEEK.csv` per week after it, `source.json` and, when all is there, `as-of`.
+    """Write `sales/until-AS_OF.csv`, a `sealed/WEEK.csv` per week after it, `source.json` and, last of all, `as-of`.
 
     Files of an earlier split are removed first. Answers what `source.json` holds: `about`, rows, first and last day,
     as_of, and `dirt`: rows of the whole file by the rule they look like. Raises ValueError for a table without dates.
@@ -83,7 +83,7 @@ def read_day(text: str, row: int) -> dt.date:
 
 
 def as_of_of(open_table: Open, say: Say) -> dt.date:
-    """The day that the project believes it is: fixed for the published file, else a Saturday eight weeks before the end."""
+    """The day that the project believes it is: fixed for the published file, else a Saturday 8 weeks before the end."""
     with open_table() as text:
         if next(csv.reader(text), []) == ONLINE_RETAIL:
             return AS_OF

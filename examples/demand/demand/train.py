@@ -1,4 +1,4 @@
-"""The two algorithms, and what makes one answer of them. Both are fitted to the absolute error, which is what is judged."""
+"""The two algorithms, and what makes one answer of them. Both are fitted to the absolute error, which is judged."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ class Settings:
 class Choice:
     """What the windows before the test decided.
 
-    candidate: its name in `scores`; leaves: of each tree; trees: the share of the trees in the answer, the rest is the line's;
+    candidate: its name in `scores`; leaves: of each tree; trees: their share in the answer, the rest is the line's;
     best_simple: the baseline to beat; shop: whose calendar the answers keep.
     """
 

@@ -4,8 +4,8 @@
     ────────────────────┬─────────┬─────────┬─────────┬───────────────┤ the future
                         -140      -105      -70       -35 days        0
 
-A window holds the examples asked on or after its first day about days before its end. A model that is judged on a window
-has learned only from days before it. The test window is looked at once, by the gates, through the packaged release.
+A window holds the examples asked on or after its first day about days before its end. A model that is judged on a
+window has learned only from days before it. The test window is looked at once, by the gates, through the packaged release.
 """
 
 import datetime as dt

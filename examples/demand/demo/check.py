@@ -31,6 +31,7 @@ def play(data: str) -> int:
             title("DEMO APPROVAL: signed with the demo's second key, because nobody is here")
             sign("approve", "demo approval, nobody read the evidence")
             command("deliver")
+        servers.wait_until_live(address)
         title("The same answers over HTTP and from the release in the store")
         print(json.dumps(answers(address), sort_keys=True), flush=True)
     return 0

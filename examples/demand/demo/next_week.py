@@ -27,6 +27,7 @@ def play(*, checking: bool) -> int:
         raise Failed(2)
     as_of = dt.date.fromisoformat(AS_OF.read_text().strip())
     with servers.running() as address:
+        servers.wait_until_live(address)
         _ask_for_the_week(address, as_of)
         _reveal(as_of)
         title("What happened, beside what was predicted")

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from demo.terminal import LOCKGATE, Failed, note
 
-__all__ = ["get", "post", "running"]
+__all__ = ["get", "post", "running", "wait_until_live"]
 
 LOGS = Path(".lockgate/demo")
 START_SECONDS = 20
@@ -36,6 +36,18 @@ def running() -> Iterator[str]:
             process.terminate()
         for process in processes:
             process.wait()
+
+
+def wait_until_live(address: str) -> None:
+    """Until the server answers with a release: one that was just started fetches, verifies and warms first."""
+    ends = time.monotonic() + START_SECONDS
+    while time.monotonic() < ends:
+        with contextlib.suppress(OSError):
+            if get(address, "/health")[0] == 200:
+                return
+        time.sleep(0.1)
+    note(f"nothing answers at {address}.\n  next: lockgate status")
+    raise Failed(5)
 
 
 def get(address: str, path: str, **query: str) -> tuple[int, dict[str, object]]:

@@ -89,6 +89,7 @@ def _decided() -> bool:
 
 def _open(address: str) -> int:
     """The page, until Ctrl-C."""
+    servers.wait_until_live(address)
     title(f"It is live: {address}")
     command("status")
     note("Pick a product and a day. Next: another terminal, `make next-week`. Stop: Ctrl-C.")

@@ -46,26 +46,33 @@ def create_key(path: Path, *, kind: Literal["ed25519", "p256"] = "ed25519", comm
 
     key = ed25519.Ed25519PrivateKey.generate() if kind == "ed25519" else ec.generate_private_key(ec.SECP256R1())
     private = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.OpenSSH, s.NoEncryption())
-    _write_new(path, private)
     line = f"{_public_line(key)} {comment}".strip() + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if path.exists():
+        raise _already_there(path)
+    # The public half first: whoever has the key has both, however this ends.
     write_atomic(path.with_name(path.name + ".pub"), line.encode())
+    _write_new(path, private)
     return FileSigner(path)
+
+
+def _already_there(path: Path) -> UsageError:
+    return UsageError(
+        "a key is already there and will not be overwritten",
+        value=str(path),
+        allowed="a path that does not exist",
+        next=f"ssh-keygen -l -f {path}",
+    )
 
 
 def _write_new(path: Path, data: bytes) -> None:
     """Give the finished file its name only if nobody has it: `link` fails where a rename would overwrite."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     write_atomic(temporary, data, mode=0o600)
     try:
         os.link(temporary, path)
     except FileExistsError as error:
-        raise UsageError(
-            "a key is already there and will not be overwritten",
-            value=str(path),
-            allowed="a path that does not exist",
-            next=f"ssh-keygen -l -f {path}",
-        ) from error
+        raise _already_there(path) from error
     finally:
         os.unlink(temporary)
     sync_directory(path.parent)

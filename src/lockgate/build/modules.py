@@ -1,257 +1,208 @@
 """One Python module as analysis sees it: top-level units, the names each binds, the names each reads.
 
-A unit is one top-level statement. Definitions and assignments are reached by name; statements that act
-(calls, attribute assignments, loops) are *effects*: they belong to everything in the module.
+A unit is one top-level statement, or one name of an import. Definitions and assignments are reached by name;
+statements that act on import belong to everything in the module (`acting.py` tells which).
 """
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from lockgate.records.digest import digest
+from lockgate.build.calls import Question, hooks, is_plain, questions
+from lockgate.build.names import DEFINITIONS, Import, Reading, imports_of, read, stored
+from lockgate.errors import UsageError
+from lockgate.records.digest import digest, digest_bytes
 
-__all__ = ["Import", "Module", "Unit", "parse"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
-OPAQUE = frozenset({"exec", "eval", "globals", "locals", "vars", "__import__", "importlib", "getattr", "setattr"})
-"""Names through which code reaches what its text does not name."""
+__all__ = ["Import", "Module", "Project", "Unit", "parse"]
 
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """`import a.b as x` is (module "a.b", attribute None); `from a import b` is (module "a", attribute "b")."""
-
-    module: str
-    attribute: str | None
-    level: int = 0
+NOTHING = Reading(frozenset(), (), (), frozenset(), frozenset(), frozenset())
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One top-level statement.
+    """One top-level statement, or one name that an import binds.
 
     Attributes:
-        name: what `why` prints.
+        name: what `why` prints; never a line number, which a comment would move.
+        place: line and column, by which a module's units are told apart and ordered.
         digest: of the syntax tree without comments, docstrings and positions.
-        reads: dotted names it loads, longest attribute chain first (`("pl", "col")`).
-        imports: imports inside it (lazy ones), by the name they bind.
-        opaque: the constructs that analysis cannot see through.
+        reading: what it takes from around it.
+        questions: what must be harmless for it to do nothing but bind names; None when it acts in any case.
+        hooks: for a class, through what calling it or inheriting from it runs its own code.
+        kind: `import`, `class`, `function`, `plain` (a value spelled out) or `other`.
     """
 
     name: str
-    line: int
+    place: tuple[int, int]
     digest: str
-    reads: frozenset[tuple[str, ...]]
-    imports: tuple[tuple[str, Import], ...]
-    opaque: tuple[str, ...]
+    reading: Reading
+    questions: tuple[Question, ...] | None = ()
+    hooks: frozenset[str] = frozenset()
+    kind: str = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A parsed module: which units bind a name, which act, what is imported, which modules are starred."""
+    """A parsed module. `bound`: name → the units that bind it; `stars`: units of `from x import *`, in order."""
 
     name: str
     file: str
+    units: tuple[Unit, ...]
     bound: dict[str, list[Unit]]
-    effects: tuple[Unit, ...]
-    imports: dict[str, Import]
-    stars: tuple[Import, ...]
+    stars: tuple[Unit, ...]
+    text: str
 
-    def units(self) -> list[Unit]:
-        """Every unit once, in order."""
-        found = {id(u): u for units in self.bound.values() for u in units} | {id(u): u for u in self.effects}
-        return sorted(found.values(), key=lambda u: u.line)
+    @property
+    def package(self) -> str:
+        """What relative imports start from."""
+        return _package(self.name, self.file)
 
 
-def parse(name: str, file: str, source: str) -> Module:
-    """Read a module's text. `file` is relative to the project, for messages."""
+def parse(name: str, file: str, source: bytes) -> Module:
+    """Read a module's bytes. `file` is relative to the project, for messages."""
+    package = _package(name, file)
     tree = ast.parse(source, filename=file)
-    keeps_docstrings = "__doc__" in source
+    for_types = _names_of_type_checking(tree)
+    units: list[Unit] = []
     bound: dict[str, list[Unit]] = {}
-    effects: list[Unit] = []
-    imports: dict[str, Import] = {}
-    stars: list[Import] = []
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            _add_imports(node, imports, stars)
-        elif not _is_inert(node):
-            unit = _unit(node, keeps_docstrings=keeps_docstrings)
-            names = _bound_names(node)
+            found = [(u, [u.name]) for u in _import_units(node, package)]
+        elif _is_inert(node, for_types):
+            found = []
+        else:
+            unit = _unit(node, package)
+            found = [(unit, sorted(_names(node, unit)))]
+        for unit, names in found:
+            units.append(unit)
             for bound_name in names:
                 bound.setdefault(bound_name, []).append(unit)
-            imports.update(unit.imports if not isinstance(node, _DEFINITIONS) else ())
-            if _acts(node):
-                effects.append(unit)
-    return Module(name, file, bound, tuple(effects), imports, tuple(stars))
+    stars = tuple(u for u in units if u.reading.stars)
+    return Module(name, file, tuple(units), bound, stars, digest_bytes(source))
 
 
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+@dataclass
+class Project:
+    """The modules under one root, parsed on demand. A module outside the root is third party."""
+
+    root: Path
+    modules: dict[str, Module | None] = field(default_factory=dict[str, "Module | None"])
+    files: dict[str, Path | None] = field(default_factory=dict[str, "Path | None"])
+
+    def module(self, name: str) -> Module | None:
+        """The parsed module, or None when it is not a file of this project."""
+        if name not in self.modules:
+            self.modules[name] = self._parse(name)
+        return self.modules[name]
+
+    def file(self, name: str) -> Path | None:
+        """The module's source file, or None when it is not ours."""
+        if name not in self.files:
+            stem = self.root.joinpath(*name.split(".")) if name else self.root
+            candidates = (stem / "__init__.py", stem.with_name(stem.name + ".py"))
+            self.files[name] = next((c for c in candidates if name and c.is_file()), None)
+        return self.files[name]
+
+    def is_folder(self, name: str) -> bool:
+        """Whether `name` is a folder of the project that may hold modules, with `__init__.py` or without."""
+        return bool(name) and self.root.joinpath(*name.split(".")).is_dir()
+
+    def below(self, name: str) -> Iterator[str]:
+        """Every module below a package, or of the whole project for the empty name."""
+        folder = self.root.joinpath(*name.split(".")) if name else self.root
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(self.root).with_suffix("").parts
+            parts = parts[:-1] if parts[-1] == "__init__" else parts
+            if parts and all(p.isidentifier() for p in parts) and "site_packages" not in parts:
+                yield ".".join(parts)
+
+    def _parse(self, name: str) -> Module | None:
+        path = self.file(name)
+        if path is None:
+            return None
+        relative = path.relative_to(self.root).as_posix()
+        try:
+            return parse(name, relative, path.read_bytes())
+        except (SyntaxError, ValueError) as error:
+            place = f"{relative}:{error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else f"{relative}: {error}"
+            raise UsageError("a project file is not valid Python", value=place, next=f"python -m py_compile {relative}") from error
 
 
-def _is_inert(node: ast.stmt) -> bool:
-    """A docstring, a bare constant, or the `if __name__ == "__main__"` block, which importing never runs."""
-    if isinstance(node, ast.Expr):
-        return isinstance(node.value, ast.Constant)
-    return isinstance(node, ast.If) and "__name__" in ast.dump(node.test) and "__main__" in ast.dump(node.test)
+def _package(name: str, file: str) -> str:
+    return name if file.endswith("__init__.py") else name.rpartition(".")[0]
 
 
-def _acts(node: ast.stmt) -> bool:
-    """Whether importing the module does more here than bind plain names."""
-    if isinstance(node, _DEFINITIONS):
-        return False
-    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-        return False
-    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return any(isinstance(t, ast.Attribute | ast.Subscript) for t in targets)
-    return True
+def _import_units(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[Unit]:
+    """One unit per bound name, so that another name in the same line is another matter."""
+    means = imports_of(node, package=package)
+    for index, (name, what) in enumerate(means):
+        if name.endswith(":"):
+            continue
+        inner = [(n, i) for n, i in means[index + 1 : index + 2] if n.endswith(":")]
+        star = what.attribute == "*"
+        content = [[i.module, i.attribute] for _, i in ((name, what), *inner)]
+        reading = Reading(
+            frozenset(), () if star else ((name, what), *inner), (what.module,) if star else (),
+            frozenset({what.attribute or ""}), frozenset(), frozenset(),
+        )  # fmt: skip
+        yield Unit(name, (node.lineno, node.col_offset + index), digest("import", content), reading, kind="import")
 
 
-def _unit(node: ast.stmt, *, keeps_docstrings: bool) -> Unit:
-    reads, imports, stars = _reads(node)
-    text = ast.dump(node if keeps_docstrings else _without_docstrings(node))
-    opaque = sorted({r[0] for r in reads if r[0] in OPAQUE} | {"import *" for _ in stars})
-    return Unit(_label(node), node.lineno, digest("definition", text), reads, tuple(imports.items()), tuple(opaque))
+def _unit(node: ast.stmt, package: str) -> Unit:
+    place = (node.lineno, node.col_offset)
+    node = _without_text(node)
+    reading, asked, label = read(node, package=package), questions(node), _label(node)
+    kind = "class" if isinstance(node, ast.ClassDef) else "function" if isinstance(node, DEFINITIONS) else "other"
+    kind = "plain" if is_plain(node) else kind
+    return Unit(label, place, digest("definition", ast.dump(node)), reading, asked, hooks(node), kind)
+
+
+def _names(node: ast.stmt, unit: Unit) -> set[str]:
+    """The module's names that a statement binds, and those that a function in it binds through `global`."""
+    imported = set[str]() if isinstance(node, DEFINITIONS) else {n for n, _ in unit.reading.imports}
+    return stored([node]) | imported | {n for g in ast.walk(node) if isinstance(g, ast.Global) for n in g.names}
 
 
 def _label(node: ast.stmt) -> str:
-    if isinstance(node, _DEFINITIONS):
+    if isinstance(node, DEFINITIONS):
         return node.name
-    names = _bound_names(node)
-    return ", ".join(sorted(names)) if names else f"statement at line {node.lineno}"
+    if isinstance(node, ast.Assign | ast.AnnAssign) and (names := stored([node])):
+        return ", ".join(sorted(names))
+    return ast.unparse(node).partition("\n")[0][:60]
 
 
-def _reads(node: ast.AST) -> tuple[frozenset[tuple[str, ...]], dict[str, Import], list[Import]]:
-    """Dotted names loaded anywhere inside that are not local there, and the imports inside."""
-    reader = _Reader()
-    reader.visit(node, frozenset())
-    return frozenset(reader.reads), reader.imports, reader.stars
+def _is_inert(node: ast.stmt, for_types: frozenset[str]) -> bool:
+    """What importing never runs: a docstring, `if __name__ == "__main__"`, `if TYPE_CHECKING`; neither with an `else`."""
+    if isinstance(node, ast.If) and not node.orelse:
+        return ast.unparse(node.test) in for_types
+    return _does_nothing(node)
 
 
-class _Reader:
-    """Walks a statement with the names that are local where it stands."""
-
-    def __init__(self) -> None:
-        self.reads: set[tuple[str, ...]] = set()
-        self.imports: dict[str, Import] = {}
-        self.stars: list[Import] = []
-
-    def visit(self, item: ast.AST, local: frozenset[str]) -> None:
-        if isinstance(item, ast.Attribute) and (chain := _chain(item)):
-            self._read(chain, local)
-        elif isinstance(item, ast.Name):
-            self._read((item.id,), local)
-        elif isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            self._function(item, local)
-        elif isinstance(item, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-            bound = {n.id for g in item.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
-            self._children(item, local | bound)
-            self.visit(item.generators[0].iter, local)
-        elif isinstance(item, ast.Import | ast.ImportFrom):
-            _add_imports(item, self.imports, self.stars)
-        else:
-            if isinstance(item, ast.Constant) and isinstance(item.value, str):
-                if (expression := _forward_reference(item.value)) is not None:
-                    self.visit(expression, local)
-            self._children(item, local)
-
-    def _function(self, item: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, local: frozenset[str]) -> None:
-        """Defaults, decorators and annotations are read outside; the body sees the parameters and its own names."""
-        body = item.body if isinstance(item.body, list) else [item.body]
-        self._children(item.args, local)
-        if not isinstance(item, ast.Lambda):
-            for outside in (*item.decorator_list, *([item.returns] if item.returns else [])):
-                self.visit(outside, local)
-        inside = local | _local_names(item)
-        for statement in body:
-            self.visit(statement, inside)
-
-    def _children(self, item: ast.AST, local: frozenset[str]) -> None:
-        for child in ast.iter_child_nodes(item):
-            self.visit(child, local)
-
-    def _read(self, chain: tuple[str, ...], local: frozenset[str]) -> None:
-        if chain[0] not in local:
-            self.reads.add(chain)
+def _names_of_type_checking(tree: ast.Module) -> frozenset[str]:
+    """The tests that are false on import; `TYPE_CHECKING` only when it is the one from `typing`."""
+    tests = {"__name__ == '__main__'", "'__main__' == __name__"}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module in ("typing", "typing_extensions"):
+            tests |= {a.asname or a.name for a in node.names if a.name == "TYPE_CHECKING"}
+        elif isinstance(node, ast.Import):
+            tests |= {f"{a.asname or a.name}.TYPE_CHECKING" for a in node.names if a.name == "typing"}
+    return frozenset(tests - stored(tree.body))
 
 
-def _local_names(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> frozenset[str]:
-    """Parameters and names assigned in the body, except those declared global. Names of imports stay visible."""
-    names = {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
-    shared: set[str] = set()
-    stack: list[ast.AST] = list(function.body) if isinstance(function.body, list) else []
-    while stack:
-        item = stack.pop()
-        if isinstance(item, _DEFINITIONS):
-            names.add(item.name)
-            continue
-        if isinstance(item, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-            stack.extend(n for n in ast.walk(item) if isinstance(n, ast.NamedExpr))
-            continue
-        if isinstance(item, ast.Global):
-            shared.update(item.names)
-        if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
-            names.add(item.id)
-        stack.extend(ast.iter_child_nodes(item))
-    return frozenset(names - shared)
-
-
-def _forward_reference(text: str) -> ast.expr | None:
-    """A string may be an annotation (`"Model"`): its names count as read. Ordinary text names nothing known."""
-    if len(text) > 200 or not text.replace(".", "").replace("[", "").replace("]", "").isidentifier():
-        return None
-    try:
-        return ast.parse(text, mode="eval").body
-    except SyntaxError:
-        return None
-
-
-def _chain(node: ast.Attribute) -> tuple[str, ...] | None:
-    parts = [node.attr]
-    value = node.value
-    while isinstance(value, ast.Attribute):
-        parts.append(value.attr)
-        value = value.value
-    return (value.id, *reversed(parts)) if isinstance(value, ast.Name) else None
-
-
-def _add_imports(node: ast.Import | ast.ImportFrom, imports: dict[str, Import], stars: list[Import]) -> None:
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            target = alias.name if alias.asname else alias.name.partition(".")[0]
-            imports[alias.asname or target] = Import(target, None)
-            if not alias.asname and "." in alias.name:
-                imports[f"{target}:{alias.name}"] = Import(alias.name, None)
-        return
-    for alias in node.names:
-        if alias.name == "*":
-            stars.append(Import(node.module or "", None, node.level))
-        else:
-            imports[alias.asname or alias.name] = Import(node.module or "", alias.name, node.level)
-
-
-def _bound_names(node: ast.stmt) -> set[str]:
-    """Names that this statement binds at module level (not inside functions)."""
-    if isinstance(node, _DEFINITIONS):
-        return {node.name}
-    names: set[str] = set()
-    stack: list[ast.AST] = [node]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, _DEFINITIONS):
-            names.add(item.name)
-            continue
-        if isinstance(item, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-            continue
-        if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
-            names.add(item.id)
-        stack.extend(ast.iter_child_nodes(item))
-    return names
-
-
-def _without_docstrings(node: ast.stmt) -> ast.stmt:
-    """Take the docstrings out of a tree; the tree is ours, parsed for this purpose."""
+def _without_text(node: ast.stmt) -> ast.stmt:
+    """Take docstrings and whatever else does nothing out of a tree; the tree is ours, parsed for this purpose."""
     for item in ast.walk(node):
-        if isinstance(item, _DEFINITIONS) and ast.get_docstring(item, clean=False) is not None:
-            item.body = item.body[1:] or [ast.Pass()]
+        for body in (getattr(item, "body", None), getattr(item, "orelse", None), getattr(item, "finalbody", None)):
+            if isinstance(body, list):
+                body[:] = [s for s in body if not _does_nothing(s)]
     return node
+
+
+def _does_nothing(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))

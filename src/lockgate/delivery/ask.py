@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import http.client
 import json
+import time
 from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,17 +20,22 @@ from lockgate.records.digest import Json, short
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lockgate.delivery.walk import Walk
     from lockgate.project import Project
 
 __all__ = ["address_of", "ask_environment", "post"]
 
 TIMEOUT_SECONDS = 30
+POLL_SECONDS = 0.2
 
 
-def ask_environment(project: Project, walk: Walk, environment: str, release: str, *, consumers: str | None) -> Served:
-    """The release's own holdout rows, each at its own as-of, and every consumer's example requests."""
-    address = address_of(project, environment, release)
+def ask_environment(
+    project: Project, environment: str, release: str, *, consumers: str | None, wait_seconds: float
+) -> Served:
+    """The release's own holdout rows, each at its own as-of, and every consumer's example requests.
+
+    Raises ServiceUnavailable when no server answers for this release within `wait_seconds`: that is no failed gate.
+    """
+    address = _ready(project, environment, release, wait_seconds)
     manifest = manifest_of(project, release)
     recorded: list[Mapping[str, Json]] = json.loads((fetch(project, release) / manifest.holdout).read_bytes())
     answered = _replay(address, recorded, release)
@@ -53,10 +59,33 @@ def address_of(project: Project, environment: str, release: str) -> str:
 
 def post(address: str, path: str, body: Json) -> tuple[int, Json]:
     """POST JSON; status and decoded body. Raises ServiceUnavailable when nobody answers."""
+    return _request(address, "POST", path, json.dumps(body))
+
+
+def _ready(project: Project, environment: str, release: str, wait_seconds: float) -> str:
+    """The address of a server that answers with this release now; one that was restarted may still be warming."""
+    ends = time.monotonic() + wait_seconds
+    while True:
+        address = address_of(project, environment, release)
+        try:
+            status, health = _request(address, "GET", "/health", None)
+            if status == 200 and health["release"] == release:
+                return address
+        except ServiceUnavailable:
+            status = 0
+        if time.monotonic() > ends:
+            raise ServiceUnavailable(
+                f"{environment} does not answer with release {short(release)}", value=f"{address}: status {status or 'none'}",
+                next=f"lockgate serve {environment}",
+            )  # fmt: skip
+        time.sleep(POLL_SECONDS)
+
+
+def _request(address: str, method: str, path: str, body: str | None) -> tuple[int, Json]:
     parts = urlsplit(address)
     connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request("POST", path, body=json.dumps(body), headers={"content-type": "application/json"})
+        connection.request(method, path, body=body, headers={"content-type": "application/json"})
         response = connection.getresponse()
         data = response.read()
     except (OSError, http.client.HTTPException) as error:

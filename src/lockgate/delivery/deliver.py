@@ -271,7 +271,10 @@ class _Walking:
         environment = next((s.environment for s in reversed(before) if isinstance(s, DeployTo)), None)
         if environment is None:
             raise StepFailed(f"gate {gate.name} needs a deployment before it", value=gate.name, allowed='deploy_to("staging") earlier')
-        found = ask_environment(self.project, self.walk, environment, self.release, consumers=cast("str | None", gate.params.get("consumers")))
+        found = ask_environment(
+            self.project, environment, self.release,
+            consumers=cast("str | None", gate.params.get("consumers")), wait_seconds=self.answer_seconds,
+        )  # fmt: skip
         return keep_value(self.project, found, Served)
 
     def _done(self, stage: str, outcome: str, text: str) -> None:

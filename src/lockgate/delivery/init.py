@@ -11,12 +11,14 @@ from lockgate.errors import NotFound, UsageError, did_you_mean
 from lockgate.project import Project, adapter, read_settings
 from lockgate.records.decisions import PeopleSet
 from lockgate.records.people import DELIVERER, OPERATOR, TRUSTEE, Person, found, succeed
+from lockgate.records.statement import plain_key
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
     from pathlib import Path
 
+    from lockgate.records.ledger import Entry
     from lockgate.records.people import People
     from lockgate.records.trust import Trusted
 
@@ -103,16 +105,19 @@ def make_key(path: Path, *, comment: str) -> None:
 def add_person(project: Project, person: Person, *, now: dt.datetime, key: Path | None = None) -> People:
     """Register somebody, or give a known name more keys and other roles; signed by a trustee."""
 
-    def claim(trust: Trusted) -> PeopleSet:
+    keys = tuple(plain_key(k) for k in person.keys)
+
+    def claim(trust: Trusted) -> PeopleSet | None:
         known = trust.people.named(person.name)
         others = [p for p in trust.people.people if p is not known]
         merged = person if known is None else replace(
-            known, roles=person.roles or known.roles, keys=tuple(dict.fromkeys([*known.keys, *person.keys])),
+            known, roles=person.roles or known.roles, keys=tuple(dict.fromkeys([*known.keys, *keys])),
             aliases=tuple(dict.fromkeys([*known.aliases, *person.aliases])))  # fmt: skip
-        return PeopleSet(people=succeed(trust.people, [*others, merged]), log=trust.head)
+        # Saying the same again would be a new register, which voids every approval.
+        return None if merged == known else PeopleSet(people=succeed(trust.people, [*others, merged]), log=trust.head)
 
-    append(project, claim, now=now, key=key)
-    return _changed(project, person.name)
+    entry = append(project, claim, now=now, key=key)
+    return _changed(project, entry)
 
 
 def remove_person(project: Project, name: str, *, now: dt.datetime, key: Path | None = None) -> People:
@@ -128,11 +133,12 @@ def remove_person(project: Project, name: str, *, now: dt.datetime, key: Path | 
     return read_ledger(project).people
 
 
-def _changed(project: Project, name: str) -> People:
+def _changed(project: Project, entry: Entry | None) -> People:
+    """The register after a change. Raises UsageError when the change was set aside."""
     trust = read_ledger(project)
-    last = trust.said[-1]
-    if last.person is None and isinstance(last.claim, PeopleSet):
-        raise UsageError("the change of people does not count", value=last.why, next="lockgate people   (who are the trustees?)")
+    aside = next((s for s in trust.set_aside if entry and s.entry.digest == entry.digest), None)
+    if aside:
+        raise UsageError("the change of people does not count", value=aside.why, next="lockgate people   (who are the trustees?)")
     return trust.people
 
 

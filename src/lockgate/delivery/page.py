@@ -27,6 +27,8 @@ from lockgate.records.pack import (
 )
 from lockgate.records.wire import from_json
 from lockgate.release.evidence_page import render
+from lockgate.release.lockfile import parse
+from lockgate.release.wording import number, spread
 
 if TYPE_CHECKING:
     from lockgate.delivery.judge import Judged
@@ -94,7 +96,7 @@ def _pack(
         holdout=_holdout(summary),
         verdicts=tuple(judged.verdicts.values()),
         evidence=tuple(judged.evidence.values()),
-        changes=_changes(manifest, before, judged),
+        changes=_changes(project, manifest, before, judged),
         overall=from_json(Estimate, summary["overall"]) if "overall" in summary else None,
         groups=groups,
         by_horizon=tuple(from_json(GroupEstimate, g) for g in summary.get("by_horizon", ())),
@@ -166,12 +168,13 @@ def _bound(release: str, root: str, walk: Walk, trust: Trusted, environment: str
         Bound(name="evidence", digest=root, meaning="the results of all checks above"),
         Bound(name="policy", digest=walk.digest, meaning="the stages and limits they were judged by"),
         Bound(name="people", digest=trust.people.digest, meaning="who may sign for what"),
+        Bound(name="ledger head and expiry", digest="taken when you sign", meaning="what stood in the ledger, and until when you stand by it"),
         Bound(name="environment", digest=environment, meaning="where the release may go, and nowhere else"),
         Bound(name="this page", digest="its sha256, taken when you sign", meaning="exactly what you were shown"),
     )
 
 
-def _changes(now: Manifest, before: Manifest | None, judged: Judged) -> tuple[Change, ...]:
+def _changes(project: Project, now: Manifest, before: Manifest | None, judged: Judged) -> tuple[Change, ...]:
     """What differs from the live release: data, code, parameters, packages, metrics."""
     if before is None:
         return ()
@@ -179,6 +182,7 @@ def _changes(now: Manifest, before: Manifest | None, judged: Judged) -> tuple[Ch
     found += _mapping("data", {f"source {k}": short(v) for k, v in before.lineage.sources.items()}, {f"source {k}": short(v) for k, v in now.lineage.sources.items()})
     found += _mapping("code", _definitions(before), _definitions(now))
     found += _mapping("parameters", _flat(before.lineage.parameters), _flat(now.lineage.parameters))
+    found += _mapping("packages", _packages(project, before), _packages(project, now))
     found += _champion(judged)
     return tuple(found)
 
@@ -189,11 +193,21 @@ def _champion(judged: Judged) -> list[Change]:
     if evidence is None or len(evidence.also) < 2:
         return []
     ours, theirs = evidence.also[0], evidence.also[1]
-    return [Change(kind="metrics", what=f"{ours.name} on the same rows", before=theirs.value, after=ours.value)]
+    return [Change(kind="metrics", what=f"{ours.name.upper()}, all rows, both as they would answer today", before=_measured(theirs), after=_measured(ours))]
+
+
+def _measured(estimate: Estimate) -> str:
+    return f"{number(estimate.value, estimate.unit)} {spread(estimate)}".strip()
 
 
 def _definitions(manifest: Manifest) -> dict[str, str]:
     return {n: short(str(d)) for n, d in manifest.lineage.extra.get("definitions", {}).items()}
+
+
+def _packages(project: Project, manifest: Manifest) -> dict[str, str]:
+    """The release's lock file, from the store."""
+    entry = next(f for f in manifest.files if f.path == manifest.lock)
+    return parse(project.store.get(entry.blake3).read_text(encoding="utf-8"))
 
 
 def _flat(parameters: Mapping[str, Mapping[str, Json]]) -> dict[str, str]:

@@ -1,0 +1,152 @@
+"""Which statements do more on import than bind names: they belong to everything that imports their module.
+
+A statement asks (`calls.py`) what it calls; here the questions are answered from lists of what is known to be
+harmless, and from the project's own classes. What is not known counts as acting. Operators and iteration over
+own objects count as harmless, except where an operand was made by a call of our own (`first >> second`).
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from typing import TYPE_CHECKING
+
+from lockgate.build.calls import Question
+
+if TYPE_CHECKING:
+    from lockgate.build.modules import Import, Module, Project, Unit
+    from lockgate.build.names import Chain
+
+__all__ = ["Effects"]
+
+ACTING_BUILTINS = frozenset(
+    {"__import__", "breakpoint", "compile", "delattr", "eval", "exec", "exit", "globals", "input", "locals", "next",
+     "open", "quit", "setattr", "vars"}
+)  # fmt: skip
+
+READING_METHODS = frozenset(
+    {"capitalize", "casefold", "copy", "count", "decode", "difference", "encode", "endswith", "format", "get", "index",
+     "intersection", "items", "join", "keys", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace",
+     "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "title", "union", "upper", "values"}
+)  # fmt: skip
+"""Methods of text and containers that change nothing."""
+
+HARMLESS = (
+    "abc.", "collections.", "contextlib.", "contextvars.ContextVar", "copy.", "dataclasses.", "datetime.", "decimal.Decimal",
+    "enum.", "fractions.", "functools.cache", "functools.cached_property", "functools.lru_cache", "functools.partial",
+    "functools.reduce", "functools.singledispatch", "functools.total_ordering", "functools.wraps", "hashlib.", "itertools.",
+    "json.dumps", "json.loads", "logging.getLogger", "math.", "numbers.", "operator.", "os.environ.get", "os.fspath",
+    "os.getenv", "os.path.", "pathlib.", "platform.", "re.", "statistics.", "string.", "struct.", "textwrap.", "threading.Lock",
+    "threading.RLock", "threading.local", "time.", "types.", "typing.", "typing_extensions.", "uuid.", "warnings.deprecated",
+    "zoneinfo.", "lockgate.",
+    *(f"numpy.{n}" for n in ("array", "asarray", "arange", "linspace", "logspace", "geomspace", "zeros", "ones", "full", "eye",
+      "float", "int", "uint", "bool_", "dtype", "datetime64", "timedelta64", "log", "exp", "sqrt", "cumsum", "concatenate",
+      "finfo", "iinfo")),
+    *(f"polars.{n}" for n in ("all", "coalesce", "col", "concat_str", "date", "datetime", "duration", "element", "exclude",
+      "format", "len", "lit", "max", "mean", "min", "selectors.", "struct", "sum", "when", "Array", "Binary", "Boolean",
+      "Categorical", "DataFrame", "Date", "Decimal", "Duration", "Enum", "Expr", "Field", "Float", "Int", "List", "Schema",
+      "Series", "String", "Struct", "Time", "UInt", "Utf8")),
+)  # fmt: skip
+"""What others offer that makes a value and changes nothing. `numpy.random.seed` or `polars.Config` are not here."""
+
+
+class Effects:
+    """Answers which units of a project act, and which modules do, themselves or through what they import."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._units: dict[tuple[str, tuple[int, int]], bool] = {}
+        self._modules: dict[str, bool] = {}
+
+    def acts(self, module: Module, unit: Unit) -> bool:
+        """Whether importing `unit` may do more than bind its names."""
+        key = (module.name, unit.place)
+        if key not in self._units:
+            self._units[key] = True  # asked again while it is asked: a circle is not known to be harmless
+            self._units[key] = self._decide(module, unit)
+        return self._units[key]
+
+    def module_acts(self, name: str) -> bool:
+        """Whether importing a project module acts; its packages and what it imports count."""
+        if name not in self._modules:
+            self._modules[name] = False  # in a circle of imports the others decide
+            module = self._project.module(name)
+            parent = name.rpartition(".")[0]
+            self._modules[name] = module is not None and (
+                (bool(parent) and self.module_acts(parent)) or any(self.acts(module, u) for u in module.units)
+            )
+        return self._modules[name]
+
+    def _decide(self, module: Module, unit: Unit) -> bool:
+        if unit.kind == "import":
+            return any(self._import_acts(module, unit, i) for _, i in unit.reading.imports) or any(
+                self._project.file(star) is None or self.module_acts(star) for star in unit.reading.stars
+            )
+        return unit.questions is None or not all(self._harmless(module, q) for q in unit.questions)
+
+    def _import_acts(self, module: Module, unit: Unit, item: Import) -> bool:
+        """A third-party import whose name nobody reads is there for what it does."""
+        if self._project.file(item.module) or self._project.is_folder(item.module):
+            return self.module_acts(item.module) or bool(item.attribute and self.module_acts(f"{item.module}.{item.attribute}"))
+        top = item.module.partition(".")[0]
+        read = any(unit.name == chain[0] for u in module.units for chain in u.reading.reads)
+        return top == "__future__" or not (read or top in sys.stdlib_module_names or top == "lockgate")
+
+    def _harmless(self, module: Module, question: Question) -> bool:
+        head, rest = question.chain[0], question.chain[1:]
+        units = module.bound.get(head, ())
+        if not units:
+            return self._builtin(module, question)
+        return all(self._bound(module, unit, head, rest, question) for unit in units)
+
+    def _builtin(self, module: Module, question: Question) -> bool:
+        """A name that the module does not bind: a builtin, or something out of `from x import *`."""
+        head, rest = question.chain[0], question.chain[1:]
+        known = hasattr(builtins, head) and not head.startswith("__") and head not in ACTING_BUILTINS and not module.stars
+        return known and (question.kind == "operand" or len(rest) <= 1)
+
+    def _bound(self, module: Module, unit: Unit, head: str, rest: Chain, question: Question) -> bool:
+        if unit.kind == "import":
+            return all(self._imported(item, rest, question) for name, item in unit.reading.imports if name == head)
+        match question.kind:
+            case "operand":
+                return unit.kind in ("plain", "function", "class") or not self._makes_own(module, unit)
+            case "parent":
+                return unit.kind == "class" and not rest and self._is_quiet_parent(module, unit)
+            case "call" if unit.kind == "plain":
+                return len(rest) == 1 and rest[0] in READING_METHODS
+            case "call" if unit.kind == "class":
+                return not rest and self._is_quiet_class(module, unit)
+            case _:
+                return False
+
+    def _imported(self, item: Import, rest: Chain, question: Question) -> bool:
+        """Follow an import to where it leads: another module of the project, or somebody else's."""
+        names = (*item.module.split("."), *([item.attribute] if item.attribute else ()), *rest)
+        for size in range(len(names) - 1, 0, -1):
+            found = self._project.module(".".join(names[:size]))
+            if found is not None:
+                return names[size] in found.bound and self._harmless(found, Question(names[size:], question.kind))
+        if self._project.file(".".join(names)) or self._project.is_folder(names[0]):
+            return False
+        dotted = ".".join(names)
+        if question.kind == "operand":
+            return True
+        inherits = question.kind == "parent" and names[0] in sys.stdlib_module_names
+        return inherits or dotted.startswith(HARMLESS)
+
+    def _makes_own(self, module: Module, unit: Unit) -> bool:
+        """Whether a value comes from a call of something of ours, whose operators may do anything."""
+        calls = [q for q in unit.questions or () if q.kind == "call"]
+        return unit.questions is None or any(not self._harmless(module, Question(q.chain, "outside")) for q in calls)
+
+    def _is_quiet_class(self, module: Module, unit: Unit) -> bool:
+        """Calling it runs none of our code: a dataclass, an enum, a named tuple."""
+        return not unit.hooks and self._parents(module, unit)
+
+    def _is_quiet_parent(self, module: Module, unit: Unit) -> bool:
+        return not unit.hooks & {"__init_subclass__", "metaclass"} and self._parents(module, unit)
+
+    def _parents(self, module: Module, unit: Unit) -> bool:
+        parents = [q for q in unit.questions or () if q.kind == "parent"]
+        return unit.questions is not None and all(self._harmless(module, q) for q in parents)

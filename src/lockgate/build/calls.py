@@ -1,0 +1,185 @@
+"""What a statement does when its module is imported, as questions: harmless if every name called is known to be.
+
+Binding a name is all that most statements do. A decorator that registers, a call that patches, an assignment to an
+attribute does more, and then everything in the module may depend on it.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lockgate.build.names import SCOPES, Chain, chain_of, stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Question", "hooks", "is_plain", "questions"]
+
+Kind = Literal["call", "outside", "parent", "operand"]
+
+CALLBACKS = frozenset({"key", "default_factory", "factory", "default", "func", "function", "object_hook"})
+"""Keywords whose value is called by the one it is given to."""
+
+CALL_THEIR_FIRST = frozenset({"map", "filter", "reduce"})
+
+HOOKS = frozenset(
+    {"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__", "__class_getitem__", "__del__"}
+)
+"""Methods through which making an object, or a subclass, runs code of its class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Is `chain` harmless: to call, to call a method of its result (`outside`), to inherit from, to operate on?"""
+
+    chain: Chain
+    kind: Kind = "call"
+
+
+class _Acts(Exception):  # noqa: N818 — a way out of the walk, not an error
+    """The statement does more than bind names, whatever its names mean."""
+
+
+def questions(node: ast.stmt) -> tuple[Question, ...] | None:
+    """What must be harmless for a statement to do nothing but bind names; None when it does more in any case."""
+    asker = _Asker()
+    try:
+        asker.statement(node)
+    except _Acts:
+        return None
+    return tuple(dict.fromkeys(asker.found))
+
+
+def hooks(node: ast.stmt) -> frozenset[str]:
+    """Through what a class runs code of its own when it is called or inherited from."""
+    if not isinstance(node, ast.ClassDef):
+        return frozenset()
+    own = HOOKS & stored(node.body)
+    metaclass = [k.value for k in node.keywords if k.arg == "metaclass"]
+    plain = all((chain_of(m) or ("",))[-1] in ("ABCMeta", "EnumMeta", "EnumType") for m in metaclass)
+    return own if plain else own | {"metaclass"}
+
+
+def is_plain(node: ast.stmt) -> bool:
+    """Whether a name is bound to text, a number or a container spelled out, whose reading methods are known."""
+    value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    return isinstance(value, ast.Constant | ast.JoinedStr | ast.Tuple | ast.List | ast.Dict | ast.Set | SCOPES)
+
+
+class _Asker:
+    """Walks what is evaluated on import, and gives up at the first thing that acts."""
+
+    def __init__(self) -> None:
+        self.found: list[Question] = []
+        self.local: set[str] = set()
+
+    def statement(self, node: ast.stmt) -> None:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self._decorators(node.decorator_list)
+                self._each((*node.args.defaults, *node.args.kw_defaults, node.returns))
+                self._each(a.annotation for a in ast.walk(node.args) if isinstance(a, ast.arg))
+            case ast.ClassDef():
+                self._class(node)
+            case ast.Assign():
+                self._targets(node.targets)
+                self.expression(node.value)
+            case ast.AnnAssign():
+                self._targets([node.target])
+                self._each((node.annotation, node.value))
+            case ast.Pass() | ast.Expr(value=ast.Constant()):
+                pass
+            case _:
+                if type(node).__name__ != "TypeAlias":
+                    raise _Acts
+
+    def expression(self, node: ast.AST) -> None:
+        match node:
+            case ast.Call():
+                self._call(node)
+            case ast.Lambda():
+                self._each((*node.args.defaults, *node.args.kw_defaults))
+            case ast.BinOp():
+                for side in (node.left, node.right):
+                    if chain := chain_of(side):
+                        self._ask(chain, "operand")
+                    self.expression(side)
+            case ast.Await() | ast.Yield() | ast.YieldFrom():
+                raise _Acts
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                self.local |= {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+                self._each(ast.iter_child_nodes(node))
+            case _:
+                self._each(ast.iter_child_nodes(node))
+
+    def _each(self, nodes: Iterable[ast.AST | None]) -> None:
+        for node in nodes:
+            if node is not None:
+                self.expression(node)
+
+    def _ask(self, chain: Chain, kind: Kind) -> None:
+        if chain[0] in self.local:
+            raise _Acts
+        self.found.append(Question(chain, kind))
+
+    def _targets(self, targets: list[ast.expr]) -> None:
+        for target in targets:
+            if any(isinstance(n, ast.Attribute | ast.Subscript) for n in ast.walk(target)):
+                raise _Acts
+
+    def _class(self, node: ast.ClassDef) -> None:
+        self._decorators(node.decorator_list)
+        for base in (*node.bases, *(k.value for k in node.keywords if k.arg == "metaclass")):
+            chain = chain_of(base.value if isinstance(base, ast.Subscript) else base)
+            if chain:
+                self._ask(chain, "parent")
+            self.expression(base)
+        self._each(k.value for k in node.keywords if k.arg != "metaclass")
+        for statement in node.body:
+            self.statement(statement)
+
+    def _decorators(self, decorators: list[ast.expr]) -> None:
+        for decorator in decorators:
+            chain = chain_of(decorator)
+            if chain and len(chain) == 2 and chain[1] in ("setter", "getter", "deleter"):
+                continue  # of a property in the same class
+            if chain:
+                self._ask(chain, "call")
+            elif isinstance(decorator, ast.Call):
+                self.expression(decorator)
+            else:
+                raise _Acts
+
+    def _call(self, node: ast.Call) -> None:
+        self._called(node.func)
+        first = node.args[:1] if (chain_of(node.func) or ("",))[-1] in CALL_THEIR_FIRST else []
+        for value in (*first, *(k.value for k in node.keywords if k.arg in CALLBACKS)):
+            if chain := chain_of(value):
+                self._ask(chain, "call")
+        for value in (*node.args, *(k.value for k in node.keywords)):
+            self.expression(value)
+            if isinstance(value, ast.Lambda):  # whoever gets it may call it
+                self.local |= {a.arg for a in ast.walk(value.args) if isinstance(a, ast.arg)}
+                self.expression(value.body)
+
+    def _called(self, func: ast.expr) -> None:
+        if chain := chain_of(func):
+            self._ask(chain, "call")
+            return
+        value = func.value if isinstance(func, ast.Attribute) else None
+        while isinstance(value, ast.Attribute | ast.Subscript):
+            value = value.value
+        if isinstance(value, ast.Call) and (chain := chain_of(value.func)):
+            self._ask(chain, "outside")
+            self.expression(value)
+        elif isinstance(value, ast.Call):
+            self._called(value.func)
+            self._each((*value.args, *(k.value for k in value.keywords)))
+        elif isinstance(value, ast.Constant | ast.JoinedStr | ast.List | ast.Dict | ast.Set | ast.Tuple):
+            self.expression(value)
+        elif value is not None and (chain := chain_of(value)):
+            self._ask((*chain, "[]"), "call")
+        else:
+            raise _Acts
