@@ -74,10 +74,10 @@ def _reveal(as_of: dt.date) -> None:
 
 
 def _truth(as_of: dt.date) -> Path:
-    """What sold in the week, from the clean history: request fields and `actual`."""
-    table = Path(".lockgate/demo/history.arrow")
-    quiet("show", "history", "--to", str(table))
-    week = pl.read_ipc(table).filter(pl.col("date") >= as_of).select("product", "date", actual="units")
+    """What sold in the week, of every product: request fields and `actual`."""
+    table = Path(".lockgate/demo/happened.arrow")
+    quiet("show", "happened", "--to", str(table))
+    week = pl.read_ipc(table).filter(pl.col("date") >= as_of).select("product", "date", "actual")
     path = Path(".lockgate/demo") / f"happened-{as_of}.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([week.columns, *week.iter_rows()])

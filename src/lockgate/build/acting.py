@@ -35,7 +35,8 @@ HARMLESS = (
     "abc.", "collections.", "contextlib.", "contextvars.ContextVar", "copy.", "dataclasses.", "datetime.", "decimal.Decimal",
     "enum.", "fractions.", "functools.cache", "functools.cached_property", "functools.lru_cache", "functools.partial",
     "functools.reduce", "functools.singledispatch", "functools.total_ordering", "functools.wraps", "hashlib.", "itertools.",
-    "json.dumps", "json.loads", "logging.getLogger", "math.", "numbers.", "operator.", "os.environ.get", "os.fspath",
+    "json.dumps", "json.loads", "logging.getLogger", "math.", "numbers.", "operator.attrgetter",
+    "operator.itemgetter", "operator.methodcaller", "os.environ.get", "os.fspath",
     "os.getenv", "os.path.", "pathlib.", "platform.", "re.", "statistics.", "string.", "struct.", "textwrap.", "threading.Lock",
     "threading.RLock", "threading.local", "time.", "types.", "typing.", "typing_extensions.", "uuid.", "warnings.deprecated",
     "zoneinfo.", "lockgate.",
@@ -50,6 +51,15 @@ HARMLESS = (
 """What others offer that makes a value and changes nothing. `numpy.random.seed` or `polars.Config` are not here."""
 
 
+MAY_ANSWER_OURS = ("copy.", "contextlib.", "dataclasses.", "functools.", "itertools.", "operator.", "typing.")
+"""Harmless to call, but what they answer may be an object of ours, whose methods may do anything."""
+
+FRESH_BUILTINS = frozenset(
+    {"abs", "bool", "bytes", "dict", "float", "format", "frozenset", "int", "len", "list", "range", "repr", "round", "set",
+     "str", "sum", "tuple"}
+)  # fmt: skip
+
+
 class Effects:
     """Answers which units of a project act, and which modules do, themselves or through what they import."""
 
@@ -57,6 +67,7 @@ class Effects:
         self._project = project
         self._units: dict[tuple[str, tuple[int, int]], bool] = {}
         self._modules: dict[str, bool] = {}
+        self._followed: set[tuple[str, ...]] = set()
 
     def acts(self, module: Module, unit: Unit) -> bool:
         """Whether importing `unit` may do more than bind its names."""
@@ -67,26 +78,48 @@ class Effects:
         return self._units[key]
 
     def module_acts(self, name: str) -> bool:
-        """Whether importing a project module acts; its packages and what it imports count."""
+        """Whether importing a project module acts, by itself or by anything it imports in turn."""
         if name not in self._modules:
-            self._modules[name] = False  # in a circle of imports the others decide
-            module = self._project.module(name)
-            parent = name.rpartition(".")[0]
-            self._modules[name] = module is not None and (
-                (bool(parent) and self.module_acts(parent)) or any(self.acts(module, u) for u in module.units)
+            self._modules[name] = any(
+                self.acts(m, u) for m in self._imported_with(name) for u in m.units if not self._is_own_import(u)
             )
         return self._modules[name]
 
+    def _imported_with(self, name: str) -> list[Module]:
+        """The modules of the project that importing one brings in."""
+        found: dict[str, Module] = {}
+        todo = [name]
+        while todo:
+            name = todo.pop()
+            module = None if name in found else self._project.module(name)
+            todo += [name.rpartition(".")[0]] if "." in name and name not in found else []
+            if module is not None:
+                found[name] = module
+                imports = [i for u in module.units if u.kind not in ("class", "function") for _, i in u.reading.imports]
+                todo += [n for i in imports for n in (i.module, f"{i.module}.{i.attribute or ''}")]
+                todo += [star for u in module.stars for star in u.reading.stars]
+        return list(found.values())
+
+    def _is_own_import(self, unit: Unit) -> bool:
+        names = [*(i.module for _, i in unit.reading.imports), *unit.reading.stars]
+        return unit.kind == "import" and any(self._is_ours(n) for n in names)
+
+    def _is_ours(self, module: str) -> bool:
+        return self._project.file(module) is not None or self._project.is_folder(module.partition(".")[0])
+
     def _decide(self, module: Module, unit: Unit) -> bool:
         if unit.kind == "import":
+            stars = unit.reading.stars
             return any(self._import_acts(module, unit, i) for _, i in unit.reading.imports) or any(
-                self._project.file(star) is None or self.module_acts(star) for star in unit.reading.stars
+                self._project.file(star) is None or self.module_acts(star) for star in stars
             )
+        if "metaclass" in unit.hooks or _makes_members(unit):
+            return True
         return unit.questions is None or not all(self._harmless(module, q) for q in unit.questions)
 
     def _import_acts(self, module: Module, unit: Unit, item: Import) -> bool:
         """A third-party import whose name nobody reads is there for what it does."""
-        if self._project.file(item.module) or self._project.is_folder(item.module):
+        if self._is_ours(item.module):
             return self.module_acts(item.module) or bool(item.attribute and self.module_acts(f"{item.module}.{item.attribute}"))
         top = item.module.partition(".")[0]
         read = any(unit.name == chain[0] for u in module.units for chain in u.reading.reads)
@@ -102,8 +135,9 @@ class Effects:
     def _builtin(self, module: Module, question: Question) -> bool:
         """A name that the module does not bind: a builtin, or something out of `from x import *`."""
         head, rest = question.chain[0], question.chain[1:]
-        known = hasattr(builtins, head) and not head.startswith("__") and head not in ACTING_BUILTINS and not module.stars
-        return known and (question.kind == "operand" or len(rest) <= 1)
+        if module.stars or not hasattr(builtins, head) or head.startswith("__") or head in ACTING_BUILTINS:
+            return False
+        return len(rest) <= 1 and (question.kind != "outside" or head in FRESH_BUILTINS)
 
     def _bound(self, module: Module, unit: Unit, head: str, rest: Chain, question: Question) -> bool:
         if unit.kind == "import":
@@ -123,17 +157,15 @@ class Effects:
     def _imported(self, item: Import, rest: Chain, question: Question) -> bool:
         """Follow an import to where it leads: another module of the project, or somebody else's."""
         names = (*item.module.split("."), *([item.attribute] if item.attribute else ()), *rest)
-        for size in range(len(names) - 1, 0, -1):
-            found = self._project.module(".".join(names[:size]))
-            if found is not None:
-                return names[size] in found.bound and self._harmless(found, Question(names[size:], question.kind))
-        if self._project.file(".".join(names)) or self._project.is_folder(names[0]):
-            return False
-        dotted = ".".join(names)
-        if question.kind == "operand":
-            return True
-        inherits = question.kind == "parent" and names[0] in sys.stdlib_module_names
-        return inherits or dotted.startswith(HARMLESS)
+        if not self._is_ours(item.module):
+            return _is_known(names, question)
+        if (question.kind, *names) in self._followed:
+            return False  # a circle of imports
+        self._followed.add((question.kind, *names))
+        owners = [(self._project.module(".".join(names[:size])), names[size:]) for size in range(1, len(names))]
+        asked = [self._harmless(m, Question(r, question.kind)) for m, r in owners if m is not None and r[0] in m.bound]
+        self._followed.discard((question.kind, *names))
+        return bool(asked) and all(asked)
 
     def _makes_own(self, module: Module, unit: Unit) -> bool:
         """Whether a value comes from a call of something of ours, whose operators may do anything."""
@@ -145,8 +177,26 @@ class Effects:
         return not unit.hooks and self._parents(module, unit)
 
     def _is_quiet_parent(self, module: Module, unit: Unit) -> bool:
-        return not unit.hooks & {"__init_subclass__", "metaclass"} and self._parents(module, unit)
+        loud = {"__init_subclass__", "metaclass", *({"__init__", "__new__"} if _is_enum(unit) else ())}
+        return not unit.hooks & loud and self._parents(module, unit)
 
     def _parents(self, module: Module, unit: Unit) -> bool:
         parents = [q for q in unit.questions or () if q.kind == "parent"]
         return unit.questions is not None and all(self._harmless(module, q) for q in parents)
+
+
+def _is_known(names: Chain, question: Question) -> bool:
+    """Whether what others offer is known to be harmless."""
+    dotted = ".".join(names)
+    if question.kind == "operand" or (question.kind == "parent" and names[0] in sys.stdlib_module_names):
+        return True
+    return dotted.startswith(HARMLESS) and not (question.kind == "outside" and dotted.startswith(MAY_ANSWER_OURS))
+
+
+def _is_enum(unit: Unit) -> bool:
+    return any(q.kind == "parent" and q.chain[-1].endswith(("Enum", "Flag")) for q in unit.questions or ())
+
+
+def _makes_members(unit: Unit) -> bool:
+    """An enum runs its `__init__` once per member, where it is defined."""
+    return _is_enum(unit) and bool(unit.hooks & {"__init__", "__new__"})

@@ -65,7 +65,7 @@ def hooks(node: ast.stmt) -> frozenset[str]:
 def is_plain(node: ast.stmt) -> bool:
     """Whether a name is bound to text, a number or a container spelled out, whose reading methods are known."""
     value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
-    return isinstance(value, ast.Constant | ast.JoinedStr | ast.Tuple | ast.List | ast.Dict | ast.Set | SCOPES)
+    return isinstance(value, (ast.Constant, ast.JoinedStr, ast.Tuple, ast.List, ast.Dict, ast.Set, *SCOPES))
 
 
 class _Asker:
@@ -169,7 +169,7 @@ class _Asker:
             self._ask(chain, "call")
             return
         value = func.value if isinstance(func, ast.Attribute) else None
-        while isinstance(value, ast.Attribute | ast.Subscript):
+        while isinstance(value, ast.Attribute):
             value = value.value
         if isinstance(value, ast.Call) and (chain := chain_of(value.func)):
             self._ask(chain, "outside")
@@ -179,7 +179,5 @@ class _Asker:
             self._each((*value.args, *(k.value for k in value.keywords)))
         elif isinstance(value, ast.Constant | ast.JoinedStr | ast.List | ast.Dict | ast.Set | ast.Tuple):
             self.expression(value)
-        elif value is not None and (chain := chain_of(value)):
-            self._ask((*chain, "[]"), "call")
         else:
             raise _Acts

@@ -1,200 +1,295 @@
 """Which definitions a function can reach, across the modules of a project, without importing any of them.
 
-Law 1: what analysis cannot see through widens to the whole module; it never guesses narrow. Everything a
-project module does on import (its effects, and those of the modules it imports) belongs to each closure.
+Law 1: what analysis cannot see through widens, to the whole module or to the whole project; it never guesses narrow.
+Everything a project module does on import, and what the modules it imports do, belongs to each closure.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import builtins
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.build.modules import Import, Module, Unit, parse
+from lockgate.build.acting import Effects
+from lockgate.build.modules import Project
 from lockgate.errors import UsageError
+from lockgate.records.digest import digest, digest_bytes
 from lockgate.records.graph import Definition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
-__all__ = ["Closure", "Project", "closure"]
+    from lockgate.build.modules import Import, Module, Unit
+    from lockgate.build.names import Chain
 
+__all__ = ["Closure", "closure"]
 
-@dataclass
-class Project:
-    """The modules under one root, parsed on demand. A module outside the root is third party."""
+WHOLE_MODULE = frozenset({"globals", "locals", "vars"})
+"""Builtins that reach everything in the module they are called in."""
 
-    root: Path
-    modules: dict[str, Module | None] = field(default_factory=dict[str, "Module | None"])
+ANYTHING = frozenset({"__import__", "compile", "eval", "exec", "__builtins__"})
+"""Builtins that reach everything there is."""
 
-    def module(self, name: str) -> Module | None:
-        """The parsed module, or None when it is not a file of this project."""
-        if name not in self.modules:
-            self.modules[name] = self._parse(name)
-        return self.modules[name]
+ANYWHERE = ("builtins", "cloudpickle", "code", "codeop", "dill", "gc.", "imp.", "importlib", "joblib.load", "marshal", "pickle",
+            "pkgutil", "runpy", "shelve", "sys.modules", "zipimport")  # fmt: skip
+"""What others offer that finds code by a name computed at run time."""
 
-    def file(self, name: str) -> Path | None:
-        """The module's source file, or None when it is not ours."""
-        stem = self.root.joinpath(*name.split("."))
-        for candidate in (stem / "__init__.py", stem.with_suffix(".py")):
-            if candidate.is_file():
-                return candidate
-        return None
+HARMLESS_PARTS = ("importlib.metadata", "importlib.resources", "builtins.")
 
-    def _parse(self, name: str) -> Module | None:
-        path = self.file(name)
-        if path is None:
-            return None
-        relative = path.relative_to(self.root).as_posix()
-        try:
-            return parse(name, relative, path.read_text(encoding="utf-8"))
-        except SyntaxError as error:
-            raise UsageError(
-                "a project file is not valid Python",
-                value=f"{relative}:{error.lineno}: {error.msg}",
-                next=f"python -m py_compile {relative}",
-            ) from error
+REACHING_WORDS = frozenset({"__globals__", "f_globals", "__subclasses__", "__builtins__"})
+
+TEXT_WORDS = frozenset(
+    {"__doc__", "getdoc", "getsource", "getsourcelines", "getsourcefile", "getcomments", "findsource", "co_firstlineno",
+     "f_lineno", "tb_lineno", "linecache"}
+)  # fmt: skip
+"""Who says one of these may see comments, docstrings and line numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """What a function depends on: definitions by name, third-party modules, and what made it wide."""
+    """What a function depends on.
+
+    Attributes:
+        definitions: by module; in the order of the text where that order can matter, else by name.
+        modules: those of the project that are imported on the way.
+        third_party: dotted names outside the project.
+        environment: names of environment variables that the code spells out.
+        widened: what made it wide, for people.
+    """
 
     definitions: tuple[Definition, ...]
     modules: tuple[str, ...]
     third_party: tuple[str, ...]
+    environment: tuple[str, ...]
     widened: tuple[str, ...]
 
 
-def closure(project: Project, targets: Iterable[tuple[str, str]]) -> Closure:
-    """Walk from `(module, name)` pairs through everything they can reach."""
-    walk = _Walk(project)
-    for module, name in targets:
-        walk.reach(module, name)
-    definitions = sorted(walk.units.values(), key=lambda d: (d.file, d.line, d.name))
-    return Closure(tuple(definitions), tuple(sorted(walk.entered)), tuple(sorted(walk.outside)), tuple(sorted(walk.wide)))
+def closure(project: Project, targets: Iterable[tuple[str, str]], *, effects: Effects | None = None) -> Closure:
+    """Walk from `(module, qualified name)` pairs through everything they can reach."""
+    walk = _Walk(project, effects or Effects(project))
+    for module, qualname in targets:
+        names = tuple(qualname.split("."))
+        if not walk.member(module, names[0], names[1:]):
+            walk.everything(f"{module}.{qualname} is not found in the text")
+    return walk.closure()
 
 
 class _Walk:
     """The state of one walk: what was reached so far."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, effects: Effects) -> None:
         self.project = project
-        self.units: dict[tuple[str, int], Definition] = {}
-        self.entered: set[str] = set()
+        self.effects = effects
+        self.units: dict[str, dict[tuple[int, int], Unit]] = {}
+        self.entered: dict[str, Module] = {}
         self.outside: set[str] = set()
         self.wide: set[str] = set()
-
-    def reach(self, module_name: str, name: str) -> None:
-        """Everything that `module.name` means."""
-        module = self.enter(module_name)
-        if module is None:
-            self.outside.add(f"{module_name}.{name}")
-            return
-        if name in module.bound:
-            for unit in module.bound[name]:
-                self.add(module, unit)
-        elif name in module.imports:
-            self.follow(module, module.imports[name], ())
-        elif self.project.file(f"{module_name}.{name}"):
-            self.whole(f"{module_name}.{name}", "used as a value")
-        elif module.stars:
-            for star in module.stars:
-                self.reach(_absolute(module, star), name)
-        elif name == "__getattr__" or "__getattr__" in module.bound:
-            self.whole(module_name, "module __getattr__")
+        self.unreadable: dict[str, Definition] = {}
 
     def enter(self, name: str) -> Module | None:
         """Importing a module runs its packages' and its own effects, and those of what it imports."""
+        if "." in name:
+            self.enter(name.rpartition(".")[0])
         module = self.project.module(name)
         if module is None or name in self.entered:
             return module
-        self.entered.add(name)
-        if "." in name:
-            self.enter(name.rpartition(".")[0])
-        for unit in module.effects:
-            self.add(module, unit)
-        for item in (*module.imports.values(), *module.stars):
-            base = _absolute(module, item)
-            self.enter(base)
-            if item.attribute:
-                self.enter(f"{base}.{item.attribute}")
+        self.entered[name] = module
+        for unit in module.units:
+            if unit.kind == "import":
+                self._import(unit)
+            if self.effects.acts(module, unit):
+                self.add(module, unit)
         return module
 
     def add(self, module: Module, unit: Unit) -> None:
         """A unit and what it reads."""
-        key = (module.name, unit.line)
-        if key in self.units:
+        reached = self.units.setdefault(module.name, {})
+        if unit.place in reached:
             return
-        self.units[key] = Definition(f"{module.name}.{unit.name}", module.file, unit.line, unit.digest)
-        if unit.opaque and not self._harmless(module, unit):
-            self.whole(module.name, f"{unit.opaque[0]} in {unit.name}")
-        lazy = dict(unit.imports)
-        for chain in unit.reads:
-            self.read(module, chain, lazy)
-        for item in lazy.values():
-            self.follow(module, item, ())
+        reached[unit.place] = unit
+        self._import(unit)
+        for chain in sorted(unit.reading.reads):
+            self.read(module, unit, chain)
+        for reference in sorted(unit.reading.references):
+            self._refer(reference)
+        if unit.reading.words & REACHING_WORDS:
+            self.everything(f"{min(unit.reading.words & REACHING_WORDS)} in {module.name}.{unit.name}")
+        if unit.kind == "import" and self.effects.acts(module, unit):
+            for item in (*unit.reading.imports, *((s, None) for s in unit.reading.stars)):
+                name = item[1].module if item[1] else item[0]
+                if not self._is_ours(name):
+                    self.leave(name)
 
-    def read(self, module: Module, chain: tuple[str, ...], lazy: dict[str, Import]) -> None:
-        """A dotted name read in a module."""
+    def read(self, module: Module, unit: Unit, chain: Chain) -> None:
+        """A dotted name read in a unit: imported there, bound by the module, out of a star, or a builtin."""
         head, rest = chain[0], chain[1:]
-        if head in lazy:
-            self.follow(module, lazy[head], rest)
-        elif head in module.bound:
-            for unit in module.bound[head]:
-                self.add(module, unit)
-        elif head in module.imports:
-            self.follow(module, module.imports[head], rest)
-        else:
-            for star in module.stars:
-                self.reach(_absolute(module, star), head)
+        found = False
+        for name, item in unit.reading.imports:
+            if name == head:
+                self.follow(item, rest)
+                found = True
+        if not self._bound(module, head, rest) and not found:
+            self._builtin(module, unit, head)
 
-    def follow(self, module: Module, item: Import, rest: tuple[str, ...]) -> None:
+    def member(self, base: str, name: str, rest: Chain) -> bool:
+        """`base.name`: a submodule, something the module binds, or both; answers whether it is ours."""
+        module = self.enter(base)
+        submodule = f"{base}.{name}"
+        found = False
+        if (self.project.file(submodule) or self.project.is_folder(submodule)) and not _rebinds(module, name, submodule):
+            self.attribute(submodule, rest)
+            found = True
+        if module is None:
+            return found
+        found = self._bound(module, name, rest) or found
+        if not found and "__getattr__" in module.bound:
+            self.whole(base, "module __getattr__")
+            found = True
+        return found
+
+    def follow(self, item: Import, rest: Chain) -> None:
         """An imported name, with the attributes taken from it."""
-        base = _absolute(module, item)
-        if item.attribute is not None:
-            submodule = f"{base}.{item.attribute}"
-            owner = self.project.module(base)
-            if self.project.file(submodule) and not (owner and item.attribute in owner.bound):
-                self.attribute(submodule, rest)
-            else:
-                self.reach(base, item.attribute)
-            return
-        self.attribute(base, rest)
-
-    def attribute(self, name: str, rest: tuple[str, ...]) -> None:
-        """`module.a.b`: descend through submodules, then reach the definition."""
-        while rest and self.project.file(f"{name}.{rest[0]}"):
-            self.enter(name)
-            name, rest = f"{name}.{rest[0]}", rest[1:]
-        if self.project.file(name) is None:
-            self.outside.add(".".join((name, *rest[:1])))
-        elif rest:
-            self.reach(name, rest[0])
+        if item.attribute is None:
+            self.attribute(item.module, rest)
         else:
+            self._take(item.module, item.attribute, rest)
+
+    def attribute(self, name: str, rest: Chain) -> None:
+        """A module, and what is taken from it; a module that is used as a value may be taken apart at run time."""
+        if rest:
+            self._take(name, rest[0], rest[1:])
+        elif self._is_ours(name):
             self.whole(name, "used as a value")
+        else:
+            self.leave(name)
+
+    def _take(self, base: str, name: str, rest: Chain) -> None:
+        if not self._is_ours(base):
+            self.leave(".".join((base, name, *rest)))
+        elif not self.member(base, name, rest):
+            self.whole(base, f"{name} is not found in the text")
+
+    def leave(self, dotted: str) -> None:
+        """Something outside the project."""
+        self.outside.add(dotted)
+        if dotted == "sys" or (dotted.startswith(ANYWHERE) and not dotted.startswith(HARMLESS_PARTS)):
+            self.everything(dotted)
 
     def whole(self, name: str, reason: str) -> None:
-        """Widen to everything a module defines."""
-        module = self.enter(name)
-        if module is None or f"{name}: {reason}" in self.wide:
+        """Widen to everything a module binds, and everything below a package."""
+        if any(w.startswith(f"{name}: ") for w in self.wide):
             return
         self.wide.add(f"{name}: {reason}")
-        for unit in module.units():
+        module = self.enter(name)
+        for unit in module.units if module else ():
+            self.add(module, unit) if module else None
+            for _, item in unit.reading.imports:
+                self.follow(item, ())
+            for star in unit.reading.stars:
+                self.attribute(star, ())
+        if self.project.is_folder(name):
+            for inner in self.project.below(name):
+                if inner != name:
+                    self.whole(inner, f"below {name}")
+
+    def everything(self, reason: str) -> None:
+        """Widen to the whole project."""
+        if any(w.startswith("everything: ") for w in self.wide):
+            return
+        self.wide.add(f"everything: {reason}")
+        for name in self.project.below(""):
+            try:
+                self.whole(name, reason)
+            except UsageError:
+                path = self.project.file(name)
+                if path is not None:
+                    file = path.relative_to(self.project.root).as_posix()
+                    self.unreadable[name] = Definition(f"{name} (text)", file, 1, digest_bytes(path.read_bytes()))
+
+    def closure(self) -> Closure:
+        """What was reached, in an order that does not depend on the way."""
+        found: list[Definition] = []
+        everywhere = [u for units in self.units.values() for u in units.values()]
+        shows_text = any(u.reading.words & TEXT_WORDS for u in everywhere)
+        for name, module in sorted(self.entered.items()):
+            units = sorted(self.units.get(name, {}).values(), key=lambda u: u.place)
+            if not self._order_matters(module, units):
+                units.sort(key=lambda u: u.name)
+            found += [Definition(f"{name}.{u.name}", module.file, u.place[0], u.digest) for u in units]
+            found += [Definition(f"{name} (text)", module.file, 1, module.text)] if shows_text else []
+        found += [d for n, d in sorted(self.unreadable.items()) if n not in self.entered]
+        environment = {n for u in everywhere for n in u.reading.environment}
+        return Closure(tuple(found), tuple(sorted(self.entered)), *(tuple(sorted(x)) for x in (self.outside, environment, self.wide)))
+
+    def _bound(self, module: Module, head: str, rest: Chain) -> bool:
+        """What a module's name means: every unit that binds it, and every star that may."""
+        units = module.bound.get(head, [])
+        for unit in units:
             self.add(module, unit)
+            for name, item in unit.reading.imports:
+                if name == head and unit.kind not in ("class",):
+                    self.follow(item, rest)
+        found = bool(units)
+        for star in module.stars:
+            for base in star.reading.stars:
+                if self._is_ours(base) and self._provides(base, head, set()):
+                    for unit in (*module.stars, *self._listed(base)):
+                        self.add(module if unit in module.stars else self.entered[base], unit)
+                    found = self.member(base, head, rest) or found
+        return found
 
-    def _harmless(self, module: Module, unit: Unit) -> bool:
-        """`getattr` and `setattr` on values see nothing of ours; on modules or with a module alias they do."""
-        if set(unit.opaque) - {"getattr", "setattr"}:
+    def _listed(self, base: str) -> list[Unit]:
+        """`__all__` decides what a star brings."""
+        module = self.enter(base)
+        return module.bound.get("__all__", []) if module else []
+
+    def _provides(self, base: str, name: str, asked: set[str]) -> bool:
+        if base in asked:
             return False
-        return not any(chain[0] in module.imports and len(chain) == 1 for chain in unit.reads)
+        asked.add(base)
+        module = self.project.module(base)
+        if self.project.file(f"{base}.{name}") or (module and name in module.bound):
+            return True
+        return any(self._provides(b, name, asked) for s in (module.stars if module else ()) for b in s.reading.stars)
+
+    def _builtin(self, module: Module, unit: Unit, head: str) -> None:
+        if head in WHOLE_MODULE:
+            self.whole(module.name, f"{head}() in {unit.name}")
+        elif head in ANYTHING:
+            self.everything(f"{head} in {module.name}.{unit.name}")
+        elif not hasattr(builtins, head):
+            for star in (b for s in module.stars for b in s.reading.stars if not self._is_ours(b)):
+                self.leave(f"{star}.{head}")
+
+    def _import(self, unit: Unit) -> None:
+        """Everything that an import brings in runs, wherever it stands."""
+        for _, item in unit.reading.imports:
+            self.enter(item.module)
+            if item.attribute:
+                self.enter(f"{item.module}.{item.attribute}")
+        for star in unit.reading.stars:
+            self.enter(star)
+
+    def _refer(self, reference: str) -> None:
+        """Text that spells a module of ours and a name in it: somebody may look it up."""
+        parts = reference.split(".")
+        for size in range(len(parts) - 1, 0, -1):
+            module = self.project.module(".".join(parts[:size]))
+            if module is not None:
+                if parts[size] in module.bound:
+                    self.whole(module.name, f"named in text: {reference}")
+                return
+
+    def _is_ours(self, name: str) -> bool:
+        return self.project.file(name) is not None or self.project.is_folder(name)
+
+    def _order_matters(self, module: Module, units: list[Unit]) -> bool:
+        """Statements that act, or a name bound twice: then what stands first counts."""
+        repeated = any(len({u.digest for u in us}) > 1 for us in module.bound.values())
+        return repeated or any(self.effects.acts(module, u) for u in units)
 
 
-def _absolute(module: Module, item: Import) -> str:
-    """The absolute name of an import's module, relative levels resolved."""
-    if not item.level:
-        return item.module
-    is_package = module.file.endswith("__init__.py")
-    parts = module.name.split(".")
-    base = parts[: len(parts) - item.level + (1 if is_package else 0)]
-    return ".".join([*base, *([item.module] if item.module else [])])
+def _rebinds(module: Module | None, name: str, submodule: str) -> bool:
+    """`from .clean import clean` in a package hides its module `clean`: the name means what was imported last."""
+    units = module.bound.get(name, []) if module else []
+    return bool(units) and all(i.module == submodule for u in units for n, i in u.reading.imports if n == name)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 LAST_LINES = 8
+# Steps run beside each other; numeric libraries that each take every core slow all of them down, and another thread
+# count may round differently. A value in the caller's environment wins.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class Engine:
@@ -121,7 +124,7 @@ class Engine:
         if self._template is None:
             ours, theirs = socket.socketpair()
             command = [sys.executable, "-P", "-m", "lockgate.build.worker", str(theirs.fileno()), *self._preload]
-            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env={**ONE_THREAD, **os.environ})
             theirs.close()
             self._template = (ours, process)
         return self._template[0]

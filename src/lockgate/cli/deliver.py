@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.build.explain import words
 from lockgate.cli.build import parameters, watched
-from lockgate.cli.render import colour, print_json, table
+from lockgate.cli.render import WIDTH, colour, print_json, table
 from lockgate.delivery.deliver import StageRecord
 from lockgate.delivery.deliver import deliver as deliver_release
 from lockgate.project import open_project
@@ -38,7 +39,8 @@ def deliver(arguments: argparse.Namespace) -> int:
     out = sys.stderr if arguments.json else sys.stdout
 
     def say(stage: StageRecord) -> None:
-        print(f"{colour(f'{stage.outcome:<14}')} {stage.stage:<22} {stage.text}", file=out, flush=True)
+        for line in stage_lines(stage):
+            print(line, file=out, flush=True)
 
     project = open_project(Path.cwd())
     done = watched(lambda tell: deliver_release(
@@ -60,6 +62,13 @@ def _judged(verdict: Verdict, evidence: Evidence) -> dict[str, Json]:
     found = evidence.statistic
     interval = None if found.low is None or found.high is None else {"low": found.low, "high": found.high, "level": found.level}
     return {**to_json(verdict), "statistic": {"name": found.name, "value": found.value, "unit": found.unit}, "interval": interval, "n": found.n}
+
+
+def stage_lines(stage: StageRecord) -> list[str]:
+    """A stage's outcome, name and sentence, wrapped to the terminal's width."""
+    indent = " " * 39
+    lines = textwrap.wrap(stage.text, WIDTH, initial_indent=indent, subsequent_indent=indent) or [indent]
+    return [f"{colour(f'{stage.outcome:<14}')}  {stage.stage:<22} {lines[0][39:]}".rstrip(), *lines[1:]]
 
 
 def _preview(arguments: argparse.Namespace) -> int:

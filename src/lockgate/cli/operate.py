@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from lockgate.monitoring.feedback import Joined, Score
 
+WORST = 10
+
 
 def serve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("environment", metavar="ENV")
@@ -67,18 +69,20 @@ def feedback(arguments: argparse.Namespace) -> int:
     """Join what happened to what was predicted."""
     from lockgate.delivery.feedback import import_feedback
 
-    score, joined = import_feedback(open_project(Path.cwd()), arguments.file, environment=arguments.env, answer=arguments.answer)
+    score, joined, field = import_feedback(open_project(Path.cwd()), arguments.file, environment=arguments.env, answer=arguments.answer)
     if arguments.json:
-        print_json({"answers": score.answers, "labelled": score.labelled, "wape": score.wape, "coverage": score.coverage})
+        print_json({"answers": score.answers, "labelled": score.labelled, "answer": field, "wape": score.wape, "coverage": score.coverage})
     else:
-        _print_feedback(score, joined)
+        _print_feedback(score, joined, field)
     return 0
 
 
-def _print_feedback(score: Score, joined: list[Joined]) -> None:
-    rows = [[" ".join(str(v) for v in j.prediction.inputs.values()), *(f"{v}" for v in j.prediction.output.values()), f"{j.actual:g}"] for j in joined[:20]]
-    if rows:
-        print(table(rows, header=["asked", *joined[0].prediction.output, "happened"]))
+def _print_feedback(score: Score, joined: list[Joined], field: str) -> None:
+    if joined:
+        names = [field, *(n for n in ("low", "high") if n in joined[0].prediction.output)]
+        worst = sorted(joined, key=lambda j: -abs(float(j.prediction.output[field]) - j.actual))[:WORST]
+        rows = [[" ".join(str(v) for v in j.prediction.inputs.values()), *(f"{j.prediction.output[n]:g}" for n in names), f"{j.actual:g}"] for j in worst]
+        print(f"the {len(rows)} largest misses\n" + table(rows, header=["asked", *names, "happened"]))
     print(f"{score.labelled} of {score.answers} answers have a label")
     if score.wape is not None and score.coverage is not None:
         print(f"error (WAPE) {score.wape:.1%}, truth inside the interval {score.coverage:.0%}")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lockgate.build.execute import Event
     from lockgate.records.digest import Json
 
-__all__ = ["Progress", "colour", "print_json", "table"]
+__all__ = ["WIDTH", "Progress", "colour", "print_json", "table"]
 
 WIDTH = 100
 COLOURS = {"run": "33", "failed": "31", "blocked": "31", "fail": "31", "refused": "31", "rejected": "31",

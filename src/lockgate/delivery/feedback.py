@@ -6,6 +6,7 @@ import csv
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.keep import keep_copy
+from lockgate.delivery.releases import manifest_of
 from lockgate.errors import NotFound, UsageError, did_you_mean
 from lockgate.monitoring.feedback import Joined, Score, join, score
 from lockgate.serving.log import read_log
@@ -21,8 +22,10 @@ __all__ = ["import_feedback", "predictions"]
 TRUTH = "actual"
 
 
-def import_feedback(project: Project, file: Path, *, environment: str, answer: str | None = None) -> tuple[Score, list[Joined]]:
+def import_feedback(project: Project, file: Path, *, environment: str, answer: str | None = None) -> tuple[Score, list[Joined], str]:
     """Read a CSV of request fields and `actual`, keep it in the store, and join it to the answers of an environment.
+
+    Returns the score, the joined answers, and the response field that was held against `actual`.
 
     Raises:
         UsageError: a row whose `actual` is no number; a file without that column or without a request field.
@@ -34,7 +37,8 @@ def import_feedback(project: Project, file: Path, *, environment: str, answer: s
     kept = keep_copy(project, file)
     project.results("feedback").put(f"feedback:{kept.rpartition(':')[2]}", {"object": kept, "name": file.name, "rows": len(labels)})
     joined = join(served, labels, keys=keys)
-    return score(joined, answers=len(served), answer=answer or _first_number(served)), joined
+    field = answer or _answer_field(project, served)
+    return score(joined, answers=len(served), answer=field), joined, field
 
 
 def predictions(project: Project, environment: str) -> list[Prediction]:
@@ -42,8 +46,12 @@ def predictions(project: Project, environment: str) -> list[Prediction]:
     return list(read_log(project.home / "predictions" / environment))
 
 
-def _first_number(served: list[Prediction]) -> str:
-    return next((n for p in served for n, v in p.output.items() if isinstance(v, int | float)), "")
+def _answer_field(project: Project, served: list[Prediction]) -> str:
+    """The number that answers: the first one of the response that is no bound of an interval."""
+    if not served:
+        return ""
+    fields = manifest_of(project, served[-1].release).predictor.response
+    return next(f.name for f in fields if f.type in ("number", "integer") and f.name not in ("low", "high"))
 
 
 def _labels(file: Path, served: list[Prediction]) -> tuple[list[str], dict[tuple[str, ...], float]]:
