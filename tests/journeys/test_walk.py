@@ -71,6 +71,15 @@ def test_what_is_served_is_what_was_released(delivered: Lockgate, fresh: Copier)
     assert answer["output"]["low"] < answer["output"]["units"] < answer["output"]["high"]
 
 
+def test_a_server_that_starts_again_serves_what_was_live_whatever_people_and_policy_are_now(delivered: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(delivered)
+    change_people(lockgate)
+    change_policy(lockgate)
+    with Server(lockgate, "production") as production:
+        assert production.answers().predict()["release"] == lockgate.release()
+    assert lockgate.live() == lockgate.release()
+
+
 def test_a_second_release_is_compared_with_the_first(delivered_twice: Lockgate) -> None:
     states = [r["state"] for r in delivered_twice.json("releases")]
     assert states == ["live", "retired"]

@@ -13,8 +13,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from lockgate.build.trace import take_trace
-from lockgate.errors import UsageError
-from lockgate.records.graph import Graph
+from lockgate.errors import ServiceUnavailable, UsageError
+from lockgate.records.graph import Graph, Trace
 from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
 
 __all__ = ["capture"]
+
+ATTEMPTS = 3
 
 SHIFTS = (("1", "0"), ("2", "40000000"))
 """Hash seed and clock shift in seconds of the two captures."""
@@ -35,16 +37,33 @@ def capture(root: Path, modules: Sequence[str], *, sources: Sequence[str], now_n
     Raises:
         UsageError: a module does not import, a declaration is wrong, or the two graphs differ.
     """
-    children = [_start(root, modules, sources, seed, shift) for seed, shift in SHIFTS]
-    first, second = (_answer(child, root) for child in children)
+    for _ in range(ATTEMPTS):
+        children = [_start(root, modules, sources, seed, shift) for seed, shift in SHIFTS]
+        answers = [child.communicate() for child in children]
+        first, second = (_answer(child, answer, root) for child, answer in zip(children, answers, strict=True))
+        trace = _trace(root, first["looked_at"], second["looked_at"], now_ns=now_ns)
+        if trace is not None:
+            break
+    else:
+        raise ServiceUnavailable("the project's files change while they are read", value=str(root), next="try again")
     if first["nodes"] != second["nodes"] or first["pipelines"] != second["pipelines"]:
         raise UsageError(
             "the pipelines differ between two imports",
             value=_first_difference(first, second),
             allowed="declarations that do not depend on the clock, on set order or on random numbers",
         )
-    trace = take_trace(root, first["looked_at"], now_ns=now_ns)
     return from_json(Graph, {**{k: first[k] for k in ("nodes", "order", "pipelines")}, "trace": to_json(trace)})
+
+
+def _trace(root: Path, first: Mapping[str, Json], second: Mapping[str, Json], *, now_ns: int) -> Trace | None:
+    """The trace, unless a file is no longer what a child read: then the graph is of files that are gone."""
+    read = {**first["files"], **second["files"]}
+    try:
+        trace = take_trace(root, first, now_ns=now_ns)
+    except FileNotFoundError:
+        return None
+    still = first["files"].items() <= read.items() and all(f.digest == read[f.path] for f in trace.files)
+    return trace if still else None
 
 
 def _start(root: Path, modules: Sequence[str], sources: Sequence[str], seed: str, shift: str) -> subprocess.Popen[bytes]:
@@ -53,8 +72,8 @@ def _start(root: Path, modules: Sequence[str], sources: Sequence[str], seed: str
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=root)
 
 
-def _answer(child: subprocess.Popen[bytes], root: Path) -> Mapping[str, Json]:
-    out, err = child.communicate()
+def _answer(child: subprocess.Popen[bytes], answer: tuple[bytes, bytes], root: Path) -> Mapping[str, Json]:
+    out, err = answer
     if child.returncode:
         lines = err.decode(errors="replace").strip().splitlines() or ["no output"]
         raise UsageError("the pipeline modules do not import", value=lines[-1], next=f"look at {_place(lines, root)}")

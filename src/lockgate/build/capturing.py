@@ -1,11 +1,13 @@
 """The capture child: `python -P -m lockgate.build.capturing ROOT '[[modules], [sources]]' SHIFT`.
 
-Imports the pipeline modules with hooks that note what they look at, lowers every pipeline to nodes, and
-prints one JSON object. Nothing else of the user's code runs.
+Imports the pipeline modules while `looking` notes what they look at, lowers every pipeline to nodes, and prints one
+JSON object. Nothing else of the user's code runs.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import gc
 import importlib
 import json
 import os
@@ -15,101 +17,96 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lockgate.build.loading import is_project_path, load_from_text
+from lockgate.build.looking import Looking
+from lockgate.build.trace import listing_digest
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lockgate.records.digest import Json
+
 __all__: list[str] = []
-
-
-class Looking:
-    """Notes the project files opened, folders listed and environment names asked for while modules import."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = str(root) + os.sep
-        self.files: set[str] = set()
-        self.listings: set[str] = set()
-        self.environment: set[str] = set()
-
-    def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """An audit hook: `open` and `os.listdir` / `os.scandir` below the project's root."""
-        if event == "open" and isinstance(arguments[0], str):
-            self._note(arguments[0], self.files)
-        elif event in ("os.listdir", "os.scandir") and isinstance(arguments[0], str):
-            self._note(arguments[0], self.listings)
-
-    def _note(self, path: str, into: set[str]) -> None:
-        full = os.path.abspath(path)
-        if (full + os.sep).startswith(self.root) and "__pycache__" not in full:
-            relative = os.path.relpath(full, self.root)
-            if not relative.startswith((".venv", ".lockgate", ".git")):
-                into.add(relative)
-
-    def watch_environment(self) -> None:
-        """Replace the class of `os.environ` by one that notes the names read."""
-        looking = self
-        plain = type(os.environ)
-
-        class Watched(plain):  # type: ignore[misc, valid-type]
-            def __getitem__(self, key: str) -> str:
-                looking.environment.add(key)
-                return super().__getitem__(key)
-
-        os.environ.__class__ = Watched
 
 
 def main(arguments: Sequence[str]) -> None:
     """Capture and print. A user's mistake is printed as an `error` object; anything else is a traceback, exit 1."""
     root, names, shift = Path(arguments[0]), json.loads(arguments[1]), int(arguments[2])
     modules, sources = names
-    sys.path.insert(0, str(root))
-    _shift_clock(shift)
-    looking = Looking(root)
-    before = set(sys.modules)
-    before_names = set(os.environ)
-    looking.watch_environment()
-    sys.addaudithook(looking.hook)
-    out, sys.stdout = sys.stdout, sys.stderr
-    for module in modules:
-        importlib.import_module(module)
+    answer_to = os.dup(1)  # whatever the modules print goes to stderr, also from native code
+    os.dup2(2, 1)
     from lockgate.build.lower import lower
     from lockgate.errors import LockgateError
 
-    environment = sorted(n for n in looking.environment if _is_theirs(n))
-    files = sorted(f for f in looking.files if (root / f).is_file())
-    answer: dict[str, Any]
+    _shift_clock(shift)
+    sys.path.insert(0, str(root))
+    looking = Looking(str(root))
+    load_from_text(str(root), looking.loaded)
+    before = set(sys.modules)
+    looking.watch()
+    for module in modules:
+        importlib.import_module(module)
     try:
-        answer = lower(root, modules, sources)
+        answer = lower(root, modules, sources, looking=looking)
     except LockgateError as error:
         answer = {"error": {"what": error.what, "value": error.value, "allowed": error.allowed, "next": error.next}}
-    del before_names
-    answer["looked_at"] = {
-        "files": sorted({*files, *answer.pop("editable", [])}),
-        "listings": sorted({os.path.dirname(f) or "." for f in files} | looking.listings),
-        "environment": environment,
-        "packages": answer.pop("packages", {}),
-        "preload": _preload(before, root),
+    answer["looked_at"] = _looked_at(looking, root, before)
+    sys.stdout.flush()
+    with os.fdopen(answer_to, "w", encoding="utf-8") as out:
+        out.write(json.dumps(answer))
+
+
+def _looked_at(looking: Looking, root: Path, before: set[str]) -> dict[str, Json]:
+    folders = {os.path.dirname(f) or "." for f in looking.files if f.endswith(".py")}
+    folders |= {parent for f in folders if not os.path.isabs(f) for parent in _parents(f)}
+    listings = {f: listing_digest(os.path.join(root, f), every_name=False) for f in sorted(folders)}
+    return {
+        "files": looking.files,
+        "listings": {**listings, **looking.listings},
+        "environment": sorted(looking.environment),
+        "preload": _preload(before, str(root)),
     }
-    out.write(json.dumps(answer))
+
+
+def _parents(folder: str) -> list[str]:
+    """A module that appears in a folder above may hide the one that was imported."""
+    parts = [] if folder == "." else folder.split(os.sep)
+    return [os.path.join(*parts[:size]) if size else "." for size in range(len(parts))]
 
 
 def _shift_clock(seconds: int) -> None:
     """Modules that put the time into a declaration are found by the difference."""
-    real = time.time
+    real, real_ns, day = time.time, time.time_ns, dt.date.today()
     time.time = lambda: real() + seconds
+    time.time_ns = lambda: real_ns() + seconds * 1_000_000_000
+    later = dt.timedelta(seconds=seconds)
+    now, today = dt.datetime.now, dt.date.today
+    _replace(dt.datetime, "now", lambda cls, tz=None: _as(cls, now(tz) + later))
+    _replace(dt.datetime, "utcnow", lambda cls: _as(cls, (now(dt.UTC) + later).replace(tzinfo=None)))
+    if seconds and today() == day:  # else it asks `time.time`
+        _replace(dt.date, "today", lambda cls: cls.fromordinal((today() + later).toordinal()))
 
 
-def _is_theirs(name: str) -> bool:
-    """Names that packages and the interpreter ask for on import are not inputs of the project."""
-    return not name.startswith(("PYTHON", "POLARS", "LC_", "LANG", "OMP", "OPENBLAS", "MKL", "NUMPY", "NPY", "PATH", "HOME", "_"))
+def _as(kind: type[dt.datetime], moment: dt.datetime) -> dt.datetime:
+    return moment if kind is dt.datetime else kind.combine(moment.date(), moment.timetz())
 
 
-def _preload(before: set[str], root: Path) -> list[str]:
+def _replace(kind: type, name: str, function: Any) -> None:
+    """Give a built-in class another method. A subclass in its place would be another type to everybody who asks."""
+    import ctypes
+
+    namespace = gc.get_referents(kind.__dict__)[0]
+    namespace[name] = classmethod(function)
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(kind))
+
+
+def _preload(before: set[str], root: str) -> list[str]:
     """Third-party top-level modules that the project imported: the worker template loads them once."""
     found: set[str] = set()
     for name in set(sys.modules) - before:
         top = name.partition(".")[0]
         file = getattr(sys.modules.get(top), "__file__", None)
-        if file and "site-packages" in file and top != "lockgate" and not file.startswith(str(root / top)):
+        if file and "site-packages" in file and top != "lockgate" and not is_project_path(file, root):
             found.add(top)
     return sorted(n for n in found if not n.startswith("_"))
 

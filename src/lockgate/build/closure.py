@@ -30,11 +30,12 @@ WHOLE_MODULE = frozenset({"globals", "locals", "vars"})
 ANYTHING = frozenset({"__import__", "compile", "eval", "exec", "__builtins__"})
 """Builtins that reach everything there is."""
 
-ANYWHERE = ("builtins", "cloudpickle", "code", "codeop", "dill", "gc.", "imp.", "importlib", "joblib.load", "marshal", "pickle",
-            "pkgutil", "runpy", "shelve", "sys.modules", "zipimport")  # fmt: skip
+ANYWHERE = ("builtins.__import__", "builtins.compile", "builtins.eval", "builtins.exec", "cloudpickle", "code", "codeop", "dill",
+            "gc", "imp", "importlib", "joblib.load", "marshal", "pickle", "pkgutil", "runpy", "shelve", "sys.modules",
+            "zipimport")  # fmt: skip
 """What others offer that finds code by a name computed at run time."""
 
-HARMLESS_PARTS = ("importlib.metadata", "importlib.resources", "builtins.")
+NOWHERE = ("gc.collect", "gc.disable", "gc.enable", "gc.freeze", "importlib.metadata", "importlib.resources")
 
 REACHING_WORDS = frozenset({"__globals__", "f_globals", "__subclasses__", "__builtins__"})
 
@@ -69,7 +70,9 @@ def closure(project: Project, targets: Iterable[tuple[str, str]], *, effects: Ef
     walk = _Walk(project, effects or Effects(project))
     for module, qualname in targets:
         names = tuple(qualname.split("."))
-        if not walk.member(module, names[0], names[1:]):
+        if project.file(module) is None:
+            walk.leave(f"{module}.{qualname}")
+        elif not walk.member(module, names[0], names[1:]):
             walk.everything(f"{module}.{qualname} is not found in the text")
     return walk.closure()
 
@@ -115,9 +118,8 @@ class _Walk:
         if unit.reading.words & REACHING_WORDS:
             self.everything(f"{min(unit.reading.words & REACHING_WORDS)} in {module.name}.{unit.name}")
         if unit.kind == "import" and self.effects.acts(module, unit):
-            for item in (*unit.reading.imports, *((s, None) for s in unit.reading.stars)):
-                name = item[1].module if item[1] else item[0]
-                if not self._is_ours(name):
+            for name in (*(i.module for _, i in unit.reading.imports), *unit.reading.stars):
+                if self.project.file(name) is None:
                     self.leave(name)
 
     def read(self, module: Module, unit: Unit, chain: Chain) -> None:
@@ -158,21 +160,22 @@ class _Walk:
         """A module, and what is taken from it; a module that is used as a value may be taken apart at run time."""
         if rest:
             self._take(name, rest[0], rest[1:])
-        elif self._is_ours(name):
-            self.whole(name, "used as a value")
         else:
-            self.leave(name)
+            self.whole(name, "used as a value")
+            if self.project.file(name) is None:
+                self.leave(name)
 
     def _take(self, base: str, name: str, rest: Chain) -> None:
-        if not self._is_ours(base):
+        if self.project.file(base) is None:  # somebody else's, or a folder without `__init__.py`
             self.leave(".".join((base, name, *rest)))
+            self.member(base, name, rest)
         elif not self.member(base, name, rest):
             self.whole(base, f"{name} is not found in the text")
 
     def leave(self, dotted: str) -> None:
         """Something outside the project."""
         self.outside.add(dotted)
-        if dotted == "sys" or (dotted.startswith(ANYWHERE) and not dotted.startswith(HARMLESS_PARTS)):
+        if dotted in ("sys", "builtins") or _below(dotted, ANYWHERE) and not _below(dotted, NOWHERE):
             self.everything(dotted)
 
     def whole(self, name: str, reason: str) -> None:
@@ -180,17 +183,21 @@ class _Walk:
         if any(w.startswith(f"{name}: ") for w in self.wide):
             return
         self.wide.add(f"{name}: {reason}")
-        module = self.enter(name)
-        for unit in module.units if module else ():
-            self.add(module, unit) if module else None
-            for _, item in unit.reading.imports:
-                self.follow(item, ())
-            for star in unit.reading.stars:
-                self.attribute(star, ())
+        if module := self.enter(name):
+            self._all_units(module)
         if self.project.is_folder(name):
             for inner in self.project.below(name):
                 if inner != name:
                     self.whole(inner, f"below {name}")
+
+    def _all_units(self, module: Module) -> None:
+        for unit in module.units:
+            self.add(module, unit)
+            if unit.kind not in ("function", "class"):  # what it imports is one of the module's values
+                for _, item in unit.reading.imports:
+                    self.follow(item, ())
+                for star in unit.reading.stars:
+                    self.attribute(star, ())
 
     def everything(self, reason: str) -> None:
         """Widen to the whole project."""
@@ -227,7 +234,7 @@ class _Walk:
         for unit in units:
             self.add(module, unit)
             for name, item in unit.reading.imports:
-                if name == head and unit.kind not in ("class",):
+                if name == head:
                     self.follow(item, rest)
         found = bool(units)
         for star in module.stars:
@@ -285,8 +292,13 @@ class _Walk:
 
     def _order_matters(self, module: Module, units: list[Unit]) -> bool:
         """Statements that act, or a name bound twice: then what stands first counts."""
-        repeated = any(len({u.digest for u in us}) > 1 for us in module.bound.values())
-        return repeated or any(self.effects.acts(module, u) for u in units)
+        reached = {u.place for u in units}
+        repeated = (len({u.digest for u in us if u.place in reached}) > 1 for us in module.bound.values())
+        return any(repeated) or any(self.effects.acts(module, u) for u in units)
+
+
+def _below(dotted: str, names: tuple[str, ...]) -> bool:
+    return any(dotted == n or dotted.startswith(n + ".") for n in names)
 
 
 def _rebinds(module: Module | None, name: str, submodule: str) -> bool:

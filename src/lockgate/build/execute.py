@@ -141,7 +141,7 @@ class _Execution:
         try:
             inputs = {p: self.identities[i] for p, i in node.inputs.items()}
             action, key = decide(node, self.identities, {}, self.known)
-            parameters = parameters_of(node, self.known.parameters, known_steps=())
+            parameters = parameters_of(node, self.known.parameters)
             if key is None:
                 raise StepFailed(f"step {node.name} has no key", value=repr(action))
             artifact, seconds = self.engine.run(node, self.artifacts, parameters)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from lockgate.errors import UsageError
-from lockgate.records.digest import digest
+from lockgate.records.digest import canonical, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from lockgate.records.digest import Json
     from lockgate.records.graph import Node
@@ -27,7 +28,7 @@ def fingerprint(node: Node, inputs: Mapping[str, str], parameters: Mapping[str, 
         ALGORITHM,
         {
             "target": node.target.partition(":")[2],
-            "code": sorted([d.name, d.digest] for d in node.definitions),
+            "code": [[d.name, d.digest] for d in node.definitions],  # the closure put them in order
             "inputs": [[p, inputs[p], node.input_types[p]] for p in sorted(inputs)],
             "parameters": dict(parameters),
             "packages": list(node.packages),
@@ -37,7 +38,7 @@ def fingerprint(node: Node, inputs: Mapping[str, str], parameters: Mapping[str, 
     )
 
 
-def parameters_of(node: Node, given: Mapping[str, Mapping[str, Json]], *, known_steps: Sequence[str]) -> dict[str, Json]:
+def parameters_of(node: Node, given: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
     """A step's defaults, overridden by what `lockgate.toml` and `--param` say about it.
 
     Raises:
@@ -58,6 +59,12 @@ def _like(default: Json, value: Json, name: str) -> Json:
     """A whole number is fine for a float; everything else must be of the default's kind."""
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if isinstance(value, dt.date):  # TOML has dates
+        value = value.isoformat()
+    try:
+        canonical(value)
+    except (TypeError, ValueError) as error:
+        raise UsageError("a parameter that JSON cannot hold", value=f"{name} = {value!r}", allowed="finite numbers, text, lists") from error
     if default is not None and type(default) is not type(value):
         raise UsageError(
             "a parameter of another kind", value=f"{name} = {value!r}", allowed=f"{type(default).__name__}, e.g. {default!r}"

@@ -94,6 +94,7 @@ class Project:
     root: Path
     modules: dict[str, Module | None] = field(default_factory=dict[str, "Module | None"])
     files: dict[str, Path | None] = field(default_factory=dict[str, "Path | None"])
+    folders: dict[str, bool] = field(default_factory=dict[str, bool])
 
     def module(self, name: str) -> Module | None:
         """The parsed module, or None when it is not a file of this project."""
@@ -110,8 +111,10 @@ class Project:
         return self.files[name]
 
     def is_folder(self, name: str) -> bool:
-        """Whether `name` is a folder of the project that may hold modules, with `__init__.py` or without."""
-        return bool(name) and self.root.joinpath(*name.split(".")).is_dir()
+        """Whether `name` is a folder of the project that holds modules, with `__init__.py` or without."""
+        if name not in self.folders:
+            self.folders[name] = bool(name) and any(self.root.joinpath(*name.split(".")).rglob("*.py"))
+        return self.folders[name]
 
     def below(self, name: str) -> Iterator[str]:
         """Every module below a package, or of the whole project for the empty name."""

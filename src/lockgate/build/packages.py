@@ -1,95 +1,137 @@
 """Which installed distributions an import reaches, with versions and with what they require in turn.
 
+A version says what the code is, except where it does not: an editable install, one from a folder or a repository,
+and a module that no distribution owns (found through PYTHONPATH) are known by a digest of their files.
 `importlib.metadata` costs 60 ms, so only the capture child comes here; planning trusts the trace.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 import sys
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlparse
 
-from lockgate.records.digest import digest
+from lockgate.records.digest import digest, digest_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Installed", "site_folders"]
+__all__ = ["Installed"]
 
-NAME = re.compile(r"^[A-Za-z0-9._-]+")
+REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)\s*(?:\[([^\]]*)\])?")
+EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
+CODE = (".py", ".so", ".pyd")
 
 
 class Installed:
-    """A look at what is installed, taken once."""
+    """A look at what is installed, taken once. `root` is the project, whose own modules no package owns."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path) -> None:
+        self._root = root
         self._distributions: Mapping[str, Sequence[str]] = metadata.packages_distributions()
-        self._versions: dict[str, str] = {}
+        self._versions: dict[str, str | None] = {}
+        self._unowned: dict[str, str | None] = {}
+        self._folders: set[Path] = set()
 
     def reached(self, modules: Iterable[str]) -> tuple[str, ...]:
         """`name==version` of every distribution behind these dotted names, and what they require, sorted."""
         found: dict[str, str] = {}
-        todo = [d for m in modules for d in self.distributions(m)]
+        tops = {t for m in modules if (t := m.partition(".")[0]) not in sys.stdlib_module_names}
+        todo = [(d, "") for t in sorted(tops) for d in self._distributions.get(t, ())]
+        asked: set[tuple[str, str]] = set()
         while todo:
-            name = _normal(todo.pop())
-            if name not in found and (version := self.version(name)) is not None:
+            name, extra = todo.pop()
+            name = _normal(name)
+            if (name, extra) not in asked and (version := self.version(name)) is not None:
+                asked.add((name, extra))
                 found[name] = version
-                todo.extend(_required(name))
+                todo.extend(_required(name, extra))
+        for top in tops:
+            if top not in self._distributions and (version := self.unowned(top)):
+                found[top] = version
         return tuple(f"{n}=={v}" for n, v in sorted(found.items()))
 
-    def distributions(self, module: str) -> Sequence[str]:
-        """The distributions that provide a module; none for the standard library."""
-        top = module.partition(".")[0]
-        if top in sys.stdlib_module_names or top == "__future__":
-            return ()
-        return self._distributions.get(top, ())
-
     def version(self, name: str) -> str | None:
-        """The version; for an editable install the digest of its files, since its version says nothing."""
+        """The version, with a digest of the files where the version does not say what they are."""
         if name not in self._versions:
             try:
                 distribution = metadata.distribution(name)
             except metadata.PackageNotFoundError:
-                return None
-            self._versions[name] = distribution.version + _editable_suffix(distribution)
+                self._versions[name] = None
+            else:
+                self._versions[name] = distribution.version + self._suffix(distribution)
         return self._versions[name]
 
+    def unowned(self, top: str) -> str | None:
+        """A module that no distribution owns, by the digest of its files; None for one of the project or of nobody."""
+        if top not in self._unowned:
+            place = self._place(top)
+            self._unowned[top] = f"0+{self._digest(place)}" if place else None
+        return self._unowned[top]
 
-def site_folders() -> dict[str, int]:
-    """The folders that hold packages → mtime; installing or removing a distribution changes it."""
-    return {p: Path(p).stat().st_mtime_ns for p in sys.path if p.endswith(("site-packages", "dist-packages")) and Path(p).is_dir()}
+    def files(self) -> list[str]:
+        """Files whose bytes stand for a version: those of Lockgate and of everything reached, where they are editable."""
+        self.version("lockgate")
+        return sorted({str(f) for folder in self._folders for f in _code(folder)})
+
+    def folders(self) -> list[str]:
+        """The folders that hold them: a new file there counts too."""
+        return sorted({str(Path(f).parent) for f in self.files()})
+
+    def _suffix(self, distribution: metadata.Distribution) -> str:
+        text = distribution.read_text("direct_url.json")
+        if text is None:
+            return ""
+        origin = json.loads(text)
+        if not origin.get("dir_info", {}).get("editable"):
+            return "+" + _tail(digest_bytes((distribution.read_text("RECORD") or text).encode()))
+        place = self._place(distribution.name.replace("-", "_")) or Path(unquote(urlparse(origin.get("url", "")).path))
+        return f"+{self._digest(place)}"
+
+    def _digest(self, place: Path) -> str:
+        self._folders.add(place)
+        top = place if place.is_dir() else place.parent
+        return _tail(digest("tree", [[f.relative_to(top).as_posix(), digest_bytes(f.read_bytes())] for f in _code(place)]))
+
+    def _place(self, top: str) -> Path | None:
+        """The folder or file of a top-level module, without importing it."""
+        try:
+            spec = importlib.util.find_spec(top)
+        except (ImportError, ValueError):
+            return None
+        if spec is None or spec.origin in ("built-in", "frozen"):
+            return None
+        places = [Path(p) for p in spec.submodule_search_locations or ()] or [Path(spec.origin or "")]
+        outside = [p for p in places if p.exists() and (spec.origin or not p.is_relative_to(self._root))]
+        return outside[0] if outside else None
 
 
-def _editable_suffix(distribution: metadata.Distribution) -> str:
-    text = distribution.read_text("direct_url.json")
-    if text is None or '"editable"' not in text:
-        return ""
-    folder = editable_folder(distribution)
-    return "" if folder is None else f"+{tree_digest(folder).rpartition(':')[2][:16]}"
+def _code(place: Path) -> list[Path]:
+    if not place.is_dir():
+        return [place]
+    files = (f for f in place.rglob("*") if f.suffix in CODE and f.is_file())
+    return sorted(f for f in files if not any(p.startswith(".") for p in f.relative_to(place).parts))
 
 
-def editable_folder(distribution: metadata.Distribution) -> Path | None:
-    """Where an editable distribution's package lives."""
-    name = distribution.name.replace("-", "_")
-    for place in sys.path:
-        folder = Path(place) / name
-        if (folder / "__init__.py").is_file():
-            return folder
-    return None
-
-
-def tree_digest(folder: Path) -> str:
-    """Digest of the Python files below a folder."""
-    files = sorted(folder.rglob("*.py"))
-    return digest("tree", [[f.relative_to(folder).as_posix(), f.read_text(encoding="utf-8")] for f in files])
-
-
-def _required(name: str) -> list[str]:
-    requires = metadata.distribution(name).requires or []
-    return [m.group(0) for r in requires if "extra ==" not in r and (m := NAME.match(r))]
+def _required(name: str, extra: str) -> list[tuple[str, str]]:
+    """What a distribution requires, and what it requires for one of its extras when that was asked for."""
+    found: list[tuple[str, str]] = []
+    for requirement in metadata.distribution(name).requires or []:
+        match, only_for = REQUIREMENT.match(requirement), EXTRA.findall(requirement.partition(";")[2])
+        if match and (not only_for or extra in only_for):
+            extras = [e.strip() for e in (match[2] or "").split(",") if e.strip()]
+            found += [(match[1], e) for e in ("", *extras)]
+    return found
 
 
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _tail(digest: str) -> str:
+    return digest.rpartition(":")[2][:16]

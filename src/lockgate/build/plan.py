@@ -69,7 +69,7 @@ def decide(
     inputs = node.inputs
     if blocked := [i for i in inputs.values() if isinstance(actions.get(i), Blocked) or _is_missing(i, identities, actions)]:
         return Blocked(_blocked_reason(blocked[0])), None
-    parameters = parameters_of(node, known.parameters, known_steps=())
+    parameters = parameters_of(node, known.parameters)
     last = known.last(node.name)
     if pending := tuple(i for i in inputs.values() if i in actions and i not in identities):
         reason = difference(node, last, None, parameters) if last else "never ran here"

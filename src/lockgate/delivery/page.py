@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.judge import load_json
-from lockgate.delivery.releases import manifest_of
+from lockgate.delivery.releases import manifest_of, naming
 from lockgate.gates.binding import evidence_root, results
 from lockgate.records.digest import Json, canonical, digest, sha256_bytes, short
 from lockgate.records.evidence import Estimate, GroupEstimate, Verdict
@@ -49,10 +49,9 @@ QUESTIONS = (
 
 def keep_page(project: Project, walk: Walk, trust: Trusted, judged: Judged, *, release: str, live: str | None, environment: str, ask: Ask) -> str:
     """Render the page of this release, evidence, policy and environment, unless it is kept already; its sha256."""
+    if kept := page_of(project, walk, trust, release=release, environment=environment):
+        return kept[1]
     key = _key(walk, trust, release, environment)
-    known = project.results("pages").get(key)
-    if known is not None and project.store.has(known["object"]):
-        return known["sha256"]
     html = render(_pack(project, walk, trust, judged, release=release, live=live, environment=environment, ask=ask)).encode()
     project.store_folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=project.store_folder, delete=False) as file:
@@ -63,9 +62,12 @@ def keep_page(project: Project, walk: Walk, trust: Trusted, judged: Judged, *, r
 
 
 def page_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> tuple[Path, str] | None:
-    """The kept page and its sha256, or None when nothing was judged for this environment yet."""
+    """The kept page and its sha256, or None when nothing was judged for this environment yet. IntegrityError names it."""
     known = project.results("pages").get(_key(walk, trust, release, environment))
-    return None if known is None else (project.store.get(known["object"]), known["sha256"])
+    if known is None or not project.store.has(known["object"]):
+        return None
+    with naming(f"the evidence page of release {short(release)} for {environment}"):
+        return project.store.get(known["object"]), known["sha256"]
 
 
 def _key(walk: Walk, trust: Trusted, release: str, environment: str) -> str:

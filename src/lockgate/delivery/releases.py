@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lockgate.records.graph import PipelineInfo
     from lockgate.records.trust import Trusted
 
-__all__ = ["build_release", "fetch", "manifest_of", "named"]
+__all__ = ["build_release", "fetch", "manifest_of", "named", "naming"]
 
 
 def build_release(project: Project, pipeline: PipelineInfo, planned: Planned, record: RunRecord) -> Manifest:
@@ -97,7 +97,8 @@ def manifest_of(project: Project, release: str) -> Manifest:
     record = project.results("releases").get(release)
     if record is None:
         raise NotFound("no such release in the store", value=short(release), next="lockgate releases")
-    return read_manifest(project.store.get(record["manifest"]).read_bytes(), expected=release)
+    with naming(f"the manifest of release {short(release)}"):
+        return read_manifest(project.store.get(record["manifest"]).read_bytes(), expected=release)
 
 
 def named(trust: Trusted, ref: str, live: Mapping[str, str]) -> str:

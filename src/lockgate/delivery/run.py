@@ -129,7 +129,7 @@ def why(planned: Planned, step: str) -> tuple[str, list[str]]:
     identities = {s.node: s.action.artifact.digest for s in planned.plan.steps if isinstance(s.action, Reuse)} | dict(planned.known.externals)
     inputs = {p: identities.get(i, "") for p, i in node.inputs.items()}
     known = inputs if all(inputs.values()) else None
-    lines = list(differences(node, last, known, parameters_of(node, planned.known.parameters, known_steps=())))
+    lines = list(differences(node, last, known, parameters_of(node, planned.known.parameters)))
     return action, lines or [reason]
 
 

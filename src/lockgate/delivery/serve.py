@@ -12,7 +12,7 @@ from lockgate.delivery.page import page_of
 from lockgate.delivery.releases import fetch
 from lockgate.delivery.walk import walk_of
 from lockgate.deploy.environments import fold
-from lockgate.errors import PermissionRefused
+from lockgate.errors import IntegrityError, PermissionRefused
 from lockgate.gates.approvals import authorised
 from lockgate.gates.binding import ask_for
 from lockgate.records.decisions import Healthy, Refused
@@ -60,7 +60,11 @@ def serve(
         want = fold(read, approved_only=walk.approved_only).of(environment).wanted
         if want is None:
             return None
-        return Wanted(release=want.release, entry=want.entry, banner=project.settings.banner, evidence=page(read, want.release))
+        try:
+            evidence = page(read, want.release)
+        except IntegrityError:  # `bring` refuses with it; what is live goes on
+            evidence = None
+        return Wanted(release=want.release, entry=want.entry, banner=project.settings.banner, evidence=evidence)
 
     def page(read: Trusted, release: str) -> Path | None:
         places = (environment, *reversed(walk.environments))
@@ -79,12 +83,13 @@ def serve(
         append(project, claim, now=clock())
 
     def bring(asked: Wanted) -> Path:
-        """This server's own check of who signed, then every byte. A rollback rests on what was checked then."""
+        """This server's own check of who signed, of the page, then every byte. A rollback rests on what was checked then."""
         read = read_ledger(project, pin=trust)
         want = fold(read, approved_only=walk.approved_only).of(environment).wanted
         stands = authorised(read, asked.entry, ask=ask_for(walk.stages, environment, policy=walk.policy))
         if want is not None and want.because == "delivered" and not stands.granted:
             raise PermissionRefused("nobody who may has authorised this deployment", value=stands.missing, next="lockgate status")
+        page(read, asked.release)
         return fetch(project, asked.release)
 
     follower = Follower(

@@ -111,8 +111,15 @@ def _worst(pack: Pack) -> str:
 def _changed(pack: Pack) -> str:
     if pack.live is None:
         return f"No release is live in {pack.environment} yet; this would be the first."
-    kinds = [f"{wording.capitalized(kind)}: {_named([c.what for c in rows])}." for kind, rows in _by_kind(pack.changes)]
+    kinds = [f"{wording.capitalized(kind)}: {_named([_from_to(c) for c in rows])}." for kind, rows in _by_kind(pack.changes)]
     return f"Since {short(pack.live)}: {' '.join(kinds) or 'nothing that was recorded.'}"
+
+
+def _from_to(change: Change) -> str:
+    """Numbers and days are worth saying; digests of code and data are in the table."""
+    if change.kind not in ("data", "metrics", "parameters", "packages"):
+        return change.what
+    return f"{change.what} {change.before or 'absent'} → {change.after or 'absent'}"
 
 
 def _named(things: Sequence[str]) -> str:
@@ -164,7 +171,7 @@ def _decide(verb: str, pack: Pack, *, accept: Sequence[str] = ()) -> str:
     """The command that signs. Uncertain checks are accepted one by one, by name; there is no blanket acceptance."""
     role = f" --role {shlex.quote(pack.rule.role)}" if pack.rule else ""
     named = "".join(f" --accept {shlex.quote(gate)}" for gate in accept)
-    return f'lockgate {verb} {pack.release}{role}{named} --reason "…"'
+    return f'lockgate {verb} {short(pack.release)}{role}{named} --reason "…"'
 
 
 @functools.cache

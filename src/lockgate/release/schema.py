@@ -86,7 +86,7 @@ def describe(predictor: Predictor, *, qualname: str) -> PredictorSpec:
         state=dict(predictor.state),
         request=request,
         response=response,
-        summary=_first_line(function),
+        summary=_asked(predictor.request) or _first_line(function),
         explain=reference(predictor.explain) if predictor.explain else None,
         chart=_chart(predictor, request),
     )
@@ -173,5 +173,11 @@ def _frame_library(function: Callable[..., object], parameter: str) -> str:
     return library
 
 
-def _first_line(function: Callable[..., object]) -> str:
+def _asked(request: type) -> str:
+    """What the request's own docstring asks; a dataclass without one has a generated line that is no question."""
+    text = _first_line(request)
+    return "" if text.startswith(f"{request.__name__}(") else text
+
+
+def _first_line(function: Callable[..., object] | type) -> str:
     return (inspect.getdoc(function) or "").partition("\n")[0].strip()

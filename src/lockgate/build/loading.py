@@ -1,0 +1,74 @@
+"""Import the project's modules from their text, and only the text that was planned.
+
+Python trusts a `.pyc` by the second and the size of its source, so an edit within one second that keeps the length
+runs the old code. And a file may change between plan and run: then the result would be stored under a wrong key.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
+from typing import TYPE_CHECKING
+
+from lockgate.errors import StepFailed
+from lockgate.records.digest import digest_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["as_planned", "is_project_path", "load_from_text"]
+
+NOT_OURS = frozenset({".git", ".lockgate", ".venv", "site-packages", "dist-packages"})
+
+
+def is_project_path(path: str, root: str) -> bool:
+    """Whether an absolute path lies in the project, and not in a virtual environment or store inside it."""
+    return path == root or (path.startswith(root + os.sep) and NOT_OURS.isdisjoint(path[len(root) + 1 :].split(os.sep)))
+
+
+def load_from_text(root: str, check: Callable[[str, bytes], None]) -> None:
+    """From now on, import what lies below `root` from its `.py` files, without bytecode.
+
+    `check` sees the path relative to the root and the bytes of each, before they run.
+    """
+    sys.path_hooks.insert(0, _hook(root, check))
+    for path in [p for p in sys.path_importer_cache if is_project_path(p, root)]:
+        del sys.path_importer_cache[path]
+
+
+def as_planned(planned: Mapping[str, str]) -> Callable[[str, bytes], None]:
+    """A check against path → digest: another text, or another file, raises StepFailed."""
+
+    def check(name: str, data: bytes) -> None:
+        if name not in planned:
+            raise StepFailed(
+                "a step imports a project file that its plan did not see", value=name,
+                allowed="files that the pipelines import, by name", next="import it where the step is defined",
+            )  # fmt: skip
+        if digest_bytes(data) != planned[name]:
+            raise StepFailed("a file changed while its step waited to run", value=name, next="lockgate run")
+
+    return check
+
+
+def _hook(root: str, check: Callable[[str, bytes], None]) -> Callable[[str], FileFinder]:
+    class FromText(SourceFileLoader):
+        def path_stats(self, path: str) -> Mapping[str, object]:
+            raise OSError  # what importlib takes as: there is no bytecode to compare with
+
+        def get_data(self, path: str) -> bytes:
+            data = super().get_data(path)
+            if path.endswith(".py"):
+                check(os.path.relpath(path, root), data)
+            return data
+
+    details = [(ExtensionFileLoader, EXTENSION_SUFFIXES), (FromText, SOURCE_SUFFIXES)]
+
+    def hook(path: str) -> FileFinder:
+        if not is_project_path(os.path.abspath(path), root):
+            raise ImportError
+        return FileFinder(path, *details)
+
+    return hook
+
