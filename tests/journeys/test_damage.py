@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lockgate.adapters.local import LocalResults
+
 from journeys.walking import HUMAN, REFUSED, USAGE, Lockgate, Server, flip
 
 Copier = Callable[[Lockgate], Lockgate]
@@ -31,13 +33,15 @@ def object_of(lockgate: Lockgate, digest: str) -> Path:
 
 
 def record_of(lockgate: Lockgate, kind: str, key: str) -> dict[str, str]:
-    name = key.rpartition(":")[2]
-    return json.loads((lockgate.root / ".lockgate" / kind / name[:2] / name).read_bytes())["record"]
+    found = LocalResults(lockgate.root / ".lockgate" / kind).get(key)
+    assert found is not None
+    return dict(found)
 
 
 def page(lockgate: Lockgate) -> Path:
-    """The evidence page that production was approved by."""
-    records = [json.loads(p.read_bytes())["record"] for p in (lockgate.root / ".lockgate" / "pages").glob("*/*")]
+    """The evidence page that Bob is shown."""
+    folder = lockgate.root / ".lockgate" / "pages"
+    records = [record_of(lockgate, "pages", f"blake3:{p.name}") for p in folder.glob("*/*")]
     assert len(records) == 1
     return object_of(lockgate, records[0]["object"])
 
@@ -77,8 +81,9 @@ def test_what_is_live_goes_on_answering(delivered: Lockgate, fresh: Copier, path
 
 def test_a_damaged_evidence_page_is_not_shown_and_nobody_can_sign_under_it(waiting: Lockgate, fresh: Copier) -> None:
     lockgate = fresh(waiting)
-    flip(page(lockgate))
-    with Server(lockgate, "staging"):
+    with Server(lockgate, "staging") as staging:
+        staging.answers()
+        flip(page(lockgate))
         delivering = lockgate("deliver", expect=REFUSED)
     for done in (lockgate("evidence", expect=REFUSED), lockgate.approve(expect=REFUSED), delivering):
         assert "evidence page" in done.err, done.text

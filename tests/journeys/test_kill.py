@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,31 +18,20 @@ from journeys.walking import Lockgate, Server, until
 Copier = Callable[[Lockgate], Lockgate]
 
 SEED = int(os.environ.get("LOCKGATE_KILL_SEED", "2"))
-SAMPLES = [(scene, number) for scene in SCENES for number in range(scene.sample)]
+AT_ONCE = 2
 
 
-@pytest.fixture(scope="session")
-def sites(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Scene], list[str]]:
-    """The sites of a scene, counted once."""
-    counted: dict[str, list[str]] = {}
-
-    def of(scene: Scene) -> list[str]:
-        if scene.name not in counted:
-            counted[scene.name] = count(scene, request.getfixturevalue(scene.station), tmp_path_factory.mktemp("count"))
-        return counted[scene.name]
-
-    return of
-
-
-@pytest.mark.parametrize(("scene", "number"), SAMPLES, ids=[f"{s.name} {n}" for s, n in SAMPLES])
-def test_a_kill_before_a_write_loses_nothing(
-    scene: Scene, number: int, sites: Callable[[Scene], list[str]], request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    known = sites(scene)
-    part = random.Random(f"{SEED} {scene.name} {number}").random()
-    site = 1 + int((number + part) / scene.sample * len(known))  # one out of each part of the way
-    print(f"seed {SEED}: killed before site {site} of {len(known)}: {known[site - 1]}")
-    kill(scene, request.getfixturevalue(scene.station), tmp_path / "killed", site=site)
+@pytest.mark.parametrize("scene", SCENES, ids=lambda s: s.name)
+def test_a_kill_before_a_write_loses_nothing(scene: Scene, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """A seeded sample: one site out of each part of the way."""
+    prepared = request.getfixturevalue(scene.station)
+    sites = count(scene, prepared, tmp_path / "count")
+    chance = random.Random(f"{SEED} {scene.name}")
+    chosen = [1 + int((part + chance.random()) / scene.sample * len(sites)) for part in range(scene.sample)]
+    print(f"seed {SEED}: {scene.name} has {len(sites)} sites; killed before", *(f"\n  {sites[site - 1]}" for site in chosen))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for _ in pool.map(lambda site: kill(scene, prepared, tmp_path / str(site), site=site), chosen):
+            pass
 
 
 @pytest.mark.parametrize("victim", ["worker", "parent"])

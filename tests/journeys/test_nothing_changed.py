@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from journeys.walking import DAYS, Lockgate, edit, write_sales
+from journeys.walking import DAYS, Lockgate, copy, edit, write_sales
 
 Copier = Callable[[Lockgate], Lockgate]
 
@@ -18,10 +18,11 @@ SLACK = 2.0
 """Two busy cores are not the machine that the budget is about."""
 
 
-@pytest.fixture
-def watched(ran: Lockgate, fresh: Copier, tmp_path: Path) -> tuple[Lockgate, Path]:
+@pytest.fixture(scope="module")
+def watched(ran: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lockgate, Path]:
     """A project whose every import leaves a line in a file, with nothing left to do."""
-    lockgate, imports = fresh(ran), tmp_path / "imports"
+    folder = tmp_path_factory.mktemp("watched")
+    lockgate, imports = copy(ran, folder / "shop"), folder / "imports"
     module = lockgate.root / "shop" / "pipelines.py"
     module.write_text(module.read_text() + f'\nwith open("{imports}", "a") as _file:\n    _file.write(__name__ + "\\n")\n')
     lockgate("run")  # a statement that nobody can see through may change everything, so everything runs

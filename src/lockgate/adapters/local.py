@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.durable import sync_directory, sync_file, write_atomic
-from lockgate.errors import IntegrityError, NotFound
-from lockgate.records.digest import canonical, digest, digest_file
+from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
+from lockgate.records.digest import canonical, digest, digest_file, sha256_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
 
 __all__ = ["LocalResults", "LocalStore"]
+
+DIGEST = re.compile("[0-9a-f]{64}")
+NAME = re.compile(r"\w[\w.-]{0,79}")
 
 
 class LocalStore:
@@ -31,17 +36,20 @@ class LocalStore:
         """Move (same file system) or copy a finished file in; readers never see a part of it."""
         found = digest_file(path)
         target = self._path(found)
-        if target.exists():
-            path.unlink(missing_ok=True)
-            return found
-        target.parent.mkdir(parents=True, exist_ok=True)
-        sync_file(path)
-        try:
-            os.replace(path, target)
-        except OSError:
-            self._copy(path, target)
-        target.chmod(0o444)
-        sync_directory(target.parent)
+        with _translated(self._objects):
+            if target.exists():
+                path.unlink(missing_ok=True)
+                return found
+            target.parent.mkdir(parents=True, exist_ok=True)
+            sync_file(path)
+            try:
+                os.replace(path, target)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                self._copy(path, target)
+            target.chmod(0o444)
+            sync_directory(target.parent)
         return found
 
     def get(self, digest: str) -> Path:
@@ -49,7 +57,9 @@ class LocalStore:
         path = self._path(digest)
         if not path.is_file():
             raise NotFound("an object is not in the store", value=digest, next="lockgate run")
-        if (actual := digest_file(path)) != digest:
+        with _translated(self._objects):
+            actual = digest_file(path)
+        if actual != digest:
             raise IntegrityError(
                 "an object in the store is damaged",
                 value=f"{path.name[:12]} holds {actual}",
@@ -60,27 +70,34 @@ class LocalStore:
 
     def has(self, digest: str) -> bool:
         """A stat, no read."""
-        return self._path(digest).is_file()
+        return bool(DIGEST.fullmatch(digest.removeprefix("blake3:"))) and self._path(digest).is_file()
 
     def list(self) -> Iterator[str]:
-        """Every object, by name."""
+        """Every object, by name; what a killed copy left behind is none."""
         for path in self._objects.glob("??/*"):
-            yield f"blake3:{path.name}"
+            if not path.name.startswith("."):
+                yield f"blake3:{path.name}"
 
     def delete(self, digest: str) -> None:
         """Remove the file."""
-        self._path(digest).unlink(missing_ok=True)
+        with _translated(self._objects):
+            self._path(digest).unlink(missing_ok=True)
 
     def _path(self, digest: str) -> Path:
         name = digest.removeprefix("blake3:")
+        if not DIGEST.fullmatch(name):
+            raise NotFound("not the digest of an object", value=digest[:100], allowed="blake3: and 64 hex digits")
         return self._objects / name[:2] / name
 
     def _copy(self, path: Path, target: Path) -> None:
         """Another file system: copy beside the target first."""
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        shutil.copyfile(path, temporary)
-        sync_file(temporary)
-        os.replace(temporary, target)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+        try:
+            shutil.copyfile(path, temporary)
+            sync_file(temporary)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
         path.unlink()
 
 
@@ -92,16 +109,28 @@ class LocalResults:
 
     def get(self, key: str) -> Mapping[str, Json] | None:
         """Read a record; absent, torn and damaged are the same."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             wrapped = json.loads(self._path(key).read_bytes())
-            if digest("result", wrapped["record"]) == wrapped["digest"]:
+            if digest("result", [key, wrapped["record"]]) == wrapped["digest"]:
                 return wrapped["record"]
         return None
 
     def put(self, key: str, record: Mapping[str, Json]) -> None:
         """Write a record, whole or not at all."""
-        write_atomic(self._path(key), canonical({"digest": digest("result", record), "record": record}))
+        with _translated(self._folder):
+            write_atomic(self._path(key), canonical({"digest": digest("result", [key, record]), "record": record}))
 
     def _path(self, key: str) -> Path:
         name = key.rpartition(":")[2]
+        name = name if NAME.fullmatch(name) else sha256_bytes(name.encode())[7:]
         return self._folder / name[:2] / name
+
+
+@contextlib.contextmanager
+def _translated(folder: Path) -> Iterator[None]:
+    """A full disk or a missing permission is nobody's mistake in a pipeline: say where, and let a retry help."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ServiceUnavailable("the store's folder does not answer", value=f"{folder}: {reason}", next="check disk and permissions") from error

@@ -188,7 +188,7 @@ class _Walk:
         if self.project.is_folder(name):
             for inner in self.project.below(name):
                 if inner != name:
-                    self.whole(inner, f"below {name}")
+                    self._whole_or_text(inner, f"below {name}")
 
     def _all_units(self, module: Module) -> None:
         for unit in module.units:
@@ -205,13 +205,16 @@ class _Walk:
             return
         self.wide.add(f"everything: {reason}")
         for name in self.project.below(""):
-            try:
-                self.whole(name, reason)
-            except UsageError:
-                path = self.project.file(name)
-                if path is not None:
-                    file = path.relative_to(self.project.root).as_posix()
-                    self.unreadable[name] = Definition(f"{name} (text)", file, 1, digest_bytes(path.read_bytes()))
+            self._whole_or_text(name, reason)
+
+    def _whole_or_text(self, name: str, reason: str) -> None:
+        """A file that is no Python for us (a template, another version's) counts by its bytes."""
+        try:
+            self.whole(name, reason)
+        except UsageError:
+            if (path := self.project.file(name)) is not None:
+                file = path.relative_to(self.project.root).as_posix()
+                self.unreadable[name] = Definition(f"{name} (text)", file, 1, digest_bytes(path.read_bytes()))
 
     def closure(self) -> Closure:
         """What was reached, in an order that does not depend on the way."""

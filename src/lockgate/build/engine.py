@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from lockgate.build.protocol import InputFile, Job, Reply, receive, send
-from lockgate.errors import StepFailed
+from lockgate.build.template import RUNNING, ask, start_job
+from lockgate.errors import ServiceUnavailable, StepFailed
 from lockgate.records.artifact import Artifact
 from lockgate.records.graph import AS_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from lockgate.ports import Store
     from lockgate.records.digest import Json
-    from lockgate.records.graph import Node
+    from lockgate.records.graph import Node, Trace
 
 __all__ = ["Engine"]
 
 LAST_LINES = 8
+PATIENCE_S = 1.0
 # Steps run beside each other; numeric libraries that each take every core slow all of them down, and another thread
 # count may round differently. A value in the caller's environment wins.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -40,24 +45,26 @@ class Engine:
         scratch: where jobs write; on the same file system as the store, so that taking over is a rename.
         store: receives every output.
         files: `source:NAME` → file or folder; `@as_of` → the day as text.
-        preload: third-party modules for the template.
+        trace: what the plan saw: modules to warm up with, and the text of each project file that a step may import
+            (any, when the trace has none).
     """
 
-    def __init__(self, root: Path, scratch: Path, *, store: Store, files: Mapping[str, Path | str], preload: Sequence[str]) -> None:
+    def __init__(self, root: Path, scratch: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace) -> None:
         self.root, self.scratch, self.store, self.files = root, scratch, store, files
-        self._preload = preload
+        self._preload = trace.preload
+        self._texts = {f.path: f.digest for f in trace.files if f.path.endswith(".py")} or None
         self._template: tuple[socket.socket, subprocess.Popen[bytes]] | None = None
         self._lock = threading.Lock()
         self._count = 0
 
-    def __enter__(self) -> Engine:
-        self.scratch.mkdir(parents=True, exist_ok=True)
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Hang up: the template ends, and with it every step that still runs."""
         if self._template:
             self._template[0].close()
-            self._template[1].wait(timeout=10)
+            self._template[1].wait()
 
     def run(self, node: Node, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Json]) -> tuple[Artifact, float]:
         """Run a step; answer what it left in the store and the seconds it took."""
@@ -65,7 +72,8 @@ class Engine:
         job = self._job(node, artifacts, parameters, folder)
         reply = self._in_child(job) if node.isolate else self._in_process(job)
         if not reply.ok:
-            raise StepFailed(**cast("dict[str, str]", reply.error))
+            Path(job.output).unlink(missing_ok=True)
+            raise (ServiceUnavailable if reply.outside else StepFailed)(**cast("dict[str, str]", reply.error))
         size_bytes = Path(job.output).stat().st_size
         stored = self.store.put(Path(job.output))
         shutil.rmtree(folder, ignore_errors=True)
@@ -75,7 +83,12 @@ class Engine:
         with self._lock:
             self._count += 1
             folder = self.scratch / f"{os.getpid()}-{os.urandom(3).hex()}-{self._count}-{name}"
-        folder.mkdir(parents=True)
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise ServiceUnavailable(
+                "the store's folder cannot be written", value=f"{folder.parent}: {error.strerror}", next="check disk and permissions"
+            ) from error
         return folder
 
     def _job(self, node: Node, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Json], folder: Path) -> Job:
@@ -90,6 +103,7 @@ class Engine:
             output=str(folder / "output"),
             log=str(folder / "log.txt"),
             checked=node.checked,
+            files=self._texts,
         )
 
     def _input(self, source: str, kind: str, artifacts: Mapping[str, Artifact]) -> InputFile:
@@ -105,34 +119,65 @@ class Engine:
 
         if job.root not in sys.path:
             sys.path.insert(0, job.root)
-        return run_job(job)
+        with Path(job.log).open("a") as log, contextlib.redirect_stdout(log):
+            return run_job(job)
 
     def _in_child(self, job: Job) -> Reply:
         ours, theirs = socket.socketpair()
         with ours:
-            with self._lock:
-                control = self._started()
-                socket.send_fds(control, [b"job"], [theirs.fileno()])
-                theirs.close()
-                control.recv(8)
-            with contextlib.suppress(BrokenPipeError):
+            try:
+                with self._lock, theirs:
+                    pid = start_job(self._started(), theirs)
                 send(ours, job)
-            reply = cast("Reply | None", receive(ours, Reply))
-        return reply or Reply(ok=False, error=_died(job))
+                while not select.select([ours], [], [], PATIENCE_S)[0]:
+                    if self._ask(pid) != RUNNING:  # it is dead, though a process it left may hold the socket
+                        break
+                reply = cast("Reply | None", receive(ours, Reply)) if select.select([ours], [], [], 0)[0] else None
+                status = RUNNING if reply else self._ended(pid)
+            except ConnectionError:
+                reply, status = None, RUNNING
+        return reply or Reply(ok=False, error=_died(job, status))
 
     def _started(self) -> socket.socket:
-        if self._template is None:
+        if self._template is None or self._template[1].poll() is not None:
             ours, theirs = socket.socketpair()
-            command = [sys.executable, "-P", "-m", "lockgate.build.worker", str(theirs.fileno()), *self._preload]
-            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env={**ONE_THREAD, **os.environ})
+            command = [sys.executable, "-P", "-m", "lockgate.build.template", str(theirs.fileno()), *self._preload]
+            environment = {**ONE_THREAD, **os.environ, "PYTHONHASHSEED": "0"}  # a set has one order in every run
+            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment)
             theirs.close()
             self._template = (ours, process)
         return self._template[0]
 
+    def _ask(self, pid: int) -> int:
+        with self._lock:
+            return ask(self._started(), pid)
 
-def _died(job: Job) -> dict[str, str]:
+    def _ended(self, pid: int) -> int:
+        """How a process ended that closed its socket; it may take a moment to be gone."""
+        for _ in range(20):
+            if (status := self._ask(pid)) != RUNNING:
+                return status
+            time.sleep(0.05)
+        return RUNNING
+
+
+def _died(job: Job, status: int) -> dict[str, str]:
     """A process that ended without an answer: killed by a signal, out of memory, or `os._exit`."""
+    lines: list[str] = []
     with contextlib.suppress(OSError):
         lines = Path(job.log).read_text(errors="replace").splitlines()[-LAST_LINES:]
-        return {"what": f"step {job.node} died without an answer", "value": "; ".join(lines) or "no output", "next": f"its output is in {job.log}"}
-    return {"what": f"step {job.node} died without an answer", "value": "no output", "next": "lockgate run"}
+    said = f"its last output: {'; '.join(lines)}" if lines else "it said nothing"
+    return {
+        "what": f"step {job.node} died without an answer",
+        "value": f"{_how(status)}; {said}",
+        "next": f"its output is in {job.log}" if lines else "lockgate run",
+    }
+
+
+def _how(status: int) -> str:
+    if status == RUNNING:
+        return "lost"
+    if os.WIFSIGNALED(status):
+        name = signal.Signals(os.WTERMSIG(status)).name
+        return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+    return f"exit code {os.waitstatus_to_exitcode(status)}"

@@ -99,15 +99,15 @@ class _Execution:
                 break
             self._end(*self.finished.get())
         for name in self.waiting:
-            self.records[name] = StepRecord(name=name, action="blocked", reason="an earlier step failed")
+            self._leave(name)
         records = tuple(self.records[n] for n in order)
         return Executed(records, self.artifacts, self.errors[0] if self.errors else None)
 
     def _next(self) -> str | None:
         """The first waiting step whose inputs are all known; reused ones are settled on the way."""
-        if self.errors and not self.keep_going:
-            return None
         for name in list(self.waiting):
+            if self.errors and not self.keep_going:
+                return None
             node = self.graph.nodes[name]
             if any(i in self.planned and i not in self.identities for i in node.inputs.values()):
                 continue
@@ -126,6 +126,14 @@ class _Execution:
                 self.actions[name] = action
                 return name
         return None
+
+    def _leave(self, name: str) -> None:
+        """A step that is not reached any more; what was computed before stays known."""
+        action, _ = decide(self.graph.nodes[name], self.identities, self.actions, self.known)
+        if isinstance(action, Reuse):
+            self._settle(name, action.artifact, StepRecord(name=name, action="reuse", reason="", digest=action.artifact.digest))
+        else:
+            self.records[name] = StepRecord(name=name, action="blocked", reason="an earlier step failed")
 
     def _begin(self, name: str) -> None:
         node = self.graph.nodes[name]

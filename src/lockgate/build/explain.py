@@ -8,7 +8,7 @@ from lockgate.records.digest import short
 from lockgate.records.plan import Blocked, Maybe, PlannedStep, Reuse, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from lockgate.records.digest import Json
     from lockgate.records.graph import Node
@@ -58,14 +58,25 @@ def differences(
 
 
 def _code(node: Node, last: Result) -> Iterator[str]:
-    then = {name: digest for name, _, _, digest in last.definitions}
-    now = {d.name: d for d in node.definitions}
-    for name, definition in now.items():
+    then = _digests((name, digest) for name, _, _, digest in last.definitions)
+    now = _digests((d.name, d.digest) for d in node.definitions)
+    places = {d.name: f" ({d.file}:{d.line})" if d.line else "" for d in reversed(node.definitions)}
+    for name, digests in now.items():
         if name not in then:
-            yield f"{name} is new ({definition.file}:{definition.line})"
-        elif then[name] != definition.digest:
-            yield f"{name} changed ({definition.file}:{definition.line})"
+            yield f"{name} is new{places[name]}"
+        elif then[name] != digests:
+            yield f"{name} changed{places[name]}"
     yield from (f"{name} is gone" for name in then if name not in now)
+    if then == now and list(then) != list(now):
+        yield "the order of statements changed"
+
+
+def _digests(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Several statements may have one name; their order counts."""
+    found: dict[str, list[str]] = {}
+    for name, digest in pairs:
+        found.setdefault(name, []).append(digest)
+    return found
 
 
 def _packages(node: Node, last: Result) -> Iterator[str]:

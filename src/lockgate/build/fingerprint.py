@@ -41,17 +41,16 @@ def fingerprint(node: Node, inputs: Mapping[str, str], parameters: Mapping[str, 
 def parameters_of(node: Node, given: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
     """A step's defaults, overridden by what `lockgate.toml` and `--param` say about it.
 
+    A name that this node does not have belongs to a step of the same name in another pipeline: `make_plan` has checked.
+
     Raises:
-        UsageError: a parameter the step does not have, or a value of another kind than its default.
+        UsageError: a value of another kind than its default.
     """
     step = node.name.rpartition(".")[2]
     values = dict(node.parameters)
     for name, value in given.get(step, {}).items():
-        if name not in values:
-            from lockgate.errors import did_you_mean
-
-            raise UsageError("a step has no such parameter", value=f"{step}.{name}", allowed=did_you_mean(name, values))
-        values[name] = _like(values[name], value, f"{step}.{name}")
+        if name in values:
+            values[name] = _like(values[name], value, f"{step}.{name}")
     return values
 
 

@@ -106,7 +106,14 @@ def _blocked_reason(name: str) -> str:
 
 
 def _check_parameters(graph: Graph, parameters: Mapping[str, Mapping[str, Json]]) -> None:
-    steps = {n.rpartition(".")[2] for n in graph.nodes}
-    for step in parameters:
-        if step not in steps:
-            raise UsageError("parameters for a step that does not exist", value=step, allowed=did_you_mean(step, steps))
+    """Each parameter belongs to some step, and is of its default's kind, whether that step is asked for or not."""
+    allowed: dict[str, set[str]] = {}
+    for name, node in graph.nodes.items():
+        allowed.setdefault(name.rpartition(".")[2], set()).update(node.parameters)
+        parameters_of(node, parameters)
+    for step, values in parameters.items():
+        if step not in allowed:
+            raise UsageError("parameters for a step that does not exist", value=step, allowed=did_you_mean(step, allowed))
+        for name in values:
+            if name not in allowed[step]:
+                raise UsageError("a step has no such parameter", value=f"{step}.{name}", allowed=did_you_mean(name, allowed[step]))

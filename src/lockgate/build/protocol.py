@@ -31,7 +31,10 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Run one step: import `target` from `root`, read the inputs, write the output to `output`."""
+    """Run one step: import `target` from `root`, read the inputs, write the output to `output`.
+
+    `files`: the project's modules that may be imported, path → digest of the text that was planned; None: any.
+    """
 
     node: str
     target: str
@@ -43,16 +46,18 @@ class Job:
     output: str
     log: str
     checked: bool = False
+    files: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """The identity of what was written, or the four parts of an error."""
+    """The identity of what was written, or the four parts of an error; `outside`: the disk failed, not the step."""
 
     ok: bool
     identity: str = ""
     seconds: float = 0.0
     error: Mapping[str, str] | None = None
+    outside: bool = False
 
 
 def send(channel: socket.socket, record: Job | Reply) -> None:
@@ -60,7 +65,7 @@ def send(channel: socket.socket, record: Job | Reply) -> None:
     channel.sendall(json.dumps(to_json(record)).encode() + b"\n")
 
 
-def receive(channel: socket.socket, kind: type[Job] | type[Reply]) -> Job | Reply | None:
+def receive(channel: socket.socket, kind: type[Job | Reply]) -> Job | Reply | None:
     """Receive one record, or None when the other side is gone."""
     parts: list[bytes] = []
     while not (parts and parts[-1].endswith(b"\n")):

@@ -1,39 +1,66 @@
-"""The process side of a step: read inputs, call the function, write the output, say its identity.
-
-`python -P -m lockgate.build.worker FD MODULE…` is the warm template: it imports third-party modules only, never
-user code, and forks a child for each socket it is handed. The child imports the project and runs one job.
-"""
+"""The process side of a step: read inputs, call the function, write the output, say its identity."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib
+import errno
 import os
 import signal
-import socket
 import sys
 import time
 import traceback
+import types
+import typing
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from lockgate.build.protocol import Job, Reply, receive, send
-from lockgate.errors import LockgateError, StepFailed
+from lockgate.errors import LockgateError, ServiceUnavailable, StepFailed
 
-__all__ = ["run_job"]
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+    from lockgate.build.protocol import InputFile
+
+__all__ = ["run_job", "serve_job"]
+
+DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO})
 
 
 def run_job(job: Job) -> Reply:
     """Run one step here. A step that fails answers with the error; nothing is raised."""
     started = time.perf_counter()
     try:
-        identity = _run(job)
+        return Reply(ok=True, identity=_run(job), seconds=time.perf_counter() - started)
     except LockgateError as error:
         parts = {"what": error.what, "value": error.value, "allowed": error.allowed, "next": error.next}
-        return Reply(ok=False, error=parts, seconds=time.perf_counter() - started)
-    except Exception as error:  # noqa: BLE001 — whatever user code raises becomes one clear message
+        outside = isinstance(error, ServiceUnavailable)
+        return Reply(ok=False, error=parts, outside=outside, seconds=time.perf_counter() - started)
+    except (Exception, SystemExit) as error:  # whatever user code raises becomes one clear message
         return Reply(ok=False, error=_told(job, error), seconds=time.perf_counter() - started)
-    return Reply(ok=True, identity=identity, seconds=time.perf_counter() - started)
+
+
+def serve_job(channel: socket.socket) -> None:
+    """One job in a fresh process: its output goes to the job's log, its working folder is the project."""
+    import faulthandler
+
+    from lockgate.build.loading import as_planned, load_from_text
+
+    job = cast("Job | None", receive(channel, Job))
+    if job is None:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    descriptor = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    for stream in (sys.stdout, sys.stderr):
+        cast("Any", stream).reconfigure(line_buffering=True)  # so that the log has the last words of one that dies
+    faulthandler.enable()
+    os.chdir(job.root)
+    sys.path.insert(0, job.root)
+    load_from_text(job.root, as_planned(job.files))
+    send(channel, run_job(job))
 
 
 def _run(job: Job) -> str:
@@ -41,103 +68,88 @@ def _run(job: Job) -> str:
     from lockgate.codecs import json_value
     from lockgate.declare import Step
 
-    module, _, qualname = job.target.partition(":")
-    found: Any = importlib.import_module(module)
-    for part in qualname.split("."):
-        found = getattr(found, part)
+    found = cast("Any", codecs.resolve(job.target))
     function = found.function if isinstance(found, Step) else found
     hints = json_value.hints(function)
-    values = {n: _value(i.value, hints[n]) if not i.path else codecs.load(i.codec, Path(i.path), hints[n]) for n, i in job.inputs.items()}
-    result = function(**values, **job.parameters)
-    _check_type(job, result, hints["return"])
-    if job.checked:
-        cast("Any", found).contract.check(result)
-    codecs.save(job.codec, result, Path(job.output))
-    return codecs.identity(job.codec, result)
-
-
-def _value(value: object, kind: Any) -> object:
-    from lockgate.codecs import json_value
-
-    return json_value.decode(kind, value)
-
-
-def _check_type(job: Job, result: object, kind: Any) -> None:
-    import typing
-
-    origin = typing.get_origin(kind) or kind
-    if isinstance(origin, type) and not isinstance(result, origin) and not (origin is float and isinstance(result, int)):
+    values = {n: _input(job, n, i, hints[n]) for n, i in job.inputs.items()}
+    result = function(**values, **_parameters(function, job.parameters, hints))
+    if not _is_a(result, hints["return"]):
         raise StepFailed(
             "a step returned another type than it declares",
             value=f"{job.node}: {type(result).__module__}.{type(result).__qualname__}",
             allowed=job.type.replace(":", "."),
             next="correct the return value or the annotation",
         )
+    if job.checked:
+        found.contract.check(result)
+    try:
+        codecs.save(job.codec, result, Path(job.output))
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        raise ServiceUnavailable("an output cannot be written", value=f"{job.node}: {error.strerror}", next="make room on the disk") from error
+    return codecs.identity(job.codec, result)
 
 
-def _told(job: Job, error: Exception) -> dict[str, str]:
+def _input(job: Job, name: str, given: InputFile, kind: Any) -> object:
+    """Read one input as the step's own annotation wants it."""
+    from lockgate import codecs
+    from lockgate.codecs import json_value
+
+    if not given.path:
+        return json_value.decode(kind, given.value)
+    try:
+        value = codecs.load(given.codec, Path(given.path), kind)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise _not_as_annotated(job, name, kind, f"{type(error).__name__}: {error}") from error
+    if not _is_a(value, kind):
+        raise _not_as_annotated(job, name, kind, f"it is a {type(value).__module__}.{type(value).__qualname__}")
+    return value
+
+
+def _not_as_annotated(job: Job, name: str, kind: Any, why: str) -> StepFailed:
+    return StepFailed(
+        "an input cannot be read as its annotation says", value=f"{job.node}({name}: {getattr(kind, '__name__', kind)}): {why}"[:300],
+        next="correct the annotation",
+    )  # fmt: skip
+
+
+def _parameters(function: Any, given: Mapping[str, Any], hints: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters that differ from their defaults, as annotated; the others are left to Python, which has them exactly."""
+    import inspect
+
+    from lockgate.codecs import json_value
+
+    defaults = {n: p.default for n, p in inspect.signature(function).parameters.items()}
+    changed = {n: v for n, v in given.items() if defaults[n] is inspect.Parameter.empty or json_value.encode(defaults[n]) != v}
+    return {n: json_value.decode(hints[n], v) if n in hints else v for n, v in changed.items()}
+
+
+def _is_a(value: object, kind: Any) -> bool:
+    """Whether a value is of an annotated type, as far as its outermost class tells."""
+    origin, arguments = typing.get_origin(kind) or kind, typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return any(_is_a(value, a) for a in arguments)
+    if origin is None or origin is type(None):
+        return value is None
+    if origin is typing.Literal:
+        return value in arguments
+    return not isinstance(origin, type) or isinstance(value, origin) or (origin is float and isinstance(value, int))
+
+
+def _told(job: Job, error: BaseException) -> dict[str, str]:
     """Say where user code raised: the innermost frame below the project's root."""
+    from lockgate.build.loading import is_project_path
+
     frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if f.filename.startswith(job.root)]
+    own = [f for f in frames if is_project_path(f.filename, job.root)]
     frame = own[-1] if own else frames[-1]
     place = f"{os.path.relpath(frame.filename, job.root)}:{frame.lineno} in {frame.name}" if own else frame.name
-    text = "".join(traceback.format_exception(error))
     with contextlib.suppress(OSError), Path(job.log).open("a") as log:
-        log.write(text)
+        log.write("".join(traceback.format_exception(error)))
     return {
         "what": f"step {job.node} failed",
         "value": f"{type(error).__name__}: {error}",
         "allowed": "",
         "next": f"look at {place}; the whole traceback is in {job.log}",
     }
-
-
-def _child(channel: socket.socket) -> None:
-    """One job in a fresh process: its output goes to the job's log, its working folder is the project."""
-    job = cast("Job | None", receive(channel, Job))
-    if job is None:
-        return
-    descriptor = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.chdir(job.root)
-    sys.path.insert(0, job.root)
-    send(channel, run_job(job))
-    sys.stdout.flush()
-    sys.stderr.flush()
-
-
-def _template(control: socket.socket, modules: list[str]) -> None:
-    """Import, then fork a child per socket received, until the engine hangs up."""
-    sys.dont_write_bytecode = True
-    for module in modules:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(module)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
-        if not message:
-            return
-        pid = os.fork()
-        if pid == 0:
-            control.close()
-            status = 1
-            try:
-                _child(socket.socket(fileno=descriptors[0]))
-                status = 0
-            finally:
-                os._exit(status)
-        os.close(descriptors[0])
-        control.sendall(pid.to_bytes(8, "little"))
-        _reap()
-
-
-def _reap() -> None:
-    """Collect finished children so that none stays a zombie."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
-if __name__ == "__main__":
-    _template(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

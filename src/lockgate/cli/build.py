@@ -36,8 +36,8 @@ def run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def why_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("step")
-    _common(parser)
+    parser.add_argument("to", metavar="step")
+    _for_every(parser)
 
 
 def plan(arguments: argparse.Namespace) -> int:
@@ -72,11 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def why(arguments: argparse.Namespace) -> int:
     """Print why a step would run, one line per reason."""
-    action, lines = delivery.why(_planned(arguments), arguments.step)
+    action, lines = delivery.why(_planned(arguments), arguments.to)
     if arguments.json:
-        print_json({"step": arguments.step, "action": action, "reasons": lines})
+        print_json({"step": arguments.to, "action": action, "reasons": lines})
     else:
-        print("\n".join([f"{arguments.step}: {action}", *(f"  {line}" for line in lines)]))
+        print("\n".join([f"{arguments.to}: {action}", *(f"  {line}" for line in lines)]))
     return 0
 
 
@@ -126,6 +126,10 @@ def _planned(arguments: argparse.Namespace) -> delivery.Planned:
 
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="STEP", help="only this step and what it needs")
+    _for_every(parser)
+
+
+def _for_every(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE")
     parser.add_argument("--json", action="store_true", help="for machines")
 

@@ -42,7 +42,7 @@ def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> str:
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     cells = [str(c).ljust(w) for c, w in zip(row[:-1], widths, strict=False)]
     room = max(WIDTH - sum(len(c) + 2 for c in cells), 12)
-    last = str(row[-1])
+    last = " ".join(str(row[-1]).split("\n"))
     last = last if len(last) <= room else last[: room - 1] + "…"
     return "  ".join([*(colour(c) for c in cells), last]).rstrip()
 

@@ -7,6 +7,7 @@ value, not the bytes, so that another writer or library version gives the same d
 from __future__ import annotations
 
 import importlib
+import types
 import typing
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -63,11 +64,13 @@ def plain(kind: Any) -> Any:
 def type_name(kind: type) -> str:
     """`module:qualname` of an annotation.
 
-    >>> type_name(int)
-    'builtins:int'
+    >>> type_name(int), type_name(int | None)
+    ('builtins:int', 'builtins:int|None')
     """
-    origin = getattr(kind, "__origin__", None) or kind
-    return f"{origin.__module__}:{origin.__qualname__}"
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return "|".join("None" if a is type(None) else type_name(a) for a in typing.get_args(kind))
+    origin = typing.get_origin(kind) or kind
+    return f"{getattr(origin, '__module__', '')}:{getattr(origin, '__qualname__', repr(origin))}"
 
 
 def codec_for(kind: type) -> str:

@@ -42,14 +42,25 @@ def load(path: Path, kind: type) -> object:
 
 
 def identity(value: object) -> str:
-    """Digest fields, column names, types and values."""
+    """Digest fields, column names, types and values; the width of a text column is that of its longest text."""
     columns, rest = _split(value)
     hasher = blake3(b"lockgate columns v1\0")
     hasher.update(canonical(rest))
     for name, array in columns.items():
-        hasher.update(f"\0{name}\0{array.dtype.str}\0{array.shape}\0".encode())
-        hasher.update(np.ascontiguousarray(array).tobytes())
+        plain = _plain(array)
+        hasher.update(canonical([name, plain.dtype.str, list(plain.shape)]))
+        hasher.update(plain.tobytes())
     return "blake3:" + hasher.hexdigest()
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """Little-endian and contiguous; -0.0 and every NaN are one value each; text no wider than it is."""
+    if array.dtype.kind in "US":
+        width = max(1, int(np.char.str_len(array).max(initial=0)))
+        array = array.astype(f"{array.dtype.kind}{width}")
+    elif array.dtype.kind == "f":
+        array = np.where(np.isnan(array), np.nan, array + 0.0).astype(array.dtype)
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
 
 
 def _split(value: object) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -1,7 +1,8 @@
-"""Files as they are: a step that returns `Path` or `bytes`."""
+"""Files as they are: sources, and steps that return `Path` or `bytes`. A consumer with another type gets them parsed."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -23,8 +24,28 @@ def save(value: object, path: Path) -> None:
 
 
 def load(path: Path, kind: type) -> object:
-    """The path itself (`codecs.load` answers `Path` and `bytes` consumers before it comes here)."""
-    return path
+    """Parse by the file's suffix (`codecs.load` answers `Path` and `bytes` consumers before it comes here).
+
+    Frames from csv, parquet, arrow and ndjson, text from anything, JSON values from json. A folder is not parsed.
+    """
+    from lockgate import codecs
+    from lockgate.codecs import json_value
+
+    suffix = path.suffix.lower()
+    if path.is_file() and codecs.type_name(kind) in ("polars.dataframe.frame:DataFrame", "polars.lazyframe.frame:LazyFrame"):
+        from lockgate.codecs import polars_frame
+
+        if suffix in polars_frame.READERS:
+            return polars_frame.parse(path, kind)
+    elif path.is_file() and isinstance(kind, type) and issubclass(kind, str):
+        return kind(path.read_bytes().decode())
+    elif path.is_file() and suffix == ".json" and json_value.can_write(kind):
+        return json_value.decode(kind, json.loads(path.read_bytes()))
+    raise StepFailed(
+        "a file cannot be read as this type", value=f"{path.name} as {codecs.type_name(kind)}",
+        allowed="pathlib.Path or bytes as it is; a frame from .csv, .parquet, .arrow or .ndjson; str; JSON values from .json",
+        next="annotate the input with pathlib.Path",
+    )  # fmt: skip
 
 
 def identity(value: object) -> str:

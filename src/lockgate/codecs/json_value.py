@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import enum
 import functools
 import json
 import types
@@ -20,15 +21,23 @@ if TYPE_CHECKING:
 __all__ = ["can_write", "decode", "encode", "hints", "identity", "load", "save"]
 
 SCALARS = (bool, int, float, str, type(None))
+MOMENTS = (dt.date, dt.datetime)
+UNIONS = (typing.Union, types.UnionType)
 
 
 def can_write(kind: type) -> bool:
-    """Say whether an annotation is a number, text, date, dataclass, or a list, tuple or dict."""
-    origin = typing.get_origin(kind) or kind
+    """Say whether an annotation is a number, text, date, enum, dataclass, or a list, tuple or dict.
+
+    A union is one of these or None: from several, a reader could not tell which was written.
+    """
+    origin, args = typing.get_origin(kind) or kind, typing.get_args(kind)
+    if origin in UNIONS:
+        inner = [a for a in args if a is not type(None)]
+        return (len(inner) == 1 and can_write(inner[0])) or all(a in SCALARS for a in args)
     return (
-        kind in (*SCALARS, dt.date, dt.datetime)
+        origin in (*SCALARS, *MOMENTS, list, tuple, dict, Mapping, Sequence, typing.Literal)
         or dataclasses.is_dataclass(kind)
-        or origin in (list, tuple, dict, Mapping, Sequence, typing.Union, types.UnionType)
+        or (isinstance(kind, type) and issubclass(kind, enum.Enum))
     )
 
 
@@ -58,14 +67,16 @@ def _bytes(value: object) -> bytes:
 
 def encode(value: object) -> Json:
     """Turn a value into JSON. Raises StepFailed naming the type of what cannot be turned."""
+    if isinstance(value, enum.Enum):
+        return encode(value.value)
     if isinstance(value, SCALARS):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return {str(k): encode(v) for k, v in cast("Mapping[object, object]", value).items()}
+        return {_key(k): encode(v) for k, v in cast("Mapping[object, object]", value).items()}
     if isinstance(value, list | tuple):
         return [encode(v) for v in cast("Sequence[object]", value)]
     if hasattr(value, "tolist"):  # numpy scalars and arrays
@@ -73,25 +84,47 @@ def encode(value: object) -> Json:
     raise StepFailed("a value that JSON cannot hold", value=type(value).__name__, allowed="numbers, text, dates, lists")
 
 
+def _key(key: object) -> str:
+    """Text, whole numbers and dates name things; they come back by the annotation of the dict."""
+    if isinstance(key, enum.Enum):
+        key = key.value
+    if isinstance(key, str):
+        return str(key)
+    if isinstance(key, int) and not isinstance(key, bool):
+        return str(key)
+    if isinstance(key, dt.date):
+        return key.isoformat()
+    if hasattr(key, "tolist"):
+        return _key(cast("Any", key).tolist())
+    raise StepFailed("a key that JSON cannot hold", value=f"{type(key).__name__} {key!r}"[:80], allowed="text, whole numbers, dates")
+
+
 def decode(kind: Any, data: Json) -> Any:
     """Build the annotated type from JSON."""
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
+    origin, args = typing.get_origin(kind) or kind, typing.get_args(kind)
+    if origin in UNIONS:
         inner = [a for a in args if a is not type(None)]
-        return None if data is None else decode(inner[0], data)
+        return data if data is None or len(inner) > 1 else decode(inner[0], data)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         known = hints(kind)
         return kind(**{name: decode(known[name], v) for name, v in data.items() if name in known})
     if origin in (list, Sequence):
-        return [decode(args[0], v) for v in data]
+        return [decode(args[0], v) for v in data] if args else list(data)
     if origin is tuple:
-        kinds = [args[0]] * len(data) if len(args) == 2 and args[1] is Ellipsis else args
+        kinds = [args[0]] * len(data) if args[1:] == (Ellipsis,) else args or [Any] * len(data)
         return tuple(decode(k, v) for k, v in zip(kinds, data, strict=True))
     if origin in (dict, Mapping):
-        return {k: decode(args[1], v) for k, v in data.items()}
-    if kind in (dt.date, dt.datetime):
+        return {decode_key(args[0], k): decode(args[1], v) for k, v in data.items()} if args else dict(data)
+    if kind in MOMENTS:
         return kind.fromisoformat(data)
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return kind(data)
     return float(data) if kind is float else data
+
+
+def decode_key(kind: Any, text: str) -> Any:
+    """The key of a dict as its annotation says."""
+    return int(text) if kind is int else decode(kind, text)
 
 
 @functools.cache

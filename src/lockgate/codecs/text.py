@@ -14,12 +14,12 @@ __all__ = ["identity", "load", "save"]
 
 def save(value: object, path: Path) -> None:
     """Write the text."""
-    path.write_text(str(value), encoding="utf-8")
+    path.write_bytes(str(value).encode())  # bytes, so that no line end is translated on the way
 
 
 def load(path: Path, kind: type) -> object:
     """Read it as the consumer's text type."""
-    return kind(path.read_text(encoding="utf-8"))
+    return kind(path.read_bytes().decode())
 
 
 def identity(value: object) -> str:

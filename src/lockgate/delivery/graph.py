@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.build.capture import capture
-from lockgate.build.trace import holds, interpreter, take_trace
+from lockgate.build.loading import is_project_path
+from lockgate.build.trace import holds, interpreter, site_folders, take_trace
 from lockgate.durable import write_atomic
 from lockgate.errors import IntegrityError
-from lockgate.records.digest import canonical, digest
+from lockgate.records.digest import canonical, digest, digest_file
 from lockgate.records.graph import Graph
 from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
     from lockgate.project import Project
+    from lockgate.records.digest import Json
+    from lockgate.records.graph import Trace
 
 __all__ = ["graph_of"]
 
@@ -28,11 +32,14 @@ def graph_of(project: Project, *, now_ns: int) -> Graph:
     if known is not None and holds(known.trace, project.root) is None:
         return known
     key = _content_key(project, asked)
-    graph = _shared(project, key, now_ns=now_ns) if key else None
+    graph = _shared(project, key, now_ns=now_ns)
     if graph is None:
+        from lockgate.build.capture import capture  # a no-op run does not come here
+
         graph = capture(project.root, project.settings.pipelines, sources=asked[1], now_ns=now_ns)
         project.results("graphs").put(key, to_json(graph))
-    write_atomic(project.home / "graph.json", canonical({"asked": asked, "graph": to_json(graph)}), sync=False)
+    with contextlib.suppress(OSError):  # a shortcut: without it the next command captures again
+        write_atomic(project.home / "graph.json", canonical({"asked": asked, "graph": to_json(graph)}), sync=False)
     return graph
 
 
@@ -45,36 +52,50 @@ def _remembered(project: Project, asked: list[list[str]]) -> Graph | None:
 
 
 def _shared(project: Project, key: str, *, now_ns: int) -> Graph | None:
-    """A graph that another working copy captured from the same files, packages and interpreter."""
-    record = project.results("graphs").get(key)
-    if record is None:
+    """A graph that another working copy captured, if everything its capture looked at is the same here."""
+    try:
+        record = project.results("graphs").get(key)
+        if record is None:
+            return None
+        graph = from_json(Graph, record)
+        now = take_trace(project.root, _looked_at(graph.trace), now_ns=now_ns)
+    except (OSError, IntegrityError):
         return None
-    graph = from_json(Graph, record)
-    looked_at = {
-        "files": [f.path for f in graph.trace.files if not os.path.isabs(f.path)] + _own_files(),
-        "listings": list(graph.trace.listings),
-        "environment": list(graph.trace.environment),
-        "packages": {p: os.stat(p).st_mtime_ns for p in _site_folders()},
-        "preload": list(graph.trace.preload),
+    return dataclasses.replace(graph, trace=now) if _content(now) == _content(graph.trace) else None
+
+
+def _looked_at(trace: Trace) -> dict[str, Json]:
+    """What that capture looked at, with this machine's Lockgate in place of that one's."""
+    own = _own_files()
+    return {
+        "files": [*(f.path for f in trace.files if not _is_own(f.path)), *own],
+        "listings": [*(n for n in trace.listings if not _is_own(n)), *{os.path.dirname(f) for f in own}],
+        "environment": trace.environment,
+        "preload": trace.preload,
     }
-    if any(v != os.environ.get(n) and digest("environment", os.environ.get(n)) != v for n, v in graph.trace.environment.items()):
-        return None
-    return Graph(nodes=graph.nodes, order=graph.order, pipelines=graph.pipelines, trace=take_trace(project.root, looked_at, now_ns=now_ns))
+
+
+def _content(trace: Trace) -> list[Json]:
+    """A trace without stat numbers and without Lockgate's own files, which the key has."""
+    files = {f.path: f.digest for f in trace.files if not _is_own(f.path)}
+    return [files, {n: d for n, d in trace.listings.items() if not _is_own(n)}, dict(trace.environment), trace.interpreter]
+
+
+def _is_own(path: str) -> bool:
+    return os.path.isabs(path) and "lockgate" in path.split(os.sep)
 
 
 def _content_key(project: Project, asked: list[list[str]]) -> str:
     """Digest of every Python file of the project, the installed distributions and the interpreter."""
-    files = sorted(p for p in project.root.rglob("*.py") if not any(part.startswith(".") for part in p.relative_to(project.root).parts))
-    installed = sorted(e.name for p in _site_folders() for e in os.scandir(p) if e.name.endswith(".dist-info"))
-    own = [[Path(p).name, Path(p).read_text(encoding="utf-8")] for p in _own_files()]
-    content = [[p.relative_to(project.root).as_posix(), p.read_text(encoding="utf-8")] for p in files]
-    return digest("graph", [asked, content, installed, own, interpreter()])
-
-
-def _site_folders() -> list[str]:
-    import sys
-
-    return [p for p in sys.path if p.endswith(("site-packages", "dist-packages")) and os.path.isdir(p)]
+    root = str(project.root)
+    files: list[list[str]] = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and is_project_path(os.path.join(folder, f), root))
+        paths = [os.path.join(folder, n) for n in sorted(names) if n.endswith(".py")]
+        files += [[os.path.relpath(p, root), digest_file(Path(p))] for p in paths if os.path.isfile(p)]
+    installed = sorted(e.name for p in site_folders() for e in os.scandir(p) if e.name.endswith(".dist-info"))
+    own = [[os.path.basename(p), digest_file(Path(p))] for p in _own_files()]
+    return digest("graph", [asked, files, installed, own, interpreter()])
 
 
 def _own_files() -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.identity import append, key_path, read_ledger, signer
+from lockgate.delivery.identity import append, key_path, read_ledger, signer, who
 from lockgate.durable import write_atomic
-from lockgate.errors import NotFound, UsageError, did_you_mean
+from lockgate.errors import NotFound, PermissionRefused, UsageError, did_you_mean
 from lockgate.project import Project, adapter, read_settings
 from lockgate.records.decisions import PeopleSet
 from lockgate.records.people import DELIVERER, OPERATOR, TRUSTEE, Person, found, succeed
@@ -80,9 +80,10 @@ def init(root: Path, *, name: str | None, person: str, roles: Sequence[str], now
     project_name = name or root.resolve().name.replace("-", "_")
     made = _make_files(root, project_name)
     project = Project(root.resolve(), read_settings((root / "lockgate.toml").read_text(encoding="utf-8")))
-    if not key_path(project).exists():
-        make_key(key_path(project), comment=person)
-        made.append(str(key_path(project).relative_to(project.root)))
+    key = key_path(project)
+    if not key.exists():
+        make_key(key, comment=person)
+        made.append(str(key.relative_to(project.root) if key.is_relative_to(project.root) else key))
     mine = signer(project)
     everything = tuple(dict.fromkeys([TRUSTEE, DELIVERER, OPERATOR, *roles]))
 
@@ -108,6 +109,7 @@ def add_person(project: Project, person: Person, *, now: dt.datetime, key: Path 
     keys = tuple(plain_key(k) for k in person.keys)
 
     def claim(trust: Trusted) -> PeopleSet | None:
+        _may(project, trust, key)
         known = trust.people.named(person.name)
         others = [p for p in trust.people.people if p is not known]
         merged = person if known is None else replace(
@@ -124,6 +126,7 @@ def remove_person(project: Project, name: str, *, now: dt.datetime, key: Path | 
     """Take somebody out of the register; what they signed before keeps its author."""
 
     def claim(trust: Trusted) -> PeopleSet:
+        _may(project, trust, key)
         known = trust.people.named(name)
         if known is None:
             raise NotFound("nobody is called so", value=name, allowed=did_you_mean(name, [p.name for p in trust.people.people]))
@@ -131,6 +134,13 @@ def remove_person(project: Project, name: str, *, now: dt.datetime, key: Path | 
 
     append(project, claim, now=now, key=key)
     return read_ledger(project).people
+
+
+def _may(project: Project, trust: Trusted, key: Path | None) -> None:
+    """Refuse now what would not count later; an entry that cannot count helps nobody."""
+    me = who(project, trust, key)
+    if TRUSTEE not in me.roles:
+        raise PermissionRefused(f"{me.name} may not change the people", value=", ".join(me.roles), allowed=TRUSTEE, next="lockgate people")
 
 
 def _changed(project: Project, entry: Entry | None) -> People:

@@ -83,7 +83,7 @@ def judge(project: Project, walk: Walk, material: Material, *, tell: Callable[[E
     def keep(_: str, key: str, result: Result) -> None:
         results.put(key, to_json(result))
 
-    with Engine(project.root, project.store_folder / "tmp", store=project.store, files=files, preload=("numpy", "scipy")) as engine:
+    with Engine(project.root, project.store_folder / "tmp", store=project.store, files=files, trace=graph.trace) as engine:
         done = execute(graph, plan, known, engine=engine, keep=keep, tell=tell, workers=project.settings.workers,
                        given=given, keep_going=True)  # fmt: skip
     evidence = {n: _evidence(project, walk, n, done.artifacts, done.steps) for n in walk.gates if f"gate.{n}" in nodes}
@@ -187,4 +187,4 @@ def _shown(walk: Walk) -> dict[str, Json]:
 
 
 def _no_trace() -> Trace:
-    return Trace(interpreter="", files=(), listings={}, environment={}, packages={}, preload=())
+    return Trace(interpreter="", files=(), listings={}, environment={}, packages={}, preload=("numpy", "scipy"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from lockgate.build.trace import interpreter
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.sources import Seen, materialise, see
 from lockgate.durable import write_atomic
-from lockgate.errors import LockgateError, NotFound, did_you_mean
+from lockgate.errors import IntegrityError, LockgateError, NotFound, did_you_mean
 from lockgate.records.digest import Json, canonical, digest
 from lockgate.records.graph import AS_OF, Graph
 from lockgate.records.plan import Plan, Result, Reuse, StepRecord
@@ -25,6 +26,7 @@ from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
     import datetime as dt
+    from pathlib import Path
 
     from lockgate.project import Project
     from lockgate.records.artifact import Artifact
@@ -135,22 +137,22 @@ def why(planned: Planned, step: str) -> tuple[str, list[str]]:
 
 def targets_of(graph: Graph, pipeline: str | None, to: str | None) -> tuple[str, ...]:
     """The nodes that were asked for: one step, one pipeline, or every data and training pipeline."""
-    if to is not None:
-        return (node_named(graph, to),)
-    if pipeline is None:
-        return tuple(graph.nodes)
-    if pipeline not in graph.pipelines:
+    if pipeline is not None and pipeline not in graph.pipelines:
         raise NotFound("no such pipeline", value=pipeline, allowed=did_you_mean(pipeline, graph.pipelines))
-    info = graph.pipelines[pipeline]
-    return graph.pipelines[info.delivers].nodes if info.delivers else info.nodes
+    nodes = tuple(graph.nodes)
+    if pipeline is not None:
+        info = graph.pipelines[pipeline]
+        nodes = graph.pipelines[info.delivers].nodes if info.delivers else info.nodes
+    return nodes if to is None else (node_named(graph, to, among=nodes),)
 
 
-def node_named(graph: Graph, name: str) -> str:
-    """A node by its whole name, or by the step's alone when only one pipeline has it."""
-    hits = [n for n in graph.nodes if name in (n, n.rpartition(".")[2])]
+def node_named(graph: Graph, name: str, *, among: Sequence[str] | None = None) -> str:
+    """A node by its whole name, or by the step's alone when only one of them has it."""
+    nodes = graph.nodes if among is None else among
+    hits = [n for n in nodes if name in (n, n.rpartition(".")[2])]
     if len(hits) == 1:
         return hits[0]
-    allowed = ", ".join(hits) or did_you_mean(name, {n.rpartition(".")[2] for n in graph.nodes})
+    allowed = ", ".join(hits) or did_you_mean(name, {n.rpartition(".")[2] for n in nodes})
     raise NotFound("no such step" if not hits else "the name means more than one step", value=name, allowed=allowed)
 
 
@@ -160,15 +162,20 @@ def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str
     last = _remembered(project)
 
     def result(key: str) -> Result | None:
-        record = results.get(key)
-        found = from_json(Result, record) if record else None
+        found = _result(results.get(key))
         return found if found and project.store.has(found.artifact.object) else None
 
     def last_result(node: str) -> Result | None:
-        record = results.get(last[node]) if node in last else None
-        return from_json(Result, record) if record else None
+        return _result(results.get(last[node])) if node in last else None
 
     return Known(externals, result, last_result, params, interpreter())
+
+
+def _result(record: Mapping[str, Json] | None) -> Result | None:
+    """A record of another shape, from another version, is as good as none."""
+    with contextlib.suppress(IntegrityError):
+        return from_json(Result, record) if record else None
+    return None
 
 
 def _engine(project: Project, planned: Planned) -> Engine:
@@ -178,7 +185,7 @@ def _engine(project: Project, planned: Planned) -> Engine:
     files: dict[str, Path | str] = {f"source:{n}": materialise(project, planned.sources[n]) for n in read if n in planned.sources}
     files[AS_OF] = planned.as_of.isoformat()
     scratch = project.store_folder / "tmp"
-    return Engine(project.root, scratch, store=project.store, files=files, preload=planned.graph.trace.preload)
+    return Engine(project.root, scratch, store=project.store, files=files, trace=planned.graph.trace)
 
 
 def _merged(project: Project, params: Mapping[str, Mapping[str, Json]] | None) -> dict[str, Mapping[str, Json]]:
@@ -188,15 +195,17 @@ def _merged(project: Project, params: Mapping[str, Mapping[str, Json]] | None) -
 
 def _remembered(project: Project) -> dict[str, str]:
     try:
-        return json.loads((project.home / "last.json").read_bytes())
+        known = json.loads((project.home / "last.json").read_bytes())
     except (OSError, ValueError):
         return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _remember(project: Project, last: Mapping[str, str]) -> None:
     known = _remembered(project)
     if any(known.get(n) != k for n, k in last.items()):
-        write_atomic(project.home / "last.json", canonical({**known, **last}), sync=False)
+        with contextlib.suppress(OSError):  # only reasons come from it
+            write_atomic(project.home / "last.json", canonical({**known, **last}), sync=False)
 
 
 def _save(project: Project, record: RunRecord) -> None:
@@ -207,7 +216,3 @@ def _save(project: Project, record: RunRecord) -> None:
         "error": record.error.what if record.error else None,
     }  # fmt: skip
     write_atomic(project.home / "runs" / f"{record.run}.json", canonical(content))
-
-
-if TYPE_CHECKING:
-    from pathlib import Path

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.build.trace import RACY_NS, stat_numbers
 from lockgate.delivery.keep import keep_copy
 from lockgate.durable import write_atomic
+from lockgate.errors import NotFound, ServiceUnavailable
 from lockgate.project import adapter
 from lockgate.records.digest import Json, canonical, digest, digest_file
 
@@ -24,11 +26,18 @@ __all__ = ["Seen", "materialise", "see"]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One source as it is now. `files` are (name, digest); `places` is empty when it comes from the store."""
+    """One source as it is now.
+
+    Attributes:
+        files: (name, digest), sorted.
+        single: the source is one file, not a folder or a glob that may hold more.
+        places: name → file; empty when the source comes from the store.
+    """
 
     name: str
     identity: str
     files: tuple[tuple[str, str], ...]
+    single: bool
     places: Mapping[str, Path]
 
 
@@ -39,13 +48,21 @@ def see(project: Project, *, now_ns: int) -> dict[str, Seen]:
     for source in project.settings.sources:
         files = adapter("files", "FileSource")(project.root, source.path).files()
         if files:
-            digests = tuple((name, memory.digest(path)) for name, path in files)
-            found[source.name] = Seen(source.name, digest("source", digests), digests, dict(files))
-        elif record := project.results("sources").get(f"source:{project.settings.name}-{source.name}"):
+            digests = _digests(memory, source.name, files)
+            single = (project.root / source.path).is_file()
+            found[source.name] = Seen(source.name, digest("source", digests), digests, single, dict(files))
+        elif record := project.results("sources").get(_key(project, source.name)):
             digests = tuple((n, d) for n, d in record["files"])
-            found[source.name] = Seen(source.name, digest("source", digests), digests, {})
+            found[source.name] = Seen(source.name, digest("source", digests), digests, bool(record.get("single")), {})
     memory.save()
     return found
+
+
+def _digests(memory: _Memory, source: str, files: Sequence[tuple[str, Path]]) -> tuple[tuple[str, str], ...]:
+    try:
+        return tuple((name, memory.digest(path)) for name, path in files)
+    except OSError as error:
+        raise ServiceUnavailable("a source cannot be read", value=f"{source}: {error.filename}: {error.strerror}") from error
 
 
 def materialise(project: Project, seen: Seen) -> Path:
@@ -55,26 +72,35 @@ def materialise(project: Project, seen: Seen) -> Path:
     """
     for name, expected in seen.files:
         if not project.store.has(expected):
-            keep_copy(project, seen.places[name])
-    record = {"files": [list(f) for f in seen.files]}
-    key = f"source:{project.settings.name}-{seen.name}"
-    if project.results("sources").get(key) != record:
-        project.results("sources").put(key, record)
+            _keep(project, seen, name, expected)
+    record = {"files": [list(f) for f in seen.files], "single": seen.single}
+    if project.results("sources").get(_key(project, seen.name)) != record:
+        project.results("sources").put(_key(project, seen.name), record)
     view = project.home / "tmp" / "sources" / seen.identity.rpartition(":")[2] / seen.name
     for name, expected in seen.files:
         link = view / name
         link.parent.mkdir(parents=True, exist_ok=True)
-        target = project.store.get(expected)
-        if not link.is_symlink() or os.readlink(link) != str(target):
-            link.unlink(missing_ok=True)
-            link.symlink_to(target)
-    is_file = len(seen.files) == 1 and _is_single(project, seen.name)
-    return view / seen.files[0][0] if is_file else view
+        _link(link, project.store.get(expected))
+    return view / seen.files[0][0] if seen.single else view
 
 
-def _is_single(project: Project, name: str) -> bool:
-    path = next(s.path for s in project.settings.sources if s.name == name)
-    return bool(os.path.splitext(path)[1]) and not any(c in path for c in "*?[")  # noqa: PTH122
+def _keep(project: Project, seen: Seen, name: str, expected: str) -> None:
+    if name not in seen.places:
+        raise NotFound("a file of a source is neither here nor in the store", value=f"{seen.name}: {name}", next="bring the source's files")
+    if keep_copy(project, seen.places[name]) != expected:
+        raise ServiceUnavailable("a source changed while it was read", value=f"{seen.name}: {name}", next="lockgate run")
+
+
+def _link(link: Path, target: Path) -> None:
+    """Point a link to an object, whole at any time: another run may use the same view."""
+    if not link.is_symlink() or os.readlink(link) != str(target):
+        temporary = link.with_name(f".{link.name[:80]}.{os.getpid()}.{os.urandom(4).hex()}")
+        temporary.symlink_to(target)
+        os.replace(temporary, link)
+
+
+def _key(project: Project, source: str) -> str:
+    return f"source:{project.settings.name}-{source}"
 
 
 class _Memory:
@@ -96,12 +122,16 @@ class _Memory:
         return found
 
     def save(self) -> None:
-        if self._changed:
+        """A shortcut, no more: where it cannot be written, the next command reads again."""
+        if not self._changed:
+            return
+        with contextlib.suppress(OSError):
             write_atomic(self._path, canonical(self._known), sync=False)
 
 
 def _read(path: Path) -> dict[str, Json]:
     try:
-        return json.loads(path.read_bytes())
+        known = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
+    return known if isinstance(known, dict) else {}

@@ -22,6 +22,8 @@ __all__ = ["from_json", "to_json"]
 T = TypeVar("T")
 Decoder = Callable[[Json], typing.Any]
 
+SCALARS = (bool, int, float, str)
+
 
 def to_json(value: object) -> Json:
     """Turn a record (or a tuple, mapping, date, scalar) into a JSON value. Empty `extra` leaves no trace."""
@@ -39,7 +41,10 @@ def to_json(value: object) -> Json:
 
 def from_json(kind: type[T], data: Json) -> T:
     """Read a record. Raises IntegrityError naming the field when a required one is missing or of another kind."""
-    return _decoder(kind)(data)
+    try:
+        return _decoder(kind)(data)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise IntegrityError(f"not a {kind.__name__} record", value=str(error)[:200]) from error
 
 
 @functools.cache
@@ -48,8 +53,7 @@ def _decoder(kind: typing.Any) -> Decoder:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return _record_decoder(kind)
     if origin is tuple:
-        item = _decoder(args[0])
-        return lambda data: tuple(item(d) for d in data)
+        return _tuple_decoder(args)
     if origin in (dict, Mapping):
         item = _decoder(args[1])
         return lambda data: {k: item(v) for k, v in data.items()}
@@ -57,11 +61,39 @@ def _decoder(kind: typing.Any) -> Decoder:
         inner = [_decoder(a) for a in args if a is not type(None)]
         if len(inner) == 1:
             return lambda data: None if data is None else inner[0](data)
-    if kind is dt.datetime:
-        return dt.datetime.fromisoformat
-    if kind is dt.date:
-        return dt.date.fromisoformat
+    if kind in SCALARS:
+        return _scalar_decoder(kind)
+    if kind in (dt.datetime, dt.date):
+        return kind.fromisoformat
     return lambda data: data
+
+
+def _tuple_decoder(args: tuple[typing.Any, ...]) -> Decoder:
+    if args[1:] == (Ellipsis,):
+        item = _decoder(args[0])
+        return lambda data: tuple(item(d) for d in _listed(data))
+    items = [_decoder(a) for a in args]
+    return lambda data: tuple(item(d) for item, d in zip(items, _listed(data), strict=True))
+
+
+def _listed(data: Json) -> list[Json]:
+    if not isinstance(data, list | tuple):
+        message = f"{data!r} is not a list"
+        raise TypeError(message)
+    return typing.cast("list[Json]", data)
+
+
+def _scalar_decoder(kind: type) -> Decoder:
+    """Text, truth and numbers as they are; a whole number is fine for a float."""
+    allowed = (float, int) if kind is float else (kind,)
+
+    def decode(data: Json) -> Json:
+        if not isinstance(data, allowed) or (isinstance(data, bool) and kind is not bool):
+            message = f"{data!r} is not {kind.__name__}"
+            raise TypeError(message)
+        return data
+
+    return decode
 
 
 def _record_decoder(kind: type) -> Decoder:
@@ -80,7 +112,14 @@ def _record_decoder(kind: type) -> Decoder:
         given = typing.cast("dict[str, Json]", data)
         if missing := [n for n in required if n not in given]:
             raise IntegrityError(f"{kind.__name__} record lacks a field", value=", ".join(missing))
-        values = {n: decoders()[n](v) for n, v in given.items() if n in fields}
+        known = decoders()
+        values: dict[str, object] = {}
+        for name, value in given.items():
+            if name in fields:
+                try:
+                    values[name] = known[name](value)
+                except (TypeError, ValueError, AttributeError) as error:
+                    raise IntegrityError(f"{kind.__name__}.{name} is of another kind", value=repr(value)[:80]) from error
         if keeps_extra:
             values["extra"] = {k: v for k, v in given.items() if k not in fields}
         return kind(**values)

@@ -1,0 +1,87 @@
+"""An empty folder becomes a project that runs; what exists is kept."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from journeys.walking import GOOD, USAGE, Lockgate, objects
+
+
+def test_an_empty_folder_becomes_a_project_that_runs(tmp_path: Path) -> None:
+    lockgate = Lockgate(tmp_path)
+    done = lockgate("init", "first-try", "--person", "ada")
+    assert "cd first-try && lockgate run" in done.out
+    inside = Lockgate(tmp_path / "first-try")
+    ran = inside("run")
+    assert ran.out == "done  2 run, 0 reused\n"
+    assert inside.json("show", "total")["value"] == 45
+    assert inside("run").out == "done  0 run, 2 reused\n"
+    assert inside.json("run", "--param", "numbers.count=3")["steps"][0]["action"] == "run"
+    assert [p["name"] for p in inside.json("people")["people"]] == ["ada"]
+    assert stat.S_IMODE((inside.root / ".lockgate" / "key").stat().st_mode) == 0o600
+    assert ".lockgate/" in (inside.root / ".gitignore").read_text()
+
+
+def test_init_here_takes_the_name_of_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "my-shop 2"
+    folder.mkdir()
+    lockgate = Lockgate(folder)
+    lockgate("init", "--person", "ada")
+    lockgate("run")
+    (folder / "deeper").mkdir()
+    assert Lockgate(folder / "deeper")("run").code == GOOD  # a project is found upwards
+
+
+def test_init_twice_keeps_everything(tmp_path: Path) -> None:
+    lockgate = Lockgate(tmp_path)
+    first = lockgate("init", "--name", "shop", "--person", "ada")
+    lockgate("run")
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    (tmp_path / "policy.toml").write_text("# ours\n" + (tmp_path / "policy.toml").read_text())
+    again = lockgate("init", "--person", "eve")
+    assert "made" not in again.out
+    assert [line for line in again.out.splitlines() if line.startswith(("your key", "trust root"))] == [
+        line for line in first.out.splitlines() if line.startswith(("your key", "trust root"))
+    ]
+    after = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert {p for p in before if after.get(p) != before[p]} == {tmp_path / "policy.toml"}
+    assert after[tmp_path / "policy.toml"].startswith(b"# ours\n")
+    assert len(lockgate.ledger()) == 1
+
+
+def test_init_on_a_project_of_others_adds_only_a_key(tmp_path: Path) -> None:
+    """A colleague's clone: the project is there, the ledger is shared, the key is new and not registered yet."""
+    ada = Lockgate(tmp_path / "ada")
+    ada.root.mkdir()
+    settings = f'[project]\nname = "shop"\npipelines = []\n\n[store]\nurl = "file://{tmp_path}/store"\n'
+    (ada.root / "lockgate.toml").write_text(settings)
+    ada("init", "--person", "ada")
+    eve = Lockgate(tmp_path / "eve")
+    eve.root.mkdir()
+    for name in ("lockgate.toml", "policy.toml"):
+        (eve.root / name).write_bytes((ada.root / name).read_bytes())
+    done = eve("init", "--person", "eve")
+    assert "not registered yet" in done.out
+    assert [line.split()[1] for line in done.out.splitlines() if line.startswith("made")] == [".lockgate/key"]
+    refused = eve("deliver", expect=None)
+    assert refused.code != GOOD
+    assert len(objects(eve.root)) == 0
+
+
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    lockgate = Lockgate(tmp_path)
+    lockgate("init", "--name", "shop", "--person", "ada")
+    (tmp_path / ".lockgate" / "key").chmod(0o644)
+    done = lockgate("init", expect=4)
+    assert "chmod 600" in done.err
+
+
+def test_the_key_may_lie_elsewhere(tmp_path: Path) -> None:
+    key = tmp_path / "keys" / "ada"
+    lockgate = Lockgate(tmp_path / "shop", {"LOCKGATE_KEY": str(key)})
+    lockgate.root.mkdir()
+    assert f"made        {key}" in lockgate("init", "--person", "ada").out.splitlines()
+    assert key.exists()
+    key.unlink()
+    assert "lockgate init" in lockgate("people", "add", "bob", "--new-key", "bob", expect=USAGE).err
