@@ -1,26 +1,25 @@
 """Lockgate: continuous delivery for machine learning.
 
-The facade: what a project imports. Loading it loads no third-party package; `gates` is loaded on first use.
+The facade: what a project imports. Every name is loaded on first use, so that `lockgate --help` pays for none.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.declare import (
-    Choices,
-    Horizon,
-    Html,
-    Pipeline,
-    Svg,
-    approval,
-    deploy_to,
-    predictor,
-    step,
-)
-
 if TYPE_CHECKING:
     from lockgate import gates
+    from lockgate.declare import (
+        Choices,
+        Horizon,
+        Html,
+        Pipeline,
+        Svg,
+        approval,
+        deploy_to,
+        predictor,
+        step,
+    )
 
 __version__ = "0.1.0"
 
@@ -39,9 +38,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name == "gates":
-        import importlib
+    import importlib
 
+    if name == "gates":
         return importlib.import_module("lockgate.gates")
+    if name in __all__:
+        return getattr(importlib.import_module("lockgate.declare"), name)
     message = f"module 'lockgate' has no attribute {name!r}"
     raise AttributeError(message)

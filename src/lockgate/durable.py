@@ -9,19 +9,44 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["append_line", "locked", "replace_tree", "sync_directory", "sync_file", "write_atomic"]
+__all__ = ["append_line", "locked", "make_folder", "replace_tree", "sync_directory", "sync_file", "write_atomic"]
+
+_MADE: Final[set[Path]] = set()  # folders whose names this process has waited for; one wait each is enough
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, and wait until their names are on disk.
+
+    Each name is waited for before the next one is made, so a folder that exists can only lack its own wait, by
+    somebody who is making it right now: that one is waited for too.
+    """
+    path = path.absolute()
+    there = path.is_dir()
+    if there and path in _MADE:
+        return
+    if not there:
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+    try:
+        sync_directory(path.parent)
+    except PermissionError:  # above what is ours: whoever made this folder waited for it
+        if not there:
+            raise
+    _MADE.add(path)
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
     """Write a whole file: temporary name beside it, fsync, rename, fsync of the directory."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if sync:
+        make_folder(path.parent)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
@@ -59,11 +84,14 @@ def replace_tree(temporary: Path, target: Path) -> None:
         for name in files:
             sync_file(Path(folder) / name)
         sync_directory(Path(folder))
+    make_folder(target.parent)
     try:
         os.replace(temporary, target)
     except OSError:
         if not target.is_dir():
             raise
+        import shutil
+
         shutil.rmtree(temporary, ignore_errors=True)
     sync_directory(target.parent)
 
@@ -85,7 +113,7 @@ def sync_directory(path: Path) -> None:
 @contextlib.contextmanager
 def locked(path: Path) -> Generator[None]:
     """Hold an advisory lock on a file for the length of the block; the kernel drops it when the process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -14,7 +14,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -124,6 +123,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("modle", ["clean", "model"])
     'model? (known: clean, model)'
     """
+    from difflib import get_close_matches
+
     names = sorted(known)
     close = get_close_matches(name, names, n=1)
     listed = ", ".join(names) or "nothing yet"

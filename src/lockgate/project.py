@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ KEYS: Mapping[str, Sequence[str] | None] = {
     "ledger": ("url",),
     "run": ("workers",),
     "environments": None,
+    "groups": None,
 }
 
 
@@ -52,8 +53,8 @@ class Settings:
         banner: text on top of every page, e.g. in a demo.
         credit: lines about the data that every page shows.
         target: one sentence: what the predicted number means.
-        consumers: environment → folder with the consumers' contract files.
         ports: environment → TCP port that `serve` binds on loopback.
+        groups: column that the checks slice by → one sentence on what its groups are, for the evidence page.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Settings:
     ledger: str | None = None
     workers: int = 2
     ports: Mapping[str, int] | None = None
+    groups: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class Project:
         try:
             return dt.date.fromisoformat(path.read_text().strip())
         except OSError as error:
-            raise NotFound("the file with the replayed day is missing", value=self.settings.as_of_file, next="make demo") from error
+            raise NotFound("the file with the replayed day is missing", value=self.settings.as_of_file, next=f"write the day into {self.settings.as_of_file}, e.g. 2011-10-15") from error
         except ValueError as error:
             raise UsageError("not a day", value=f"{self.settings.as_of_file}: {error}", allowed="YYYY-MM-DD") from error
 
@@ -152,6 +154,7 @@ def read_settings(text: str) -> Settings:
         ledger=tables.get("ledger", {}).get("url"),
         workers=tables.get("run", {}).get("workers", 2),
         ports={n: t["port"] for n, t in tables.get("environments", {}).items() if "port" in t},
+        groups={n: _sentence(n, t) for n, t in tables.get("groups", {}).items()},
     )
 
 
@@ -165,7 +168,13 @@ def _check(tables: Mapping[str, Any]) -> None:
                 raise UsageError("unknown key in lockgate.toml", value=f"{table}.{key}", allowed=did_you_mean(key, allowed))
     for key in ("name", "pipelines"):
         if key not in tables.get("project", {}):
-            raise UsageError("lockgate.toml lacks a key", value=f"project.{key}", next="see docs/configuration.md")
+            raise UsageError("lockgate.toml lacks a key", value=f"project.{key}", next="see docs/design.md, section 4.2")
+
+
+def _sentence(name: str, text: Json) -> str:
+    if not isinstance(text, str):
+        raise UsageError("a group is explained in one sentence", value=f"groups.{name} = {text}", allowed=f'{name} = "…"')
+    return text
 
 
 def _source(name: str, table: Mapping[str, Json]) -> SourceSettings:

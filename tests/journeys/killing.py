@@ -123,9 +123,9 @@ def always(_: Lockgate) -> bool:
 SCENES = (
     Scene("init", "bare", ("init", "--person", "ada"), again_init, always, sample=3),
     Scene("people add", "founded", ("people", "add", "carol", "--role", "guest", "--new-key", ".lockgate/carol"), again_people, knows_carol, sample=3),
-    Scene("run", "founded", ("run",), again_run, nothing_left, sample=5),
+    Scene("run", "founded", ("run",), again_run, nothing_left, sample=4),
     Scene("deliver alone", "known", ("deliver", "--wait", "0"), again_deliver_alone, always, code=OUTSIDE, sample=4),
-    Scene("deliver", "known", ("deliver",), again_deliver, always, code=HUMAN, serves=True, sample=3),
+    Scene("deliver", "known", ("deliver",), again_deliver, always, code=HUMAN, serves=True, sample=2),
     Scene("deliver, approved", "approved", ("deliver",), again_go_live, is_live, serves=True, sample=2),
     Scene("approve", "waiting", ("approve", "latest", "--role", "product-owner", "--reason", "ok", "--key", ".lockgate/bob"), again_approve, is_approved),
     Scene("rollback", "delivered_twice", ("rollback", "production"), again_rollback, is_rolled_back),
@@ -148,7 +148,9 @@ def kill(scene: Scene, prepared: Lockgate, folder: Path, *, site: int) -> None:
     before = ledger(lockgate)
     with servers(scene, lockgate):
         done = stopped(lockgate, scene, site, log)
-        assert done.code in (-signal.SIGKILL, scene.code), done.text  # a wait may take fewer turns than when it was counted
+        assert done.code in (-signal.SIGKILL, scene.code), (
+            done.text
+        )  # a wait may take fewer turns than when it was counted
         whole(lockgate.root)
         if (lockgate.root / "lockgate.toml").exists():
             lockgate("ledger", "verify")
@@ -183,7 +185,12 @@ def kept(lockgate: Lockgate, scene: Scene, done: Done) -> None:
     """What was said to be done is done: a `done` line, and every step with a tick."""
     if any(line.startswith("done") for line in done.out.splitlines()):
         assert scene.kept(lockgate), done.text
-    if ticked := {line.split("✓ ")[1].split()[0] for line in done.err.splitlines() if "✓ " in line} & {"history", "model", "holdout", "trained_rows"}:
+    if ticked := {line.split("✓ ")[1].split()[0] for line in done.err.splitlines() if "✓ " in line} & {
+        "history",
+        "model",
+        "holdout",
+        "trained_rows",
+    }:
         plan = {s["name"].removeprefix("shop."): s["action"] for s in lockgate.json("plan")["steps"]}
         assert all(plan[name] == "reuse" for name in ticked), (ticked, plan)
 
@@ -199,5 +206,7 @@ def whole(root: Path) -> None:
         verify(path, f"sha256:{path.name}")
     for path in [*home.glob("*.json"), *home.glob("runs/*.json"), *home.glob("ledger-seen")]:
         json.loads(path.read_bytes())
-    for path in (p for p in home.glob("*") if p.with_name(p.name + ".pub").exists() or p.name in ("key", "bob", "carol")):
+    for path in (
+        p for p in home.glob("*") if p.with_name(p.name + ".pub").exists() or p.name in ("key", "bob", "carol")
+    ):
         assert path.read_bytes().endswith(b"-----END OPENSSH PRIVATE KEY-----\n"), path

@@ -28,7 +28,10 @@ def test_a_kill_before_a_write_loses_nothing(scene: Scene, request: pytest.Fixtu
     sites = count(scene, prepared, tmp_path / "count")
     chance = random.Random(f"{SEED} {scene.name}")
     chosen = [1 + int((part + chance.random()) / scene.sample * len(sites)) for part in range(scene.sample)]
-    print(f"seed {SEED}: {scene.name} has {len(sites)} sites; killed before", *(f"\n  {sites[site - 1]}" for site in chosen))
+    print(
+        f"seed {SEED}: {scene.name} has {len(sites)} sites; killed before",
+        *(f"\n  {sites[site - 1]}" for site in chosen),
+    )
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for _ in pool.map(lambda site: kill(scene, prepared, tmp_path / str(site), site=site), chosen):
             pass

@@ -24,7 +24,9 @@ def watched(ran: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lo
     folder = tmp_path_factory.mktemp("watched")
     lockgate, imports = copy(ran, folder / "shop"), folder / "imports"
     module = lockgate.root / "shop" / "pipelines.py"
-    module.write_text(module.read_text() + f'\nwith open("{imports}", "a") as _file:\n    _file.write(__name__ + "\\n")\n')
+    module.write_text(
+        module.read_text() + f'\nwith open("{imports}", "a") as _file:\n    _file.write(__name__ + "\\n")\n'
+    )
     lockgate("run")  # a statement that nobody can see through may change everything, so everything runs
     assert imports.exists()
     time.sleep(2.1)  # file times are not trusted within 2 s of a change
@@ -38,7 +40,9 @@ def ran_now(lockgate: Lockgate) -> set[str]:
     return {name for name, action in actions.items() if action == "run"}
 
 
-def test_nothing_runs_nothing_is_imported_and_it_is_quick(watched: tuple[Lockgate, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_runs_nothing_is_imported_and_it_is_quick(
+    watched: tuple[Lockgate, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     lockgate, imports = watched
     before = imports.read_text()
     took: list[float] = []
@@ -68,8 +72,18 @@ def test_touching_a_file_runs_nothing_and_imports_nothing(watched: tuple[Lockgat
 
 def test_a_comment_and_a_docstring_run_nothing(ran: Lockgate, fresh: Copier) -> None:
     lockgate = fresh(ran)
-    edit(lockgate.root, "shop/pipelines.py", "    return Model(factor)", "    # a factor, and nothing else\n    return Model(factor)")
-    edit(lockgate.root, "shop/pipelines.py", '"""Rows: one per (date, product)."""', '"""Rows: one per (date, product), sorted."""')
+    edit(
+        lockgate.root,
+        "shop/pipelines.py",
+        "    return Model(factor)",
+        "    # a factor, and nothing else\n    return Model(factor)",
+    )
+    edit(
+        lockgate.root,
+        "shop/pipelines.py",
+        '"""Rows: one per (date, product)."""',
+        '"""Rows: one per (date, product), sorted."""',
+    )
     assert ran_now(lockgate) == set()
 
 
@@ -77,7 +91,7 @@ def test_an_edited_function_runs_with_what_depends_on_it(ran: Lockgate, fresh: C
     lockgate = fresh(ran)
     edit(lockgate.root, "shop/pipelines.py", "return Model(factor)", "return Model(factor * 1.01)")
     assert ran_now(lockgate) == {"model", "trained_rows"}
-    edit(lockgate.root, "shop/pipelines.py", 'pl.lit(50.0), band', 'pl.lit(51.0), band')
+    edit(lockgate.root, "shop/pipelines.py", "pl.lit(50.0), band", "pl.lit(51.0), band")
     assert ran_now(lockgate) == {"holdout"}
     assert ran_now(lockgate) == set()
 
@@ -90,7 +104,12 @@ def test_the_same_result_wakes_nobody(ran: Lockgate, fresh: Copier) -> None:
 
 def test_a_helper_that_a_step_calls_belongs_to_the_step(ran: Lockgate, fresh: Copier) -> None:
     lockgate = fresh(ran)
-    edit(lockgate.root, "shop/pipelines.py", "@step\ndef model(", "def doubled(x: float) -> float:\n    return x * 2\n\n@step\ndef model(")
+    edit(
+        lockgate.root,
+        "shop/pipelines.py",
+        "@step\ndef model(",
+        "def doubled(x: float) -> float:\n    return x * 2\n\n@step\ndef model(",
+    )
     assert ran_now(lockgate) == set()
     edit(lockgate.root, "shop/pipelines.py", "return Model(factor)", "return Model(doubled(factor))")
     assert ran_now(lockgate) == {"model", "trained_rows"}

@@ -49,7 +49,9 @@ def founded_team(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (engineer.root / ".gitignore").open("a") as ignored:
         ignored.write("data/*.csv\n")
     module = engineer.root / "shop" / "pipelines.py"
-    module.write_text(module.read_text() + '\nwith open("../imports", "a") as _file:\n    _file.write(__file__ + "\\n")\n')
+    module.write_text(
+        module.read_text() + '\nwith open("../imports", "a") as _file:\n    _file.write(__file__ + "\\n")\n'
+    )
     engineer("init", "--person", "ada")
     git(engineer.root, "rm", "--quiet", "--cached", "data/sales.csv")
     commit(engineer.root, "shared")
@@ -80,7 +82,10 @@ def test_one_way_through_three_clones(team: Team) -> None:
     with both(team.engineer) as (_, production):
         team.scientist("deliver", expect=HUMAN)
         release = team.scientist.release()
-        assert "does not hold this role" in team.scientist("approve", "latest", "--role", "product-owner", "--reason", "mine", expect=REFUSED).err
+        assert (
+            "does not hold this role"
+            in team.scientist("approve", "latest", "--role", "product-owner", "--reason", "mine", expect=REFUSED).err
+        )
         assert agreed(team)[1]["blocker"].startswith("1 more product-owner")
 
         # The approver sees the page and signs, without data, without a run, without an import.
@@ -119,7 +124,10 @@ def test_two_proposals_at_once_never_overwrite(team: Team) -> None:
 
 
 def test_two_people_at_once_are_both_registered(team: Team) -> None:
-    started = [team.engineer.start("people", "add", name, "--role", "guest", "--new-key", f".lockgate/{name}") for name in ("carol", "dora")]
+    started = [
+        team.engineer.start("people", "add", name, "--role", "guest", "--new-key", f".lockgate/{name}")
+        for name in ("carol", "dora")
+    ]
     for process in started:
         assert Lockgate.end(process, "people add").code == 0
     assert {p["name"] for p in team.approver.json("people")["people"]} == {"ada", "sam", "bob", "carol", "dora"}
@@ -163,7 +171,11 @@ def agreed(team: Team) -> list[dict[str, str]]:
 def importers(team: Team) -> set[str]:
     """Folders from which the pipelines were imported."""
     folder = team.imports.parent
-    return {Path(line).relative_to(folder).parts[0] for line in team.imports.read_text().splitlines() if Path(line).is_relative_to(folder)}
+    return {
+        Path(line).relative_to(folder).parts[0]
+        for line in team.imports.read_text().splitlines()
+        if Path(line).is_relative_to(folder)
+    }
 
 
 def follow_seconds(team: Team) -> list[float]:

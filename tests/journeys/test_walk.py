@@ -30,6 +30,7 @@ BLAKE3 = re.compile(r"blake3:[0-9a-f]{64}")
 
 TABLES = [
     ("plan",), ("runs",), ("releases",), ("status",), ("people",), ("ledger", "log"), ("show", "latest"), ("show", "model"),
+    ("diff", "staging", "production"), ("why", "model"),
 ]  # fmt: skip
 
 
@@ -71,7 +72,9 @@ def test_what_is_served_is_what_was_released(delivered: Lockgate, fresh: Copier)
     assert answer["output"]["low"] < answer["output"]["units"] < answer["output"]["high"]
 
 
-def test_a_server_that_starts_again_serves_what_was_live_whatever_people_and_policy_are_now(delivered: Lockgate, fresh: Copier) -> None:
+def test_a_server_that_starts_again_serves_what_was_live_whatever_people_and_policy_are_now(
+    delivered: Lockgate, fresh: Copier
+) -> None:
     lockgate = fresh(delivered)
     change_people(lockgate)
     change_policy(lockgate)
@@ -86,12 +89,17 @@ def test_a_second_release_is_compared_with_the_first(delivered_twice: Lockgate) 
     said = [e["about"] for e in delivered_twice.ledger() if e["what"] == "gate pass"]
     assert any(about.startswith("champion: ") for about in said)
     first, second = (r["release"] for r in reversed(delivered_twice.json("releases")))
-    differs = {(d["kind"], d["what"]): d for d in delivered_twice.json("diff", first[7:19], second[7:19])["differences"]}
+    differs = {
+        (d["kind"], d["what"]): d for d in delivered_twice.json("diff", first[7:19], second[7:19])["differences"]
+    }
     assert ("as-of", "day") in differs
     assert ("data", "sales") in differs
     assert differs["parameter", "shop.model.factor"]["before"] == "1.0"
     assert differs["parameter", "shop.model.factor"]["after"] == "1.001"
     assert ("result", "shop.model") in differs
+    table = delivered_twice("diff", first[7:19], second[7:19]).out
+    assert "shop.model.factor" in table
+    assert [line for line in table.splitlines() if len(line) > WIDTH] == []
 
 
 # ── down ────────────────────────────────────────────────────────────────────
@@ -147,7 +155,12 @@ def test_nobody_approves_own_work(waiting: Lockgate, fresh: Copier) -> None:
     lockgate = fresh(waiting)
     without_role = lockgate.approve(key="key", expect=REFUSED)
     assert "ada does not hold this role: product-owner" in without_role.err
-    lockgate("people", "add", "ada", *(x for r in ("trustee", "deliverer", "operator", "product-owner") for x in ("--role", r)))
+    lockgate(
+        "people",
+        "add",
+        "ada",
+        *(x for r in ("trustee", "deliverer", "operator", "product-owner") for x in ("--role", r)),
+    )
     own = lockgate.approve(key="key", expect=REFUSED)
     assert "ada cannot approve own work" in own.err
     assert not [e for e in lockgate.ledger() if e["what"] == "approve"]
@@ -203,20 +216,21 @@ def change_page(lockgate: Lockgate) -> None:
     edit(lockgate.root, "lockgate.toml", "sold per product", "sold, per product")
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [(change_code, "1 more product-owner"), (change_policy, "1 more product-owner"), (change_people, "it binds people"), (change_page, "it binds page")],
-)  # fmt: skip
-def test_an_approval_holds_for_what_was_shown_and_nothing_else(
-    waiting: Lockgate, fresh: Copier, change: Callable[[Lockgate], None], says: str
-) -> None:
+def test_an_approval_holds_for_what_was_shown_and_nothing_else(waiting: Lockgate, fresh: Copier) -> None:
     lockgate = fresh(waiting)
-    lockgate.approve()
-    change(lockgate)
-    with Server(lockgate, "staging") as staging:
-        staging.answers()
-        done = lockgate("deliver", expect=HUMAN)
-    assert says in done.err, done.text
+    changes = [
+        (change_page, "it binds page"),
+        (change_people, "it binds people"),
+        (change_policy, "it binds policy"),
+        (change_code, "1 more"),
+    ]
+    with Server(lockgate, "staging"):
+        for change, says in changes:
+            lockgate.approve()
+            change(lockgate)
+            done = lockgate("deliver", expect=HUMAN)
+            assert "1 more product-owner" in done.err
+            assert says in done.err, done.text
     assert lockgate.live() is None
 
 
@@ -235,7 +249,12 @@ def test_plan_and_run_as_json(ran: Lockgate) -> None:
     for command in ("plan", "run"):
         found = ran.json(command)
         assert {"run", "pipeline", "steps"} <= set(found)
-        assert [s["name"] for s in found["steps"]] == ["shop.history", "shop.model", "shop.holdout", "shop.trained_rows"]
+        assert [s["name"] for s in found["steps"]] == [
+            "shop.history",
+            "shop.model",
+            "shop.holdout",
+            "shop.trained_rows",
+        ]
         for step in found["steps"]:
             assert {"name", "action", "reason", "digest", "seconds"} <= set(step)
             assert step["action"] == "reuse"
@@ -253,6 +272,15 @@ def test_status_as_json(delivered: Lockgate) -> None:
     for environment in delivered.json("status"):
         assert {"environment", "release", "since", "strategy", "health", "newest", "blocker"} <= set(environment)
         assert SHA256.fullmatch(environment["release"])
+
+
+def test_releases_and_runs_as_json(delivered: Lockgate) -> None:
+    (release,) = delivered.json("releases")
+    assert {"release", "name", "state", "why", "proposed"} <= set(release)
+    assert delivered.json("releases", "--rejected") == []
+    run = delivered.json("runs")[0]
+    assert {"run", "pipeline", "as_of", "started", "steps", "error"} <= set(run)
+    assert [s["action"] for s in run["steps"]] == ["run"] * 4
 
 
 def test_deliver_as_json(delivered: Lockgate, fresh: Copier) -> None:

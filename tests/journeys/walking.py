@@ -67,7 +67,9 @@ class Lockgate:
     def start(self, *arguments: str, prefix: tuple[str, ...] = (str(COMMAND),)) -> subprocess.Popen[str]:
         environment = {**os.environ, "TERM": "dumb", **self.env}
         pipe = subprocess.PIPE
-        return subprocess.Popen([*prefix, *arguments], cwd=self.root, env=environment, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(
+            [*prefix, *arguments], cwd=self.root, env=environment, stdout=pipe, stderr=pipe, text=True
+        )
 
     @staticmethod
     def end(process: subprocess.Popen[str], command: str, within: float = LONGEST_SECONDS) -> Done:
@@ -100,11 +102,15 @@ class Lockgate:
 
     def approve(self, ref: str = "latest", *, key: str = "bob", expect: int = GOOD) -> Done:
         path = str(self.root / ".lockgate" / key)
-        return self("approve", ref, "--role", "product-owner", "--reason", "fit for its use", "--key", path, expect=expect)
+        return self(
+            "approve", ref, "--role", "product-owner", "--reason", "fit for its use", "--key", path, expect=expect
+        )
 
     def reject(self, ref: str = "latest", *, key: str = "bob") -> Done:
         path = str(self.root / ".lockgate" / key)
-        return self("reject", ref, "--role", "product-owner", "--reason", "too risky before the holidays", "--key", path)
+        return self(
+            "reject", ref, "--role", "product-owner", "--reason", "too risky before the holidays", "--key", path
+        )
 
 
 class Server:
@@ -154,6 +160,7 @@ class Server:
 
     def answers(self, release: str | None = None) -> Self:
         """Wait until it answers; with a release: until it answers with that one."""
+
         def ready() -> bool:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 status, body = ask(self.address, "GET", "/health")
@@ -182,7 +189,9 @@ def ask(address: str, method: str, path: str, body: Any = None) -> tuple[int, An
     parts = urlsplit(address)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     with contextlib.closing(connection):
-        connection.request(method, path, None if body is None else json.dumps(body), {"content-type": "application/json"})
+        connection.request(
+            method, path, None if body is None else json.dumps(body), {"content-type": "application/json"}
+        )
         response = connection.getresponse()
         return response.status, json.loads(response.read())
 

@@ -2,7 +2,7 @@
 
 Appending takes a lock, checks the head, cuts a torn tail, writes one line and waits for the disk. Reading takes no
 lock. A line without its newline was never acknowledged: readers skip it, the next append removes it. A `seen` file
-outside the shared folder remembers the last head, so that history cannot be shortened or rewritten behind a reader.
+outside the shared folder remembers the newest head, so that history cannot be shortened or rewritten behind a reader.
 """
 
 from __future__ import annotations
@@ -73,33 +73,44 @@ class FileLedger:
         return tuple(self._current()[start:])
 
     def append(self, envelope: Envelope, *, after: Head, time: datetime) -> Entry:
-        """Add one signed statement behind `after`; on disk when it returns."""
+        """Add one signed statement behind `after`; on disk when it returns. What is on disk is never called failed."""
         entry = chain(envelope, after=after, time=time)
+        line = encode_line(entry)
+        with self._one_at_a_time:
+            self._write(entry, line, after=after)
+            self._entries.append(entry)
+            self._offset += len(line)
+            self._last_line = line
+            self._note(after)
+        return entry
+
+    def _write(self, entry: Entry, line: bytes, *, after: Head) -> None:
         try:
-            with self._one_at_a_time, locked(self._lock):
+            with locked(self._lock):
+                seen = self._read_seen()
                 self._refresh()
+                self._check(seen)
                 if (head := self._known_head()) != after:
                     raise _moved_on(after, head)
                 self._cut_torn_tail()
-                append_line(self._path, encode_line(entry))
-                if after == EMPTY:  # an earlier try may have died between creating the names and syncing them
+                append_line(self._path, line)
+                if after == EMPTY:  # an earlier try may have died between creating the name and syncing it
                     sync_directory(self._path.parent)
-                    sync_directory(self._path.parent.parent)
-                self._refresh()
-                self._remember()
         except OSError as error:
             raise ServiceUnavailable("cannot append to the ledger", value=f"{self._path}: {error}") from error
-        return entry
 
     def _current(self) -> list[Entry]:
         with self._one_at_a_time:
             try:
-                self._refresh()
-            except IntegrityError:
-                self._look_again()
+                seen = self._read_seen()  # before the ledger: it may grow in between, and another reader may note it
+                try:
+                    self._refresh()
+                except IntegrityError:
+                    self._look_again()
             except OSError as error:
                 raise ServiceUnavailable("cannot read the ledger", value=f"{self._path}: {error}") from error
-            self._remember()
+            self._check(seen)
+            self._note(seen)
             return self._entries
 
     def _look_again(self) -> None:
@@ -136,11 +147,12 @@ class FileLedger:
             if self._path.stat().st_size > self._offset:
                 os.truncate(self._path, self._offset)
 
-    def _remember(self) -> None:
-        """Hold what we read against the last head seen here, then note the newer one."""
-        if self._seen is None:
-            return
-        seen, head = _read_seen(self._seen), self._known_head()
+    def _read_seen(self) -> Head:
+        return _read_seen(self._seen) if self._seen else EMPTY
+
+    def _check(self, seen: Head) -> None:
+        """Hold what we read against the newest head seen here."""
+        head = self._known_head()
         if not is_ancestor(seen, self._entries):
             raise IntegrityError(
                 "the ledger was cut or rewritten behind what this working copy has seen",
@@ -148,9 +160,16 @@ class FileLedger:
                 allowed=f"a ledger that contains entry {seen.size - 1}, {seen.digest}",
                 next=VERIFY,
             )
-        if head.size > seen.size:
-            sync_file(self._path)  # never remember what a power cut could still take away
-            write_atomic(self._seen, canonical(to_json(head)))
+
+    def _note(self, seen: Head) -> None:
+        """Note our head if it is newer. A note that cannot be written costs protection, never the work itself."""
+        head = self._known_head()
+        if self._seen is None or head.size <= seen.size:
+            return
+        with suppress(OSError, IntegrityError), locked(self._seen.with_name(self._seen.name + ".lock")):
+            if head.size > self._read_seen().size:  # another reader may have come further
+                sync_file(self._path)  # never remember what a power cut could still take away
+                write_atomic(self._seen, canonical(to_json(head)))
 
 
 def _moved_on(after: Head, head: Head) -> MovedOn:

@@ -7,16 +7,15 @@ import errno
 import json
 import os
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.durable import sync_directory, sync_file, write_atomic
+from lockgate.durable import make_folder, sync_directory, sync_file, write_atomic
 from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
 from lockgate.records.digest import canonical, digest, digest_file, sha256_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from lockgate.records.digest import Json
 
@@ -33,14 +32,18 @@ class LocalStore:
         self._objects = folder / "objects"
 
     def put(self, path: Path) -> str:
-        """Move (same file system) or copy a finished file in; readers never see a part of it."""
+        """Move (same file system) or copy a finished file in; readers never see a part of it.
+
+        What is there already is kept if it is whole and replaced if it is damaged.
+        """
         found = digest_file(path)
         target = self._path(found)
         with _translated(self._objects):
-            if target.exists():
+            make_folder(target.parent)
+            if _holds(target, found, size=path.stat().st_size):
+                sync_directory(target.parent)  # who put it there may not have come so far
                 path.unlink(missing_ok=True)
                 return found
-            target.parent.mkdir(parents=True, exist_ok=True)
             sync_file(path)
             try:
                 os.replace(path, target)
@@ -91,6 +94,8 @@ class LocalStore:
 
     def _copy(self, path: Path, target: Path) -> None:
         """Another file system: copy beside the target first."""
+        import shutil
+
         temporary = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
         try:
             shutil.copyfile(path, temporary)
@@ -111,14 +116,14 @@ class LocalResults:
         """Read a record; absent, torn and damaged are the same."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             wrapped = json.loads(self._path(key).read_bytes())
-            if digest("result", [key, wrapped["record"]]) == wrapped["digest"]:
+            if digest("result", wrapped["record"]) == wrapped["digest"]:
                 return wrapped["record"]
         return None
 
     def put(self, key: str, record: Mapping[str, Json]) -> None:
         """Write a record, whole or not at all."""
         with _translated(self._folder):
-            write_atomic(self._path(key), canonical({"digest": digest("result", [key, record]), "record": record}))
+            write_atomic(self._path(key), canonical({"digest": digest("result", record), "record": record}))
 
     def _path(self, key: str) -> Path:
         name = key.rpartition(":")[2]
@@ -126,8 +131,16 @@ class LocalResults:
         return self._folder / name[:2] / name
 
 
+def _holds(target: Path, digest: str, *, size: int) -> bool:
+    """Whether an object is there and whole; one that cannot be read is not."""
+    try:
+        return target.stat().st_size == size and digest_file(target) == digest
+    except OSError:
+        return False
+
+
 @contextlib.contextmanager
-def _translated(folder: Path) -> Iterator[None]:
+def _translated(folder: Path) -> Generator[None]:
     """A full disk or a missing permission is nobody's mistake in a pipeline: say where, and let a retry help."""
     try:
         yield

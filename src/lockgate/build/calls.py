@@ -38,7 +38,7 @@ class Question:
     kind: Kind = "call"
 
 
-class _Acts(Exception):  # noqa: N818 — a way out of the walk, not an error
+class _Acts(Exception):
     """The statement does more than bind names, whatever its names mean."""
 
 

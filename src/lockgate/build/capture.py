@@ -39,8 +39,8 @@ def capture(root: Path, modules: Sequence[str], *, sources: Sequence[str], now_n
     """
     for _ in range(ATTEMPTS):
         children = [_start(root, modules, sources, seed, shift) for seed, shift in SHIFTS]
-        answers = [child.communicate() for child in children]
-        first, second = (_answer(child, answer, root) for child, answer in zip(children, answers, strict=True))
+        said = [child.communicate() for child in children]
+        first, second = (_answer(child, words, root) for child, words in zip(children, said, strict=True))
         trace = _trace(root, first["looked_at"], second["looked_at"], now_ns=now_ns)
         if trace is not None:
             break
@@ -72,8 +72,8 @@ def _start(root: Path, modules: Sequence[str], sources: Sequence[str], seed: str
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=root)
 
 
-def _answer(child: subprocess.Popen[bytes], answer: tuple[bytes, bytes], root: Path) -> Mapping[str, Json]:
-    out, err = answer
+def _answer(child: subprocess.Popen[bytes], said: tuple[bytes, bytes], root: Path) -> Mapping[str, Json]:
+    out, err = said
     if child.returncode:
         lines = err.decode(errors="replace").strip().splitlines() or ["no output"]
         raise UsageError("the pipeline modules do not import", value=lines[-1], next=f"look at {_place(lines, root)}")

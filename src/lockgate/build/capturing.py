@@ -81,10 +81,20 @@ def _shift_clock(seconds: int) -> None:
     time.time_ns = lambda: real_ns() + seconds * 1_000_000_000
     later = dt.timedelta(seconds=seconds)
     now, today = dt.datetime.now, dt.date.today
-    _replace(dt.datetime, "now", lambda cls, tz=None: _as(cls, now(tz) + later))
-    _replace(dt.datetime, "utcnow", lambda cls: _as(cls, (now(dt.UTC) + later).replace(tzinfo=None)))
+
+    def shifted_now(cls: type[dt.datetime], tz: dt.tzinfo | None = None) -> dt.datetime:
+        return _as(cls, now(tz) + later)
+
+    def shifted_utcnow(cls: type[dt.datetime]) -> dt.datetime:
+        return _as(cls, (now(dt.UTC) + later).replace(tzinfo=None))
+
+    def shifted_today(cls: type[dt.date]) -> dt.date:
+        return cls.fromordinal((today() + later).toordinal())
+
+    _replace(dt.datetime, "now", shifted_now)
+    _replace(dt.datetime, "utcnow", shifted_utcnow)
     if seconds and today() == day:  # else it asks `time.time`
-        _replace(dt.date, "today", lambda cls: cls.fromordinal((today() + later).toordinal()))
+        _replace(dt.date, "today", shifted_today)
 
 
 def _as(kind: type[dt.datetime], moment: dt.datetime) -> dt.datetime:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lockgate.build.acting import Effects
 from lockgate.build.modules import Project
 from lockgate.errors import UsageError
-from lockgate.records.digest import digest, digest_bytes
+from lockgate.records.digest import digest_bytes
 from lockgate.records.graph import Definition
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class _Walk:
     def leave(self, dotted: str) -> None:
         """Something outside the project."""
         self.outside.add(dotted)
-        if dotted in ("sys", "builtins") or _below(dotted, ANYWHERE) and not _below(dotted, NOWHERE):
+        if dotted in ("sys", "builtins") or (_below(dotted, ANYWHERE) and not _below(dotted, NOWHERE)):
             self.everything(dotted)
 
     def whole(self, name: str, reason: str) -> None:

@@ -33,7 +33,7 @@ __all__ = ["Engine"]
 LAST_LINES = 8
 PATIENCE_S = 1.0
 # Steps run beside each other; numeric libraries that each take every core slow all of them down, and another thread
-# count may round differently. A value in the caller's environment wins.
+# count may round differently: the count is the same for everybody, so it needs no place in the key.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -142,7 +142,7 @@ class Engine:
         if self._template is None or self._template[1].poll() is not None:
             ours, theirs = socket.socketpair()
             command = [sys.executable, "-P", "-m", "lockgate.build.template", str(theirs.fileno()), *self._preload]
-            environment = {**ONE_THREAD, **os.environ, "PYTHONHASHSEED": "0"}  # a set has one order in every run
+            environment = {**os.environ, **ONE_THREAD, "PYTHONHASHSEED": "0"}  # a set has one order in every run
             process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment)
             theirs.close()
             self._template = (ours, process)
@@ -165,7 +165,8 @@ def _died(job: Job, status: int) -> dict[str, str]:
     """A process that ended without an answer: killed by a signal, out of memory, or `os._exit`."""
     lines: list[str] = []
     with contextlib.suppress(OSError):
-        lines = Path(job.log).read_text(errors="replace").splitlines()[-LAST_LINES:]
+        text = Path(job.log).read_text(errors="replace").partition("Fatal Python error")[0]  # a stack follows
+        lines = text.splitlines()[-LAST_LINES:]
     said = f"its last output: {'; '.join(lines)}" if lines else "it said nothing"
     return {
         "what": f"step {job.node} died without an answer",

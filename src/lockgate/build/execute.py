@@ -87,7 +87,7 @@ class _Execution:
         self.keep_going = keep_going
         self.records: dict[str, StepRecord] = {}
         self.errors: list[LockgateError] = []
-        self.finished: queue.Queue[tuple[str, str, Result | LockgateError]] = queue.Queue()
+        self.finished: queue.Queue[tuple[str, Result | LockgateError]] = queue.Queue()
         self.running: set[str] = set()
 
     def run(self, workers: int) -> Executed:
@@ -150,8 +150,7 @@ class _Execution:
             inputs = {p: self.identities[i] for p, i in node.inputs.items()}
             action, key = decide(node, self.identities, {}, self.known)
             parameters = parameters_of(node, self.known.parameters)
-            if key is None:
-                raise StepFailed(f"step {node.name} has no key", value=repr(action))
+            assert key is not None, action  # `_next` found every input known
             artifact, seconds = self.engine.run(node, self.artifacts, parameters)
             result = Result(
                 artifact=artifact,
@@ -162,13 +161,13 @@ class _Execution:
                 seconds=round(seconds, 4),
             )
             self.keep(node.name, key, result)
-            self.finished.put((node.name, key, result))
+            self.finished.put((node.name, result))
         except LockgateError as error:
-            self.finished.put((node.name, "", error))
-        except Exception as error:  # noqa: BLE001 — an engine fault must end the run, not hang it
-            self.finished.put((node.name, "", StepFailed(f"step {node.name} failed", value=f"{type(error).__name__}: {error}")))
+            self.finished.put((node.name, error))
+        except Exception as error:  # an engine fault must end the run, not hang it
+            self.finished.put((node.name, StepFailed(f"step {node.name} failed", value=f"{type(error).__name__}: {error}")))
 
-    def _end(self, name: str, key: str, outcome: Result | LockgateError) -> None:
+    def _end(self, name: str, outcome: Result | LockgateError) -> None:
         self.running.discard(name)
         record = self.records[name]
         if isinstance(outcome, LockgateError):

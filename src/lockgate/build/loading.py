@@ -57,7 +57,7 @@ def as_planned(planned: Mapping[str, str] | None) -> Callable[[str, bytes], None
 def _hook(root: str, check: Callable[[str, bytes], None]) -> Callable[[str], FileFinder]:
     class FromText(SourceFileLoader):
         def path_stats(self, path: str) -> Mapping[str, object]:
-            raise OSError  # what importlib takes as: there is no bytecode to compare with
+            raise OSError(path)  # what importlib takes as: there is no bytecode to compare with
 
         def get_data(self, path: str) -> bytes:
             data = super().get_data(path)

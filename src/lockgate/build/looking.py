@@ -7,9 +7,10 @@ code (a data frame library opening a file) raise no audit event and are not seen
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lockgate.build.loading import is_project_path
 from lockgate.build.trace import environment_digest, listing_digest
@@ -69,7 +70,7 @@ class Looking:
             return
         self._busy = True
         try:
-            module = _asked_by(sys._getframe(1), self.root)
+            module = _asked_by(inspect.currentframe(), self.root)
             if module is not None and isinstance(arguments[0] or ".", str):
                 self._saw(module, event, os.path.abspath(arguments[0] or "."), arguments)
         finally:
@@ -96,19 +97,24 @@ class Looking:
 
         class Watched(plain):  # type: ignore[misc, valid-type]
             def __getitem__(self, key: Any) -> Any:
-                module = _asked_by(sys._getframe(1), looking.root)
-                if module is not None:
-                    looking.asked(module, os.fsdecode(key))
+                looking.asked(os.fsdecode(key))
                 return super().__getitem__(key)
 
-        os.environ.__class__ = Watched
-        if os.supports_bytes_environ:
-            os.environb.__class__ = Watched
+        for environment in (os.environ, *([os.environb] if os.supports_bytes_environ else [])):
+            cast("Any", environment).__class__ = Watched
 
-    def asked(self, module: str, name: str) -> None:
-        """A module asked for an environment variable."""
-        self.environment.add(name)
-        self._see(module, f"environment {name}", "/", environment_digest(name) or "absent")
+    def asked(self, name: str) -> None:
+        """Somebody asks for an environment variable."""
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            module = _asked_by(inspect.currentframe(), self.root)
+            if module is not None:
+                self.environment.add(name)
+                self._see(module, f"environment {name}", "/", environment_digest(name) or "absent")
+        finally:
+            self._busy = False
 
 
 def _asked_by(frame: FrameType | None, root: str) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate import codecs
@@ -18,12 +17,13 @@ from lockgate.build.wiring import Wiring, address, hints_of, required, where
 from lockgate.codecs import json_value
 from lockgate.declare import Approval, DeployTo, Gate, Pipeline, Predictor, Step
 from lockgate.errors import UsageError
-from lockgate.records.digest import Json, digest_file
+from lockgate.records.digest import Json
 from lockgate.records.graph import Definition, Node, PipelineInfo
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from lockgate.build.closure import Closure
     from lockgate.build.looking import Looking
@@ -106,8 +106,8 @@ class _Lowering:
         for module in self.project.modules.values():
             if module is not None:
                 self.looking.note_file(module.file, module.text)
-        for name in self.installed.files():
-            self.looking.note_file(name, digest_file(Path(name)))
+        for name, found in self.installed.files().items():
+            self.looking.note_file(name, found)
 
     def _closure(self, *targets: str) -> Closure:
         pairs = [(module, name) for module, _, name in (t.partition(":") for t in targets)]

@@ -144,8 +144,8 @@ class _Reader:
             case ast.AugAssign(target=ast.Name(id=name)):
                 self._name(ast.Name(name, ast.Load()), local)
                 self.visit(item.value, local)
-            case ast.Constant(value=str()):
-                self._text(item.value)
+            case ast.Constant(value=str(text)):
+                self._text(text)
             case _:
                 self._environment(item)
                 if isinstance(item, ast.Subscript) and (chain_of(item.value) or ("",))[-1] in TYPE_FORMS:

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlparse
 
+from lockgate.build.trace import site_folders
 from lockgate.records.digest import digest, digest_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
+    from importlib.metadata import Distribution
 
 __all__ = ["Installed"]
 
@@ -29,20 +30,21 @@ CODE = (".py", ".so", ".pyd")
 
 
 class Installed:
-    """A look at what is installed, taken once. `root` is the project, whose own modules no package owns."""
+    """A look at what is installed. `root` is the project, whose own modules no package owns."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._distributions: Mapping[str, Sequence[str]] = metadata.packages_distributions()
+        self._records: dict[str, str] | None = None
+        self._owners: dict[str, list[str]] = {}
         self._versions: dict[str, str | None] = {}
         self._unowned: dict[str, str | None] = {}
-        self._folders: set[Path] = set()
+        self._files: dict[str, str] = {}
 
     def reached(self, modules: Iterable[str]) -> tuple[str, ...]:
         """`name==version` of every distribution behind these dotted names, and what they require, sorted."""
         found: dict[str, str] = {}
-        tops = {t for m in modules if (t := m.partition(".")[0]) not in sys.stdlib_module_names}
-        todo = [(d, "") for t in sorted(tops) for d in self._distributions.get(t, ())]
+        tops = sorted({t for m in modules if (t := m.partition(".")[0]) not in sys.stdlib_module_names})
+        todo = [(d, "") for t in tops for d in self.owners(t)]
         asked: set[tuple[str, str]] = set()
         while todo:
             name, extra = todo.pop()
@@ -52,12 +54,23 @@ class Installed:
                 found[name] = version
                 todo.extend(_required(name, extra))
         for top in tops:
-            if top not in self._distributions and (version := self.unowned(top)):
+            if not self.owners(top) and (version := self.unowned(top)):
                 found[top] = version
         return tuple(f"{n}=={v}" for n, v in sorted(found.items()))
 
+    def owners(self, top: str) -> list[str]:
+        """The distributions that provide a top-level module. Asking `importlib.metadata` for all costs 150 ms."""
+        if top not in self._owners:
+            self._records = _records() if self._records is None else self._records
+            starts = re.compile(rf"^{re.escape(top)}(/|\.py,|\.[^/,\n]*(so|pyd),)", re.MULTILINE)
+            found = [name for name, record in self._records.items() if starts.search(record)]
+            self._owners[top] = found or ([top] if self.version(_normal(top)) else [])
+        return self._owners[top]
+
     def version(self, name: str) -> str | None:
         """The version, with a digest of the files where the version does not say what they are."""
+        from importlib import metadata
+
         if name not in self._versions:
             try:
                 distribution = metadata.distribution(name)
@@ -74,16 +87,16 @@ class Installed:
             self._unowned[top] = f"0+{self._digest(place)}" if place else None
         return self._unowned[top]
 
-    def files(self) -> list[str]:
-        """Files whose bytes stand for a version: those of Lockgate and of everything reached, where they are editable."""
-        self.version("lockgate")
-        return sorted({str(f) for folder in self._folders for f in _code(folder)})
+    def files(self) -> dict[str, str]:
+        """Files whose bytes stand for a version → digest: of Lockgate and of everything reached, where they are editable."""
+        own = Path(__file__).parents[1]
+        if own.parent.name not in ("site-packages", "dist-packages"):
+            self._digest(own)
+        return self._files
 
-    def folders(self) -> list[str]:
-        """The folders that hold them: a new file there counts too."""
-        return sorted({str(Path(f).parent) for f in self.files()})
+    def _suffix(self, distribution: Distribution) -> str:
+        from urllib.parse import unquote, urlparse
 
-    def _suffix(self, distribution: metadata.Distribution) -> str:
         text = distribution.read_text("direct_url.json")
         if text is None:
             return ""
@@ -94,9 +107,10 @@ class Installed:
         return f"+{self._digest(place)}"
 
     def _digest(self, place: Path) -> str:
-        self._folders.add(place)
         top = place if place.is_dir() else place.parent
-        return _tail(digest("tree", [[f.relative_to(top).as_posix(), digest_bytes(f.read_bytes())] for f in _code(place)]))
+        files = {str(f): digest_bytes(f.read_bytes()) for f in _code(place) if str(f) not in self._files}
+        self._files |= files
+        return _tail(digest("tree", [[f.relative_to(top).as_posix(), self._files[str(f)]] for f in _code(place)]))
 
     def _place(self, top: str) -> Path | None:
         """The folder or file of a top-level module, without importing it."""
@@ -118,8 +132,23 @@ def _code(place: Path) -> list[Path]:
     return sorted(f for f in files if not any(p.startswith(".") for p in f.relative_to(place).parts))
 
 
+def _records() -> dict[str, str]:
+    """Distribution name → the list of its files, as text."""
+    found: dict[str, str] = {}
+    for folder in site_folders():
+        for entry in os.scandir(folder):
+            name, suffix = os.path.splitext(entry.name)
+            record = os.path.join(entry.path, "RECORD" if suffix == ".dist-info" else "top_level.txt")
+            if suffix in (".dist-info", ".egg-info") and os.path.isfile(record):
+                text = Path(record).read_text(encoding="utf-8", errors="replace")
+                found[name.partition("-")[0]] = text if suffix == ".dist-info" else text.replace("\n", "/\n")
+    return found
+
+
 def _required(name: str, extra: str) -> list[tuple[str, str]]:
     """What a distribution requires, and what it requires for one of its extras when that was asked for."""
+    from importlib import metadata
+
     found: list[tuple[str, str]] = []
     for requirement in metadata.distribution(name).requires or []:
         match, only_for = REQUIREMENT.match(requirement), EXTRA.findall(requirement.partition(";")[2])

@@ -70,17 +70,22 @@ def decide(
     if blocked := [i for i in inputs.values() if isinstance(actions.get(i), Blocked) or _is_missing(i, identities, actions)]:
         return Blocked(_blocked_reason(blocked[0])), None
     parameters = parameters_of(node, known.parameters)
-    last = known.last(node.name)
     if pending := tuple(i for i in inputs.values() if i in actions and i not in identities):
-        reason = difference(node, last, None, parameters) if last else "never ran here"
+        reason = _reason(node, known, None, parameters)
         return (Run(reason) if reason else Maybe(pending)), None
     digests = {p: identities[i] for p, i in inputs.items()}
     key = fingerprint(node, digests, parameters, interpreter=known.interpreter)
     found = known.result(key)
     if found is not None:
         return Reuse(found.artifact), key
-    reason = difference(node, last, digests, parameters) if last else "never ran here"
+    reason = _reason(node, known, digests, parameters)
     return Run(reason or "its stored result is gone"), key
+
+
+def _reason(node: Node, known: Known, digests: Mapping[str, str] | None, parameters: Mapping[str, Json]) -> str:
+    """Why it must run: asked only then, since it reads another record."""
+    last = known.last(node.name)
+    return difference(node, last, digests, parameters) if last else "never ran here"
 
 
 def needed(graph: Graph, targets: Sequence[str]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,8 @@ MODULES = (".py", ".so", ".pyd")
 
 def interpreter() -> str:
     """The interpreter as it enters every key."""
-    return f"{sys.implementation.name}-{platform.python_version()}-{sys.platform}-{platform.machine()}"
+    version = sys.version.partition(" ")[0]
+    return f"{sys.implementation.name}-{version}-{sys.platform}-{os.uname().machine}"
 
 
 def site_folders() -> dict[str, int]:

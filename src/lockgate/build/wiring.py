@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lockgate import codecs
 from lockgate.codecs import json_value
@@ -75,8 +75,9 @@ def address(step: Step[..., object]) -> str:
     """`module:qualname` under which a step's process will find it. Raises UsageError when it would find something else."""
     function = step.function
     name = f"{function.__module__}:{function.__qualname__}"
+    found: object
     try:
-        found: object = codecs.resolve(name)
+        found = cast("object", codecs.resolve(name))
     except (AttributeError, ImportError):
         found = None
     if found is step or (found is function and step.contract is None):

@@ -68,7 +68,7 @@ def _run(job: Job) -> str:
     from lockgate.codecs import json_value
     from lockgate.declare import Step
 
-    found = cast("Any", codecs.resolve(job.target))
+    found: Any = codecs.resolve(job.target)
     function = found.function if isinstance(found, Step) else found
     hints = json_value.hints(function)
     values = {n: _input(job, n, i, hints[n]) for n, i in job.inputs.items()}
@@ -81,7 +81,7 @@ def _run(job: Job) -> str:
             next="correct the return value or the annotation",
         )
     if job.checked:
-        found.contract.check(result)
+        cast("Any", found).contract.check(result)
     try:
         codecs.save(job.codec, result, Path(job.output))
     except OSError as error:

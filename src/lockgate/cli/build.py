@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from lockgate.build.explain import words
-from lockgate.cli.render import Progress, print_json, table
+from lockgate.cli.render import Progress, now, print_json, table
 from lockgate.delivery import run as delivery
 from lockgate.errors import UsageError
 from lockgate.project import open_project
@@ -56,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run what is missing; exit 1 when a step failed, keeping everything before it."""
     project = open_project(Path.cwd())
     record = watched(lambda tell: delivery.run(
-        project, arguments.pipeline, now=_now(), to=arguments.to, params=parameters(arguments.param), tell=tell))  # fmt: skip
+        project, arguments.pipeline, now=now(), to=arguments.to, params=parameters(arguments.param), tell=tell))  # fmt: skip
     counted = {a: sum(s.action == a for s in record.steps) for a in ("run", "reuse", "failed", "blocked")}
     if arguments.json:
         from lockgate.records.wire import to_json
@@ -120,7 +119,7 @@ def parameters(given: list[str]) -> dict[str, dict[str, Json]]:
 def _planned(arguments: argparse.Namespace) -> delivery.Planned:
     return delivery.plan(
         open_project(Path.cwd()), getattr(arguments, "pipeline", None),
-        now=_now(), to=getattr(arguments, "to", None), params=parameters(arguments.param),
+        now=now(), to=getattr(arguments, "to", None), params=parameters(arguments.param),
     )  # fmt: skip
 
 
@@ -133,6 +132,3 @@ def _for_every(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE")
     parser.add_argument("--json", action="store_true", help="for machines")
 
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from lockgate.cli.render import now
 from lockgate.delivery.decide import decide
 from lockgate.project import open_project
 from lockgate.records.digest import short
@@ -44,7 +44,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _decide(decision: Literal["approve", "reject"], arguments: argparse.Namespace, accepted: list[str]) -> int:
     release, entry = decide(
         open_project(Path.cwd()), decision, arguments.ref, role=arguments.role, reason=arguments.reason,
-        accepted=accepted, environment=arguments.env, key=arguments.key, now=dt.datetime.now(dt.UTC),
+        accepted=accepted, environment=arguments.env, key=arguments.key, now=now(),
     )  # fmt: skip
     past = "approved" if decision == "approve" else "rejected"
     print(f"done  {past} {short(release)}, signed as ledger entry {entry.seq} ({short(entry.digest)})")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import sys
 import textwrap
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.explain import words
 from lockgate.cli.build import parameters, watched
-from lockgate.cli.render import WIDTH, colour, print_json, table
+from lockgate.cli.render import WIDTH, colour, now, print_json, table
 from lockgate.delivery.deliver import StageRecord
 from lockgate.delivery.deliver import deliver as deliver_release
 from lockgate.project import open_project
@@ -44,7 +43,7 @@ def deliver(arguments: argparse.Namespace) -> int:
 
     project = open_project(Path.cwd())
     done = watched(lambda tell: deliver_release(
-        project, clock=lambda: dt.datetime.now(dt.UTC), to=arguments.to, params=parameters(arguments.param), tell=tell, say=say,
+        project, clock=now, to=arguments.to, params=parameters(arguments.param), tell=tell, say=say,
         answer_seconds=arguments.wait))  # fmt: skip
     if arguments.json:
         print_json({"release": done.release, "run": done.run, "stages": to_json(done.stages) if done.stages else [],
@@ -74,7 +73,7 @@ def stage_lines(stage: StageRecord) -> list[str]:
 def _preview(arguments: argparse.Namespace) -> int:
     from lockgate.delivery.preview import preview
 
-    planned, stages = preview(open_project(Path.cwd()), now=dt.datetime.now(dt.UTC), params=parameters(arguments.param))
+    planned, stages = preview(open_project(Path.cwd()), now=now(), params=parameters(arguments.param))
     if arguments.json:
         print_json({"steps": [{"name": s.node, "action": words(s)[0]} for s in planned.plan.steps],
                     "stages": [{"stage": n, "asks": t} for n, t in stages]})  # fmt: skip

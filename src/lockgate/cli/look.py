@@ -1,13 +1,12 @@
-"""`show`, `diff`, `runs`, `releases`, `evidence`, `status`, `ledger`."""
+"""`show`, `diff`, `runs`: what exists."""
 
 from __future__ import annotations
 
-import datetime as dt
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.cli.render import print_json, table
+from lockgate.cli.render import now, print_json, table
 from lockgate.errors import NotFound
 from lockgate.project import open_project
 from lockgate.records.digest import short
@@ -15,10 +14,6 @@ from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
     import argparse
-
-
-def _json_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def show_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,34 +32,13 @@ def runs_arguments(parser: argparse.ArgumentParser) -> None:
     _json_flag(parser)
 
 
-def releases_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rejected", action="store_true", help="only those that were stopped, with the reason")
-    _json_flag(parser)
-
-
-def evidence_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ref", nargs="?", default="latest")
-    parser.add_argument("--env", help="for which environment (default: the last one)")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="copy the page there")
-    _json_flag(parser)
-
-
-def status_arguments(parser: argparse.ArgumentParser) -> None:
-    _json_flag(parser)
-
-
-def ledger_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["log", "verify"])
-    _json_flag(parser)
-
-
 def show(arguments: argparse.Namespace) -> int:
     """An artifact of a step, or a release's manifest."""
     from lockgate.delivery import look
 
     project = open_project(Path.cwd())
     try:
-        shown = look.show(project, arguments.ref, now=_now())
+        shown = look.show(project, arguments.ref, now=now())
     except NotFound as error:
         return _show_release(arguments, error)
     artifact = shown.artifact
@@ -80,11 +54,12 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def _show_release(arguments: argparse.Namespace, error: NotFound) -> int:
+    from lockgate.delivery.refs import resolve
     from lockgate.delivery.releases import manifest_of
 
     project = open_project(Path.cwd())
     try:
-        manifest = manifest_of(project, _release(arguments.ref))
+        manifest = manifest_of(project, resolve(project, arguments.ref, now=now()))
     except NotFound:
         raise error from None
     if arguments.json:
@@ -101,10 +76,11 @@ def _show_release(arguments: argparse.Namespace, error: NotFound) -> int:
 def diff(arguments: argparse.Namespace) -> int:
     """What two releases were made of, side by side."""
     from lockgate.delivery import look
+    from lockgate.delivery.refs import resolve
     from lockgate.delivery.releases import manifest_of
 
     project = open_project(Path.cwd())
-    before, after = (manifest_of(project, _release(r)) for r in (arguments.before, arguments.after))
+    before, after = (manifest_of(project, resolve(project, r, now=now())) for r in (arguments.before, arguments.after))
     found = look.diff(before, after)
     if arguments.json:
         print_json({"before": before.digest, "after": after.digest, "differences": [to_json(d) for d in found]})
@@ -128,82 +104,8 @@ def runs(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def releases(arguments: argparse.Namespace) -> int:
-    """Releases and where they stand."""
-    from lockgate.delivery import status as delivery
-
-    found = delivery.releases(open_project(Path.cwd()), now=_now(), rejected=arguments.rejected)
-    if arguments.json:
-        print_json([to_json(s) for s in found])
-    else:
-        rows = [[short(s.release), s.state, f"{s.proposed:%F %H:%M}", s.why] for s in found]
-        print(table(rows, header=["release", "state", "proposed", "why"]) if rows else "no release yet: lockgate deliver")
-    return 0
-
-
-def evidence(arguments: argparse.Namespace) -> int:
-    """Where the evidence page lies; `--to` copies it."""
-    from lockgate.delivery.decide import evidence_page
-
-    release, environment, path = evidence_page(open_project(Path.cwd()), arguments.ref, environment=arguments.env, now=_now())
-    place = arguments.to or Path.cwd() / ".lockgate" / "evidence" / f"{short(release)}-{environment}.html"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(path, place)
-    if arguments.json:
-        print_json({"release": release, "environment": environment, "path": str(place)})
-    else:
-        print(f"evidence for release {short(release)} → {environment}\nopen {place}")
-    return 0
-
-
-def status(arguments: argparse.Namespace) -> int:
-    """What is live where, and what could go live now."""
-    from lockgate.delivery import status as delivery
-
-    found = delivery.status(open_project(Path.cwd()), now=_now())
-    if arguments.json:
-        print_json([to_json(s) for s in found])
-        return 0
-    rows = [[s.environment, short(s.release) if s.release else "–", f"{s.since:%F %H:%M}" if s.since else "–", s.health,
-             "this one" if s.newest and s.newest == s.release else f"{short(s.newest) if s.newest else ''} {s.blocker}".strip()]
-            for s in found]  # fmt: skip
-    print(table(rows, header=["environment", "release", "since (UTC)", "health", "newest release, and what is before it"]))
-    return 0
-
-
-def ledger(arguments: argparse.Namespace) -> int:
-    """What was decided; `verify` checks chain, signatures and what this copy saw before."""
-    from lockgate.delivery.ledger import lines, verified
-
-    project = open_project(Path.cwd())
-    if arguments.action == "verify":
-        report = verified(project)
-        if arguments.json:
-            print_json(report)
-        else:
-            print(f"good  {report['entries']} entries, {report['set_aside']} set aside, head {report['head']}")
-        return 0
-    found = lines(project)
-    if arguments.json:
-        print_json(found)
-    else:
-        print(table([[str(e["seq"]), e["time"][:19], e["who"], e["what"], e["about"]] for e in found], header=["#", "time (UTC)", "who", "what", "about"]))
-    return 0
-
-
-def _release(ref: str) -> str:
-    from lockgate.delivery.decide import live_of
-    from lockgate.delivery.graph import graph_of
-    from lockgate.delivery.identity import read_ledger
-    from lockgate.delivery.releases import named
-    from lockgate.delivery.walk import walk_of
-
-    project = open_project(Path.cwd())
-    walk = walk_of(project, graph_of(project, now_ns=int(_now().timestamp() * 1e9)))
-    trust = read_ledger(project)
-    return named(trust, ref, live_of(walk, trust))
-
-
+def _json_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def _name(value: str | None) -> str:
@@ -212,7 +114,3 @@ def _name(value: str | None) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) < 400 else text[:400] + "…"
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)

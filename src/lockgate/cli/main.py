@@ -28,19 +28,19 @@ COMMANDS = {
         "deliver": ("deliver", "bundle a release and walk its stages as far as they go"),
         "approve": ("decide", "sign for a release"),
         "serve": ("operate", "serve an environment"),
-        "status": ("look", "what is live where, and what could go live now"),
+        "status": ("state", "what is live where, and what could go live now"),
         "rollback": ("operate", "go back to a release this environment has served"),
     },
     "Looking": {
         "show": ("look", "an artifact: what it is, where it lies"),
         "runs": ("look", "past runs"),
-        "releases": ("look", "releases and their state"),
-        "evidence": ("look", "the evidence page of a release"),
+        "releases": ("state", "releases and their state"),
+        "evidence": ("state", "the evidence page of a release"),
     },
     "Deciding": {
         "reject": ("decide", "sign against a release"),
         "people": ("start", "who may decide what"),
-        "ledger": ("look", "log | verify: what was decided"),
+        "ledger": ("state", "log | verify: what was decided"),
     },
     "Operating": {
         "feedback": ("operate", "import: join what happened to what was predicted"),
@@ -63,12 +63,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LockgateError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("stopped; everything finished is kept", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except UnicodeDecodeError as error:
+        print(UsageError("a file is not UTF-8 text", value=str(error), next="save it as UTF-8"), file=sys.stderr)
+        return 2
+    except OSError as error:
+        from lockgate.errors import ServiceUnavailable
+
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        print(ServiceUnavailable("the system refused", value=what, next="mend it and try again"), file=sys.stderr)
+        return 5
+    except KeyboardInterrupt:
+        print("stopped; everything finished is kept", file=sys.stderr)
+        return 130
 
 
 def _dispatch(given: list[str]) -> int:
@@ -85,7 +94,11 @@ def _dispatch(given: list[str]) -> int:
     if name not in known:
         raise UsageError("no such command", value=name, allowed=did_you_mean(name, known), next="lockgate --help")
     module = importlib.import_module(f"lockgate.cli.{known[name][0]}")
-    parser = _Parser(prog=f"lockgate {name}", description=known[name][1].capitalize() + ".")
+    width = None if {"-h", "--help"} & {*given} else 98  # to ask the terminal loads three compression libraries
+    parser = _Parser(
+        prog=f"lockgate {name}", description=known[name][1].capitalize() + ".",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, width=width),
+    )  # fmt: skip
     getattr(module, f"{name}_arguments")(parser)
     return getattr(module, name)(parser.parse_args(given[1:]))
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.cli.render import print_json, table
+from lockgate.cli.render import now, print_json, table
 from lockgate.project import open_project
 from lockgate.records.digest import short
 
@@ -47,7 +46,7 @@ def serve(arguments: argparse.Namespace) -> int:
     port = arguments.port if arguments.port is not None else (project.settings.ports or {}).get(arguments.environment, 0)
     serving = open_server(
         project, arguments.environment, host=arguments.host, port=port, trust=arguments.trust,
-        clock=lambda: dt.datetime.now(dt.UTC), say=_say,
+        clock=now, say=_say,
     )  # fmt: skip
     _say(f"{arguments.environment} listens on {serving.address}")
     serving.run()
@@ -59,7 +58,7 @@ def rollback(arguments: argparse.Namespace) -> int:
     from lockgate.delivery.rollback import rollback as roll_back
 
     release, entry = roll_back(
-        open_project(Path.cwd()), arguments.environment, to=arguments.to, reason=arguments.reason, now=dt.datetime.now(dt.UTC)
+        open_project(Path.cwd()), arguments.environment, to=arguments.to, reason=arguments.reason, now=now()
     )
     print(f"done  {arguments.environment} goes back to {short(release)} (ledger entry {entry.seq}); watch: lockgate status")
     return 0
@@ -89,4 +88,4 @@ def _print_feedback(score: Score, joined: list[Joined], field: str) -> None:
 
 
 def _say(line: str) -> None:
-    print(f"{dt.datetime.now(dt.UTC):%H:%M:%S}  {line}", flush=True)
+    print(f"{now():%H:%M:%S}  {line}", flush=True)

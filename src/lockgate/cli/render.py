@@ -8,16 +8,24 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
     from lockgate.build.execute import Event
     from lockgate.records.digest import Json
 
-__all__ = ["WIDTH", "Progress", "colour", "print_json", "table"]
+__all__ = ["WIDTH", "Progress", "colour", "now", "print_json", "table"]
 
 WIDTH = 100
 COLOURS = {"run": "33", "failed": "31", "blocked": "31", "fail": "31", "refused": "31", "rejected": "31",
            "reuse": "32", "pass": "32", "live": "32", "healthy": "32", "maybe": "36", "uncertain": "36"}  # fmt: skip
+
+
+def now() -> dt.datetime:
+    """The real clock, read at the edge and nowhere else."""
+    import datetime as dt
+
+    return dt.datetime.now(dt.UTC)
 
 
 def print_json(value: Json) -> None:

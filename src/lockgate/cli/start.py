@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.cli.render import print_json, table
+from lockgate.cli.render import now, print_json, table
 from lockgate.delivery import init as delivery
 from lockgate.delivery.identity import read_ledger
 from lockgate.errors import UsageError
@@ -47,7 +46,7 @@ def init(arguments: argparse.Namespace) -> int:
     root = Path(arguments.dir)
     root.mkdir(parents=True, exist_ok=True)
     person = arguments.person or getpass.getuser()
-    made = delivery.init(root, name=arguments.name, person=person, roles=arguments.role, now=dt.datetime.now(dt.UTC))
+    made = delivery.init(root, name=arguments.name, person=person, roles=arguments.role, now=now())
     for path in made.made:
         print(f"made        {path}")
     print(f"your key    {made.key}" + (f"  ({made.person})" if made.person else "  (not registered yet)"))
@@ -60,13 +59,13 @@ def init(arguments: argparse.Namespace) -> int:
 def people(arguments: argparse.Namespace) -> int:
     """List, add or remove people."""
     project = open_project(Path.cwd())
-    now = dt.datetime.now(dt.UTC)
+    at = now()
     if arguments.action == "list":
         register = read_ledger(project).people
     elif not arguments.name:
         raise UsageError(f"people {arguments.action} needs a name", next=f"lockgate people {arguments.action} NAME …")
     elif arguments.action == "remove":
-        register = delivery.remove_person(project, arguments.name, now=now, key=arguments.sign_with)
+        register = delivery.remove_person(project, arguments.name, now=at, key=arguments.sign_with)
     else:
         if arguments.new_key:
             delivery.make_key(arguments.new_key, comment=arguments.name)
@@ -75,7 +74,7 @@ def people(arguments: argparse.Namespace) -> int:
             name=arguments.name, roles=tuple(arguments.role), keys=tuple(_key(k) for k in arguments.key),
             kind="machine" if arguments.machine else "person", aliases=tuple(arguments.alias),
         )  # fmt: skip
-        register = delivery.add_person(project, person, now=now, key=arguments.sign_with)
+        register = delivery.add_person(project, person, now=at, key=arguments.sign_with)
     _print(register, as_json=arguments.json)
     return 0
 

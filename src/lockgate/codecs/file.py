@@ -30,6 +30,7 @@ def load(path: Path, kind: type) -> object:
     """
     from lockgate import codecs
     from lockgate.codecs import json_value
+    from lockgate.declare import Html, Svg
 
     suffix = path.suffix.lower()
     if path.is_file() and codecs.type_name(kind) in ("polars.dataframe.frame:DataFrame", "polars.lazyframe.frame:LazyFrame"):
@@ -37,7 +38,7 @@ def load(path: Path, kind: type) -> object:
 
         if suffix in polars_frame.READERS:
             return polars_frame.parse(path, kind)
-    elif path.is_file() and isinstance(kind, type) and issubclass(kind, str):
+    elif path.is_file() and kind in (str, Html, Svg):
         return kind(path.read_bytes().decode())
     elif path.is_file() and suffix == ".json" and json_value.can_write(kind):
         return json_value.decode(kind, json.loads(path.read_bytes()))

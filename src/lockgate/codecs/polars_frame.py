@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
@@ -10,20 +11,20 @@ from blake3 import blake3
 from lockgate.errors import StepFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import numpy as np
 
 __all__ = ["READERS", "identity", "load", "parse", "save"]
 
-READERS = {
-    ".csv": lambda path: pl.read_csv(path, try_parse_dates=True),
+READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
+    ".csv": functools.partial(pl.read_csv, try_parse_dates=True),
     ".parquet": pl.read_parquet,
     ".arrow": pl.read_ipc,
     ".ipc": pl.read_ipc,
     ".ndjson": pl.read_ndjson,
-}  # fmt: skip
+}
 """How a file that somebody else wrote is parsed, by its suffix."""
 
 
@@ -41,7 +42,7 @@ def load(path: Path, kind: type) -> object:
 
 def parse(path: Path, kind: type) -> object:
     """Read a file by its suffix."""
-    frame = cast("pl.DataFrame", READERS[path.suffix.lower()](path))
+    frame = READERS[path.suffix.lower()](path)
     return frame.lazy() if kind is pl.LazyFrame else frame
 
 
@@ -79,7 +80,7 @@ def _parts(column: pl.Series) -> Iterator[bytes]:
         yield b"".join(values)
     elif isinstance(dtype, pl.Boolean):
         yield column.fill_null(value=False).to_numpy().tobytes()
-    elif dtype in (pl.Int128, pl.UInt128):
+    elif isinstance(dtype, pl.Int128 | pl.UInt128):
         yield from _text_parts(column.cast(pl.String).fill_null(""))
     else:
         yield _canonical(column.to_physical().fill_null(0).to_numpy())

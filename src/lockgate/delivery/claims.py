@@ -16,7 +16,7 @@ from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["look", "propose", "record"]
 
 
-def propose(project: Project, walk: Walk, manifest: Manifest, starter: Person, *, now: dt.datetime) -> None:
-    """Register a release with the authors of its code and who started the run."""
-    files = tuple((walk.training.predictor or {}).get("files", ()))
+def propose(
+    project: Project, walk: Walk, manifest: Manifest, starter: Person, files: Sequence[str], *, now: dt.datetime
+) -> None:
+    """Register a release with who started the run and everybody who committed to `files`: all code it comes from."""
 
     def claim(trust: Trusted) -> Proposed | None:
         if any(isinstance(s.claim, Proposed) and s.person and s.claim.release == manifest.digest for s in trust.said):

@@ -8,9 +8,9 @@ from lockgate.declare import Approval, DeployTo
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import append, read_ledger, who
 from lockgate.delivery.page import page_of
+from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import named
 from lockgate.delivery.walk import Walk, walk_of
-from lockgate.deploy.environments import fold
 from lockgate.errors import NotFound, PermissionRefused
 from lockgate.gates.approvals import authors
 from lockgate.gates.binding import ask_for, binding, results
@@ -85,12 +85,6 @@ def evidence_page(project: Project, ref: str, *, environment: str | None = None,
         if found := page_of(project, walk, trust, release=release, environment=place):
             return release, place, found[0]
     raise NotFound("no evidence page of this release is kept", value=short(release), allowed=", ".join(places), next="lockgate deliver")
-
-
-def live_of(walk: Walk, trust: Trusted) -> dict[str, str]:
-    """Environment → live release."""
-    deployments = fold(trust, approved_only=walk.approved_only)
-    return {n: e.live.release for n, e in deployments.environments.items() if e.live}
 
 
 def _asked_in(walk: Walk, role: str) -> str:

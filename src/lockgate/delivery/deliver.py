@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -10,10 +9,11 @@ from typing import TYPE_CHECKING, cast
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.ask import ask_environment
 from lockgate.delivery.claims import look, propose, record
-from lockgate.delivery.identity import append, read_ledger, who
+from lockgate.delivery.deployment import serving_since, wait_for_answer, want
+from lockgate.delivery.identity import read_ledger, who
 from lockgate.delivery.judge import Judged, Material, judge, keep_value
 from lockgate.delivery.page import keep_page
-from lockgate.delivery.releases import build_release, manifest_of
+from lockgate.delivery.releases import build_release, code_files, manifest_of
 from lockgate.delivery.run import plan, run
 from lockgate.delivery.walk import Walk, walk_of
 from lockgate.deploy.environments import fold
@@ -25,13 +25,11 @@ from lockgate.errors import (
     WaitingForHuman,
 )
 from lockgate.gates.approvals import Standing, standing
-from lockgate.gates.binding import Ask, Binding, ask_for, binding, results
+from lockgate.gates.binding import Ask, ask_for, binding, results
 from lockgate.gates.served import Served
-from lockgate.records.decisions import (
-    Wanted,
-)
 from lockgate.records.digest import short
 from lockgate.records.evidence import Evidence, Verdict
+from lockgate.records.people import DELIVERER
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
@@ -92,6 +90,8 @@ def deliver(
     """
     now = clock()
     me = who(project, read_ledger(project))
+    if DELIVERER not in me.roles:
+        raise PermissionRefused(f"{me.name} may not deliver", value=", ".join(me.roles) or "no role", allowed=DELIVERER, next="lockgate people")
     graph = plan(project, now=now, params=params).graph
     walk = walk_of(project, graph)
     if to is not None:
@@ -99,8 +99,8 @@ def deliver(
     ran = run(project, walk.delivery.name, now=now, params=params, tell=tell)
     if ran.error is not None:
         raise ran.error
-    manifest = build_release(project, walk.training, plan(project, walk.delivery.name, now=now, params=params), ran)
-    propose(project, walk, manifest, me, now=clock())
+    manifest = build_release(project, walk.training, ran)
+    propose(project, walk, manifest, me, code_files(walk.training, ran), now=clock())
     return _Walking(project, walk, ran, manifest.digest, clock, tell, say, answer_seconds).go(to)
 
 
@@ -177,66 +177,52 @@ class _Walking:
 
     def _deploy(self, environment: str) -> None:
         rules = self.walk.policy.environment(environment)
-        ask, stands = self._standing(environment)
+        ask, _ = self._standing(environment)
         if ask.uncertain and not ask.roles and rules.protected:
             raise WaitingForHuman(
                 f"{environment} is protected and nobody is asked before it", value="uncertain: " + ", ".join(ask.uncertain),
                 allowed="an approval stage before it, or `protected = false` in policy.toml",
             )  # fmt: skip
-        if not stands.granted:
-            raise WaitingForHuman(f"release {short(self.release)} may not enter {environment} yet", value=stands.missing)
-        trust = read_ledger(self.project)
-        there = fold(trust, approved_only=self.walk.approved_only).of(environment)
-        if there.live and there.live.release == self.release and there.wanted and there.wanted.release == self.release:
-            self._done(f"deploy {environment}", "healthy", f"serving {short(self.release)} since {there.live.since:%F %T} UTC")
+        stage = f"deploy {environment}"
+        wanted = want(self.project, self.walk, self.release, environment, standing=lambda t: self._stands(t, environment), now=self.clock())
+        if wanted is None:
+            since = serving_since(self.walk, read_ledger(self.project), self.release, environment)
+            self._done(stage, "healthy", f"serving {short(self.release)}" + (f" since {since:%F %T} UTC" if since else ""))
             return
-        entry = append(self.project, lambda t: Wanted(
-            release=self.release, environment=environment, because="delivered", authorised_by=stands.approvals, log=t.head), now=self.clock())  # fmt: skip
-        assert entry is not None
-        self._wait(environment, entry.digest)
-
-    def _wait(self, environment: str, wanted: str) -> None:
-        """Every `lockgate serve ENV` follows the ledger; its answer ends the step."""
-        ends = time.monotonic() + self.answer_seconds
-        while time.monotonic() < ends:
-            there = fold(read_ledger(self.project), approved_only=self.walk.approved_only).of(environment)
-            if there.wanted is None or there.wanted.entry != wanted:
-                raise PermissionRefused(f"{environment} was asked for another release meanwhile", value=short(there.wanted.release) if there.wanted else "")
-            if there.refused:
-                self._done(f"deploy {environment}", "refused", there.refused)
-                raise StepFailed(f"{environment} refused release {short(self.release)}", value=there.refused, next="lockgate status")
-            if there.live and there.live.want.entry == wanted:
-                self._done(f"deploy {environment}", "healthy", f"serving {short(self.release)}")
-                return
-            time.sleep(POLL_SECONDS)
-        self._done(f"deploy {environment}", "silent", f"nobody answered within {self.answer_seconds:.0f} s")
-        raise ServiceUnavailable(f"nobody serves {environment}", value=f"no answer within {self.answer_seconds:.0f} s", next=f"lockgate serve {environment}")
+        try:
+            wait_for_answer(self.project, self.walk, environment, wanted, seconds=self.answer_seconds)
+        except LockgateError as error:
+            self._done(stage, "silent" if isinstance(error, ServiceUnavailable) else "refused", str(error.value))
+            raise
+        self._done(stage, "healthy", f"serving {short(self.release)}")
 
     def _standing(self, environment: str) -> tuple[Ask, Standing]:
-        """Who is asked before an environment, and who has answered; the page is made on the way."""
+        """Who is asked before an environment, and who has answered; the page they are asked with is made first."""
         trust = read_ledger(self.project)
-        ask = ask_for(self.walk.stages, environment, policy=self.walk.policy, uncertain=self._uncertain(trust))
-        if not ask.roles:
-            return ask, standing(trust, self._binding(trust, environment, ""), ask=ask, now=self.clock())
-        self._keep_page(trust, environment)
-        return ask, standing(trust, self._binding(trust, environment, self.page), ask=ask, now=self.clock())
+        ask = self._ask_of(trust, environment)
+        if ask.roles:
+            self._keep_page(trust, environment)
+        return ask, self._stands(trust, environment)
+
+    def _stands(self, trust: Trusted, environment: str) -> Standing:
+        page = self.page if self._ask_of(trust, environment).roles else ""
+        current = binding(trust, release=self.release, environment=environment, policy=self.walk.digest, page=page)
+        return standing(trust, current, ask=self._ask_of(trust, environment), now=self.clock())
+
+    def _ask_of(self, trust: Trusted, environment: str) -> Ask:
+        found = results(trust.said, release=self.release, policy=self.walk.digest)
+        uncertain = [name for name, result in found.items() if result.verdict.outcome == "uncertain"]
+        return ask_for(self.walk.stages, environment, policy=self.walk.policy, uncertain=uncertain)
 
     def _keep_page(self, trust: Trusted, environment: str) -> None:
         """The page for everybody who decides before an environment; kept for a release that failed, too."""
         assert self.judged is not None
         live = fold(trust, approved_only=self.walk.approved_only).of(environment).live
         before = live.release if live and live.release != self.release else None
-        ask = ask_for(self.walk.stages, environment, policy=self.walk.policy, uncertain=self._uncertain(trust))
+        ask = self._ask_of(trust, environment)
         self.page = keep_page(
             self.project, self.walk, trust, self.judged, release=self.release, live=before, environment=environment, ask=ask
         )
-
-    def _uncertain(self, trust: Trusted) -> list[str]:
-        found = results(trust.said, release=self.release, policy=self.walk.digest)
-        return [name for name, result in found.items() if result.verdict.outcome == "uncertain"]
-
-    def _binding(self, trust: Trusted, environment: str, page: str) -> Binding:
-        return binding(trust, release=self.release, environment=environment, policy=self.walk.digest, page=page)
 
     def _next_environment(self, stage: Gate | Approval) -> str:
         """The environment that the stages from here on lead to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.keep import keep_copy
@@ -51,7 +52,10 @@ def _answer_field(project: Project, served: list[Prediction]) -> str:
     if not served:
         return ""
     fields = manifest_of(project, served[-1].release).predictor.response
-    return next(f.name for f in fields if f.type in ("number", "integer") and f.name not in ("low", "high"))
+    numbers = [f.name for f in fields if f.type in ("number", "integer") and f.name not in ("low", "high")]
+    if not numbers:
+        raise UsageError("the release answers no number", value=", ".join(f.name for f in fields), next="lockgate feedback import FILE --answer FIELD")
+    return numbers[0]
 
 
 def _labels(file: Path, served: list[Prediction]) -> tuple[list[str], dict[tuple[str, ...], float]]:
@@ -66,8 +70,11 @@ def _labels(file: Path, served: list[Prediction]) -> tuple[list[str], dict[tuple
         return asked, {tuple(row[k] for k in asked): _number(row[TRUTH], file.name, rows.line_num) for row in rows}
 
 
-def _number(text: str, file: str, line: int) -> float:
+def _number(text: str | None, file: str, line: int) -> float:
     try:
-        return float(text)
+        number = float(text or "")
+        if not math.isfinite(number):
+            raise ValueError(text)
+        return number
     except ValueError as error:
         raise UsageError("not a number", value=f"{file}:{line}: {text!r}", allowed="what happened, e.g. 12") from error

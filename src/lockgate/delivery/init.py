@@ -105,7 +105,6 @@ def make_key(path: Path, *, comment: str) -> None:
 
 def add_person(project: Project, person: Person, *, now: dt.datetime, key: Path | None = None) -> People:
     """Register somebody, or give a known name more keys and other roles; signed by a trustee."""
-
     keys = tuple(plain_key(k) for k in person.keys)
 
     def claim(trust: Trusted) -> PeopleSet | None:

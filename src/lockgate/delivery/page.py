@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from lockgate.delivery.cautions import cautions
+from lockgate.delivery.changes import changes
 from lockgate.delivery.judge import load_json
 from lockgate.delivery.releases import manifest_of, naming
 from lockgate.gates.binding import evidence_root, results
-from lockgate.records.digest import Json, canonical, digest, sha256_bytes, short
+from lockgate.records.digest import Json, digest, sha256_bytes, short
 from lockgate.records.evidence import Estimate, GroupEstimate, Verdict
 from lockgate.records.pack import (
     Bound,
     Case,
-    Change,
     Command,
     Day,
     Holdout,
@@ -27,15 +28,14 @@ from lockgate.records.pack import (
 )
 from lockgate.records.wire import from_json
 from lockgate.release.evidence_page import render
-from lockgate.release.lockfile import parse
-from lockgate.release.wording import number, spread
+from lockgate.release.wording import day
 
 if TYPE_CHECKING:
     from lockgate.delivery.judge import Judged
     from lockgate.delivery.walk import Walk
     from lockgate.gates.binding import Ask
     from lockgate.project import Project
-    from lockgate.records.release import Manifest
+    from lockgate.records.release import FieldSchema, Manifest
     from lockgate.records.trust import Trusted
 
 __all__ = ["keep_page", "page_of"]
@@ -94,18 +94,20 @@ def _pack(
         live=live,
         banner=project.settings.banner,
         target=project.settings.target,
+        cautions=cautions(manifest, summary, tuple(judged.verdicts.values())),
+        definitions={c: text for c, text in project.settings.groups.items() if c in {g.by for g in groups}},
         metric=_metric(metric),
         holdout=_holdout(summary),
         verdicts=tuple(judged.verdicts.values()),
         evidence=tuple(judged.evidence.values()),
-        changes=_changes(project, manifest, before, judged),
+        changes=changes(project, manifest, before, judged.evidence.get("champion")),
         overall=from_json(Estimate, summary["overall"]) if "overall" in summary else None,
         groups=groups,
         by_horizon=tuple(from_json(GroupEstimate, g) for g in summary.get("by_horizon", ())),
         coverage=tuple(from_json(GroupEstimate, g) for g in summary.get("coverage", ())),
         promised_coverage=_promised(judged.verdicts),
         days=tuple(from_json(Day, d) for d in summary.get("days", ())),
-        cases=tuple(_case(c) for c in _list(project, judged, "cases")),
+        cases=_cases(project, manifest, _list(project, judged, "cases")),
         questions=QUESTIONS,
         rule=_rule(ask),
         bound=_bound(release, root, walk, trust, environment),
@@ -151,8 +153,47 @@ def _promised(verdicts: Mapping[str, Verdict]) -> str | None:
     return next((str(v.threshold["nominal"]) for v in verdicts.values() if "nominal" in v.threshold), None)
 
 
-def _case(case: Mapping[str, Json]) -> Case:
-    return Case(request=case["request"], answer=case["answer"], actual=case["actual"], reasons=tuple(case["reasons"]), chosen=case["chosen"])
+def _cases(project: Project, manifest: Manifest, found: list[Mapping[str, Json]]) -> tuple[Case, ...]:
+    """Requests in the order of their form, with the names that people use."""
+    named = _names(project, manifest) if found else {}
+    return tuple(_case(c, manifest.predictor.request, named) for c in found)
+
+
+def _case(case: Mapping[str, Json], fields: Sequence[FieldSchema], named: Mapping[str, Mapping[str, str]]) -> Case:
+    asked: Mapping[str, str] = case["request"]
+    order = [f.name for f in fields if f.name in asked] + [n for n in asked if n not in {f.name for f in fields}]
+    dates = {f.name for f in fields if f.type == "date"}
+    return Case(
+        request={n: _day(asked[n]) if n in dates else asked[n] for n in order},
+        labels={n: named[n][asked[n]] for n in order if named.get(n, {}).get(asked[n], asked[n]) != asked[n]},
+        as_of=_day(case.get("as_of") or ""),
+        answer=case["answer"], actual=case["actual"], reasons=tuple(case["reasons"]), chosen=case["chosen"],
+    )  # fmt: skip
+
+
+def _names(project: Project, manifest: Manifest) -> dict[str, dict[str, str]]:
+    """Request field → value → label, for the fields whose choices stand in a table of the release."""
+    labelled = [(f.name, f.choices) for f in manifest.predictor.request if f.choices and f.choices.label]
+    if not labelled:
+        return {}
+    from lockgate import codecs
+    from lockgate.release import frames  # loads Polars, and only here
+
+    found: dict[str, dict[str, str]] = {}
+    for name, choices in labelled:
+        entry = manifest.state[choices.state]
+        stored = next(f.blake3 for f in manifest.files if f.path == entry.path)
+        table = codecs.load(entry.codec, project.store.get(stored), frames.Table)
+        found[name] = dict(frames.choices(cast("frames.Table", table), choices))
+    return found
+
+
+def _day(text: str) -> str:
+    """A date as people write it; other text as it is."""
+    try:
+        return day(dt.date.fromisoformat(text))
+    except ValueError:
+        return text
 
 
 def _rule(ask: Ask) -> SigningRule | None:
@@ -170,62 +211,17 @@ def _bound(release: str, root: str, walk: Walk, trust: Trusted, environment: str
         Bound(name="evidence", digest=root, meaning="the results of all checks above"),
         Bound(name="policy", digest=walk.digest, meaning="the stages and limits they were judged by"),
         Bound(name="people", digest=trust.people.digest, meaning="who may sign for what"),
-        Bound(name="ledger head and expiry", digest="taken when you sign", meaning="what stood in the ledger, and until when you stand by it"),
+        Bound(name="ledger head", digest="taken when you sign", meaning="how the record of decisions ended when you signed"),
+        Bound(name="expiry", digest="taken when you sign", meaning="until when you stand by it"),
         Bound(name="environment", digest=environment, meaning="where the release may go, and nowhere else"),
         Bound(name="this page", digest="its sha256, taken when you sign", meaning="exactly what you were shown"),
     )
 
 
-def _changes(project: Project, now: Manifest, before: Manifest | None, judged: Judged) -> tuple[Change, ...]:
-    """What differs from the live release: data, code, parameters, packages, metrics."""
-    if before is None:
-        return ()
-    found = [Change(kind="data", what="last day known", before=before.as_of, after=now.as_of)] if before.as_of != now.as_of else []
-    found += _mapping("data", {f"source {k}": short(v) for k, v in before.lineage.sources.items()}, {f"source {k}": short(v) for k, v in now.lineage.sources.items()})
-    found += _mapping("code", _definitions(before), _definitions(now))
-    found += _mapping("parameters", _flat(before.lineage.parameters), _flat(now.lineage.parameters))
-    found += _mapping("packages", _packages(project, before), _packages(project, now))
-    found += _champion(judged)
-    return tuple(found)
-
-
-def _champion(judged: Judged) -> list[Change]:
-    """The metric of the live release and of this one on the same rows."""
-    evidence = judged.evidence.get("champion")
-    if evidence is None or len(evidence.also) < 2:
-        return []
-    ours, theirs = evidence.also[0], evidence.also[1]
-    return [Change(kind="metrics", what=f"{ours.name.upper()}, all rows, both as they would answer today", before=_measured(theirs), after=_measured(ours))]
-
-
-def _measured(estimate: Estimate) -> str:
-    return f"{number(estimate.value, estimate.unit)} {spread(estimate)}".strip()
-
-
-def _definitions(manifest: Manifest) -> dict[str, str]:
-    return {n: short(str(d)) for n, d in manifest.lineage.extra.get("definitions", {}).items()}
-
-
-def _packages(project: Project, manifest: Manifest) -> dict[str, str]:
-    """The release's lock file, from the store."""
-    entry = next(f for f in manifest.files if f.path == manifest.lock)
-    return parse(project.store.get(entry.blake3).read_text(encoding="utf-8"))
-
-
-def _flat(parameters: Mapping[str, Mapping[str, Json]]) -> dict[str, str]:
-    return {f"{step}.{name}": canonical(value).decode() for step, values in parameters.items() for name, value in values.items()}
-
-
-def _mapping(kind: str, before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
-    names = sorted({*before, *after})
-    return [Change(kind=kind, what=n, before=before.get(n), after=after.get(n)) for n in names if before.get(n) != after.get(n)]  # type: ignore[arg-type]
-
-
 def _limits(manifest: Manifest, judged: Judged) -> tuple[str, ...]:
     missing = tuple(f"Not assessed: {text}" for e in judged.evidence.values() for text in e.not_assessed)
-    dirty = ("The code was changed after its last commit when this release was built.",) if manifest.lineage.dirty else ()
     horizon = next((f.horizon.days for f in manifest.predictor.request if f.horizon), None)
-    reach = (f"Answers reach {horizon} open days ahead of {manifest.as_of} and no further.",) if horizon else ()
-    return (*reach, *dirty, *missing)
+    reach = (f"Answers reach {horizon} open days ahead, from {_day(manifest.as_of)} on, and no further.",) if horizon else ()
+    return (*reach, *missing)
 
 

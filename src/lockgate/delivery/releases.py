@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.keep import keep_copy
 from lockgate.delivery.lineage import commit_of
-from lockgate.errors import IntegrityError, NotFound, UsageError
+from lockgate.errors import IntegrityError, NotFound, StepFailed, UsageError
 from lockgate.records.digest import Json, digest, digest_bytes, short
 from lockgate.records.release import Lineage, Manifest
 from lockgate.records.wire import to_json
@@ -27,18 +28,18 @@ if TYPE_CHECKING:
     from lockgate.records.graph import PipelineInfo
     from lockgate.records.trust import Trusted
 
-__all__ = ["build_release", "fetch", "manifest_of", "named", "naming"]
+__all__ = ["build_release", "code_files", "fetch", "manifest_of", "named", "naming"]
 
 
-def build_release(project: Project, pipeline: PipelineInfo, planned: Planned, record: RunRecord) -> Manifest:
+def build_release(project: Project, pipeline: PipelineInfo, record: RunRecord) -> Manifest:
     """Bundle what a run made; the same artifacts, code and lineage give the same release."""
     predictor = pipeline.predictor
     if predictor is None or pipeline.holdout is None:
         raise UsageError("a pipeline without predictor and holdout cannot be released", value=pipeline.name)
     files: list[str] = predictor["files"]
-    code = {f: (project.root / f).read_bytes() for f in files}
+    code = _planned_code(project, record.planned, files)
     values = {p: _stored(project, n, record.artifacts[n]) for p, n in predictor["inputs"].items()}
-    lineage = _lineage(project, pipeline, planned, record)
+    lineage = _lineage(project, pipeline, record)
     made_of = [
         project.settings.name, record.as_of.isoformat(), pipeline.holdout and record.artifacts[pipeline.holdout].digest,
         {p: a.digest for p, (_, a) in values.items()}, {f: digest_bytes(c) for f, c in code.items()}, predictor, to_json(lineage),
@@ -62,7 +63,7 @@ def build_release(project: Project, pipeline: PipelineInfo, planned: Planned, re
         inputs={p: v for p, v in values.items() if p not in state},
         state={p: v for p, v in values.items() if p in state},
         holdout=_stored(project, pipeline.holdout, record.artifacts[pipeline.holdout]),
-        lock="".join(f"{p.partition('+')[0]}\n" for p in predictor["packages"]),
+        lock="".join(f"{_plain(p)}\n" for p in predictor["packages"]),
         lineage=lineage,
     )
     _keep(project, manifest)
@@ -134,11 +135,11 @@ def _stored(project: Project, name: str, artifact: Artifact) -> tuple[Path, Arti
         return project.store.get(artifact.object), artifact
 
 
-def _lineage(project: Project, pipeline: PipelineInfo, planned: Planned, record: RunRecord) -> Lineage:
+def _lineage(project: Project, pipeline: PipelineInfo, record: RunRecord) -> Lineage:
     """Code, data, parameters and the step results a release is made of; nothing about when or where."""
+    planned = record.planned
     nodes = [planned.graph.nodes[n] for n in record.artifacts if n in planned.graph.nodes]
-    files = sorted({d.file for n in nodes for d in n.definitions} | set((pipeline.predictor or {}).get("files", ())))
-    commit, dirty = commit_of(project.root, files)
+    commit, dirty = commit_of(project.root, code_files(pipeline, record))
     published = {n.rpartition(".")[2]: n for p in planned.graph.pipelines.values() for n in p.nodes if n.rpartition(".")[2] in p.publishes}
     steps: dict[str, Mapping[str, Json]] = {
         n.name: {"artifact": record.artifacts[n.name].digest, "code": digest("code", sorted([d.name, d.digest] for d in n.definitions))}
@@ -154,6 +155,31 @@ def _lineage(project: Project, pipeline: PipelineInfo, planned: Planned, record:
         steps=steps,
         extra={"definitions": {d.name: d.digest for n in nodes for d in n.definitions}},
     )
+
+
+def code_files(pipeline: PipelineInfo, record: RunRecord) -> list[str]:
+    """Every file whose definitions a release's steps or its predictor can reach."""
+    nodes = [n for name, n in record.planned.graph.nodes.items() if name in record.artifacts]
+    return sorted({d.file for n in nodes for d in n.definitions} | set((pipeline.predictor or {}).get("files", ())))
+
+
+def _planned_code(project: Project, planned: Planned, files: list[str]) -> dict[str, bytes]:
+    """The predictor's files as they were when the run was planned; a file that changed since stops the release."""
+    expected = {f.path: f.digest for f in planned.graph.trace.files}
+    code = {f: (project.root / f).read_bytes() for f in files}
+    moved = sorted(f for f, data in code.items() if f in expected and digest_bytes(data) != expected[f])
+    if moved:
+        raise StepFailed("code changed while the run was going on", value=", ".join(moved), next="lockgate deliver")
+    return code
+
+
+def _plain(package: str) -> str:
+    """`name==version` without the digest that an editable install carries behind it.
+
+    >>> _plain("torch==2.1+cu118"), _plain("lockgate==0.1.0+0123456789abcdef")
+    ('torch==2.1+cu118', 'lockgate==0.1.0')
+    """
+    return re.sub(r"\+[0-9a-f]{16}$", "", package)
 
 
 def _write(folder: Path, code: Mapping[str, bytes]) -> None:

@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.build.engine import Engine
-from lockgate.build.execute import Event, execute
 from lockgate.build.explain import differences, words
 from lockgate.build.fingerprint import parameters_of
 from lockgate.build.plan import Known, make_plan
@@ -19,6 +17,7 @@ from lockgate.delivery.graph import graph_of
 from lockgate.delivery.sources import Seen, materialise, see
 from lockgate.durable import write_atomic
 from lockgate.errors import IntegrityError, LockgateError, NotFound, did_you_mean
+from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json, canonical, digest
 from lockgate.records.graph import AS_OF, Graph
 from lockgate.records.plan import Plan, Result, Reuse, StepRecord
@@ -28,8 +27,9 @@ if TYPE_CHECKING:
     import datetime as dt
     from pathlib import Path
 
+    from lockgate.build.engine import Engine
+    from lockgate.build.execute import Event
     from lockgate.project import Project
-    from lockgate.records.artifact import Artifact
 
 __all__ = ["Planned", "RunRecord", "known_of", "node_named", "plan", "run", "targets_of", "why"]
 
@@ -51,6 +51,7 @@ class RunRecord:
     """One execution of a plan. `run` names it; `error` is None when every step is done."""
 
     run: str
+    planned: Planned
     pipeline: str
     as_of: dt.date
     started: dt.datetime
@@ -90,34 +91,52 @@ def run(
 ) -> RunRecord:
     """Plan and execute. A failing step keeps everything already computed; its error is in the record."""
     planned = plan(project, pipeline, now=now, to=to, params=params)
+    last = {s.node: s.fingerprint for s in planned.plan.steps if isinstance(s.action, Reuse) and s.fingerprint}
+    steps, artifacts, error = _nothing_to_do(planned.plan) or _carry_out(project, planned, last, tell)
+    _remember(project, last)
+    record = RunRecord(
+        run=f"{now:%Y%m%dT%H%M%S}-{digest('run', [str(now), os.getpid()])[7:13]}",
+        planned=planned,
+        pipeline=pipeline or "all",
+        as_of=planned.as_of,
+        started=now,
+        steps=steps,
+        artifacts=artifacts,
+        parameters=planned.known.parameters,
+        error=error,
+    )
+    if any(s.action != "reuse" for s in steps):
+        _save(project, record)
+    return record
+
+
+Outcome = tuple[tuple[StepRecord, ...], Mapping[str, Artifact], LockgateError | None]
+
+
+def _nothing_to_do(plan: Plan) -> Outcome | None:
+    """A plan of nothing but Reuse needs no engine; loading one costs more than all the rest."""
+    known = {s.node: s.action.artifact for s in plan.steps if isinstance(s.action, Reuse)}
+    if len(known) < len(plan.steps):
+        return None
+    return tuple(StepRecord(name=n, action="reuse", reason="", digest=a.digest) for n, a in known.items()), known, None
+
+
+def _carry_out(project: Project, planned: Planned, last: dict[str, str], tell: Callable[[Event], None]) -> Outcome:
+    """Execute; `last` learns the key of each step that ran."""
+    from lockgate.build.execute import execute
+
     results = project.results("results")
-    last: dict[str, str] = {}
 
     def keep(node: str, key: str, result: Result) -> None:
         results.put(key, to_json(result))
         last[node] = key
 
-    engine = _engine(project, planned)
-    with engine:
+    with _engine(project, planned) as engine:
         done = execute(
             planned.graph, planned.plan, planned.known,
             engine=engine, keep=keep, tell=tell, workers=project.settings.workers,
         )  # fmt: skip
-    last |= {s.node: s.fingerprint for s in planned.plan.steps if isinstance(s.action, Reuse) and s.fingerprint}
-    _remember(project, last)
-    record = RunRecord(
-        run=f"{now:%Y%m%dT%H%M%S}-{digest('run', [str(now), os.getpid()])[7:13]}",
-        pipeline=pipeline or "all",
-        as_of=planned.as_of,
-        started=now,
-        steps=done.steps,
-        artifacts=done.artifacts,
-        parameters=planned.known.parameters,
-        error=done.error,
-    )
-    if any(s.action != "reuse" for s in done.steps):
-        _save(project, record)
-    return record
+    return done.steps, done.artifacts, done.error
 
 
 def why(planned: Planned, step: str) -> tuple[str, list[str]]:
@@ -184,6 +203,8 @@ def _engine(project: Project, planned: Planned) -> Engine:
     read = {i.removeprefix("source:") for n in todo for i in n.inputs.values() if i.startswith("source:")}
     files: dict[str, Path | str] = {f"source:{n}": materialise(project, planned.sources[n]) for n in read if n in planned.sources}
     files[AS_OF] = planned.as_of.isoformat()
+    from lockgate.build.engine import Engine
+
     scratch = project.store_folder / "tmp"
     return Engine(project.root, scratch, store=project.store, files=files, trace=planned.graph.trace)
 

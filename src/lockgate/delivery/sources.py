@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.build.trace import RACY_NS, stat_numbers
-from lockgate.delivery.keep import keep_copy
 from lockgate.durable import write_atomic
 from lockgate.errors import NotFound, ServiceUnavailable
 from lockgate.project import adapter
@@ -87,6 +86,8 @@ def materialise(project: Project, seen: Seen) -> Path:
 def _keep(project: Project, seen: Seen, name: str, expected: str) -> None:
     if name not in seen.places:
         raise NotFound("a file of a source is neither here nor in the store", value=f"{seen.name}: {name}", next="bring the source's files")
+    from lockgate.delivery.keep import keep_copy
+
     if keep_copy(project, seen.places[name]) != expected:
         raise ServiceUnavailable("a source changed while it was read", value=f"{seen.name}: {name}", next="lockgate run")
 
@@ -100,7 +101,7 @@ def _link(link: Path, target: Path) -> None:
 
 
 def _key(project: Project, source: str) -> str:
-    return f"source:{project.settings.name}-{source}"
+    return digest("source-key", [project.settings.name, source])
 
 
 class _Memory:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from lockgate.evaluation.intervals import wilson
-from lockgate.evaluation.metrics import metric_named
+from lockgate.evaluation.metrics import METRICS, Metric, metric_named
 from lockgate.evaluation.resampling import single
 from lockgate.evaluation.scored import Scored
-from lockgate.evaluation.slices import slice_by
+from lockgate.evaluation.slices import MIN_DAYS, slice_by
 from lockgate.records.digest import Json
-from lockgate.records.evidence import Estimate, GroupEstimate, decimal
+from lockgate.records.evidence import Estimate, GroupEstimate
 from lockgate.records.wire import to_json
 
 __all__ = ["summary"]
@@ -25,8 +25,9 @@ def summary(scored: Scored, by: Sequence[str] = (), metric: str = "wape", baseli
     """Summarise answers for people; the gates decide on their own evidence, never on this.
 
     Returns:
-        `overall` Estimate, `groups`, `by_horizon` and `coverage` GroupEstimates, `days` rows of date, actual,
-        forecast and best_simple summed over all answers for that day, `holdout` rows, days, first, last, origins.
+        `overall` Estimate; `groups`, `by_horizon` and `coverage` GroupEstimates; `days` rows of date, actual,
+        forecast and best_simple summed over all answers for that day; `holdout` rows, days, first, last, origins.
+        All intervals resample whole days. On fewer than `MIN_DAYS` days there is none, and `why` says so.
     """
     measure = metric_named(metric, comparable=True)
     if why := scored.complaint(*measure.inputs):
@@ -35,14 +36,14 @@ def summary(scored: Scored, by: Sequence[str] = (), metric: str = "wape", baseli
     return {
         "overall": to_json(single(measure, scored).estimate(metric, measure.unit)),
         "groups": [to_json(GroupEstimate(by=g.by, group=g.name, estimate=g.metric.estimate(metric, measure.unit))) for g in groups],
-        "by_horizon": _by_horizon(scored, measure, metric),
+        "by_horizon": _by_horizon(scored, measure),
         "coverage": _coverage(scored, by),
         "days": _days(scored, baseline),
         "holdout": _extent(scored),
     }
 
 
-def _by_horizon(scored: Scored, measure: Any, metric: str) -> list[Json]:
+def _by_horizon(scored: Scored, measure: Metric) -> list[Json]:
     """Error per week ahead."""
     if "as_of" not in scored.columns:
         return []
@@ -50,33 +51,43 @@ def _by_horizon(scored: Scored, measure: Any, metric: str) -> list[Json]:
     weeks = (ahead - 1) // WEEK + 1
     found: list[Json] = []
     for week in np.unique(weeks):
-        part = scored.subset(weeks == week)
         label = f"{(week - 1) * WEEK + 1} to {week * WEEK} days ahead"
-        estimate = single(measure, part).estimate(metric, measure.unit)
-        found.append(to_json(GroupEstimate(by="horizon", group=label, estimate=estimate)))
+        found.append(_one("horizon", label, _measured(measure, scored.subset(weeks == week))))
     return found
 
 
 def _coverage(scored: Scored, by: Sequence[str]) -> list[Json]:
-    """Share of truths inside the interval, overall and per group of the first column."""
-    if not (scored.low and scored.high):
+    """Share of truths inside the interval: overall, and per group of every column."""
+    measure = METRICS["coverage"]
+    if not (scored.low and scored.high) or scored.complaint(*measure.inputs):
         return []
-    truth = scored.role("truth")
-    inside = (truth >= scored.role("low")) & (truth <= scored.role("high"))
-    found = [_share("all", "all answers", inside)]
-    for column in by[:1]:
+    found = [_one("all", "all answers", _inside(scored))]
+    for column in by:
         labels = scored.labels(column)
-        found += [_share(column, str(g), inside[labels == g]) for g in np.unique(labels)]
-    return [to_json(g) for g in found]
+        found += [_one(column, str(g), _inside(scored.subset(labels == g))) for g in np.unique(labels)]
+    return found
 
 
-def _share(by: str, group: str, inside: np.ndarray) -> GroupEstimate:
-    interval = wilson(int(inside.sum()), inside.size)
-    estimate = Estimate(
-        name="coverage", value=decimal(float(inside.mean())), low=decimal(interval.low), high=decimal(interval.high),
-        n=int(inside.size), method="Wilson", unit="share",
-    )  # fmt: skip
-    return GroupEstimate(by=by, group=group, estimate=estimate)
+def _one(by: str, group: str, estimate: Estimate) -> Json:
+    return to_json(GroupEstimate(by=by, group=group, estimate=estimate))
+
+
+def _inside(part: Scored) -> Estimate:
+    """As the check of intervals measures it: days are resampled, and never narrower than Wilson."""
+    measure = METRICS["coverage"]
+    hits = int(measure.rows(part)[0].sum())
+    return _unless_few(single(measure, part).at_least_as_wide_as(wilson(hits, len(part))).estimate("coverage", measure.unit))
+
+
+def _measured(measure: Metric, part: Scored) -> Estimate:
+    return _unless_few(single(measure, part).estimate(measure.name, measure.unit))
+
+
+def _unless_few(estimate: Estimate) -> Estimate:
+    """A few days say nothing about how days differ; their interval would promise what it cannot keep."""
+    if estimate.value is None or estimate.blocks >= MIN_DAYS:
+        return estimate
+    return replace(estimate, low=None, high=None, why=f"too few days ({estimate.blocks}) to say how sure")
 
 
 def _days(scored: Scored, baseline: str) -> list[Json]:

@@ -34,7 +34,7 @@ class Score:
 
     @property
     def wape(self) -> float | None:
-        """Absolute errors over all units; None when nothing was sold."""
+        """Absolute errors over absolute truths, as `evaluation.metrics.wape`; None when every truth is 0."""
         return self.absolute_error / self.actual_total if self.actual_total else None
 
     @property
@@ -60,7 +60,7 @@ def score(joined: Sequence[Joined], *, answers: int, answer: str, low: str = "lo
     inside = [_inside(j.prediction.output, j.actual, low, high) for j in joined]
     return Score(
         answers=answers, labelled=len(joined), absolute_error=sum(errors),
-        actual_total=sum(j.actual for j in joined), covered=sum(inside),
+        actual_total=sum(abs(j.actual) for j in joined), covered=sum(inside),
     )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ leaves it. BLAKE3 is the one third-party import of this package: a hash is part 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -55,11 +54,15 @@ def digest_file(path: Path) -> str:
 
 def sha256_bytes(data: bytes) -> str:
     """Digest for the outside world: `sha256:<hex>`."""
+    import hashlib
+
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def sha256_file(path: Path) -> str:
     """`sha256:<hex>` of a file's bytes."""
+    import hashlib
+
     with path.open("rb") as file:
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -57,12 +57,19 @@ class Holdout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One difference to the live release. `before` None: it is new; `after` None: it is gone."""
+    """One difference to the live release. `before` None: it is new; `after` None: it is gone.
+
+    Attributes:
+        words: the same as a person says it, as a part of a sentence; "" lets the page put it together.
+        is_digest: `before` and `after` tell one version from another and say nothing else.
+    """
 
     kind: ChangeKind
     what: str
     before: str | None = None
     after: str | None = None
+    words: str = ""
+    is_digest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +95,17 @@ class Influence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One request of the test with its answer, in words. `chosen` says why this one is shown."""
+    """One request of the test with its answer, in words.
+
+    Attributes:
+        as_of: the day it was answered from.
+        labels: request field → what people call its value (the name of a product).
+        chosen: why this one is shown.
+    """
 
     request: Mapping[str, str]
+    as_of: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
     answer: str
     actual: str | None = None
     reasons: tuple[str, ...] = ()
@@ -142,6 +157,8 @@ class Pack:
         as_of: the day the project believes it is.
         environment: where the release would go.
         live: `sha256:…` of the release it would replace there, or None.
+        cautions: what a person should know although no check fails on it, each in a sentence or two.
+        definitions: column that groups rows → one sentence on what its groups are.
         generated_at: UTC; None keeps the page a function of the records alone.
         target: one sentence: what is predicted, in which unit.
         overall: the metric over all rows.
@@ -161,6 +178,8 @@ class Pack:
     generated_at: dt.datetime | None = None
     banner: str = ""
     target: str = ""
+    cautions: tuple[str, ...] = ()
+    definitions: Mapping[str, str] = field(default_factory=dict[str, str])
     metric: Metric
     holdout: Holdout | None = None
     verdicts: tuple[Verdict, ...] = ()

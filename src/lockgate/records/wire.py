@@ -88,6 +88,8 @@ def _scalar_decoder(kind: type) -> Decoder:
     allowed = (float, int) if kind is float else (kind,)
 
     def decode(data: Json) -> Json:
+        if type(data) is kind:
+            return data
         if not isinstance(data, allowed) or (isinstance(data, bool) and kind is not bool):
             message = f"{data!r} is not {kind.__name__}"
             raise TypeError(message)
@@ -102,27 +104,29 @@ def _record_decoder(kind: type) -> Decoder:
     required = [n for n, f in fields.items() if _has_no_default(f)]
 
     @functools.cache
-    def decoders() -> dict[str, Decoder]:
+    def decoders() -> tuple[dict[str, Decoder], dict[str, object]]:
         hints = typing.get_type_hints(kind)
-        return {name: _decoder(hints[name]) for name in fields}
+        flat = {n: hints[n] for n in sorted(fields)} if all(hints[n] in (str, int, bool) for n in fields) else {}
+        return {name: _decoder(hints[name]) for name in fields}, flat
 
     def decode(data: Json) -> object:
         if not isinstance(data, dict):
             raise IntegrityError(f"not a {kind.__name__} record", value=repr(data)[:80])
-        given = typing.cast("dict[str, Json]", data)
-        if missing := [n for n in required if n not in given]:
+        known, flat = decoders()
+        if flat and {n: type(v) for n, v in data.items()} == flat:
+            return kind(**data)  # a graph holds thousands of these
+        values, extra = dict[str, object](), dict[str, Json]()
+        for name, value in typing.cast("dict[str, Json]", data).items():
+            if name not in known:
+                extra[name] = value
+                continue
+            try:
+                values[name] = known[name](value)
+            except (TypeError, ValueError, AttributeError) as error:
+                raise IntegrityError(f"{kind.__name__}.{name} is of another kind", value=repr(value)[:80]) from error
+        if missing := [n for n in required if n not in values]:
             raise IntegrityError(f"{kind.__name__} record lacks a field", value=", ".join(missing))
-        known = decoders()
-        values: dict[str, object] = {}
-        for name, value in given.items():
-            if name in fields:
-                try:
-                    values[name] = known[name](value)
-                except (TypeError, ValueError, AttributeError) as error:
-                    raise IntegrityError(f"{kind.__name__}.{name} is of another kind", value=repr(value)[:80]) from error
-        if keeps_extra:
-            values["extra"] = {k: v for k, v in given.items() if k not in fields}
-        return kind(**values)
+        return kind(**values, extra=extra) if keeps_extra else kind(**values)
 
     return decode
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lockgate.records.evidence import Estimate, Verdict
+from lockgate.records.evidence import Estimate, Evidence, Verdict
 from lockgate.records.pack import Day, Pack
 from lockgate.release import plots, wording
 
@@ -43,7 +43,7 @@ def draw(pack: Pack) -> Figures:
     lines, words = _lines(pack.days), _days_words(pack.days)
     return Figures(
         scale=_safe(plots.axis(domain, form=_form(pack.metric.unit))) if groups else None,
-        strips=tuple(s for g in groups if (s := _safe(plots.strip(_whisker(g.estimate, wording.group_name(g.by, g.group)), domain=domain, reference=average)))),
+        strips=tuple(s for g in groups if (s := _safe(plots.strip(_whisker(g.estimate, wording.group_name(g.by, g.group)), domain=domain, reference=average, form=_form(pack.metric.unit))))),
         days=_days(pack.days, lines, words),
         days_key=_safe(plots.key(lines, band="the forecast’s interval" if _has_band(pack.days) else "")) if lines else None,
         days_words=words,
@@ -80,15 +80,19 @@ def _days_words(days: Sequence[Day]) -> str:
         return ""
     actual, forecast = (math.fsum(side) for side in zip(*both, strict=True))
     text = f"Over {wording.count(len(both), 'day')}, the actual total was {actual:,.0f}, the forecast {forecast:,.0f}"
-    text += f" ({forecast / actual - 1:+.1%})." if actual else "."
+    text += f" ({_change(forecast / actual - 1)})." if actual else "."
     judged = [d for d in days if None not in (_finite(d.actual), _finite(d.low), _finite(d.high))]
     inside = sum((d.low or 0) <= (d.actual or 0) <= (d.high or 0) for d in judged)
     return text + (f" The day’s total was inside the interval on {inside} of {len(judged)} days." if judged else "")
 
 
+def _change(share: float) -> str:
+    return f"{abs(share):.1%} {'less' if share < 0 else 'more'}"
+
+
 def _horizon(pack: Pack) -> Markup | None:
-    rows = [_whisker(g.estimate, g.group) for g in pack.by_horizon]
-    words = "; ".join(f"{r.label}: {r.text}" for r in rows)
+    rows = [_counted(g.estimate, g.group) for g in pack.by_horizon]
+    words = "; ".join(f"{r.label}: {r.text}, {r.note}" for r in rows)
     return _safe(
         plots.dot_whisker(
             rows,
@@ -101,9 +105,9 @@ def _horizon(pack: Pack) -> Markup | None:
 
 
 def _coverage(pack: Pack) -> Markup | None:
-    rows = [_whisker(g.estimate, wording.group_name(g.by, g.group)) for g in pack.coverage]
+    rows = [_counted(g.estimate, wording.group_name(g.by, g.group)) for g in pack.coverage]
     promised = _float(pack.promised_coverage)
-    words = "; ".join(f"{r.label}: {r.text}" for r in rows)
+    words = "; ".join(f"{r.label}: {r.text}, {r.note}" for r in rows)
     ends = [v for r in rows for v in (r.low, r.value) if v is not None] + ([promised] if promised is not None else [])
     return _safe(
         plots.dot_whisker(
@@ -111,9 +115,9 @@ def _coverage(pack: Pack) -> Markup | None:
             title="Share of truths inside the forecast’s interval, by group",
             desc=words,
             reference=promised,
-            reference_label=f"promised {wording.number(pack.promised_coverage, 'share')}",
+            reference_label=f"promised {wording.round_percent(pack.promised_coverage)}",
             domain=(min(0.5, *ends, 0.5), 1.0),
-            form="{:.0%}".format,
+            form=_form(wording.SHARE),
         )
     )
 
@@ -127,38 +131,60 @@ def _influences(pack: Pack) -> Markup | None:
 def _doubts(pack: Pack) -> dict[str, Markup]:
     """An uncertain gate's interval against the limit that it straddles."""
     unsure = {v.gate: v for v in pack.verdicts if v.outcome == "uncertain"}
-    drawn = {e.gate: _doubt(e.statistic, unsure[e.gate]) for e in pack.evidence if e.gate in unsure}
+    drawn = {e.gate: _doubt(e, unsure[e.gate]) for e in pack.evidence if e.gate in unsure}
     return {gate: figure for gate, figure in drawn.items() if figure is not None}
 
 
-def _doubt(e: Estimate, verdict: Verdict) -> Markup | None:
+def _doubt(evidence: Evidence, verdict: Verdict) -> Markup | None:
+    e = evidence.statistic
     row = _whisker(e, wording.plain(e.name))
     if row.value is None or row.low is None or row.high is None:
         return None
-    limits = [v for text in verdict.threshold.values() if (v := _float(str(text))) is not None]
-    inside = [v for v in limits if row.low <= v <= row.high]
+    inside = [v for v in _limits(verdict, evidence) if row.low <= v <= row.high]
     limit = inside[0] if len(inside) == 1 else None
+    words = "" if limit is None else "limit " + wording.valued(replace(e, value=str(limit), low=None, high=None))
     return _safe(
         plots.dot_whisker(
             [row],
             title=f"{verdict.gate}: the interval and the limit",
-            desc=f"{row.label}: {row.text}, {wording.between(e)}"
-            + (f"; the limit is {wording.number(str(limit), e.unit)}" if limit is not None else ""),
+            desc=f"{row.label}: {row.text}, {wording.between(e)}" + (f"; {words}" if words else ""),
             reference=limit,
-            reference_label=f"limit {wording.number(str(limit), e.unit)}" if limit is not None else "",
+            reference_label=words,
             form=_form(e.unit),
         )
     )
 
 
+def _limits(verdict: Verdict, evidence: Evidence) -> list[float]:
+    """Where the rule's limits lie on the scale of the number that decides."""
+    of = {name: v for name, text in verdict.threshold.items() if (v := _float(str(text))) is not None}
+    if {"nominal", "tolerance"} <= set(of):
+        return [round(of["nominal"] + sign * of["tolerance"], 9) for sign in (-1, 1)]
+    if "margin" in of:  # the better and the not-worse rule look from different sides, and so do errors and scores
+        sides = (verdict.kind == "beats_baseline", evidence.params.get("better") == "higher")
+        return [-of["margin"] if sides[0] != sides[1] else of["margin"]]
+    return list(of.values())
+
+
 def _whisker(e: Estimate, label: str) -> plots.Whisker:
+    known = _float(e.value) is not None
     return plots.Whisker(
         label=label,
         value=_float(e.value),
         low=_float(e.low),
         high=_float(e.high),
-        text=f"{wording.number(e.value, e.unit)} {wording.spread(e)}" if e.value is not None else "not measured",
+        text=f"{wording.valued(e)} {wording.spread(e)}" if known else "not measured",
     )
+
+
+def _counted(e: Estimate, label: str) -> plots.Whisker:
+    """With the number of rows below; an interval that is missing says why there, where there is room."""
+    row, n = _whisker(e, label), f"n = {e.n:,}"
+    if row.value is None:
+        return replace(row, note=f"{n}; {e.why}" if e.why else n)
+    if row.low is None or row.high is None:
+        return replace(row, text=wording.valued(e), note=f"{n}; {e.why or 'no interval'}")
+    return replace(row, note=f"{wording.size(e)}")
 
 
 def _domain(estimates: Sequence[Estimate]) -> tuple[float, float]:
@@ -169,7 +195,8 @@ def _domain(estimates: Sequence[Estimate]) -> tuple[float, float]:
 
 
 def _form(unit: str) -> plots.Format:
-    return "{:.0%}".format if unit == wording.SHARE else "{:g}".format
+    written = "{:.0%}".format if unit == wording.SHARE else "{:g}".format
+    return lambda value: written(value).replace("-", wording.MINUS)
 
 
 def _float(text: str | None) -> float | None:

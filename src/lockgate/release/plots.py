@@ -25,6 +25,7 @@ Scale = Callable[[float], float]
 EDGE = 1.5  # per cent kept free left and right, so that a dot at the end is whole
 LABEL = 32  # characters
 TINY = 1e-9  # a range this narrow, relative to its ends, is one point
+TICK = 8  # pixels of a scale line above and below a dot
 GUTTER = 11.0  # per cent kept free for the numbers of an upright axis
 
 
@@ -39,13 +40,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whisker:
-    """One dot with its interval. `text` is what stands beside it."""
+    """One dot with its interval. `text` is what stands beside it, `note` what stands below."""
 
     label: str
     value: float | None
     low: float | None = None
     high: float | None = None
     text: str = ""
+    note: str = ""
 
 
 def css() -> str:
@@ -127,32 +129,47 @@ def dot_whisker(
     domain: tuple[float, float] | None = None,
     form: Format = "{:g}".format,
 ) -> str:
-    """One row per estimate: its name and number above, dot and whisker below, all on one scale."""
+    """One row per estimate: its name and number above, dot and whisker below, all on one scale.
+
+    The lines of the scale stand at the dots only, so that none runs through a word.
+    """
     if not rows:
         return ""
-    ends = domain or _domain(rows, reference)
-    ticks = nice_ticks(*ends)
+    ticks = nice_ticks(*(domain or _domain(rows, reference)))
     x = _scale(ticks[0], ticks[-1], EDGE, 100 - EDGE)
-    top = 22 if reference is not None else 4
-    height = top + 40 * len(rows) + 24
-    parts = [_tick(x(t), form(t), top, height - 20, edge=_edge(i, len(ticks))) for i, t in enumerate(ticks)]
+    top, tall = 22 if reference is not None else 4, 60 if any(r.note for r in rows) else 44
+    height = top + tall * len(rows) + 20
+    parts = [_tick(x(t), form(t), height - 5, edge=_edge(i, len(ticks))) for i, t in enumerate(ticks)]
     if reference is not None:
-        parts.append(_reference(x(reference), top - 6, height - 20, reference_label))
+        parts.append(_reference(x(reference), top - 10, reference_label))
     for i, row in enumerate(rows):
-        y = top + 40 * i + 14
+        y = top + tall * i + 14
+        dot = top + tall * (i + 1) - 16
         parts.append(f'<text class="pl-label" x="0" y="{y}">{_text(_cut(row.label))}</text>')
         parts.append(f'<text class="pl-value" x="100%" y="{y}" text-anchor="end">{_text(row.text)}</text>')
-        parts.append(_whisker(row, x, y + 12))
+        if row.note:
+            parts.append(f'<text class="pl-tick" x="0" y="{y + 15}">{_text(row.note)}</text>')
+        parts += [_upright("pl-grid", x(t), dot - TICK, dot + TICK) for t in ticks]
+        if reference is not None:
+            parts.append(_upright("pl-ref", x(reference), dot - TICK, dot + TICK))
+        parts.append(_whisker(row, x, dot))
     return _figure(parts, title, desc, height)
 
 
-def strip(row: Whisker, *, domain: tuple[float, float], reference: float | None = None) -> str:
-    """A single dot and whisker for a table cell; all rows of the table share `domain`."""
+def strip(row: Whisker, *, domain: tuple[float, float], reference: float | None = None, form: Format = "{:g}".format) -> str:
+    """A single dot and whisker for a table cell; all rows of the table share `domain`.
+
+    The ends of the scale are written below; the style sheet shows them where the table has no `axis`.
+    """
     x = _scale(*domain, EDGE, 100 - EDGE)
     parts = [f'<line class="pl-grid" x1="{EDGE}%" x2="{100 - EDGE}%" y1="12" y2="12"/>']
     if reference is not None:
-        parts.append(f'<line class="pl-ref" x1="{x(reference):.2f}%" x2="{x(reference):.2f}%" y1="0" y2="24"/>')
+        parts.append(_upright("pl-ref", x(reference), 0, 24))
     parts.append(_whisker(row, x, 12))
+    parts += [
+        f'<text class="pl-tick pl-end" x="{at}%" y="36" text-anchor="{anchor}">{_text(form(value))}</text>'
+        for at, anchor, value in ((EDGE, "start", domain[0]), (100 - EDGE, "end", domain[1]))
+    ]
     return _figure(parts, row.label, row.text, 24)
 
 
@@ -240,10 +257,10 @@ def _path(line: Line, x: Scale, y: Scale) -> str:
 
 
 def _x_labels(labels: Sequence[str], x: Scale, y: float) -> list[str]:
+    """The first, the last, and up to two between at even distances, so that they never touch on a phone."""
     last = len(labels) - 1
-    every = max(1, math.ceil(last / 4))
-    shown = [i for i in range(0, last + 1, every) if last - i >= every * 0.6 or i == last] or [0]
-    shown += [] if shown[-1] == last else [last]
+    gaps = min(3, last)
+    shown = [round(last * i / gaps) for i in range(gaps + 1)] if gaps else [0]
     return [
         f'<text class="pl-tick" x="{x(i):.2f}%" y="{y}" text-anchor="{_edge(i, last + 1)}">{_text(labels[i])}</text>'
         for i in shown
@@ -254,19 +271,17 @@ def _edge(i: int, count: int) -> str:
     return "start" if i == 0 else "end" if i == count - 1 else "middle"
 
 
-def _tick(x: float, label: str, top: float, bottom: float, *, edge: str) -> str:
-    return (
-        f'<line class="pl-grid" x1="{x:.2f}%" x2="{x:.2f}%" y1="{top}" y2="{bottom}"/>'
-        f'<text class="pl-tick" x="{x:.2f}%" y="{bottom + 15}" text-anchor="{edge}">{_text(label)}</text>'
-    )
+def _tick(x: float, label: str, y: float, *, edge: str) -> str:
+    return f'<text class="pl-tick" x="{x:.2f}%" y="{y}" text-anchor="{edge}">{_text(label)}</text>'
 
 
-def _reference(x: float, top: float, bottom: float, label: str) -> str:
+def _upright(look: str, x: float, top: float, bottom: float) -> str:
+    return f'<line class="{look}" x1="{x:.2f}%" x2="{x:.2f}%" y1="{top}" y2="{bottom}"/>'
+
+
+def _reference(x: float, y: float, label: str) -> str:
     anchor = "start" if x < 30 else "end" if x > 70 else "middle"
-    return (
-        f'<line class="pl-ref" x1="{x:.2f}%" x2="{x:.2f}%" y1="{top}" y2="{bottom}"/>'
-        f'<text class="pl-tick" x="{x:.2f}%" y="{top - 4}" text-anchor="{anchor}">{_text(label)}</text>'
-    )
+    return f'<text class="pl-tick" x="{x:.2f}%" y="{y}" text-anchor="{anchor}">{_text(label)}</text>'
 
 
 def _whisker(row: Whisker, x: Scale, y: float) -> str:

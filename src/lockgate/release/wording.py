@@ -7,37 +7,42 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
 from lockgate.gates.rules import sentences
 from lockgate.gates.rules.sentences import capitalized
 from lockgate.records.digest import Json
-from lockgate.records.evidence import Estimate, GroupEstimate
+from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
 from lockgate.records.pack import Metric
 
 __all__ = [
+    "better_or_worse",
     "between",
     "capitalized",
     "compared",
     "count",
     "day",
     "decimal_of",
+    "duration",
     "exact",
     "group_name",
     "limits",
     "metric_name",
     "number",
     "plain",
+    "round_percent",
     "sentence",
     "size",
     "spread",
+    "valued",
     "visible",
     "worst_first",
 ]
 
 MINUS = "\N{MINUS SIGN}"
 SHARE = "share"
+RELATIVE = "relative_difference"  # of two metrics: its per cent are no points, and its sign means better or worse
 
 
 def visible(text: str) -> str:
@@ -99,7 +104,7 @@ def decimal_of(text: str | None) -> Decimal | None:
 
 
 def number(text: str | None, unit: str = "") -> str:
-    """A decimal string as people write it: three significant digits or whole numbers; shares in per cent.
+    """A decimal string as people write it: three significant digits or whole numbers; shares in per cent with a decimal.
 
     >>> number("0.61234", "share"), number("12345.6", "units"), number("0.0423"), number(None)
     ('61.2%', '12,346 units', '0.042', 'not measured')
@@ -108,18 +113,47 @@ def number(text: str | None, unit: str = "") -> str:
     if value is None:
         return "not measured" if text is None else str(text)
     if unit == SHARE:
-        return _rounded(value * 100, ones=1) + "%"
-    return f"{_rounded(value, ones=2)} {unit}".rstrip()
+        return _signed(sentences.percent(value))
+    return f"{_rounded(value, _places(value))} {unit}".rstrip()
 
 
-def _rounded(value: Decimal, *, ones: int) -> str:
-    """Round to `ones` decimals from 1 up to 10, one from 10 to 100, none above; two significant digits below 1."""
+def _places(value: Decimal) -> int:
+    """Two decimals from 1 up to 10, one from 10 to 100, none above; two significant digits below 1."""
     size = abs(value)
     if value == 0:
-        return "0"
-    above = ones if size < 10 else 1 if size < 100 else 0
-    places = above if size >= 1 else min(12, 1 - size.adjusted())
-    return f"{round(value, places):,f}".replace("-", MINUS)
+        return 0
+    above = 2 if size < 10 else 1 if size < 100 else 0
+    return above if size >= 1 else min(12, 1 - size.adjusted())
+
+
+def _rounded(value: Decimal, places: int) -> str:
+    return _signed(f"{round(value, places):,f}")
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", MINUS)
+
+
+def round_percent(text: str | None) -> str:
+    """A share that somebody chose, so without decimals that nobody wrote.
+
+    >>> round_percent("0.8"), round_percent("0.125"), round_percent("2")
+    ('80%', '12.5%', '200%')
+    """
+    value = decimal_of(text)
+    return str(text) if value is None else f"{_signed(sentences.number(value * 100))}%"
+
+
+def valued(estimate: Estimate) -> str:
+    """The number of an estimate; a relative difference says which way.
+
+    >>> valued(Estimate(name="relative_difference", value="-0.0160508", unit="share"))
+    '1.6% lower'
+    """
+    value = decimal_of(estimate.value)
+    if estimate.name == RELATIVE and value is not None:
+        return sentences.higher_or_lower(value)
+    return number(estimate.value, estimate.unit)
 
 
 def count(n: int, noun: str = "") -> str:
@@ -147,18 +181,23 @@ MONTHS = (
 
 
 def spread(estimate: Estimate) -> str:
-    """Half the width of the interval.
+    """How sure a number is: half the width of its interval, as exact as the number; a relative difference has its interval.
 
     >>> spread(Estimate(name="wape", value="0.6", low="0.55", high="0.66", unit="share"))
     '± 5.5 points'
+    >>> spread(Estimate(name="relative_difference", value="-0.016", low="-0.025", high="-0.007", unit="share"))
+    '(0.7% to 2.5% lower)'
     """
     low, high = decimal_of(estimate.low), decimal_of(estimate.high)
     if low is None or high is None:
-        return "no interval"
+        return estimate.why or "no interval"
+    if estimate.name == RELATIVE:
+        return f"({sentences.span(low, high)})"
     half = (high - low) / 2
     if estimate.unit == SHARE:
-        return f"± {_rounded(half * 100, ones=1)} points"
-    return f"± {number(str(half))}"
+        return f"± {_signed(sentences.percent(half)).removesuffix('%')} points"
+    places = _places(decimal_of(estimate.value) or Decimal(0))
+    return f"± {_rounded(half, places if round(half, places) else _places(half))}"
 
 
 def between(estimate: Estimate) -> str:
@@ -169,7 +208,20 @@ def between(estimate: Estimate) -> str:
     """
     if decimal_of(estimate.low) is None or decimal_of(estimate.high) is None:
         return "no interval"
+    if estimate.name == RELATIVE:
+        return spread(estimate)[1:-1]
     return f"between {number(estimate.low, estimate.unit)} and {number(estimate.high, estimate.unit)}"
+
+
+def better_or_worse(low: Decimal, high: Decimal) -> str:
+    """An interval of a relative harm, in words that need no direction.
+
+    >>> better_or_worse(Decimal("-0.025"), Decimal("-0.007")), better_or_worse(Decimal("-0.02"), Decimal("0.004"))
+    ('0.7% to 2.5% better', '2.0% better to 0.4% worse')
+    """
+    if low == high == 0:
+        return "no difference"
+    return sentences.span(low, high).replace("lower", "better").replace("higher", "worse")
 
 
 def size(estimate: Estimate) -> str:
@@ -188,13 +240,60 @@ def exact(estimate: Estimate) -> str:
     return f"{estimate.name} = {estimate.value}{interval}, n {estimate.n}, blocks {estimate.blocks}{method}"
 
 
-def limits(threshold: Mapping[str, Json]) -> str:
-    """What a rule demanded, as declared.
+def limits(verdict: Verdict, evidence: Evidence | None = None) -> str:
+    """What a rule demanded, in words; a rule of somebody's own as its limits are named.
 
-    >>> limits({"worst_over_best": "1.5", "min_n": 200})
-    'worst over best 1.5, min n 200'
+    >>> limits(Verdict(gate="champion", kind="champion", outcome="pass", reason="", threshold={"margin": "0.02"}))
+    'may be at most 2% worse'
     """
-    return ", ".join(f"{plain(name)} {_value(threshold[name])}" for name in threshold) or "none"
+    of = verdict.threshold
+    params = evidence.params if evidence else {}
+    numbers = {name: decimal_of(str(value)) for name, value in of.items()}
+    if any(value is None for value in numbers.values()):
+        return _named(of)
+    held = {name: value for name, value in numbers.items() if value is not None}
+    unit = evidence.statistic.unit if evidence else ""
+    match sorted(held):
+        case ["margin"] if verdict.kind in COMPARED:
+            return COMPARED[verdict.kind](held["margin"])
+        case ["nominal", "tolerance"]:
+            low, high = (str(held["nominal"] + sign * held["tolerance"]) for sign in (-1, 1))
+            return f"{round_percent(str(held['nominal']))} promised, {round_percent(low)} to {round_percent(high)} allowed"
+        case ["worst_over_best"]:
+            return f"at most {sentences.number(held['worst_over_best'])} times"
+        case ["max_bad_share", "min_days", "min_rows"]:
+            return _enough(held, str(params.get("per") or ""))
+        case ["max_rows"]:
+            return "none may differ" if not held["max_rows"] else f"at most {sentences.number(held['max_rows'])} may differ"
+        case ["at_most" | "at_least" as side]:
+            bound = str(held[side])
+            return f"{plain(side)} {round_percent(bound) if unit == SHARE else number(bound, unit)}"
+        case []:
+            return "none may differ, no contract may break" if verdict.kind == "integration" else "none"
+        case _:
+            return _named(of)
+
+
+def _better(margin: Decimal) -> str:
+    return f"must be more than {round_percent(str(margin))} better" if margin > 0 else "must be better at all"
+
+
+def _not_worse(margin: Decimal) -> str:
+    return f"may be at most {round_percent(str(margin))} worse" if margin > 0 else "must not be worse"
+
+
+COMPARED: Mapping[str, Callable[[Decimal], str]] = {"beats_baseline": _better, "champion": _not_worse}
+
+
+def _enough(held: Mapping[str, Decimal], per: str) -> str:
+    rows = f"at least {count(int(held['min_rows']), 'row')}" + (f" in each {plain(per)}" if per else "")
+    days = f"on at least {count(int(held['min_days']), 'day')}"
+    bad = f"at most {round_percent(str(held['max_bad_share']))} bad" if held["max_bad_share"] else "none bad"
+    return f"{rows}, {days}, {bad}"
+
+
+def _named(threshold: Mapping[str, Json]) -> str:
+    return ", ".join(f"{plain(name)} {_value(value)}" for name, value in threshold.items()) or "none"
 
 
 def _value(value: Json) -> str:
@@ -203,6 +302,16 @@ def _value(value: Json) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(str(v) for v in value)
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def duration(text: str) -> str:
+    """A declared time in words.
+
+    >>> duration("7d"), duration("1h"), duration("until Monday")
+    ('7 days', '1 hour', 'until Monday')
+    """
+    noun = {"d": "day", "h": "hour", "m": "minute"}.get(text[-1:])
+    return count(int(text[:-1]), noun) if noun and text[:-1].isascii() and text[:-1].isdigit() else text
 
 
 def metric_name(metric: Metric) -> str:
@@ -258,8 +367,8 @@ def _gap(value: Decimal, other: Decimal | None, metric: Metric) -> str:
     """Errors compare as ratios; scores, which may be near 1, as differences."""
     other = other or Decimal(0)
     if metric.lower_is_better and other > 0:
-        return f"{round(value / other, 1)} times"
+        return f"{round(value / other, 2)} times"
     gap, side = abs(value - other), "above" if value > other else "below"
     if metric.unit == SHARE:
-        return f"{_rounded(gap * 100, ones=1)} points {side}"
+        return f"{sentences.percent(gap).removesuffix('%')} points {side}"
     return f"{number(str(gap), metric.unit)} {side}"

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lockgate.durable import sync_directory
+from lockgate.durable import make_folder, sync_directory
 from lockgate.errors import IntegrityError, ServiceUnavailable
 from lockgate.records.digest import canonical
 from lockgate.records.prediction import Prediction
@@ -55,7 +55,7 @@ class PredictionLog:
 
     def _open(self) -> int:
         if self._descriptor is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             sync_directory(self.path.parent)
         return self._descriptor

@@ -10,6 +10,7 @@ What C code writes by itself (`print`, `open(…).write`) is no site: nothing th
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import runpy
 import shutil
@@ -29,7 +30,8 @@ SITES: tuple[tuple[Any, str], ...] = (
     (socket.socket, "sendmsg"),
 )  # fmt: skip
 
-PACKAGE = Path(__file__).parents[1]
+HERE = Path(__file__)
+PACKAGE = HERE.parents[1]
 
 
 class Stopper:
@@ -45,7 +47,7 @@ class Stopper:
         """Note a site; the chosen one is the last thing this process does."""
         with self._lock:
             self._count += 1
-            self._write(self._log, f"{self._count} {name} {_callers(sys._getframe(2))}\n".encode())
+            self._write(self._log, f"{self._count} {name} {_callers(inspect.currentframe())}\n".encode())
             if self._count == self._at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -80,7 +82,7 @@ def _callers(frame: FrameType | None) -> str:
     found: list[str] = []
     while frame and len(found) < 3:
         path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(PACKAGE):
+        if path.is_relative_to(PACKAGE) and path != HERE:
             found.append(f"{path.relative_to(PACKAGE)}:{frame.f_lineno}")
         frame = frame.f_back
     return " < ".join(found)

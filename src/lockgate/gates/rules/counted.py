@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from lockgate.gates.rules.decision import Decision, Limits, left_out
-from lockgate.gates.rules.sentences import group, number, percent
+from lockgate.gates.rules.sentences import number, percent
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Evidence, Outcome
 
@@ -16,7 +16,7 @@ def enough(evidence: Evidence, limits: Limits) -> Decision:
     also = {estimate.name: Decimal(estimate.value or "NaN") for estimate in evidence.also}
     rows = Decimal(evidence.statistic.value or "NaN")
     per, smallest = evidence.params.get("per"), evidence.params.get("smallest")
-    where = f" in the smallest group ({group(str(per), str(smallest))})" if per and smallest is not None else ""
+    where = f" in the smallest group of {_column(str(per))} ({smallest})" if per and smallest is not None else ""
     short = [
         f"{number(limits['min_rows'])} rows{' in each group' if per else ''} are needed" * (rows < limits["min_rows"]),
         f"{number(limits['min_days'])} days are needed" * (also["days"] < limits["min_days"]),
@@ -30,6 +30,10 @@ def enough(evidence: Evidence, limits: Limits) -> Decision:
     good = good and also["bad_share"] <= limits["max_bad_share"]
     outcome: Outcome = "pass" if good else "fail"
     return Decision(outcome=outcome, reason=f"{reason}{'; ' + lacking if lacking else ''}.{left_out(evidence)}")
+
+
+def _column(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def same_answers(evidence: Evidence, limits: Limits) -> Decision:

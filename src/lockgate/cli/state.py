@@ -1,0 +1,104 @@
+"""`releases`, `evidence`, `status`, `ledger`: where things stand."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.cli.render import now, print_json, table
+from lockgate.project import open_project
+from lockgate.records.digest import short
+from lockgate.records.wire import to_json
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def releases_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rejected", action="store_true", help="only those that were stopped, with the reason")
+    _json_flag(parser)
+
+
+def evidence_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ref", nargs="?", default="latest")
+    parser.add_argument("--env", help="for which environment (default: the last one)")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="copy the page there")
+    _json_flag(parser)
+
+
+def status_arguments(parser: argparse.ArgumentParser) -> None:
+    _json_flag(parser)
+
+
+def ledger_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["log", "verify"])
+    _json_flag(parser)
+
+
+def releases(arguments: argparse.Namespace) -> int:
+    """Releases and where they stand."""
+    from lockgate.delivery import status as delivery
+
+    found = delivery.releases(open_project(Path.cwd()), now=now(), rejected=arguments.rejected)
+    if arguments.json:
+        print_json([to_json(s) for s in found])
+    else:
+        rows = [[short(s.release), s.state, f"{s.proposed:%F %H:%M}", s.why] for s in found]
+        print(table(rows, header=["release", "state", "proposed", "why"]) if rows else "no release yet: lockgate deliver")
+    return 0
+
+
+def evidence(arguments: argparse.Namespace) -> int:
+    """Where the evidence page lies; `--to` copies it."""
+    from lockgate.delivery.decide import evidence_page
+
+    project = open_project(Path.cwd())
+    release, environment, path = evidence_page(project, arguments.ref, environment=arguments.env, now=now())
+    place = arguments.to or project.home / "evidence" / f"{short(release)}-{environment}.html"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, place)
+    if arguments.json:
+        print_json({"release": release, "environment": environment, "path": str(place)})
+    else:
+        print(f"evidence for release {short(release)} → {environment}\nopen {place}")
+    return 0
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """What is live where, and what could go live now."""
+    from lockgate.delivery import status as delivery
+
+    found = delivery.status(open_project(Path.cwd()), now=now())
+    if arguments.json:
+        print_json([to_json(s) for s in found])
+        return 0
+    rows = [[s.environment, short(s.release) if s.release else "–", f"{s.since:%F %H:%M}" if s.since else "–", s.health,
+             "this one" if s.newest and s.newest == s.release else f"{short(s.newest) if s.newest else ''} {s.blocker}".strip()]
+            for s in found]  # fmt: skip
+    print(table(rows, header=["environment", "release", "since (UTC)", "health", "newest release, and what is before it"]))
+    return 0
+
+
+def ledger(arguments: argparse.Namespace) -> int:
+    """What was decided; `verify` checks chain, signatures and what this copy saw before."""
+    from lockgate.delivery.ledger import lines, verified
+
+    project = open_project(Path.cwd())
+    if arguments.action == "verify":
+        report = verified(project)
+        if arguments.json:
+            print_json(report)
+        else:
+            print(f"good  {report['entries']} entries, {report['set_aside']} set aside, head {report['head']}")
+        return 0
+    found = lines(project)
+    if arguments.json:
+        print_json(found)
+    else:
+        print(table([[str(e["seq"]), e["time"][:19], e["who"], e["what"], e["about"]] for e in found], header=["#", "time (UTC)", "who", "what", "about"]))
+    return 0
+
+
+def _json_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for machines")

@@ -1,0 +1,70 @@
+"""What a person should know before signing although no check fails on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from lockgate.records.evidence import GroupEstimate, Verdict
+from lockgate.records.wire import from_json
+from lockgate.release.wording import count, decimal_of, group_name, number, round_percent
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from lockgate.records.digest import Json
+    from lockgate.records.release import Manifest
+
+__all__ = ["cautions"]
+
+FAR_OFF = 0.05  # of the actual total: a month's order by such a sum would be visibly wrong
+
+
+def cautions(manifest: Manifest, summary: Mapping[str, Json], verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    """Uncommitted code, a sum that is far off, and groups whose intervals promise what they do not keep."""
+    return (*_uncommitted(manifest), *_sum(summary), *_dishonest(summary, verdicts))
+
+
+def _uncommitted(manifest: Manifest) -> Iterator[str]:
+    if manifest.lineage.dirty:
+        yield (
+            "Code was changed and not committed when this release was built: "
+            "the exact code is in the release, but in no commit that a colleague could review."
+        )
+
+
+def _sum(summary: Mapping[str, Json]) -> Iterator[str]:
+    days = summary.get("days", ())
+    actual, forecast = (math.fsum(d[side] for d in days) for side in ("actual", "forecast"))
+    if not actual > 0 or abs(off := forecast / actual - 1) <= FAR_OFF:
+        return
+    yield (
+        f"Added up over {count(len(days), 'day')} the forecast is {abs(off):.1%} {'below' if off < 0 else 'above'} what happened: "
+        "each forecast is a middle, and middles do not add up. Do not order by their sum."
+    )
+
+
+def _dishonest(summary: Mapping[str, Json], verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Groups whose coverage lies outside what is allowed with its whole interval. All answers together have their check."""
+    allowed = _allowed(verdicts)
+    if allowed is None:
+        return
+    for group in (from_json(GroupEstimate, g) for g in summary.get("coverage", ())):
+        low, high = decimal_of(group.estimate.low), decimal_of(group.estimate.high)
+        if group.by == "all" or low is None or high is None or (low <= allowed[1] and high >= allowed[0]):
+            continue
+        least, most = (round_percent(str(end)) for end in allowed)
+        yield (
+            f"Intervals are too {'narrow' if high < allowed[0] else 'wide'} for one group ({group_name(group.by, group.group)}): "
+            f"{number(group.estimate.value, 'share')} of its truths lie inside (95% interval {number(group.estimate.low, 'share')} "
+            f"to {number(group.estimate.high, 'share')}); {least} to {most} is allowed for all answers together."
+        )
+
+
+def _allowed(verdicts: Sequence[Verdict]) -> tuple[Decimal, Decimal] | None:
+    for verdict in verdicts:
+        nominal, tolerance = (decimal_of(str(verdict.threshold.get(n))) for n in ("nominal", "tolerance"))
+        if nominal is not None and tolerance is not None:
+            return nominal - tolerance, nominal + tolerance
+    return None
