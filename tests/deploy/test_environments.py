@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockgate.deploy.environments import Deployments, Environment, fold, release_states, rollback_target
+from lockgate.deploy.environments import Deployments, Environment, fold
+from lockgate.deploy.releases import release_states, rollback_target
 from lockgate.errors import NotFound, PermissionRefused, UsageError
 from lockgate.records.decisions import Decision, GateResult, Refused, Wanted
 from lockgate.records.evidence import Verdict
@@ -253,6 +255,30 @@ class TestRollback:
         hexdigits = r1.removeprefix("sha256:")
         for name in (hexdigits[:6], hexdigits, f"sha256:{hexdigits[:8]}"):
             assert rollback_target(scene.trusted(), production(scene), to=name).release == r1
+
+    def test_a_name_must_match_in_full(self) -> None:
+        scene = Scene()
+        r1, _ = served(scene, "r1", "r2")
+        wrong = r1[:-1] + ("0" if r1[-1] != "0" else "1")
+        for name in (wrong, wrong.removeprefix("sha256:"), r1 + "0", "", "sha256:"):
+            with pytest.raises(NotFound, match="has not served"):
+                rollback_target(scene.trusted(), production(scene), to=name)
+
+    def test_a_name_that_means_two_releases_is_refused_with_both(self) -> None:
+        scene = Scene()
+        *old, _ = served(scene, *(f"r{n}" for n in range(18)))  # 17 before the live one: two share their first digit
+        first = Counter(r[7] for r in old).most_common(1)[0][0]
+        candidates = sorted(r.removeprefix("sha256:") for r in old if r[7] == first)
+        with pytest.raises(UsageError, match="several releases") as caught:
+            rollback_target(scene.trusted(), production(scene), to=first)
+        assert caught.value.allowed == ", ".join(candidates)
+
+    def test_a_release_served_twice_is_one_name(self) -> None:
+        scene = Scene()
+        r1, _ = served(scene, "r1", "r2")
+        scene.healthy(roll_back(scene))
+        served(scene, "r3")
+        assert rollback_target(scene.trusted(), production(scene), to=r1[:15]).release == r1
 
 
 def states(scene: Scene) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import lockgate
+from lockgate.adapters import ledger_file
 from lockgate.adapters.ledger_file import FileLedger
 from lockgate.errors import IntegrityError, MovedOn, ServiceUnavailable
 from lockgate.records.ledger import EMPTY, Entry, Head
@@ -186,6 +187,41 @@ class TestSeenHead:
             rebuilt.append(entry.envelope, after=rebuilt.head(), time=entry.time)
         with pytest.raises(IntegrityError, match="cut or rewritten"):
             FileLedger(tmp_path, seen=tmp_path / "seen").append(envelope("x"), after=rebuilt.head(), time=NOON)
+
+    def test_a_head_that_cannot_be_noted_fails_neither_append_nor_read(self, tmp_path: Path) -> None:
+        (tmp_path / "seen.lock").mkdir()
+        ledger = FileLedger(tmp_path / "shared", seen=tmp_path / "seen")
+        for word in ("a", "b"):
+            ledger.append(envelope(word), after=ledger.head(), time=NOON)
+        assert words(ledger) == words(FileLedger(tmp_path / "shared", seen=tmp_path / "seen")) == ["a", "b"]
+        assert not (tmp_path / "seen").exists()
+
+    def test_a_history_that_was_cut_is_not_appended_to(self, tmp_path: Path) -> None:
+        first, *_ = filled(tmp_path)
+        FileLedger(tmp_path, seen=tmp_path / "seen").read()
+        (tmp_path / "ledger.jsonl").write_bytes(cut := lines_of(tmp_path)[0])
+        with pytest.raises(IntegrityError, match="cut or rewritten"):
+            FileLedger(tmp_path, seen=tmp_path / "seen").append(envelope("x"), after=first.head, time=NOON)
+        assert (tmp_path / "ledger.jsonl").read_bytes() == cut
+
+    def test_a_slow_reader_neither_takes_the_head_back_nor_cries_wolf(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between a reader's look at the ledger and its note, somebody else appends and notes a newer head."""
+        filled(tmp_path)
+        slow, fast = (FileLedger(tmp_path, seen=tmp_path / "seen") for _ in range(2))
+        look = ledger_file._read_from  # pyright: ignore[reportPrivateUsage]
+
+        def look_slowly(path: Path, offset: int) -> bytes:
+            data = look(path, offset)
+            monkeypatch.setattr(ledger_file, "_read_from", look)
+            fast.append(envelope("newer"), after=fast.head(), time=NOON)
+            return data
+
+        monkeypatch.setattr(ledger_file, "_read_from", look_slowly)
+        assert len(slow.read()) == 3
+        assert json.loads((tmp_path / "seen").read_text())["size"] == 4
+        assert len(slow.read()) == 4
 
     def test_a_damaged_seen_file_is_not_taken_for_none(self, tmp_path: Path) -> None:
         filled(tmp_path)

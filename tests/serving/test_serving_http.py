@@ -127,6 +127,8 @@ def test_bad_input_names_field_value_and_allowed(
         ("/static/../app.py", None, "GET", 404),
         ("/choices?field=date", None, "GET", 404),
         ("/choices?field=product&limit=x", None, "GET", 400),
+        ("/choices?field=product&limit=%C2%B2", None, "GET", 400),
+        ("/choices?field=product&limit=" + "9" * 5000, None, "GET", 400),
         ("/explain?request_id=nobody", None, "GET", 404),
     ],
 )
@@ -193,3 +195,32 @@ def test_an_error_page_is_for_people(site: Environment) -> None:
     page = ask(site, "/nothing", accept="text/html").body.decode()
     assert "No such page" in page
     assert "DEMO APPROVAL" in page
+
+
+def test_an_answer_of_an_earlier_day_is_explained_with_that_day(site: Environment) -> None:
+    """Two days of history are two other reasons: what the answer rested on, not what is known now."""
+    asked = {"as_of": "2011-07-04", "requests": [{"product": "A1", "date": "2011-07-05"}]}
+    (answer,) = ask(site, "/predict", asked).json["answers"]
+    explained = ask(site, answer["links"]["explain"]).json
+    assert explained["as_of"] == "2011-07-04"
+    assert explained["reasons"][0] == "A1 sold on 2 days."
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "2011-06-30", "2011-07-01", "2011-10-16", "9999-12-31"])
+def test_a_day_without_state_names_as_of_or_the_field(site: Environment, day: str) -> None:
+    reply = ask(site, "/predict", {"as_of": day, "requests": [THURSDAY]})
+    assert reply.status == 422
+    assert {e["field"] for e in reply.json["errors"]} <= {"as_of", "product", "date"}
+    assert ask(site, "/predict", {"as_of": day, "requests": []}).status < 500
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("localhost:1", 200), ("LOCALHOST", 200), ("[::1]:80", 200), ("evil.example", 421), ("127.0.0.1.evil.example", 421),
+     ("[x", 421), ("", 200)],
+)  # fmt: skip
+def test_on_loopback_another_name_is_turned_away(site: Environment, host: str, status: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+    connection.request("GET", "/health", headers={"Host": host})
+    assert connection.getresponse().status == status
+    connection.close()

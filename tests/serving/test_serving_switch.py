@@ -23,6 +23,7 @@ from lockgate.errors import IntegrityError, ServiceUnavailable
 from lockgate.release.client import ReleaseHost
 from lockgate.release.layout import verify
 from lockgate.serving.child import Wanted, listen
+from lockgate.serving.follow import _pause  # pyright: ignore[reportPrivateUsage]
 from lockgate.serving.log import read_log
 
 if TYPE_CHECKING:
@@ -263,6 +264,39 @@ def test_what_a_predictor_starts_does_not_hold_the_socket(environment: Environme
     listed = (tmp_path / "fds").read_text()
     assert "->" in listed
     assert "socket:" not in listed
+
+
+def test_whatever_goes_wrong_around_a_release_the_live_one_goes_on(
+    environment: Environment, releases: Releases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = (manifest.digest for _, manifest in releases.values())
+    assert environment.want(one)[0] == "healthy"
+
+    def fetch(wanted: Wanted) -> Path:
+        raise KeyError(wanted.release)
+
+    environment.fetch = fetch
+    assert environment.want(two) == ("refused", two, "the release could not be brought here: KeyError")
+    environment.fetch = lambda wanted: tmp_path / "gone"  # the worker cannot even be started
+    assert environment.want(two)[0] == "refused"
+    good, follower = environment.folders[one], environment.follower
+
+    def blind() -> Wanted | None:
+        raise RecursionError
+
+    monkeypatch.setattr(follower, "_wanted", blind)
+    wait_until(lambda: any("goes on: RecursionError" in line for line in environment.said))
+    worker = follower._live  # pyright: ignore[reportPrivateUsage]
+    assert worker
+    worker.directory = tmp_path / "gone"
+    os.kill(worker.process.pid, signal.SIGKILL)
+    wait_until(lambda: sum("does not start" in line for line in environment.said) > 1)
+    follower._restore = (worker.wanted, good)  # pyright: ignore[reportPrivateUsage]
+    wait_until(lambda: follower.live == one)
+
+
+def test_the_pause_before_a_start_has_an_end() -> None:
+    assert [_pause(n) for n in (0, 3, 10_000)] == [0.1, 0.8, 10.0]
 
 
 def test_a_port_that_is_taken_is_said() -> None:

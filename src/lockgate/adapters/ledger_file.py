@@ -77,14 +77,14 @@ class FileLedger:
         entry = chain(envelope, after=after, time=time)
         line = encode_line(entry)
         with self._one_at_a_time:
-            self._write(entry, line, after=after)
+            self._write(line, after=after)
             self._entries.append(entry)
             self._offset += len(line)
             self._last_line = line
             self._note(after)
         return entry
 
-    def _write(self, entry: Entry, line: bytes, *, after: Head) -> None:
+    def _write(self, line: bytes, *, after: Head) -> None:
         try:
             with locked(self._lock):
                 seen = self._read_seen()
@@ -167,7 +167,8 @@ class FileLedger:
         if self._seen is None or head.size <= seen.size:
             return
         with suppress(OSError, IntegrityError), locked(self._seen.with_name(self._seen.name + ".lock")):
-            if head.size > self._read_seen().size:  # another reader may have come further
+            newest = self._read_seen()  # another reader may have come further, or have met another history
+            if head.size > newest.size and is_ancestor(newest, self._entries):
                 sync_file(self._path)  # never remember what a power cut could still take away
                 write_atomic(self._seen, canonical(to_json(head)))
 

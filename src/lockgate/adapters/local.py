@@ -73,7 +73,8 @@ class LocalStore:
 
     def has(self, digest: str) -> bool:
         """A stat, no read."""
-        return bool(DIGEST.fullmatch(digest.removeprefix("blake3:"))) and self._path(digest).is_file()
+        name = digest.removeprefix("blake3:")
+        return bool(DIGEST.fullmatch(name)) and os.path.isfile(f"{self._objects}/{name[:2]}/{name}")
 
     def list(self) -> Iterator[str]:
         """Every object, by name; what a killed copy left behind is none."""

@@ -22,6 +22,7 @@ from lockgate.records.plan import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from lockgate.records.artifact import Artifact
     from lockgate.records.digest import Json
     from lockgate.records.graph import Graph, Node
 
@@ -34,14 +35,14 @@ class Known:
 
     Attributes:
         externals: `source:NAME` or `@as_of` → identity; a source that is nowhere is absent.
-        result: fingerprint → the stored result, or None.
+        result: fingerprint → what is stored under it, or None.
         last: node → the last result of that node in this working copy, or None; only for reasons.
         parameters: step → parameter → value, from `lockgate.toml` and `--param`.
         interpreter: as it enters keys.
     """
 
     externals: Mapping[str, str]
-    result: Callable[[str], Result | None]
+    result: Callable[[str], Artifact | None]
     last: Callable[[str], Result | None]
     parameters: Mapping[str, Mapping[str, Json]]
     interpreter: str
@@ -77,7 +78,7 @@ def decide(
     key = fingerprint(node, digests, parameters, interpreter=known.interpreter)
     found = known.result(key)
     if found is not None:
-        return Reuse(found.artifact), key
+        return Reuse(found), key
     reason = _reason(node, known, digests, parameters)
     return Run(reason or "its stored result is gone"), key
 

@@ -22,6 +22,7 @@ def serve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, help="default: [environments.ENV] port, else any free one")
     parser.add_argument("--trust", metavar="sha256:…", help="the trust root to believe; another one is refused")
+    parser.add_argument("--name", metavar="HOST", action="append", default=[], help="another host name that requests to a loopback address may carry")
 
 
 def rollback_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,7 @@ def serve(arguments: argparse.Namespace) -> int:
     port = arguments.port if arguments.port is not None else (project.settings.ports or {}).get(arguments.environment, 0)
     serving = open_server(
         project, arguments.environment, host=arguments.host, port=port, trust=arguments.trust,
-        clock=now, say=_say,
+        clock=now, say=_say, names=tuple(arguments.name),
     )  # fmt: skip
     _say(f"{arguments.environment} listens on {serving.address}")
     serving.run()

@@ -85,7 +85,7 @@ def _values(kind: ChangeKind, before: Mapping[str, str], after: Mapping[str, str
 
 
 def _measured(champion: Evidence | None) -> list[Change]:
-    """The metric of both releases on the same rows. Rows err together in both, so the pairs say more than the two ±."""
+    """The metric of both releases on the same rows. Both err on the same days, so the pairs say more than the two ±."""
     if champion is None or len(champion.also) < 2:
         return []
     ours, theirs = champion.also[0], champion.also[1]
@@ -93,7 +93,7 @@ def _measured(champion: Evidence | None) -> list[Change]:
     same = "on the same rows, both answering as they would today"
     paired = _paired(champion)
     words = f"{same}: {plain(ours.name)} {values}" + (f", a paired comparison says {paired}" if paired else "")
-    after = _shown(ours) + (f"; row by row {paired}" if paired else "")
+    after = _shown(ours) + (f"; paired comparison: {paired}" if paired else "")
     return [Change(kind="metrics", what=f"{plain(ours.name)}, {same}", before=_shown(theirs), after=after, words=words)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,11 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["keep_page", "page_of"]
 
-QUESTIONS = (
-    Question(text="Is this release fit for what it will be used for?", hint="the verdict, and the plots of forecast and truth"),
-    Question(text="Can you live with how the worst-off group is served?", hint="worst-off groups"),
-    Question(text="Do you accept each uncertain result, by name?", hint="what is uncertain"),
-)
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 def keep_page(project: Project, walk: Walk, trust: Trusted, judged: Judged, *, release: str, live: str | None, environment: str, ask: Ask) -> str:
@@ -86,6 +83,7 @@ def _pack(
     metric = next((g["params"]["metric"] for g in walk.gates.values() if "metric" in g["params"]), "wape")
     judged_groups = tuple(g for e in judged.evidence.values() if e.kind == "slices" for g in e.groups)
     groups = judged_groups or tuple(from_json(GroupEstimate, g) for g in summary.get("groups", ()))
+    warned = cautions(manifest, summary, tuple(judged.verdicts.values()))
     return Pack(
         project=project.settings.name,
         release=release,
@@ -94,7 +92,7 @@ def _pack(
         live=live,
         banner=project.settings.banner,
         target=project.settings.target,
-        cautions=cautions(manifest, summary, tuple(judged.verdicts.values())),
+        cautions=warned,
         definitions={c: text for c, text in project.settings.groups.items() if c in {g.by for g in groups}},
         metric=_metric(metric),
         holdout=_holdout(summary),
@@ -108,7 +106,7 @@ def _pack(
         promised_coverage=_promised(judged.verdicts),
         days=tuple(from_json(Day, d) for d in summary.get("days", ())),
         cases=_cases(project, manifest, _list(project, judged, "cases")),
-        questions=QUESTIONS,
+        questions=_questions(warned, judged.verdicts),
         rule=_rule(ask),
         bound=_bound(release, root, walk, trust, environment),
         undo=f"lockgate rollback {environment}" + (f" --to {short(live)}" if live else ""),
@@ -128,6 +126,19 @@ def _json(project: Project, judged: Judged, name: str) -> Mapping[str, Json]:
 def _list(project: Project, judged: Judged, name: str) -> list[Mapping[str, Json]]:
     artifact = judged.artifacts.get(name)
     return load_json(project, artifact) if artifact else []
+
+
+def _questions(warned: Sequence[str], verdicts: Mapping[str, Verdict]) -> tuple[Question, ...]:
+    """What somebody who signs must be able to answer; nothing is asked that this page does not raise."""
+    asked = [
+        Question(text="Is this release fit for what it will be used for?", hint="the verdict, and the plots of forecast and truth"),
+        Question(text="Can you live with how the worst-off group is served?", hint="worst-off groups"),
+    ]
+    if warned:
+        asked.append(Question(text="Can you live with each caution?", hint="the lines right under the verdict"))
+    if any(v.outcome == "uncertain" for v in verdicts.values()):
+        asked.append(Question(text="Do you accept each uncertain result, by name?", hint="what is uncertain"))
+    return tuple(asked)
 
 
 def _metric(name: str) -> Metric:
@@ -167,8 +178,16 @@ def _case(case: Mapping[str, Json], fields: Sequence[FieldSchema], named: Mappin
         request={n: _day(asked[n]) if n in dates else asked[n] for n in order},
         labels={n: named[n][asked[n]] for n in order if named.get(n, {}).get(asked[n], asked[n]) != asked[n]},
         as_of=_day(case.get("as_of") or ""),
-        answer=case["answer"], actual=case["actual"], reasons=tuple(case["reasons"]), chosen=case["chosen"],
+        answer=_even(case["answer"]), actual=_even(case["actual"]), reasons=tuple(case["reasons"]), chosen=case["chosen"],
     )  # fmt: skip
+
+
+def _even(text: str) -> str:
+    """Numbers of an answer with as many decimals each: they are read against each other."""
+    numbers = [abs(float(n)) for n in NUMBER.findall(text)]
+    if all(n.is_integer() for n in numbers) or max(numbers) < 1:
+        return text
+    return NUMBER.sub(lambda n: f"{float(n[0]):.{1 if max(numbers) >= 10 else 2}f}", text)
 
 
 def _names(project: Project, manifest: Manifest) -> dict[str, dict[str, str]]:

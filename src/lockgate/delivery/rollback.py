@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import append, read_ledger, who
 from lockgate.delivery.walk import walk_of
-from lockgate.deploy.environments import fold, rollback_target
+from lockgate.deploy.environments import fold
+from lockgate.deploy.releases import rollback_target
 from lockgate.errors import PermissionRefused
 from lockgate.records.decisions import Wanted
 from lockgate.records.people import OPERATOR

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lockgate.build.explain import differences, words
 from lockgate.build.fingerprint import parameters_of
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from lockgate.build.engine import Engine
     from lockgate.build.execute import Event
     from lockgate.project import Project
+
+R = TypeVar("R")
 
 __all__ = ["Planned", "RunRecord", "known_of", "node_named", "plan", "run", "targets_of", "why"]
 
@@ -180,20 +182,20 @@ def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str
     results = project.results("results")
     last = _remembered(project)
 
-    def result(key: str) -> Result | None:
-        found = _result(results.get(key))
-        return found if found and project.store.has(found.artifact.object) else None
+    def result(key: str) -> Artifact | None:
+        found = _read(Artifact, (results.get(key) or {}).get("artifact"))
+        return found if found and project.store.has(found.object) else None
 
     def last_result(node: str) -> Result | None:
-        return _result(results.get(last[node])) if node in last else None
+        return _read(Result, results.get(last[node])) if node in last else None
 
     return Known(externals, result, last_result, params, interpreter())
 
 
-def _result(record: Mapping[str, Json] | None) -> Result | None:
+def _read(kind: type[R], record: Json) -> R | None:
     """A record of another shape, from another version, is as good as none."""
     with contextlib.suppress(IntegrityError):
-        return from_json(Result, record) if record else None
+        return from_json(kind, record) if record else None
     return None
 
 

@@ -15,18 +15,24 @@ from lockgate.deploy.environments import fold
 from lockgate.errors import IntegrityError, PermissionRefused
 from lockgate.gates.approvals import authorised
 from lockgate.gates.binding import ask_for
+from lockgate.records import decisions
 from lockgate.records.decisions import Healthy, Refused
+from lockgate.records.digest import short
 from lockgate.records.people import OPERATOR
 from lockgate.serving.follow import Follower, Wanted, listen
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Collection
     from pathlib import Path
 
+    from lockgate.gates.binding import Ask
     from lockgate.project import Project
     from lockgate.records.trust import Trusted
 
-__all__ = ["Serving", "serve"]
+__all__ = ["Serving", "check_wish", "reachable", "serve"]
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # all interfaces → the one a process on this machine reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +44,14 @@ class Serving:
 
 
 def serve(
-    project: Project, environment: str, *, host: str, port: int, trust: str | None, clock: Callable[[], dt.datetime], say: Callable[[str], None]
+    project: Project, environment: str, *, host: str, port: int, trust: str | None, clock: Callable[[], dt.datetime], say: Callable[[str], None],
+    names: tuple[str, ...] = (),
 ) -> Serving:
     """Open the socket and answer what will follow the ledger on it.
 
     Args:
         trust: the digest of the trust root to believe; another one is refused.
+        names: hosts by which clients may call a server on a loopback address, besides the loopback ones.
 
     Raises PermissionRefused when this key may not speak for an environment, NotFound when there is none of this name.
     """
@@ -53,7 +61,10 @@ def serve(
     walk = walk_of(project, graph_of(project, now_ns=int(clock().timestamp() * 1e9)))
     walk.check(environment)
     listener = listen(host, port)
-    address = "http://{}:{}".format(*listener.getsockname()[:2])
+    bound, at = listener.getsockname()[:2]
+    address = reachable(bound, at)
+    if bound in EVERYWHERE:
+        say(f"bound to all interfaces of this machine; the ledger names {address}")
 
     def wanted() -> Wanted | None:
         read = read_ledger(project, pin=trust)
@@ -64,7 +75,7 @@ def serve(
             evidence = page(read, want.release)
         except IntegrityError:  # `bring` refuses with it; what is live goes on
             evidence = None
-        return Wanted(release=want.release, entry=want.entry, banner=project.settings.banner, evidence=evidence)
+        return Wanted(release=want.release, entry=want.entry, banner=project.settings.banner, evidence=evidence, names=names)
 
     def page(read: Trusted, release: str) -> Path | None:
         places = (environment, *reversed(walk.environments))
@@ -85,10 +96,8 @@ def serve(
     def bring(asked: Wanted) -> Path:
         """This server's own check of who signed, of the page, then every byte. A rollback rests on what was checked then."""
         read = read_ledger(project, pin=trust)
-        want = fold(read, approved_only=walk.approved_only).of(environment).wanted
-        stands = authorised(read, asked.entry, ask=ask_for(walk.stages, environment, policy=walk.policy))
-        if want is not None and want.because == "delivered" and not stands.granted:
-            raise PermissionRefused("nobody who may has authorised this deployment", value=stands.missing, next="lockgate status")
+        ask = ask_for(walk.stages, environment, policy=walk.policy)
+        check_wish(read, asked, environment=environment, ask=ask, approved_only=walk.approved_only)
         page(read, asked.release)
         return fetch(project, asked.release)
 
@@ -99,3 +108,24 @@ def serve(
     return Serving(address, follower.run)
 
 
+def check_wish(read: Trusted, asked: Wanted, *, environment: str, ask: Ask, approved_only: Collection[str]) -> None:
+    """Raise PermissionRefused unless the very entry asked for is still what is wanted here, by those who may."""
+    said = read.at(asked.entry)
+    wish = said.claim if said else None
+    want = fold(read, approved_only=approved_only).of(environment).wanted
+    stale = want is None or (want.entry, want.release) != (asked.entry, asked.release)
+    if stale or not isinstance(wish, decisions.Wanted):
+        raise PermissionRefused("this deployment is not wanted here any more", value=short(asked.release), next="lockgate status")
+    stands = authorised(read, asked.entry, ask=ask)
+    if wish.because != "rolled-back" and not stands.granted:
+        raise PermissionRefused("nobody who may has authorised this deployment", value=stands.missing, next="lockgate status")
+
+
+def reachable(host: str, port: int) -> str:
+    """The address to publish for a bound socket.
+
+    >>> reachable("::1", 8000), reachable("0.0.0.0", 80)
+    ('http://[::1]:8000', 'http://127.0.0.1:80')
+    """
+    host = EVERYWHERE.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

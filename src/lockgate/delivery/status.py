@@ -10,7 +10,8 @@ from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.page import page_of
 from lockgate.delivery.walk import Walk, walk_of
-from lockgate.deploy.environments import ReleaseState, fold, release_states
+from lockgate.deploy.environments import fold
+from lockgate.deploy.releases import ReleaseState, release_states
 from lockgate.gates.approvals import standing
 from lockgate.gates.binding import ask_for, binding, results
 from lockgate.records.digest import short

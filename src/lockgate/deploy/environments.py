@@ -1,4 +1,4 @@
-"""What is live: environments and releases as a fold over the ledger. Nothing else is state.
+"""What is live: environments as a fold over the ledger. Nothing else is state.
 
 `wanted` asks, `healthy` and `refused` answer. A rollback is authorised by the entry that wanted the same release in
 the same environment before; that it was approved then is enough, unless a person has rejected it since.
@@ -7,12 +7,10 @@ the same environment before; that it was approved then is enough, unless a perso
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from lockgate.errors import NotFound, PermissionRefused, UsageError, did_you_mean
 from lockgate.records.decisions import (
     Decision,
-    GateResult,
     Healthy,
     Proposed,
     Refused,
@@ -29,15 +27,10 @@ __all__ = [
     "Deployments",
     "Environment",
     "Ignored",
-    "ReleaseState",
     "Served",
     "Want",
     "fold",
-    "release_states",
-    "rollback_target",
 ]
-
-State = Literal["proposed", "approved", "live", "retired", "rejected"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,17 +89,6 @@ class Deployments:
     def of(self, name: str) -> Environment:
         """An environment; an empty one when nothing ever happened there."""
         return self.environments.get(name, Environment(name=name))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseState:
-    """Where one release stands towards one environment, and in words why."""
-
-    release: str
-    name: str
-    state: State
-    why: str
-    proposed: datetime
 
 
 def fold(trusted: Trusted, *, approved_only: Collection[str]) -> Deployments:
@@ -222,87 +204,3 @@ def _refused(now: Environment, claim: Refused) -> Environment | str:
     if want is None or claim.wanted != want.entry or claim.release != want.release:
         return "it answers another wanted release than the present one"
     return replace(now, refused=claim.reason)
-
-
-def rollback_target(trusted: Trusted, environment: Environment, *, to: str | None = None) -> Served:
-    """Which release a rollback goes to: `to`, or the newest one served here before that may still be served.
-
-    `to` is a digest or the start of its hex. Expiry of the old approval does not matter; a reject since then does.
-    """
-    live = environment.live.release if environment.live else ""
-    served = [s for s in reversed(environment.history) if s.release != live]
-    if to is not None:
-        served = [s for s in served if s.release == to or short(s.release).startswith(to.removeprefix("sha256:")[:12])]
-    if not served:
-        raise _no_target(environment, to)
-    for candidate in served:
-        if not rejects(trusted.said, release=candidate.release, environment=environment.name):
-            return candidate
-    raise PermissionRefused(
-        f"every release to roll {environment.name} back to was rejected by a person",
-        value=", ".join(sorted({short(s.release) for s in served})),
-        allowed="a release that this environment has served and nobody rejected since",
-        next="lockgate releases",
-    )
-
-
-def _no_target(environment: Environment, to: str | None) -> UsageError:
-    names = sorted({short(s.release) for s in environment.history})
-    if to is None:
-        return UsageError(
-            f"{environment.name} has served no other release", value=", ".join(names) or "none", next="lockgate status"
-        )
-    return NotFound(
-        f"{environment.name} has not served this release, or serves it now",
-        value=to,
-        allowed=did_you_mean(to, names),
-        next="lockgate releases",
-    )
-
-
-def release_states(trusted: Trusted, deployments: Deployments, *, environment: str) -> tuple[ReleaseState, ...]:
-    """Every registered release and its state towards an environment, oldest first."""
-    proposed: dict[str, tuple[Said, Proposed]] = {}
-    for said in trusted.said:
-        if said.person and isinstance(said.claim, Proposed):
-            proposed.setdefault(said.claim.release, (said, said.claim))
-    there = deployments.of(environment)
-    return tuple(_release_state(trusted, there, said, claim) for said, claim in proposed.values())
-
-
-def _release_state(trusted: Trusted, there: Environment, said: Said, claim: Proposed) -> ReleaseState:
-    state, why = _state(trusted, there, claim.release)
-    return ReleaseState(release=claim.release, name=claim.name, state=state, why=why, proposed=said.entry.time)
-
-
-def _state(trusted: Trusted, there: Environment, release: str) -> tuple[State, str]:
-    if there.live and there.live.release == release:
-        return "live", f"{there.name} serves it since {there.live.since:%F %T %Z}"
-    if against := rejects(trusted.said, release=release, environment=there.name):
-        return "rejected", "by " + ", ".join(s.person.name for s in against if s.person)
-    if any(s.release == release for s in there.history):
-        return "retired", f"{there.name} served it before"
-    if failed := _failed_gates(trusted.said, release):
-        return "rejected", "failed " + ", ".join(failed)
-    approvers = _approvers(trusted.said, release, there.name)
-    return ("approved", "by " + ", ".join(approvers)) if approvers else ("proposed", "no approval yet")
-
-
-def _failed_gates(said: Sequence[Said], release: str) -> list[str]:
-    newest: dict[str, str] = {}
-    for each in said:
-        if each.person and isinstance(each.claim, GateResult) and each.claim.release == release:
-            newest[each.claim.verdict.gate] = each.claim.verdict.outcome
-    return sorted(gate for gate, outcome in newest.items() if outcome == "fail")
-
-
-def _approvers(said: Sequence[Said], release: str, environment: str) -> list[str]:
-    """People who approved; whether that is enough, and still counts, is `gates.approvals.standing`'s to say."""
-    names: set[str] = set()
-    for each in said:
-        claim, person = each.claim, each.person
-        if not (isinstance(claim, Decision) and person and person.kind == "person" and claim.role in person.roles):
-            continue
-        if (claim.decision, claim.release, claim.environment) == ("approve", release, environment):
-            names.add(person.name)
-    return sorted(names)

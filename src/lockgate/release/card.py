@@ -48,6 +48,7 @@ def _title(pack: Pack) -> str:
     lines.append(f"As of {wording.day(pack.as_of)}, proposed for {_text(pack.environment)}. Release {_text(pack.release)}.")
     if pack.banner:
         lines.append(f"> {_text(pack.banner)}")
+    lines += [f"> Caution: {wording.sentence(_text(line))}" for line in pack.cautions]
     return "\n\n".join(line for line in lines if line)
 
 
@@ -60,7 +61,7 @@ def _groups(pack: Pack) -> str:
         f"| {wording.spread(g.estimate)} | {g.estimate.n:,} |"
         for g in groups
     ]
-    head = f"## How good is it?\n\n{wording.sentence(_text(pack.metric.meaning))} Worst groups first."
+    head = f"## How good is it?\n\n{wording.sentence(_text(pack.metric.meaning))} Worst groups first; ± is half of the 95% interval."
     table = f"| group | {_text(wording.metric_name(pack.metric))} | ± | n |\n|---|---|---|---|\n" + "\n".join(rows)
     return f"{head}\n\n{table}"
 

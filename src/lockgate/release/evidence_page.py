@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, get_args
 
 from lockgate.records.digest import short
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
-from lockgate.records.pack import Change, ChangeKind, Pack
+from lockgate.records.pack import Case, Change, ChangeKind, Pack
 from lockgate.release import figures, plots, wording
 from lockgate.release.headline import Headline, headline, mark
 
@@ -33,8 +33,12 @@ UNDO = "How do you undo it?"
 WORDS: Mapping[str, object] = {
     "WORST": WORST, "CHANGED": CHANGED, "UNCERTAIN": UNCERTAIN, "BINDS": BINDS, "UNDO": UNDO, "mark": mark,
     "group_name": wording.group_name, "metric_name": wording.metric_name, "compared": wording.compared,
+    "limits": wording.limits,
 }  # fmt: skip
 SHOWN = 2  # changes of a kind that the summary names
+OPEN = 6  # cases that are shown without asking
+IDLE = "What if you do nothing?"
+SURE = "How sure each number is stands in its ±, which is half of its 95% interval"
 
 
 def render(pack: Pack) -> str:
@@ -75,7 +79,15 @@ class View:
     checks: tuple[Check, ...]
     unsure: tuple[Check, ...]
     not_assessed: tuple[str, ...]
+    certain: str
+    settled: str
+    definitions: tuple[tuple[str, str], ...]
+    said: tuple[tuple[str, str], ...]
     changes: tuple[tuple[str, tuple[Change, ...]], ...]
+    digests: tuple[Change, ...]
+    cases: tuple[Case, ...]
+    more_cases: tuple[Case, ...]
+    idle: str
     approve: str
     reject: str
     figures: figures.Figures
@@ -84,16 +96,34 @@ class View:
 def answers(pack: Pack) -> tuple[Asked, ...]:
     """The page in one minute: what a reader must know before deciding, each in one sentence."""
     unsure = [v for v in pack.verdicts if v.outcome == "uncertain"]
-    doubts = "; ".join(f"{wording.plain(v.gate)}: {v.reason}" for v in unsure) or "Nothing: every check that applies decided."
-    settles = "; ".join(v.settles or "no way was recorded" for v in unsure)
+    doubts = "; ".join(f"{wording.plain(v.gate)}: {v.reason}" for v in unsure) or _certain(pack)
+    settles = "; ".join(v.settles or "no way was recorded" for v in unsure) or _settled(pack)
     return (
         Asked(question="Which group is worst off, by how much?", answer=_worst(pack), anchor="worst"),
         Asked(question="What is uncertain?", answer=doubts, anchor="uncertain"),
-        *([Asked(question="What would settle it?", answer=settles, anchor="uncertain")] if unsure else []),
+        Asked(question="What would settle it?", answer=settles, anchor="uncertain"),
         Asked(question="What changed?", answer=_changed(pack), anchor="changed"),
         Asked(question="What does the signature bind?", answer=_bound(pack), anchor="binds"),
         _undo(pack),
+        Asked(question=IDLE, answer=_idle(pack), anchor="decide"),
     )
+
+
+def _certain(pack: Pack) -> str:
+    """What can be said when no check is uncertain: the checks decided; the numbers still have their ±."""
+    if not pack.verdicts:
+        return "Everything: no check has run."
+    applies = " that applies" if any(v.outcome == "not_applicable" for v in pack.verdicts) else ""
+    return f"Every check{applies} came to a decision. {SURE}."
+
+
+def _settled(pack: Pack) -> str:
+    return "Nothing is left to settle. A longer test would narrow the ±." if pack.verdicts else "Running the checks."
+
+
+def _idle(pack: Pack) -> str:
+    now = f"{pack.environment} keeps serving {short(pack.live)}" if pack.live else f"nothing goes live in {pack.environment}"
+    return f"{wording.capitalized(now)}. This release waits; a newer one gets a page of its own."
 
 
 def _worst(pack: Pack) -> str:
@@ -111,21 +141,43 @@ def _worst(pack: Pack) -> str:
 def _changed(pack: Pack) -> str:
     if pack.live is None:
         return f"No release is live in {pack.environment} yet; this would be the first."
-    kinds = [f"{wording.capitalized(kind)}: {_named([_from_to(c) for c in rows])}." for kind, rows in _by_kind(pack.changes)]
+    kinds = [f"{kind}: {wording.sentence(text) if text[:1].isupper() else text.rstrip('.') + '.'}" for kind, text in _said(pack, SHOWN)]
     return f"Since {short(pack.live)}: {' '.join(kinds) or 'nothing that was recorded.'}"
 
 
+def _said(pack: Pack, most: int) -> tuple[tuple[str, str], ...]:
+    """Each kind of change in one sentence, at most so many by name."""
+    return tuple((wording.capitalized(kind), _in_words(rows, most)) for kind, rows in _by_kind(pack.changes))
+
+
+def _in_words(rows: Sequence[Change], most: int) -> str:
+    told = _named([_from_to(c) for c in rows if not c.is_digest], most)
+    return "; ".join([told] * bool(told) + _fates([c for c in rows if c.is_digest], most))
+
+
+def _fates(rows: Sequence[Change], most: int) -> list[str]:
+    """What became of things that only digests tell apart."""
+    fates = {
+        "changed": [c.what for c in rows if c.before is not None and c.after is not None],
+        "new": [c.what for c in rows if c.before is None],
+        "gone": [c.what for c in rows if c.before is not None and c.after is None],
+    }
+    return [f"{_named(names, most)} {'' if fate == 'changed' else 'is ' if len(names) == 1 else 'are '}{fate}" for fate, names in fates.items() if names]
+
+
 def _from_to(change: Change) -> str:
-    """Numbers and days are worth saying; digests of code and data are in the table."""
-    if change.kind not in ("data", "metrics", "parameters", "packages"):
-        return change.what
-    return f"{change.what} {change.before or 'absent'} → {change.after or 'absent'}"
+    """Numbers and days are worth saying; what else changed is only named."""
+    if change.words or change.kind not in ("data", "metrics", "parameters", "packages"):
+        return change.words or change.what
+    if change.before is None or change.after is None:
+        return f"{change.what} {change.after or change.before or ''} {'is new' if change.before is None else 'is gone'}"
+    return f"{change.what} {change.before} → {change.after}"
 
 
-def _named(things: Sequence[str]) -> str:
+def _named(things: Sequence[str], most: int) -> str:
     """The first few by name, the others by count."""
-    more = len(things) - SHOWN
-    return "; ".join(things[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+    more = len(things) - most
+    return "; ".join(things[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _bound(pack: Pack) -> str:
@@ -145,8 +197,20 @@ def _by_kind(changes: Sequence[Change]) -> tuple[tuple[str, tuple[Change, ...]],
     return tuple((kind, tuple(rows)) for kind, rows in groupby(ranked, key=lambda c: c.kind))
 
 
+def _chosen(cases: Sequence[Case]) -> tuple[tuple[Case, ...], tuple[Case, ...]]:
+    """A few cases of each choice, no request twice, to look at; and all others."""
+    each = max(1, OPEN // max(1, len({c.chosen for c in cases})))
+    shown: list[Case] = []
+    for case in cases:
+        alike = sum(c.chosen == case.chosen for c in shown)
+        if len(shown) < OPEN and alike < each and case.request not in [c.request for c in shown]:
+            shown.append(case)
+    return tuple(shown), tuple(c for c in cases if not any(c is s for s in shown))
+
+
 def _view(pack: Pack) -> View:
     measured = {e.gate: e for e in pack.evidence}
+    shown, more = _chosen(pack.cases)
     checks = tuple(Check(verdict=v, evidence=measured.get(v.gate)) for v in _severest_first(pack.verdicts))
     return View(
         headline=headline(pack.verdicts),
@@ -155,7 +219,15 @@ def _view(pack: Pack) -> View:
         checks=checks,
         unsure=tuple(c for c in checks if c.verdict.outcome == "uncertain"),
         not_assessed=tuple(dict.fromkeys(line for e in pack.evidence for line in e.not_assessed)),
-        changes=_by_kind(pack.changes),
+        certain=_certain(pack),
+        settled=_settled(pack),
+        definitions=tuple((wording.plain(by), text) for by, text in pack.definitions.items()),
+        said=_said(pack, len(pack.changes)),
+        changes=_by_kind([c for c in pack.changes if not c.is_digest]),
+        digests=tuple(c for c in pack.changes if c.is_digest),
+        cases=shown,
+        more_cases=more,
+        idle=_idle(pack),
         approve=_decide("approve", pack, accept=tuple(v.gate for v in pack.verdicts if v.outcome == "uncertain")),
         reject=_decide("reject", pack),
         figures=figures.draw(pack),
@@ -190,8 +262,8 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         number=wording.number, spread=wording.spread, between=wording.between, size=wording.size, exact=wording.exact,
-        count=wording.count, day=wording.day, plain=wording.plain, limits=wording.limits, short=short,
-        sentence=wording.sentence, capital=wording.capitalized,
+        count=wording.count, day=wording.day, plain=wording.plain, short=short, valued=wording.valued,
+        sentence=wording.sentence, capital=wording.capitalized, duration=wording.duration, share=wording.round_percent,
     )  # fmt: skip
     return environment
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lockgate.records.release import ChartSchema, ChoicesSchema, FieldSchema
 
-__all__ = ["Table", "answers", "choices", "columns", "cut", "history", "request_frame", "rows", "scatter", "typed"]
+__all__ = ["Table", "answers", "choices", "columns", "cut", "first_day", "history", "request_frame", "rows", "scatter", "typed"]
 
 Table = pl.DataFrame
 
@@ -31,6 +31,11 @@ DTYPES: Mapping[str, pl.DataType] = {
 def cut(table: Table, time_column: str, as_of: dt.date) -> Table:
     """Keep what was known before `as_of`: rows whose time is earlier, in their order. A null time is never known."""
     return table.filter(pl.col(time_column) < as_of)
+
+
+def first_day(table: Table, time_column: str) -> dt.date | None:
+    """The day of the earliest row; None when no row has a time."""
+    return table.select(pl.col(time_column).min().cast(pl.Date)).item()
 
 
 def request_frame(requests: Sequence[Mapping[str, object]], fields: Sequence[FieldSchema]) -> Table:

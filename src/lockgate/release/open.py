@@ -63,6 +63,15 @@ class OpenRelease:
         """The day this release believes it is."""
         return dt.date.fromisoformat(self.manifest.as_of)
 
+    @functools.cached_property
+    def state_begins(self) -> dt.date | None:
+        """The first day of the state table that begins last; None without a known day. Until then one is empty."""
+        from lockgate.release import frames
+
+        times = self.manifest.predictor.state
+        days = [frames.first_day(table, times[name]) for name, table in self._state.items()]
+        return max((day for day in days if day), default=None)
+
     @property
     def request(self) -> tuple[FieldSchema, ...]:
         return self.manifest.predictor.request

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
 from lockgate.errors import NotFound, UsageError
@@ -17,6 +18,9 @@ from lockgate.records.wire import to_json
 from lockgate.release.open import OpenRelease
 from lockgate.serving.log import PredictionLog
 from lockgate.serving.validate import Allowed, ChoiceIndex, FieldError, check, from_text
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 __all__ = ["Desk", "Invalid", "new_id"]
 
@@ -54,7 +58,7 @@ class Desk:
         self.release = release
         self.environment = environment
         self._log, self._clock, self._identify = log, clock, identify
-        self._answered: OrderedDict[str, Mapping[str, object]] = OrderedDict()
+        self._answered: OrderedDict[str, tuple[Mapping[str, object], dt.date]] = OrderedDict()
         self.allowed_on = functools.lru_cache(maxsize=REPLAYED_DAYS)(self._allowed_on)
         self.allowed = self._allowed_on(self.as_of)
 
@@ -79,12 +83,13 @@ class Desk:
             error = FieldError(field="requests", value=len(requests), allowed=f"1 to {MOST_REQUESTS}", message=message)
             raise Invalid([error])
         day = self._day(as_of)
-        typed = self._checked(requests, day)
-        outputs = self.release.answer(typed, day) if typed else []
+        with self._replaying(day):
+            typed = self._checked(requests, day)
+            outputs = self.release.answer(typed, day) if typed else []
         predictions = [self._prediction(i, o, day) for i, o in zip(typed, outputs, strict=True)]
         self._log.append(predictions)
         for prediction, inputs in zip(predictions, typed, strict=True):
-            self._remember(prediction.request_id, inputs)
+            self._remember(prediction.request_id, inputs, day)
         return [self._reply(p) for p in predictions]
 
     def read_text(self, given: Mapping[str, str]) -> dict[str, Json]:
@@ -95,17 +100,19 @@ class Desk:
         """Reasons for a request, in sentences. Raises Invalid."""
         return self.release.explain(self._checked([raw]), self.as_of)[0]
 
-    def explain_answer(self, request_id: str) -> list[str]:
-        """Reasons for an answer that this process gave. Raises NotFound for any other id."""
-        inputs = self._answered.get(request_id)
-        if inputs is None:
+    def explain_answer(self, request_id: str) -> tuple[dt.date, list[str]]:
+        """The day an answer of this process was given from, and its reasons. Raises NotFound for any other id."""
+        remembered = self._answered.get(request_id)
+        if remembered is None:
             raise NotFound(
                 "no such answer in this process",
                 value=request_id,
                 allowed=f"the last {REMEMBERED:,} answers since it started",
                 next="/explain with the inputs of the request",
             )
-        return self.release.explain([inputs], self.as_of)[0]
+        inputs, day = remembered
+        with self._replaying(day):
+            return day, self.release.explain([inputs], day)[0]
 
     def history(self, raw: Json, *, days: int) -> list[tuple[dt.date, float]]:
         """What happened in the last days before as-of, for this request."""
@@ -125,6 +132,21 @@ class Desk:
             error = FieldError(field="as_of", value=day.isoformat(), allowed=f"up to {self.as_of}", message=message)
             raise Invalid([error])
         return day
+
+    @contextlib.contextmanager
+    def _replaying(self, day: dt.date) -> Generator[None]:
+        """What fails on a day before some state begins is the asker's to change, and no fault of the release."""
+        try:
+            yield
+        except Invalid:
+            raise
+        except Exception as error:
+            begins = self.release.state_begins
+            if begins is None or day > begins:
+                raise
+            message = f"This release cannot answer as on that day: its state begins on {begins}."
+            allowed = f"{begins + dt.timedelta(days=1)} to {self.as_of}"
+            raise Invalid([FieldError(field="as_of", value=day.isoformat(), allowed=allowed, message=message)]) from error
 
     def _checked(self, requests: Sequence[Json], day: dt.date | None = None) -> list[dict[str, object]]:
         allowed = self.allowed if day in (None, self.as_of) else self.allowed_on(day)
@@ -162,8 +184,8 @@ class Desk:
             },
         }
 
-    def _remember(self, request_id: str, inputs: Mapping[str, object]) -> None:
-        self._answered[request_id] = inputs
+    def _remember(self, request_id: str, inputs: Mapping[str, object], day: dt.date) -> None:
+        self._answered[request_id] = inputs, day
         if len(self._answered) > REMEMBERED:
             self._answered.popitem(last=False)
 

@@ -21,12 +21,16 @@ __all__ = ["Wanted", "Worker", "listen"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the ledger wants served. `entry` names the ledger entry, so that the same release can be wanted anew."""
+    """What the ledger wants served. `entry` names the ledger entry, so that the same release can be wanted anew.
+
+    `names`: hosts by which clients may call a server on a loopback address, besides the loopback ones.
+    """
 
     release: str
     entry: str
     banner: str = ""
     evidence: Path | None = None
+    names: tuple[str, ...] = ()
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -66,17 +70,23 @@ class Worker:
             "control_fd": theirs.fileno(),
             "banner": wanted.banner,
             "evidence": str(wanted.evidence) if wanted.evidence else None,
+            "names": wanted.names,
         }
         command = [sys.executable, "-I", "-B", "-m", "lockgate.serving.worker", canonical(orders).decode()]
         self.started = time.monotonic()
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            cwd=directory,
-            env=host_environment(),
-            pass_fds=(listener.fileno(), theirs.fileno()),
-        )
-        theirs.close()
+        try:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                cwd=directory,
+                env=host_environment(),
+                pass_fds=(listener.fileno(), theirs.fileno()),
+            )
+        except BaseException:
+            self.control.close()
+            raise
+        finally:
+            theirs.close()
 
     def hear(self) -> None:
         """Read what the worker said."""

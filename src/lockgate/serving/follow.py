@@ -123,8 +123,8 @@ class Follower:
     def _look(self) -> None:
         try:
             wanted = self._wanted()
-        except LockgateError as error:
-            self._say(f"cannot see what is wanted; the live release goes on: {error.what}")
+        except Exception as error:  # noqa: BLE001  whatever it is, the live release goes on
+            self._say(f"cannot see what is wanted; the live release goes on: {_what(error)}")
             return
         if wanted is None or wanted.entry == self._decided:
             return
@@ -143,12 +143,18 @@ class Follower:
         (wanted, future), self._fetching = self._fetching, None
         if wanted.entry != self._decided:
             return
+        self._start(wanted, future.result)
+
+    def _start(self, wanted: Wanted, directory: Callable[[], Path]) -> None:
+        """Start a worker, or refuse with whatever went wrong: the parent outlives it."""
         try:
-            self._next = self._spawn(wanted, future.result())
+            self._next = self._spawn(wanted, directory())
         except LockgateError as error:
             self._refuse(wanted, error)
         except OSError as error:
             self._refuse(wanted, ServiceUnavailable("the release could not be brought here", value=str(error)))
+        except Exception as error:  # noqa: BLE001  its words are not ours to publish in the ledger, its type is
+            self._refuse(wanted, StepFailed("the release could not be brought here", value=type(error).__name__))
 
     def _next_worker(self, now: float) -> None:
         worker = self._next
@@ -183,17 +189,18 @@ class Follower:
             worker.end()
             self._restore = (worker.wanted, worker.directory)
             self._deaths = 1 if now - worker.started > STEADY_SECONDS else self._deaths + 1
-            self._not_before = now + min(0.1 * 2 ** (self._deaths - 1), LONGEST_PAUSE_SECONDS)
+            self._not_before = now + _pause(self._deaths - 1)
             code = worker.process.returncode
             self._say(f"{short(worker.wanted.release)} died (exit {code}); starting it again")
         if self._restore and not self._next and now >= self._not_before:
-            self._next = self._spawn(*self._restore)
+            wanted, directory = self._restore
+            self._start(wanted, lambda: directory)
 
     def _refuse(self, wanted: Wanted, error: LockgateError) -> None:
         if self._restoring(wanted):
             # The release that was live cannot start again: its refusal is no news for the ledger, only for people.
             self._deaths += 1
-            self._not_before = time.monotonic() + min(0.1 * 2**self._deaths, LONGEST_PAUSE_SECONDS)
+            self._not_before = time.monotonic() + _pause(self._deaths)
             self._say(f"{short(wanted.release)} does not start: {error}")
             return
         self._say(f"{short(wanted.release)} is refused: {error}")
@@ -208,8 +215,8 @@ class Follower:
         try:
             self._answer(answer, wanted, reason)
             self._settled = wanted.entry
-        except LockgateError as error:
-            self._say(f"{answer} could not be written to the ledger; trying again: {error.what}")
+        except Exception as error:  # noqa: BLE001  whatever it is, the live release goes on
+            self._say(f"{answer} could not be written to the ledger; trying again: {_what(error)}")
             self._decided = None  # look again: the wanted entry is settled then
 
     def _spawn(self, wanted: Wanted, directory: Path) -> Worker:
@@ -260,3 +267,12 @@ class Follower:
                 self._say(f"{short(worker.wanted.release)} did not end in time")
             worker.end()
         self._listener.close()
+
+
+def _pause(deaths: int) -> float:
+    """Seconds before the next start: twice as long each time, up to the longest."""
+    return min(0.1 * 2 ** min(deaths, 10), LONGEST_PAUSE_SECONDS)
+
+
+def _what(error: Exception) -> str:
+    return error.what if isinstance(error, LockgateError) else type(error).__name__

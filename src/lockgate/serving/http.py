@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from lockgate.errors import (
     LockgateError,
@@ -60,10 +61,14 @@ EVIDENCE_POLICY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the operator said at the start: a banner on every page, and the evidence page to link to."""
+    """What the operator said at the start: a banner on every page, and the evidence page to link to.
+
+    `names`: the only hosts that a request may be addressed to; empty: any.
+    """
 
     banner: str = ""
     evidence: Path | None = None
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +131,11 @@ class Http:
 
     async def _respond(self, scope: Scope, receive: Receive) -> Page:
         wants_html = b"text/html" in dict(scope["headers"]).get(b"accept", b"")
+        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+        if not _is_meant(host, self.settings.names):
+            allowed, then = ", ".join(sorted(self.settings.names)), "lockgate serve ENV --name HOST"
+            error = UsageError("this server has another name", value=host, allowed=allowed, next=then)
+            return self._failed(error, 421, wants_html)
         methods = self._routes.get(scope["path"])
         if methods is None:
             return self._failed(
@@ -207,8 +217,8 @@ class Http:
                 "no such field with choices", value=name, allowed=", ".join(self.desk.allowed.choices) or "none"
             )
         limit = asked.query.get("limit", "20")
-        if not limit.isdigit():
-            raise UsageError("`limit` is not a whole number", value=limit, allowed="0 to any number")
+        if not re.fullmatch("[0-9]{1,9}", limit):
+            raise UsageError("`limit` is not a whole number", value=limit, allowed="0 to 999999999")
         found = index.search(asked.query.get("q", ""), int(limit))
         return _json(
             {"field": name, "total": len(index), "choices": [{"value": c.value, "label": c.label} for c in found]}
@@ -216,10 +226,10 @@ class Http:
 
     def _explain(self, asked: Asked) -> Page:
         if "request_id" in asked.query:
-            reasons = self.desk.explain_answer(asked.query["request_id"])
+            day, reasons = self.desk.explain_answer(asked.query["request_id"])
         else:
-            reasons = self.desk.explain(self.desk.read_text(asked.query))
-        return _json({"release": self.desk.release.digest, "as_of": self.desk.as_of.isoformat(), "reasons": reasons})
+            day, reasons = self.desk.as_of, self.desk.explain(self.desk.read_text(asked.query))
+        return _json({"release": self.desk.release.digest, "as_of": day.isoformat(), "reasons": reasons})
 
     def _health(self, asked: Asked) -> Page:
         health = {
@@ -245,6 +255,19 @@ class Http:
 
     def _has_evidence(self) -> bool:
         return self.settings.evidence is not None and self.settings.evidence.is_file()
+
+
+def _is_meant(host: str, names: frozenset[str]) -> bool:
+    """Whether a request is addressed to this server; HTTP/1.0 may leave out to whom.
+
+    A web page that points its own name at this machine (DNS rebinding) cannot hide that name in `Host`.
+    """
+    if not host or not names:
+        return True
+    try:
+        return urlsplit(f"//{host}").hostname in names
+    except ValueError:
+        return False
 
 
 def _static(name: str) -> Callable[[Asked], Page]:

@@ -6,6 +6,7 @@ Pure: the choices and dates of the day are arguments.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -229,7 +230,7 @@ def _read_text(field: FieldSchema, text: str, allowed: Allowed) -> Json:
         if field.type == "integer":
             return int(text)
         if field.type == "number":
-            return float(text)
+            return number if math.isfinite(number := float(text)) else text  # JSON cannot say the others back
     except ValueError:
         return text
     if field.type == "boolean":

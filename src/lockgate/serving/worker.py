@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import gc
+import ipaddress
 import json
 import os
 import signal
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lockgate.errors import LockgateError
 from lockgate.records.digest import Json, short
@@ -43,7 +45,10 @@ __all__ = ["DrainingServer", "Orders", "main"]
 
 END_SECONDS = 1.0  # when nobody serves after us, an idle connection is not waited for
 KEEP_ALIVE_SECONDS = 75
+SLOWEST_SECONDS = 20.0  # for a whole request to come in
+MOST_CONNECTIONS = 512  # more are answered 503 and closed
 BACKLOG = 2048
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,38 @@ class Orders:
     control_fd: int
     banner: str = ""
     evidence: str | None = None
+    names: tuple[str, ...] = ()
+
+
+class HurriedProtocol(HttpToolsProtocol):
+    """Closes a connection whose request does not come in whole in time, so that slow clients cannot hold them all."""
+
+    hurry: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._start()
+
+    def data_received(self, data: bytes) -> None:
+        if self.hurry is None:
+            self._start()
+        super().data_received(data)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._stop()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._stop()
+
+    def _start(self) -> None:
+        self.hurry = self.loop.call_later(SLOWEST_SECONDS, self.transport.close)
+
+    def _stop(self) -> None:
+        if self.hurry:
+            self.hurry.cancel()
+        self.hurry = None
 
 
 class DrainingServer(uvicorn.Server):
@@ -66,7 +103,8 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, http: Http) -> None:
         config = uvicorn.Config(
             http,  # pyright: ignore[reportArgumentType]  # ASGI messages are dicts; uvicorn wants its own TypedDicts
-            http="httptools",
+            http=HurriedProtocol,
+            limit_concurrency=MOST_CONNECTIONS,
             loop="uvloop",
             ws="none",
             lifespan="off",
@@ -182,7 +220,16 @@ def _warm(orders: Orders) -> tuple[Http, int]:
     gc.collect()
     gc.freeze()
     evidence = Path(orders.evidence) if orders.evidence else None
-    return Http(desk, Settings(banner=orders.banner, evidence=evidence)), checked
+    return Http(desk, Settings(banner=orders.banner, evidence=evidence, names=_names(orders))), checked
+
+
+def _names(orders: Orders) -> frozenset[str]:
+    """Hosts that a request may be addressed to: on a loopback address only known ones, elsewhere any."""
+    with socket.socket(fileno=os.dup(orders.listen_fd)) as listener:
+        bound = str(listener.getsockname()[0])
+    if not ipaddress.ip_address(bound.partition("%")[0]).is_loopback:
+        return frozenset()
+    return frozenset((*LOOPBACK_NAMES, bound, *(name.lower() for name in orders.names)))
 
 
 def _serve(http: Http, control: _Control, listen_fd: int) -> None:

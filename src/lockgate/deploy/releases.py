@@ -1,0 +1,133 @@
+"""How far each release came towards an environment, and which one a rollback goes to: folds over the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lockgate.errors import NotFound, PermissionRefused, UsageError, did_you_mean
+from lockgate.records.decisions import Decision, GateResult, Proposed
+from lockgate.records.digest import short
+from lockgate.records.trust import Said, Trusted, rejects
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from lockgate.deploy.environments import Deployments, Environment, Served
+
+__all__ = ["ReleaseState", "release_states", "rollback_target"]
+
+State = Literal["proposed", "approved", "live", "retired", "rejected"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseState:
+    """Where one release stands towards one environment, and in words why."""
+
+    release: str
+    name: str
+    state: State
+    why: str
+    proposed: datetime
+
+
+def rollback_target(trusted: Trusted, environment: Environment, *, to: str | None = None) -> Served:
+    """Which release a rollback goes to: `to`, or the newest one served here before that may still be served.
+
+    `to` is a digest or the start of its hex, and must mean one release. Expiry of the old approval does not matter; a
+    reject since then does. Raises UsageError, NotFound or PermissionRefused.
+    """
+    live = environment.live.release if environment.live else ""
+    served = [
+        s for s in reversed(environment.history) if s.release != live and (to is None or _is_called(s.release, to))
+    ]
+    if not served:
+        raise _no_target(environment, to)
+    if to is not None and len({s.release for s in served}) > 1:
+        raise _several(environment, to, served)
+    for candidate in served:
+        if not rejects(trusted.said, release=candidate.release, environment=environment.name):
+            return candidate
+    raise PermissionRefused(
+        f"every release to roll {environment.name} back to was rejected by a person",
+        value=", ".join(sorted({short(s.release) for s in served})),
+        allowed="a release that this environment has served and nobody rejected since",
+        next="lockgate releases",
+    )
+
+
+def _is_called(release: str, to: str) -> bool:
+    digits = to.removeprefix("sha256:")
+    return bool(digits) and release.removeprefix("sha256:").startswith(digits)
+
+
+def _several(environment: Environment, to: str, served: Sequence[Served]) -> UsageError:
+    return UsageError(
+        f"{environment.name} has served several releases whose digest starts so",
+        value=to,
+        allowed=", ".join(sorted({s.release.removeprefix("sha256:") for s in served})),
+        next="give more of its digits",
+    )
+
+
+def _no_target(environment: Environment, to: str | None) -> UsageError:
+    names = sorted({short(s.release) for s in environment.history})
+    if to is None:
+        return UsageError(
+            f"{environment.name} has served no other release", value=", ".join(names) or "none", next="lockgate status"
+        )
+    return NotFound(
+        f"{environment.name} has not served this release, or serves it now",
+        value=to,
+        allowed=did_you_mean(to, names),
+        next="lockgate releases",
+    )
+
+
+def release_states(trusted: Trusted, deployments: Deployments, *, environment: str) -> tuple[ReleaseState, ...]:
+    """Every registered release and its state towards an environment, oldest first."""
+    proposed: dict[str, tuple[Said, Proposed]] = {}
+    for said in trusted.said:
+        if said.person and isinstance(said.claim, Proposed):
+            proposed.setdefault(said.claim.release, (said, said.claim))
+    there = deployments.of(environment)
+    return tuple(_release_state(trusted, there, said, claim) for said, claim in proposed.values())
+
+
+def _release_state(trusted: Trusted, there: Environment, said: Said, claim: Proposed) -> ReleaseState:
+    state, why = _state(trusted, there, claim.release)
+    return ReleaseState(release=claim.release, name=claim.name, state=state, why=why, proposed=said.entry.time)
+
+
+def _state(trusted: Trusted, there: Environment, release: str) -> tuple[State, str]:
+    if there.live and there.live.release == release:
+        return "live", f"{there.name} serves it since {there.live.since:%F %T %Z}"
+    if against := rejects(trusted.said, release=release, environment=there.name):
+        return "rejected", "by " + ", ".join(s.person.name for s in against if s.person)
+    if any(s.release == release for s in there.history):
+        return "retired", f"{there.name} served it before"
+    if failed := _failed_gates(trusted.said, release):
+        return "rejected", "failed " + ", ".join(failed)
+    approvers = _approvers(trusted.said, release, there.name)
+    return ("approved", "by " + ", ".join(approvers)) if approvers else ("proposed", "no approval yet")
+
+
+def _failed_gates(said: Sequence[Said], release: str) -> list[str]:
+    newest: dict[str, str] = {}
+    for each in said:
+        if each.person and isinstance(each.claim, GateResult) and each.claim.release == release:
+            newest[each.claim.verdict.gate] = each.claim.verdict.outcome
+    return sorted(gate for gate, outcome in newest.items() if outcome == "fail")
+
+
+def _approvers(said: Sequence[Said], release: str, environment: str) -> list[str]:
+    """People who approved; whether that is enough, and still counts, is `gates.approvals.standing`'s to say."""
+    names: set[str] = set()
+    for each in said:
+        claim, person = each.claim, each.person
+        if not (isinstance(claim, Decision) and person and person.kind == "person" and claim.role in person.roles):
+            continue
+        if (claim.decision, claim.release, claim.environment) == ("approve", release, environment):
+            names.add(person.name)
+    return sorted(names)

@@ -1,0 +1,130 @@
+"""What a server publishes, what it follows, and how long it waits for a request: no process, no project."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import uvicorn
+
+from lockgate.delivery.serve import check_wish, reachable
+from lockgate.errors import PermissionRefused, StepFailed
+from lockgate.gates.binding import Ask, RoleAsked
+from lockgate.serving import worker
+from lockgate.serving.answer import Desk, Invalid
+from lockgate.serving.child import Wanted, listen
+from lockgate.testing.scene import Scene
+
+NOBODY = Ask(roles=())
+OWNER = Ask(roles=(RoleAsked(role="product-owner", need=1, valid_for=dt.timedelta(days=7)),))
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("127.0.0.1", "http://127.0.0.1:8000"), ("::1", "http://[::1]:8000"), ("0.0.0.0", "http://127.0.0.1:8000"),
+     ("::", "http://[::1]:8000"), ("10.0.0.7", "http://10.0.0.7:8000")],
+)  # fmt: skip
+def test_the_published_address_can_be_reached(host: str, address: str) -> None:
+    assert reachable(host, 8000) == address
+
+
+def test_only_the_wish_that_stands_is_followed() -> None:
+    scene = Scene()
+    first, second = scene.propose("r1"), scene.propose("r2")
+    asked = Wanted(release=first, entry=scene.want(first, "staging").digest)
+
+    def check(asked: Wanted, ask: Ask = NOBODY) -> None:
+        check_wish(scene.trusted(), asked, environment="staging", ask=ask, approved_only=())
+
+    check(asked)
+    with pytest.raises(PermissionRefused, match="nobody who may"):
+        check(asked, OWNER)
+    for wrong in (replace(asked, entry=first), replace(asked, release=second)):
+        with pytest.raises(PermissionRefused, match="not wanted here any more"):
+            check(wrong)
+    back = scene.want(second, "staging")  # the ledger moved on while the first was being brought
+    with pytest.raises(PermissionRefused, match="not wanted here any more"):
+        check(asked)
+    check(Wanted(release=second, entry=back.digest))
+
+
+def test_a_rollback_does_not_lend_its_authority_to_an_earlier_delivery() -> None:
+    scene = Scene()
+    first, second = scene.propose("r1"), scene.propose("r2")
+    before = scene.want(first, "staging")
+    scene.healthy(before)
+    after = scene.want(second, "staging")
+    scene.healthy(after)
+    back = scene.want(first, "staging", by="bot", because="rolled-back", authorised_by=(before.digest,))
+    known = {"environment": "staging", "ask": OWNER, "approved_only": ()}
+    check_wish(scene.trusted(), Wanted(release=first, entry=back.digest), **cast("Any", known))
+    with pytest.raises(PermissionRefused):
+        check_wish(scene.trusted(), Wanted(release=second, entry=after.digest), **cast("Any", known))
+
+
+def test_a_failure_before_the_state_begins_is_about_the_day() -> None:
+    def fail(*_: object) -> None:
+        raise StepFailed("no rows")
+
+    release: Any = SimpleNamespace(
+        as_of=dt.date(2011, 10, 15), state_begins=dt.date(2011, 7, 1), request=(), answer=fail
+    )
+    desk = Desk(release, environment="e", log=cast("Any", None), clock=dt.datetime.now, identify=str)
+    with pytest.raises(Invalid) as caught:
+        desk.answer([{}], as_of=dt.date(2011, 7, 1))
+    assert (caught.value.errors[0].field, caught.value.allowed) == ("as_of", "2011-07-02 to 2011-10-15")
+    with pytest.raises(StepFailed):
+        desk.answer([{}], as_of=dt.date(2011, 7, 2))
+
+
+def test_names_are_checked_on_loopback_only() -> None:
+    def names(host: str) -> frozenset[str]:
+        with listen(host) as listener:
+            return worker._names(  # pyright: ignore[reportPrivateUsage]
+                worker.Orders(
+                    directory="", release="", environment="", log="", listen_fd=listener.fileno(), control_fd=0,
+                    names=("Shop.example",),
+                )  # fmt: skip
+            )
+
+    assert names("0.0.0.0") == frozenset()
+    assert names("127.0.0.2") == {"localhost", "127.0.0.1", "::1", "127.0.0.2", "shop.example"}
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"])
+def test_a_request_that_does_not_come_in_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(worker, "SLOWEST_SECONDS", 0.2)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (message := await receive()).get("more_body"):
+            pass
+        if message["type"] == "http.request":
+            await asyncio.sleep(0.4)  # thinking takes longer than asking may: that is no reason to hang up
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    async def scenario() -> None:
+        config = uvicorn.Config(cast("Any", app), http=worker.HurriedProtocol, lifespan="off", log_level="error")
+        server = uvicorn.Server(config)
+        server.capture_signals = contextlib.nullcontext
+        with listen() as listener:
+            serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+            port = listener.getsockname()[1]
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent)
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+            writer.close()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for _ in range(2):
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 204")
+            writer.close()
+            server.should_exit = True
+            await serving
+
+    asyncio.run(scenario())
