@@ -321,6 +321,106 @@ def test_changes_that_came_and_went(pack: Pack) -> None:
     assert "step bnot therey" in text
 
 
+def test_digests_are_told_apart_in_the_details_and_named_in_the_sentence(pack: Pack) -> None:
+    text = Page(render(pack)).text
+    assert "demand.features.describe changed" in text
+    assert text.count("9e2c31a1126f") == 1
+    changed = next(a.answer for a in answers(pack) if a.question == "What changed?")
+    assert "9e2c31a1126f" not in changed
+    assert "Data: a week more: known up to 14 October 2011 instead of 7 October 2011;" in changed
+    assert "a paired comparison says 1.0% to 3.5% better" in changed
+
+
+# --- what a product owner asked
+
+
+def test_cautions_stand_before_everything_but_the_verdict(pack: Pack) -> None:
+    text = Page(render(pack)).text
+    assert text.index("Ready for your decision") < text.index("in no commit that a colleague") < text.index("The page in one minute")
+    assert "Caution: Added up over 24 days" in render_card(pack)
+
+
+def test_with_nothing_uncertain_every_question_is_still_answered(pack: Pack) -> None:
+    decided = tuple(dataclasses.replace(v, outcome="pass") for v in pack.verdicts)
+    asked = {a.question: a.answer for a in answers(dataclasses.replace(pack, verdicts=decided))}
+    assert asked["What is uncertain?"].startswith("Every check came to a decision. How sure each number is")
+    assert asked["What would settle it?"] == "Nothing is left to settle. A longer test would narrow the ±."
+    assert asked["What if you do nothing?"].startswith("Production keeps serving 247610f4dedd.")
+    assert "no check has run" in answers(bare())[1].answer
+
+
+def test_a_relative_difference_has_no_points(pack: Pack) -> None:
+    text = re.sub(r"\s+", " ", Page(render(pack)).text)
+    assert "2.2% lower (1.0% to 3.5% lower)" in text
+    assert not re.search(r"lower ?±", text)
+
+
+def test_few_days_say_so_and_every_row_counts(pack: Pack) -> None:
+    html = render(pack)
+    assert "58.1%</text>" in html
+    assert "n = 480; too few days (2) to say how sure" in html
+    for group in (*pack.coverage, *pack.by_horizon):
+        assert f"{group.estimate.n:,}" in html
+
+
+def test_the_coverage_of_all_answers_is_the_checks_own(pack: Pack) -> None:
+    check = next(e.statistic for e in pack.evidence if e.gate == "interval_coverage")
+    assert wording.spread(pack.coverage[0].estimate) == wording.spread(check)
+
+
+@pytest.mark.parametrize(
+    ("kind", "threshold", "words"),
+    [
+        ("champion", {"margin": "0.02"}, "may be at most 2% worse"),
+        ("champion", {"margin": "0"}, "must not be worse"),
+        ("champion", {"margin": "-0.01"}, "must be at least 1% better"),
+        ("beats_baseline", {"margin": "0"}, "must be better at all"),
+        ("beats_baseline", {"margin": "0.025"}, "must be more than 2.5% better"),
+        ("interval_coverage", {"nominal": "0.8", "tolerance": "0.05"}, "80% promised, 75% to 85% allowed"),
+        ("slices", {"worst_over_best": "1.5"}, "at most 1.5 times"),
+        ("enough", {"min_rows": "1000", "min_days": "1", "max_bad_share": "0"}, "at least 1,000 rows, on at least 1 day, none bad"),
+        ("no_leak", {"max_rows": "0"}, "none may differ"),
+        ("integration", {}, "none may differ, no contract may break"),
+        ("own", {"at_most": "0.05"}, "at most 0.050"),
+        ("own", {"margin": "lots", "why": True}, "margin lots, why yes"),
+    ],
+)
+def test_limits_in_words(kind: str, threshold: dict[str, object], words: str) -> None:
+    assert wording.limits(Verdict(gate="g", kind=kind, outcome="pass", reason="", threshold=threshold)) == words
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.decimals(0, 1, places=6), st.decimals(0, 1, places=6), st.sampled_from(["share", "units", ""]))
+def test_half_an_interval_is_off_by_less_than_its_last_digit(low: object, high: object, unit: str) -> None:
+    ends = sorted((float(str(low)), float(str(high))))
+    e = Estimate(name="m", value=str(ends[0]), low=str(ends[0]), high=str(ends[1]), unit=unit)
+    shown = re.sub(r"[^0-9.]", "", wording.spread(e))
+    half = (ends[1] - ends[0]) / 2 * (100 if unit == "share" else 1)
+    last = 10.0 ** -len(shown.partition(".")[2])
+    assert abs(float(shown) - half) < last
+
+
+def test_groups_are_explained_and_cases_are_few(pack: Pack) -> None:
+    many = tuple(
+        dataclasses.replace(pack.cases[0], chosen=f"kind {i % 3}", request={"product": f"P{i // 2}"}, labels={"product": "LIGHT"}) for i in range(12)
+    )
+    html = render(dataclasses.replace(pack, cases=many))
+    assert "first sold less than 60 days before the test began" in html
+    shown, _, more = html.partition("<summary>6 more cases</summary>")
+    assert shown.count("<article>\n<p class=\"kicker\">kind") == 6
+    assert len(set(re.findall(r"<h3>(P\d+) LIGHT</h3>", shown))) == 6
+    assert more.count("<article>") == 6
+    assert "Answered on 1 October 2011, from what was known then" in html
+
+
+def test_who_may_go_back_and_how_long_an_approval_counts(pack: Pack) -> None:
+    text = re.sub(r"\s+", " ", Page(render(pack)).text)
+    assert "Whoever has the role operator may give it" in text
+    assert "an approval counts for 7 days" in text
+    assert "Demand: may this release go to production?" in text
+    assert "how the record of decisions ended when you signed" in text
+
+
 # --- accessible
 
 
@@ -407,6 +507,23 @@ def test_lines_stay_inside_their_frame(values: list[float | None]) -> None:
     assert all(0 <= float(x) <= 100 and 0 <= float(y) <= 260 for x, y in re.findall(r'cx="([-\d.]+)%" cy="([-\d.]+)"', svg))
 
 
+@pytest.mark.parametrize("points", [1, 2, 3, 5, 30, 365])
+def test_dates_below_a_chart_never_touch(points: int) -> None:
+    line = plots.Line(label="a", values=[1.0] * points, role="actual")
+    svg = plots.line_band([f"<{i}>" for i in range(points)], [line], title="t", desc="d")
+    at = [float(x) for x in re.findall(r'<text class="pl-tick" x="([\d.]+)%" y="254', svg)]
+    assert len(at) == min(points, 4)
+    assert all(b - a > 25 for a, b in zip(at, at[1:], strict=False))  # per cent of 350 px: twice the width of "28 Oct"
+
+
+def test_no_line_of_the_scale_runs_through_a_word() -> None:
+    row = plots.Whisker(label="a", value=0.5, low=0.4, high=0.6, text="50%", note="n = 9")
+    svg = plots.dot_whisker([row, row], title="t", desc="d", reference=0.45, reference_label="limit")
+    words = [float(y) for y in re.findall(r'<text [^>]*y="([\d.]+)"', svg)]
+    for top, bottom in re.findall(r'<line class="pl-(?:grid|ref)"[^>]*y1="([\d.]+)" y2="([\d.]+)"', svg):
+        assert not any(float(top) < y + 2 and y - 9 < float(bottom) for y in words)
+
+
 def test_empty_figures_are_empty() -> None:
     assert plots.line_band([], [], title="t", desc="") == ""
     assert plots.dot_whisker([], title="t", desc="") == ""
@@ -426,9 +543,9 @@ def test_rounded_numbers_are_close_and_short(value: object) -> None:
 
 def test_compared_in_plain_words(pack: Pack) -> None:
     words = {wording.group_name(g.by, g.group): wording.compared(g, pack.groups, pack.overall, pack.metric) for g in pack.groups}
-    assert words["volume band: low"] == "clearly worse: 1.5 times the average; 1.7 times the best (volume band: high)"
-    assert words["not new"] == "not clearly different: 1.0 times the average; the best by new"
-    assert words["volume band: high"] == "clearly better: 0.9 times the average; the best by volume band"
+    assert words["volume band: low"] == "clearly worse: 1.47 times the average; 1.67 times the best (volume band: high)"
+    assert words["not new"] == "not clearly different: 0.99 times the average; the best by new"
+    assert words["volume band: high"] == "clearly better: 0.88 times the average; the best by volume band"
 
 
 def test_scores_compare_as_points() -> None:

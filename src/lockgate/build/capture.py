@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["capture"]
 
 ATTEMPTS = 3
+LONGEST = 10
 
 SHIFTS = (("1", "0"), ("2", "40000000"))
 """Hash seed and clock shift in seconds of the two captures."""
@@ -49,7 +50,7 @@ def capture(root: Path, modules: Sequence[str], *, sources: Sequence[str], now_n
     if first["nodes"] != second["nodes"] or first["pipelines"] != second["pipelines"]:
         raise UsageError(
             "the pipelines differ between two imports",
-            value=_first_difference(first, second),
+            value=_differences(first, second),
             allowed="declarations that do not depend on the clock, on set order or on random numbers",
         )
     return from_json(Graph, {**{k: first[k] for k in ("nodes", "order", "pipelines")}, "trace": to_json(trace)})
@@ -92,8 +93,6 @@ def _place(lines: Sequence[str], root: Path) -> str:
     return f"{path}:{rest.partition(',')[0]}"
 
 
-def _first_difference(first: Mapping[str, Json], second: Mapping[str, Json]) -> str:
-    for name, node in first["nodes"].items():
-        if second["nodes"].get(name) != node:
-            return name
-    return "the list of steps or pipelines"
+def _differences(first: Mapping[str, Json], second: Mapping[str, Json]) -> str:
+    names = [n for kind in ("nodes", "pipelines") for n in first[kind] if second[kind].get(n) != first[kind][n]]
+    return ", ".join(names[:LONGEST]) or "the list of steps or pipelines"

@@ -58,7 +58,7 @@ def _groups(pack: Pack) -> str:
     groups = wording.worst_first(pack.groups, pack.metric)
     rows = [
         f"| {_text(wording.group_name(g.by, g.group))} | {_text(wording.number(g.estimate.value, g.estimate.unit))} "
-        f"| {wording.spread(g.estimate)} | {g.estimate.n:,} |"
+        f"| {_text(wording.spread(g.estimate))} | {g.estimate.n:,} |"
         for g in groups
     ]
     head = f"## How good is it?\n\n{wording.sentence(_text(pack.metric.meaning))} Worst groups first; ± is half of the 95% interval."

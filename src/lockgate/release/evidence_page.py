@@ -96,8 +96,8 @@ class View:
 def answers(pack: Pack) -> tuple[Asked, ...]:
     """The page in one minute: what a reader must know before deciding, each in one sentence."""
     unsure = [v for v in pack.verdicts if v.outcome == "uncertain"]
-    doubts = "; ".join(f"{wording.plain(v.gate)}: {v.reason}" for v in unsure) or _certain(pack)
-    settles = "; ".join(v.settles or "no way was recorded" for v in unsure) or _settled(pack)
+    doubts = " ".join(wording.sentence(f"{wording.plain(v.gate)}: {v.reason}") for v in unsure) or _certain(pack)
+    settles = " ".join(wording.sentence(f"{_which(v, unsure)}{v.settles or 'No way was recorded'}") for v in unsure) or _settled(pack)
     return (
         Asked(question="Which group is worst off, by how much?", answer=_worst(pack), anchor="worst"),
         Asked(question="What is uncertain?", answer=doubts, anchor="uncertain"),
@@ -107,6 +107,10 @@ def answers(pack: Pack) -> tuple[Asked, ...]:
         _undo(pack),
         Asked(question=IDLE, answer=_idle(pack), anchor="decide"),
     )
+
+
+def _which(verdict: Verdict, unsure: Sequence[Verdict]) -> str:
+    return f"{wording.plain(verdict.gate)}: " if len(unsure) > 1 else ""
 
 
 def _certain(pack: Pack) -> str:

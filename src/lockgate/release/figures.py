@@ -195,8 +195,9 @@ def _domain(estimates: Sequence[Estimate]) -> tuple[float, float]:
 
 
 def _form(unit: str) -> plots.Format:
-    written = "{:.0%}".format if unit == wording.SHARE else "{:g}".format
-    return lambda value: written(value).replace("-", wording.MINUS)
+    """A tick of the scale; ticks are round, so nothing is cut off, and there is no minus zero."""
+    scale, sign = (100, "%") if unit == wording.SHARE else (1, "")
+    return lambda value: f"{round(value * scale, 9) + 0.0:g}{sign}".replace("-", wording.MINUS)
 
 
 def _float(text: str | None) -> float | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
 from lockgate.gates.rules import sentences
@@ -255,7 +255,8 @@ def limits(verdict: Verdict, evidence: Evidence | None = None) -> str:
     unit = evidence.statistic.unit if evidence else ""
     match sorted(held):
         case ["margin"] if verdict.kind in COMPARED:
-            return COMPARED[verdict.kind](held["margin"])
+            strict = COMPARED[verdict.kind]
+            return _compared(-held["margin"] if strict else held["margin"], strict=strict)
         case ["nominal", "tolerance"]:
             low, high = (str(held["nominal"] + sign * held["tolerance"]) for sign in (-1, 1))
             return f"{round_percent(str(held['nominal']))} promised, {round_percent(low)} to {round_percent(high)} allowed"
@@ -274,15 +275,17 @@ def limits(verdict: Verdict, evidence: Evidence | None = None) -> str:
             return _named(of)
 
 
-def _better(margin: Decimal) -> str:
-    return f"must be more than {round_percent(str(margin))} better" if margin > 0 else "must be better at all"
+COMPARED: Mapping[str, bool] = {"beats_baseline": True, "champion": False}  # kind → whether equal is too little
 
 
-def _not_worse(margin: Decimal) -> str:
-    return f"may be at most {round_percent(str(margin))} worse" if margin > 0 else "must not be worse"
-
-
-COMPARED: Mapping[str, Callable[[Decimal], str]] = {"beats_baseline": _better, "champion": _not_worse}
+def _compared(harm: Decimal, *, strict: bool) -> str:
+    """The largest harm that is allowed; below zero a gain is demanded."""
+    size = round_percent(str(abs(harm)))
+    if harm < 0:
+        return f"must be {'more than' if strict else 'at least'} {size} better"
+    if harm > 0:
+        return f"{'must be less than' if strict else 'may be at most'} {size} worse"
+    return "must be better at all" if strict else "must not be worse"
 
 
 def _enough(held: Mapping[str, Decimal], per: str) -> str:
