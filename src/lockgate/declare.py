@@ -154,7 +154,8 @@ def predictor(
 
     Args:
         request: a dataclass; fields, types and ranges are the contract, and the web form is drawn from them.
-        response: a dataclass; one per request, in the same order.
+        response: a dataclass; one per request, in the same order. Its first number is the answer; fields named `low`
+            and `high` are its interval, a text field `note` is a sentence that belongs to it.
         state: table name → its time column. The release host cuts each table to rows before `as_of`.
         explain: same arguments as the function; answers sentences per request, after the number.
         chart: the column of the first state table that the web app draws as recent history.
@@ -212,7 +213,18 @@ def deploy_to(environment: str) -> DeployTo:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A graph of steps: `data`, `training`, or `delivery` (then `delivers` names what, and `stages` how)."""
+    """A graph of steps: `data`, `training`, or `delivery` (then `delivers` names what, and `stages` how).
+
+    Attributes:
+        steps: in any order; parameters' names wire them.
+        publishes: steps whose tables other pipelines may name as inputs.
+        predictor: the function that is packaged; its parameters are wired like a step's.
+        holdout: the step with the rows a release is judged on: the request's fields, `as_of` (each row's own day),
+            `actual`, columns to slice by, and columns with simple methods' answers.
+        trained_rows: the step with training rows to replay: the request's fields, `as_of`, and `prediction`, the answer
+            computed from the training table.
+        delivers: the training pipeline that a delivery pipeline releases.
+    """
 
     name: str
     kind: PipelineKind

@@ -1,75 +1,224 @@
-"""The store in a folder: what it acknowledges is on disk under its name, whole, and so are the folders above it."""
+"""The store and the results in a folder: the exams, and what damage, a full disk and a missing permission do."""
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
-
-from lockgate import durable
 from lockgate.adapters.local import LocalResults, LocalStore
+from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
+from lockgate.records.digest import digest_bytes
+from lockgate.testing.store import MemoryResults, MemoryStore, results_checks, store_checks
 
 
-@pytest.fixture
-def waited(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The files and folders that were waited for, in order, by a process that starts now."""
-    found: list[Path] = []
-    real = os.fsync
-
-    def fsync(descriptor: int) -> None:
-        found.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
-        real(descriptor)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(durable, "_MADE", set[Path]())
-    return found
+@pytest.mark.parametrize("check", store_checks(), ids=lambda c: c.__name__)
+@pytest.mark.parametrize("kind", ["memory", "local", "folder with space ü"])
+def test_the_store_exam(check: object, kind: str, tmp_path: Path) -> None:
+    made = iter(range(100))
+    check(MemoryStore if kind == "memory" else lambda: LocalStore(tmp_path / kind / str(next(made))))
 
 
-def finished(folder: Path, data: bytes = b"table") -> Path:
-    path = folder / "finished"
+@pytest.mark.parametrize("check", results_checks(), ids=lambda c: c.__name__)
+@pytest.mark.parametrize("kind", ["memory", "local"])
+def test_the_results_exam(check: object, kind: str, tmp_path: Path) -> None:
+    made = iter(range(100))
+    check(MemoryResults if kind == "memory" else lambda: LocalResults(tmp_path / str(next(made))))
+
+
+def put(store: LocalStore, tmp_path: Path, data: bytes) -> str:
+    path = tmp_path / "output"
     path.write_bytes(data)
-    return path
+    return store.put(path)
 
 
-def above(path: Path, top: Path) -> set[Path]:
-    return {folder for folder in path.parents if folder.is_relative_to(top)}
+def test_a_flipped_bit_anywhere_is_found_and_named(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    data = bytes(range(97))
+    found = put(store, tmp_path, data)
+    path = store.get(found)
+    for place in range(len(data)):
+        path.chmod(0o644)
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(IntegrityError) as error:
+            store.get(found)
+        assert error.value.exit_code == 4
+        assert found in str(error.value)
+    for cut in (0, 1, 50, 96):
+        path.write_bytes(data[:cut])
+        with pytest.raises(IntegrityError):
+            store.get(found)
 
 
-def test_every_new_name_is_waited_for_up_to_what_was_there(tmp_path: Path, waited: list[Path]) -> None:
-    store = LocalStore(tmp_path / "a" / "b")
-    assert above(store.get(store.put(finished(tmp_path))), tmp_path) <= set(waited)
-    LocalResults(tmp_path / "c" / "d").put("step:" + "e" * 64, {})
-    assert above(tmp_path / "c/d/ee/x", tmp_path) <= set(waited)
+def test_objects_are_read_only(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    assert store.get(put(store, tmp_path, b"one")).stat().st_mode & 0o222 == 0
 
 
-def test_a_second_put_waits_for_the_name_that_somebody_else_may_not_have_waited_for(
-    tmp_path: Path, waited: list[Path]
-) -> None:
-    path = LocalStore(tmp_path).get(LocalStore(tmp_path).put(finished(tmp_path)))
-    waited.clear()
-    durable._MADE.clear()  # pyright: ignore[reportPrivateUsage]
-    again = finished(tmp_path)
-    LocalStore(tmp_path).put(again)
-    assert {path.parent, path.parent.parent} <= set(waited)
-    assert not again.exists()
+def test_what_a_killed_copy_left_behind_is_no_object(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    found = put(store, tmp_path, b"one")
+    (store.get(found).parent / ".half.tmp").write_bytes(b"ha")
+    assert list(store.list()) == [found]
 
 
-@pytest.mark.parametrize("damage", [b"tablf", b"tab", b"", b"table and more"])
-def test_putting_again_heals_a_damaged_object(tmp_path: Path, damage: bytes) -> None:
-    store = LocalStore(tmp_path)
-    path = store.get(name := store.put(finished(tmp_path)))
-    path.chmod(0o644)
-    path.write_bytes(damage)
-    assert store.put(finished(tmp_path)) == name
-    assert store.get(name).read_bytes() == b"table"
+def test_a_damaged_record_reads_as_absent_at_every_byte(tmp_path: Path) -> None:
+    results = LocalResults(tmp_path)
+    record = {"artifact": {"digest": "blake3:00"}, "seconds": 1.5, "names": ["a", "ü"]}
+    results.put("blake3:" + "ab" * 32, record)
+    path = next(p for p in tmp_path.rglob("*") if p.is_file())
+    good = path.read_bytes()
+    for place in range(len(good)):
+        for bad in (good[:place], good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :], good[:place] + b"\x00" + good[place:]):
+            path.write_bytes(bad)
+            found = results.get("blake3:" + "ab" * 32)
+            assert found is None or found == record, f"byte {place}"
+    for odd in (b"", b"[]", b"null", b'{"record": 1}', b"[" * 100_000, b'{"digest": 1, "record": {}}', b"\xff\xfe"):
+        path.write_bytes(odd)
+        assert results.get("blake3:" + "ab" * 32) is None
+    results.put("blake3:" + "ab" * 32, record)
+    assert results.get("blake3:" + "ab" * 32) == record
 
 
-def test_a_folder_is_waited_for_once(tmp_path: Path, waited: list[Path]) -> None:
-    for _ in range(3):
-        durable.make_folder(tmp_path / "x" / "y")
-    assert waited.count(tmp_path / "x") == waited.count(tmp_path) == 1
-    (tmp_path / "x" / "y").rmdir()
-    durable.make_folder(tmp_path / "x" / "y")
-    assert (tmp_path / "x" / "y").is_dir()
-    assert waited.count(tmp_path / "x") == 2
+def test_a_record_that_is_a_folder_reads_as_absent(tmp_path: Path) -> None:
+    results = LocalResults(tmp_path)
+    (tmp_path / "ke" / "key").mkdir(parents=True)
+    assert results.get("key") is None
+    with pytest.raises(ServiceUnavailable):
+        results.put("key", {})
+
+
+def test_a_store_that_is_a_file_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("")
+    for act in (
+        lambda: put(LocalStore(tmp_path / "store"), tmp_path, b"one"),
+        lambda: LocalResults(tmp_path / "store").put("key", {}),
+    ):
+        with pytest.raises(ServiceUnavailable, match="Not a directory") as error:
+            act()
+        assert error.value.exit_code == 5
+    assert not LocalStore(tmp_path / "store").has(digest_bytes(b"one"))
+    with pytest.raises(NotFound):
+        LocalStore(tmp_path / "store").get(digest_bytes(b"one"))
+
+
+AS_SOMEBODY_ELSE = pytest.mark.skipif(os.geteuid() != 0, reason="becoming somebody without permission takes root")
+
+
+@AS_SOMEBODY_ELSE
+def test_a_read_only_store_is_one_clear_error(tmp_path: Path) -> None:
+    """Root may write anywhere: a process of nobody tries."""
+    code = f"""
+        import sys
+        sys.path[:0] = {sys.path!r}
+        from pathlib import Path
+        from lockgate.adapters.local import LocalResults, LocalStore
+        from lockgate.errors import ServiceUnavailable
+        mine, store = Path({str(tmp_path / "mine")!r}), Path({str(tmp_path / "store")!r})
+        (mine / "output").write_bytes(b"one")
+        for act in (lambda: LocalStore(store).put(mine / "output"), lambda: LocalResults(store).put("key", {{}})):
+            try:
+                act()
+            except ServiceUnavailable as error:
+                assert "Permission denied" in str(error), error
+            else:
+                raise SystemExit("it wrote")
+        assert (mine / "output").read_bytes() == b"one"
+    """
+    (tmp_path / "store").mkdir(mode=0o555)
+    (tmp_path / "mine").mkdir(mode=0o777)
+    (tmp_path / "mine").chmod(0o777)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_mode & 0o001 == 0:
+            pytest.skip(f"{folder} is closed to others")
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], user=65534, capture_output=True, text=True)
+    if "PermissionError" in done.stderr and "lockgate" in done.stderr.splitlines()[-1]:
+        pytest.skip("the code is closed to others")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
+    """A limit on file size stands for the disk: a write beyond it fails in the middle."""
+    code = f"""
+        import resource, signal, sys
+        sys.path[:0] = {sys.path!r}
+        from pathlib import Path
+        from lockgate.adapters.local import LocalResults
+        from lockgate.errors import ServiceUnavailable
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        results = LocalResults(Path({str(tmp_path)!r}))
+        try:
+            results.put("key", {{"text": "x" * 5000}})
+        except ServiceUnavailable as error:
+            assert "File too large" in str(error), error
+        else:
+            raise SystemExit("it wrote")
+        assert results.get("key") is None
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_another_file_system_is_copied_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first rename says that it crosses file systems."""
+    plain = os.replace
+    crossed: list[str] = []
+
+    def replace(source: object, target: object) -> None:
+        if not crossed:
+            crossed.append(str(source))
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        plain(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    store = LocalStore(tmp_path / "store")
+    found = put(store, tmp_path, b"one")
+    assert store.get(found).read_bytes() == b"one"
+    assert crossed
+    assert list(store.list()) == [found]
+    assert not (tmp_path / "output").exists()
+
+
+def test_the_knobs_fail_as_told(tmp_path: Path) -> None:
+    store = MemoryStore(fail_call=2, drop_writes=1)
+    lost = put(store, tmp_path, b"one")
+    with pytest.raises(ServiceUnavailable):
+        store.has(lost)
+    assert not store.has(lost)
+    kept = put(store, tmp_path, b"two")
+    store.objects[kept] = b"twö".replace(b"\xc3", b"\xc2")
+    with pytest.raises(IntegrityError):
+        store.get(kept)
+    results = MemoryResults(drop_writes=1)
+    results.put("a", {})
+    results.put("b", {})
+    assert (results.get("a"), results.get("b")) == (None, {})
+    with pytest.raises(ValueError, match="JSON"):
+        results.put("c", {"x": float("nan")})
+
+
+def test_file_sources(tmp_path: Path) -> None:
+    from lockgate.adapters.files import FileSource
+
+    for name in ("data/a b.csv", "data/ü.csv", "data/deep/c.txt", "data/.hidden/d.csv", "data/.e", "one", "dir.csv/f"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+
+    def names(path: str) -> list[str]:
+        return [n for n, _ in FileSource(tmp_path, path).files()]
+
+    assert names("data") == ["a b.csv", "deep/c.txt", "ü.csv"]
+    assert names("data/*.csv") == ["a b.csv", "ü.csv"]
+    assert names("data/**/*.txt") == ["deep/c.txt"]
+    assert names(str(tmp_path / "data" / "*.csv")) == ["a b.csv", "ü.csv"]
+    assert names("one") == ["one"]
+    assert names("dir.csv") == ["f"]
+    assert names("*/f") == ["dir.csv/f"]
+    assert names("nothing") == names("nothing/*.csv") == []

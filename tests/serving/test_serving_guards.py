@@ -15,6 +15,7 @@ import uvicorn
 from lockgate.delivery.serve import check_wish, reachable
 from lockgate.errors import PermissionRefused, StepFailed
 from lockgate.gates.binding import Ask, RoleAsked
+from lockgate.records.wire import from_json
 from lockgate.serving import worker
 from lockgate.serving.answer import Desk, Invalid
 from lockgate.serving.child import Wanted, listen
@@ -85,12 +86,9 @@ def test_a_failure_before_the_state_begins_is_about_the_day() -> None:
 def test_names_are_checked_on_loopback_only() -> None:
     def names(host: str) -> frozenset[str]:
         with listen(host) as listener:
-            return worker._names(  # pyright: ignore[reportPrivateUsage]
-                worker.Orders(
-                    directory="", release="", environment="", log="", listen_fd=listener.fileno(), control_fd=0,
-                    names=("Shop.example",),
-                )  # fmt: skip
-            )
+            orders = {"directory": "", "release": "", "environment": "", "log": "", "names": ["Shop.example"]}
+            known = from_json(worker.Orders, {**orders, "listen_fd": listener.fileno(), "control_fd": 0})
+            return worker._names(known)  # pyright: ignore[reportPrivateUsage]
 
     assert names("0.0.0.0") == frozenset()
     assert names("127.0.0.2") == {"localhost", "127.0.0.1", "::1", "127.0.0.2", "shop.example"}
@@ -111,7 +109,7 @@ def test_a_request_that_does_not_come_in_is_not_waited_for(monkeypatch: pytest.M
     async def scenario() -> None:
         config = uvicorn.Config(cast("Any", app), http=worker.HurriedProtocol, lifespan="off", log_level="error")
         server = uvicorn.Server(config)
-        server.capture_signals = contextlib.nullcontext
+        server.capture_signals = cast("Any", contextlib.nullcontext)
         with listen() as listener:
             serving = asyncio.ensure_future(server.serve(sockets=[listener]))
             port = listener.getsockname()[1]

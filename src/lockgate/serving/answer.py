@@ -146,7 +146,8 @@ class Desk:
                 raise
             message = f"This release cannot answer as on that day: its state begins on {begins}."
             allowed = f"{begins + dt.timedelta(days=1)} to {self.as_of}"
-            raise Invalid([FieldError(field="as_of", value=day.isoformat(), allowed=allowed, message=message)]) from error
+            wrong = FieldError(field="as_of", value=day.isoformat(), allowed=allowed, message=message)
+            raise Invalid([wrong]) from error
 
     def _checked(self, requests: Sequence[Json], day: dt.date | None = None) -> list[dict[str, object]]:
         allowed = self.allowed if day in (None, self.as_of) else self.allowed_on(day)

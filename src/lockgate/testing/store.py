@@ -1,0 +1,249 @@
+"""A store and results in memory with knobs to fail, and the exams that every store and every results pass.
+
+    for check in store_checks():
+        check(lambda: MyStore(...))  # a new, empty one each time
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.errors import IntegrityError, LockgateError, NotFound, ServiceUnavailable
+from lockgate.records.digest import canonical, digest_bytes, digest_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from lockgate.ports import Results, Store
+    from lockgate.records.digest import Json
+
+__all__ = ["MemoryResults", "MemoryStore", "results_checks", "store_checks"]
+
+
+class _Knobs:
+    """What goes wrong, counted down by the calls.
+
+    Attributes:
+        fail_call: the number of the call, from 1, that raises ServiceUnavailable and does nothing; 0: none.
+        drop_writes: how many of the next writes are acknowledged and lost.
+    """
+
+    def __init__(self, *, fail_call: int, drop_writes: int) -> None:
+        self.fail_call = fail_call
+        self.drop_writes = drop_writes
+        self.calls = 0
+
+    def called(self) -> None:
+        """Count a call; fail if it is the one."""
+        self.calls += 1
+        if self.calls == self.fail_call:
+            raise ServiceUnavailable("the store does not answer", value=f"call {self.calls}")
+
+    def writes(self) -> bool:
+        """Whether the write at hand is kept."""
+        if self.drop_writes:
+            self.drop_writes -= 1
+            return False
+        return True
+
+
+class MemoryStore:
+    """A `Store` that forgets when the process ends. `objects` may be damaged by a test, to see what notices.
+
+    Knobs: `fail_call`, the number of the call that raises ServiceUnavailable; `drop_writes`, puts that are
+    acknowledged and lost.
+    """
+
+    def __init__(self, *, fail_call: int = 0, drop_writes: int = 0) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.knobs = _Knobs(fail_call=fail_call, drop_writes=drop_writes)
+        self._folder = tempfile.TemporaryDirectory(prefix="lockgate-store-")
+
+    def put(self, path: Path) -> str:
+        """Take over a finished file."""
+        self.knobs.called()
+        data = path.read_bytes()
+        path.unlink()
+        found = digest_bytes(data)
+        if self.knobs.writes():
+            self.objects[found] = data
+        return found
+
+    def get(self, digest: str) -> Path:
+        """A file with exactly these bytes."""
+        self.knobs.called()
+        if digest not in self.objects:
+            raise NotFound("an object is not in the store", value=digest)
+        data = self.objects[digest]
+        if digest_bytes(data) != digest:
+            raise IntegrityError("an object in the store is damaged", value=digest)
+        path = Path(self._folder.name) / digest.rpartition(":")[2]
+        path.write_bytes(data)
+        return path
+
+    def has(self, digest: str) -> bool:
+        """Say whether the object is here."""
+        self.knobs.called()
+        return digest in self.objects
+
+    def list(self) -> Iterator[str]:
+        """Every digest held."""
+        self.knobs.called()
+        return iter(tuple(self.objects))
+
+    def delete(self, digest: str) -> None:
+        """Forget an object."""
+        self.knobs.called()
+        self.objects.pop(digest, None)
+
+
+class MemoryResults:
+    """A `Results` that forgets when the process ends; knobs as in `MemoryStore`."""
+
+    def __init__(self, *, fail_call: int = 0, drop_writes: int = 0) -> None:
+        self.records: dict[str, Mapping[str, Json]] = {}
+        self.knobs = _Knobs(fail_call=fail_call, drop_writes=drop_writes)
+
+    def get(self, key: str) -> Mapping[str, Json] | None:
+        """The record under a key, or None."""
+        self.knobs.called()
+        return self.records.get(key)
+
+    def put(self, key: str, record: Mapping[str, Json]) -> None:
+        """Write or replace the record under a key."""
+        self.knobs.called()
+        canonical(record)
+        if self.knobs.writes():
+            self.records[key] = record
+
+
+def store_checks() -> Sequence[Callable[[Callable[[], Store]], None]]:
+    """What any store must do; each check takes a function that makes a new, empty one."""
+    return (
+        _what_is_put_comes_back,
+        _putting_again_changes_nothing,
+        _equal_bytes_are_one_object,
+        _the_empty_file_is_an_object,
+        _a_large_file_comes_back,
+        _put_takes_the_file_over,
+        _what_is_not_there_is_not_found,
+        _deleting_forgets,
+    )
+
+
+def results_checks() -> Sequence[Callable[[Callable[[], Results]], None]]:
+    """What any results must do; each check takes a function that makes a new, empty one."""
+    return (_nothing_is_none, _a_record_comes_back, _a_record_is_replaced, _keys_do_not_touch, _odd_keys_work)
+
+
+def _put(store: Store, data: bytes) -> str:
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        file.write(data)
+    return store.put(Path(file.name))
+
+
+def _what_is_put_comes_back(make: Callable[[], Store]) -> None:
+    store = make()
+    found = _put(store, b"one")
+    assert found == digest_bytes(b"one")
+    assert store.has(found)
+    assert store.get(found).read_bytes() == b"one"
+    assert list(store.list()) == [found]
+
+
+def _putting_again_changes_nothing(make: Callable[[], Store]) -> None:
+    store = make()
+    assert len({_put(store, b"one") for _ in range(3)}) == 1
+    assert len(list(store.list())) == 1
+
+
+def _equal_bytes_are_one_object(make: Callable[[], Store]) -> None:
+    store = make()
+    assert _put(store, b"one") != _put(store, b"two")
+    assert sorted(store.list()) == sorted({digest_bytes(b"one"), digest_bytes(b"two")})
+
+
+def _the_empty_file_is_an_object(make: Callable[[], Store]) -> None:
+    store = make()
+    assert store.get(_put(store, b"")).read_bytes() == b""
+
+
+def _a_large_file_comes_back(make: Callable[[], Store]) -> None:
+    store = make()
+    data = bytes(range(256)) * 20_000
+    assert digest_file(store.get(_put(store, data))) == digest_bytes(data)
+
+
+def _put_takes_the_file_over(make: Callable[[], Store]) -> None:
+    store = make()
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(2):
+            path = Path(folder) / "with space ü"
+            path.write_bytes(b"one")
+            store.put(path)
+            assert not path.exists()
+
+
+def _what_is_not_there_is_not_found(make: Callable[[], Store]) -> None:
+    store = make()
+    absent = digest_bytes(b"absent")
+    assert not store.has(absent)
+    assert not store.has("")
+    assert _refused(lambda: store.get(absent)) is NotFound
+    assert _refused(lambda: store.get("blake3:../../etc/passwd")) is NotFound
+
+
+def _deleting_forgets(make: Callable[[], Store]) -> None:
+    store = make()
+    found = _put(store, b"one")
+    for _ in range(2):
+        store.delete(found)
+        assert not store.has(found)
+    assert _refused(lambda: store.get(found)) is NotFound
+    assert _put(store, b"one") == found
+    assert store.has(found)
+
+
+def _nothing_is_none(make: Callable[[], Results]) -> None:
+    assert make().get("blake3:" + "0" * 64) is None
+
+
+def _a_record_comes_back(make: Callable[[], Results]) -> None:
+    results = make()
+    record = {"a": [1, 2.5, None, True, "é\n\u2028"], "b": {"c": {}}, "": ""}
+    results.put("blake3:" + "1" * 64, record)
+    assert results.get("blake3:" + "1" * 64) == record
+
+
+def _a_record_is_replaced(make: Callable[[], Results]) -> None:
+    results = make()
+    for number in range(3):
+        results.put("key", {"number": number})
+    assert results.get("key") == {"number": 2}
+
+
+def _keys_do_not_touch(make: Callable[[], Results]) -> None:
+    results = make()
+    for key in _KEYS:
+        results.put(key, {"key": key})
+    assert [results.get(k) for k in _KEYS] == [{"key": k} for k in _KEYS]
+
+
+def _odd_keys_work(make: Callable[[], Results]) -> None:
+    results = make()
+    for key in ("source:a b", "source:ünï", "source:a/../../b", "source:..", "source:" + "x" * 400, "source:.hidden"):
+        results.put(key, {"key": key})
+        assert results.get(key) == {"key": key}
+
+
+_KEYS = ("blake3:" + "ab" * 32, "blake3:" + "ac" * 32, "source:shop-sales", "source:shop-sale")
+
+
+def _refused(act: Callable[[], object]) -> type[LockgateError] | None:
+    try:
+        act()
+    except LockgateError as error:
+        return type(error)
+    return None
