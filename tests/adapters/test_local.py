@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -99,7 +99,7 @@ def test_a_store_that_is_a_file_is_one_clear_error(tmp_path: Path) -> None:
         lambda: put(LocalStore(tmp_path / "store"), tmp_path, b"one"),
         lambda: LocalResults(tmp_path / "store").put("key", {}),
     ):
-        with pytest.raises(ServiceUnavailable, match="Not a directory") as error:
+        with pytest.raises(ServiceUnavailable, match="does not answer") as error:
             act()
         assert error.value.exit_code == 5
     assert not LocalStore(tmp_path / "store").has(digest_bytes(b"one"))
@@ -111,17 +111,17 @@ AS_SOMEBODY_ELSE = pytest.mark.skipif(os.geteuid() != 0, reason="becoming somebo
 
 
 @AS_SOMEBODY_ELSE
-def test_a_read_only_store_is_one_clear_error(tmp_path: Path) -> None:
-    """Root may write anywhere: a process of nobody tries."""
-    code = f"""
-        import sys
-        sys.path[:0] = {sys.path!r}
+def test_a_read_only_store_is_one_clear_error() -> None:
+    """Root may write anywhere: a process that becomes nobody tries."""
+    code = """
+        import os, sys
         from pathlib import Path
         from lockgate.adapters.local import LocalResults, LocalStore
         from lockgate.errors import ServiceUnavailable
-        mine, store = Path({str(tmp_path / "mine")!r}), Path({str(tmp_path / "store")!r})
+        mine, store = Path(sys.argv[1]) / "mine", Path(sys.argv[1]) / "store"
+        os.setuid(65534)
         (mine / "output").write_bytes(b"one")
-        for act in (lambda: LocalStore(store).put(mine / "output"), lambda: LocalResults(store).put("key", {{}})):
+        for act in (lambda: LocalStore(store).put(mine / "output"), lambda: LocalResults(store).put("key", {})):
             try:
                 act()
             except ServiceUnavailable as error:
@@ -130,23 +130,18 @@ def test_a_read_only_store_is_one_clear_error(tmp_path: Path) -> None:
                 raise SystemExit("it wrote")
         assert (mine / "output").read_bytes() == b"one"
     """
-    (tmp_path / "store").mkdir(mode=0o555)
-    (tmp_path / "mine").mkdir(mode=0o777)
-    (tmp_path / "mine").chmod(0o777)
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_mode & 0o001 == 0:
-            pytest.skip(f"{folder} is closed to others")
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], user=65534, capture_output=True, text=True)
-    if "PermissionError" in done.stderr and "lockgate" in done.stderr.splitlines()[-1]:
-        pytest.skip("the code is closed to others")
+    with tempfile.TemporaryDirectory() as folder:
+        for path, mode in ((Path(folder), 0o755), (Path(folder) / "store", 0o555), (Path(folder) / "mine", 0o777)):
+            path.mkdir(exist_ok=True)
+            path.chmod(mode)
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), folder], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
     """A limit on file size stands for the disk: a write beyond it fails in the middle."""
     code = f"""
-        import resource, signal, sys
-        sys.path[:0] = {sys.path!r}
+        import resource, signal
         from pathlib import Path
         from lockgate.adapters.local import LocalResults
         from lockgate.errors import ServiceUnavailable
@@ -193,7 +188,7 @@ def test_the_knobs_fail_as_told(tmp_path: Path) -> None:
         store.has(lost)
     assert not store.has(lost)
     kept = put(store, tmp_path, b"two")
-    store.objects[kept] = b"twö".replace(b"\xc3", b"\xc2")
+    store.objects[kept] = b"too"
     with pytest.raises(IntegrityError):
         store.get(kept)
     results = MemoryResults(drop_writes=1)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
 from lockgate.records.pack import Change, Day, Influence, Metric, Pack
 from lockgate.records.wire import from_json, to_json
-from lockgate.release import plots, wording
+from lockgate.release import demands, plots, wording
 from lockgate.release.card import render_card
 from lockgate.release.evidence_page import answers, render
 from lockgate.release.headline import headline
@@ -386,7 +386,7 @@ def test_the_coverage_of_all_answers_is_the_checks_own(pack: Pack) -> None:
     ],
 )
 def test_limits_in_words(kind: str, threshold: dict[str, object], words: str) -> None:
-    assert wording.limits(Verdict(gate="g", kind=kind, outcome="pass", reason="", threshold=threshold)) == words
+    assert demands.limits(Verdict(gate="g", kind=kind, outcome="pass", reason="", threshold=threshold)) == words
 
 
 @settings(max_examples=200, deadline=None)
@@ -507,12 +507,12 @@ def test_lines_stay_inside_their_frame(values: list[float | None]) -> None:
     assert all(0 <= float(x) <= 100 and 0 <= float(y) <= 260 for x, y in re.findall(r'cx="([-\d.]+)%" cy="([-\d.]+)"', svg))
 
 
-@pytest.mark.parametrize("points", [1, 2, 3, 5, 30, 365])
+@pytest.mark.parametrize("points", [1, 2, 3, 4, 5, 6, 8, 9, 30, 365])
 def test_dates_below_a_chart_never_touch(points: int) -> None:
     line = plots.Line(label="a", values=[1.0] * points, role="actual")
     svg = plots.line_band([f"<{i}>" for i in range(points)], [line], title="t", desc="d")
     at = [float(x) for x in re.findall(r'<text class="pl-tick" x="([\d.]+)%" y="254', svg)]
-    assert len(at) == min(points, 4)
+    assert min(points, 3) <= len(at) <= 4
     assert all(b - a > 25 for a, b in zip(at, at[1:], strict=False))  # per cent of 350 px: twice the width of "28 Oct"
 
 

@@ -117,6 +117,8 @@ def test_form_text_is_read_by_type_and_what_cannot_be_read_stays() -> None:
         {"price": "2.5", "count": "three", "gift": "on", "date": "", "new": ""}, fields=FIELDS, allowed=ALLOWED
     )
     assert read == {"price": 2.5, "count": "three", "gift": True, "new": ""}
+    for text in ("nan", "inf", "1e999"):  # an answer in JSON could not say them back
+        assert from_text({"price": text}, fields=FIELDS, allowed=ALLOWED) == {"price": text}
 
 
 def test_search_finds_every_word_and_begins_with_what_begins() -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Serving", "check_wish", "reachable", "serve"]
 
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # all interfaces → the one a process on this machine reaches
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  all interfaces → the one a process on this machine reaches
 
 
 @dataclass(frozen=True, slots=True)

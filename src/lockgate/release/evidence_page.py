@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, get_args
 from lockgate.records.digest import short
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
 from lockgate.records.pack import Case, Change, ChangeKind, Pack
-from lockgate.release import figures, plots, wording
+from lockgate.release import demands, figures, plots, wording
 from lockgate.release.headline import Headline, headline, mark
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ UNDO = "How do you undo it?"
 WORDS: Mapping[str, object] = {
     "WORST": WORST, "CHANGED": CHANGED, "UNCERTAIN": UNCERTAIN, "BINDS": BINDS, "UNDO": UNDO, "mark": mark,
     "group_name": wording.group_name, "metric_name": wording.metric_name, "compared": wording.compared,
-    "limits": wording.limits,
+    "limits": demands.limits,
 }  # fmt: skip
 SHOWN = 2  # changes of a kind that the summary names
 OPEN = 6  # cases that are shown without asking

@@ -259,7 +259,7 @@ def _path(line: Line, x: Scale, y: Scale) -> str:
 def _x_labels(labels: Sequence[str], x: Scale, y: float) -> list[str]:
     """The first, the last, and up to two between at even distances, so that they never touch on a phone."""
     last = len(labels) - 1
-    gaps = min(3, last)
+    gaps = 3 if last > 8 or (last and last % 3 == 0) else min(2, last)  # a few points must divide evenly
     shown = [round(last * i / gaps) for i in range(gaps + 1)] if gaps else [0]
     return [
         f'<text class="pl-tick" x="{x(i):.2f}%" y="{y}" text-anchor="{_edge(i, last + 1)}">{_text(labels[i])}</text>'

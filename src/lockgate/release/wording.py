@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 from lockgate.gates.rules import sentences
 from lockgate.gates.rules.sentences import capitalized
-from lockgate.records.digest import Json
-from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
+from lockgate.records.evidence import Estimate, GroupEstimate
 from lockgate.records.pack import Metric
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "duration",
     "exact",
     "group_name",
-    "limits",
     "metric_name",
     "number",
     "plain",
@@ -238,73 +236,6 @@ def exact(estimate: Estimate) -> str:
     interval = f" [{estimate.low}, {estimate.high}] at {estimate.level}" if estimate.low is not None else ""
     method = f", {estimate.method}" if estimate.method else ""
     return f"{estimate.name} = {estimate.value}{interval}, n {estimate.n}, blocks {estimate.blocks}{method}"
-
-
-def limits(verdict: Verdict, evidence: Evidence | None = None) -> str:
-    """What a rule demanded, in words; a rule of somebody's own as its limits are named.
-
-    >>> limits(Verdict(gate="champion", kind="champion", outcome="pass", reason="", threshold={"margin": "0.02"}))
-    'may be at most 2% worse'
-    """
-    of = verdict.threshold
-    params = evidence.params if evidence else {}
-    numbers = {name: decimal_of(str(value)) for name, value in of.items()}
-    if any(value is None for value in numbers.values()):
-        return _named(of)
-    held = {name: value for name, value in numbers.items() if value is not None}
-    unit = evidence.statistic.unit if evidence else ""
-    match sorted(held):
-        case ["margin"] if verdict.kind in COMPARED:
-            strict = COMPARED[verdict.kind]
-            return _compared(-held["margin"] if strict else held["margin"], strict=strict)
-        case ["nominal", "tolerance"]:
-            low, high = (str(held["nominal"] + sign * held["tolerance"]) for sign in (-1, 1))
-            return f"{round_percent(str(held['nominal']))} promised, {round_percent(low)} to {round_percent(high)} allowed"
-        case ["worst_over_best"]:
-            return f"at most {sentences.number(held['worst_over_best'])} times"
-        case ["max_bad_share", "min_days", "min_rows"]:
-            return _enough(held, str(params.get("per") or ""))
-        case ["max_rows"]:
-            return "none may differ" if not held["max_rows"] else f"at most {sentences.number(held['max_rows'])} may differ"
-        case ["at_most" | "at_least" as side]:
-            bound = str(held[side])
-            return f"{plain(side)} {round_percent(bound) if unit == SHARE else number(bound, unit)}"
-        case []:
-            return "none may differ, no contract may break" if verdict.kind == "integration" else "none"
-        case _:
-            return _named(of)
-
-
-COMPARED: Mapping[str, bool] = {"beats_baseline": True, "champion": False}  # kind → whether equal is too little
-
-
-def _compared(harm: Decimal, *, strict: bool) -> str:
-    """The largest harm that is allowed; below zero a gain is demanded."""
-    size = round_percent(str(abs(harm)))
-    if harm < 0:
-        return f"must be {'more than' if strict else 'at least'} {size} better"
-    if harm > 0:
-        return f"{'must be less than' if strict else 'may be at most'} {size} worse"
-    return "must be better at all" if strict else "must not be worse"
-
-
-def _enough(held: Mapping[str, Decimal], per: str) -> str:
-    rows = f"at least {count(int(held['min_rows']), 'row')}" + (f" in each {plain(per)}" if per else "")
-    days = f"on at least {count(int(held['min_days']), 'day')}"
-    bad = f"at most {round_percent(str(held['max_bad_share']))} bad" if held["max_bad_share"] else "none bad"
-    return f"{rows}, {days}, {bad}"
-
-
-def _named(threshold: Mapping[str, Json]) -> str:
-    return ", ".join(f"{plain(name)} {_value(value)}" for name, value in threshold.items()) or "none"
-
-
-def _value(value: Json) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ", ".join(str(v) for v in value)
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def duration(text: str) -> str:

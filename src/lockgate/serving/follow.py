@@ -123,7 +123,7 @@ class Follower:
     def _look(self) -> None:
         try:
             wanted = self._wanted()
-        except Exception as error:  # noqa: BLE001  whatever it is, the live release goes on
+        except Exception as error:  # whatever it is, the live release goes on
             self._say(f"cannot see what is wanted; the live release goes on: {_what(error)}")
             return
         if wanted is None or wanted.entry == self._decided:
@@ -153,7 +153,7 @@ class Follower:
             self._refuse(wanted, error)
         except OSError as error:
             self._refuse(wanted, ServiceUnavailable("the release could not be brought here", value=str(error)))
-        except Exception as error:  # noqa: BLE001  its words are not ours to publish in the ledger, its type is
+        except Exception as error:  # its words are not ours to publish in the ledger, its type is
             self._refuse(wanted, StepFailed("the release could not be brought here", value=type(error).__name__))
 
     def _next_worker(self, now: float) -> None:
@@ -215,7 +215,7 @@ class Follower:
         try:
             self._answer(answer, wanted, reason)
             self._settled = wanted.entry
-        except Exception as error:  # noqa: BLE001  whatever it is, the live release goes on
+        except Exception as error:  # whatever it is, the live release goes on
             self._say(f"{answer} could not be written to the ledger; trying again: {_what(error)}")
             self._decided = None  # look again: the wanted entry is settled then
 

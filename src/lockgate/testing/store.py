@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +61,8 @@ class MemoryStore:
     def __init__(self, *, fail_call: int = 0, drop_writes: int = 0) -> None:
         self.objects: dict[str, bytes] = {}
         self.knobs = _Knobs(fail_call=fail_call, drop_writes=drop_writes)
-        self._folder = tempfile.TemporaryDirectory(prefix="lockgate-store-")
+        self._folder = Path(tempfile.mkdtemp(prefix="lockgate-store-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     def put(self, path: Path) -> str:
         """Take over a finished file."""
@@ -79,7 +82,7 @@ class MemoryStore:
         data = self.objects[digest]
         if digest_bytes(data) != digest:
             raise IntegrityError("an object in the store is damaged", value=digest)
-        path = Path(self._folder.name) / digest.rpartition(":")[2]
+        path = self._folder / digest.rpartition(":")[2]
         path.write_bytes(data)
         return path
 
