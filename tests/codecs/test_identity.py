@@ -48,12 +48,12 @@ def table(value: object) -> str:
 
 def test_identities_are_pinned() -> None:
     """If one must change, every cache is lost: say so in the release notes."""
-    assert table(FRAME) == "PINNED"
-    assert table(pl.DataFrame()) == "PINNED"
-    assert codecs.identity("columns.npz", SCORES) == "PINNED"
-    assert codecs.identity("json", {"a": [1, 1.0, None, "é"]}) == "PINNED"
-    assert codecs.identity("html", Html("<p>é</p>")) == "PINNED"
-    assert codecs.identity("file", b"bytes") == "PINNED"
+    assert table(FRAME) == "blake3:fa9cd23dfb8230cef991dce743045a0c61b3bd6c88eedb66497b9f4659d40659"
+    assert table(pl.DataFrame()) == "blake3:2bebc1cf09640d06696738cdc1a25d1a5cd748130fdb3d00df433fa5d8150190"
+    assert codecs.identity("columns.npz", SCORES) == "blake3:875d9495d7d3b56e8216aa137a9e4d55b7f3dc603f1cf231111e627e4dd6595b"
+    assert codecs.identity("json", {"a": [1, 1.0, None, "é"]}) == "blake3:fac0d20ada8b42762e976df05b018b6c153c00faeab1c6e67e75e84bd47815d0"
+    assert codecs.identity("html", Html("<p>é</p>")) == "blake3:3861a0ad35dd6da3536a1718fb86a2df3c8caa42639b8c5796d1fc30191dac41"
+    assert codecs.identity("file", b"bytes") == "blake3:df19b1f105ff929191ce49d0bbfdc5b4edc2a71a40f502dc955359eb33649e24"
 
 
 EVERY_TYPE = {

@@ -81,12 +81,12 @@ def diff(arguments: argparse.Namespace) -> int:
 
     project = open_project(Path.cwd())
     before, after = (manifest_of(project, resolve(project, r, now=now())) for r in (arguments.before, arguments.after))
-    found = look.diff(before, after)
+    found = look.diff(project, before, after)
     if arguments.json:
         print_json({"before": before.digest, "after": after.digest, "differences": [to_json(d) for d in found]})
     else:
-        rows = [[d.kind, _name(d.before), _name(d.after), d.what] for d in found]
-        print(table(rows, header=["kind", short(before.digest), short(after.digest), "what"]) if rows else "the two releases are the same")
+        rows = [[d.kind, d.what, d.before or "–", d.after or "–"] for d in found]
+        print(table(rows, header=["kind", "what", short(before.digest), short(after.digest)]) if rows else "the two releases are the same")
     return 0
 
 
@@ -107,9 +107,6 @@ def runs(arguments: argparse.Namespace) -> int:
 def _json_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for machines")
 
-
-def _name(value: str | None) -> str:
-    return "–" if value is None else short(value) if ":" in value else value
 
 
 def _cut(text: str) -> str:

@@ -24,6 +24,7 @@ def evidence_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ref", nargs="?", default="latest")
     parser.add_argument("--env", help="for which environment (default: the last one)")
     parser.add_argument("--to", type=Path, metavar="FILE", help="copy the page there")
+    parser.add_argument("--card", type=Path, metavar="FILE", help="copy the model card (Markdown) there")
     _json_flag(parser)
 
 
@@ -54,10 +55,12 @@ def evidence(arguments: argparse.Namespace) -> int:
     from lockgate.delivery.decide import evidence_page
 
     project = open_project(Path.cwd())
-    release, environment, path = evidence_page(project, arguments.ref, environment=arguments.env, now=now())
+    release, environment, path, card = evidence_page(project, arguments.ref, environment=arguments.env, now=now())
     place = arguments.to or project.home / "evidence" / f"{short(release)}-{environment}.html"
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, place)
+    if arguments.card and card:
+        shutil.copyfile(card, arguments.card)
     if arguments.json:
         print_json({"release": release, "environment": environment, "path": str(place)})
     else:

@@ -16,18 +16,18 @@ __all__ = ["identity", "load", "save"]
 
 def save(value: object, path: Path) -> None:
     """Write the model text."""
-    path.write_text(_text(value))
+    path.write_bytes(_text(value).encode())
 
 
 def load(path: Path, kind: type) -> object:
-    """Read the model text; one thread per prediction, so that single rows do not pay for a pool."""
-    return lgb.Booster(params={"num_threads": 1}, model_str=path.read_text())
+    """Read the model text. How many threads predict is for the process to say (OMP_NUM_THREADS): the text cannot."""
+    return lgb.Booster(model_str=path.read_bytes().decode())
 
 
 def identity(value: object) -> str:
     """Digest the model text without the block of training parameters (thread counts and the like)."""
-    trees, _, _ = _text(value).partition("\nparameters:")
-    return digest("lightgbm", trees)
+    trees, _, rest = _text(value).partition("\nparameters:")
+    return digest("lightgbm", [trees, rest.partition("\nend of parameters")[2]])
 
 
 def _text(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from lockgate.declare import Approval, DeployTo
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import append, read_ledger, who
-from lockgate.delivery.page import page_of
+from lockgate.delivery.page import card_of, page_of
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import named
 from lockgate.delivery.walk import Walk, walk_of
@@ -73,8 +73,8 @@ def decide(
     return chosen[0], entry
 
 
-def evidence_page(project: Project, ref: str, *, environment: str | None = None, now: dt.datetime) -> tuple[str, str, Path]:
-    """The page of a release: release, environment and file."""
+def evidence_page(project: Project, ref: str, *, environment: str | None = None, now: dt.datetime) -> tuple[str, str, Path, Path | None]:
+    """The page of a release: release, environment, file, and the model card beside it."""
     walk = walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
     trust = read_ledger(project)
     release = named(trust, ref, live_of(walk, trust))
@@ -83,7 +83,7 @@ def evidence_page(project: Project, ref: str, *, environment: str | None = None,
     places = [environment] if environment else list(reversed(walk.environments))
     for place in places:
         if found := page_of(project, walk, trust, release=release, environment=place):
-            return release, place, found[0]
+            return release, place, found[0], card_of(project, walk, trust, release=release, environment=place)
     raise NotFound("no evidence page of this release is kept", value=short(release), allowed=", ".join(places), next="lockgate deliver")
 
 

@@ -11,7 +11,8 @@ from lockgate.delivery.ask import ask_environment
 from lockgate.delivery.claims import look, propose, record
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.identity import read_ledger, who
-from lockgate.delivery.judge import Judged, Material, judge, keep_value
+from lockgate.delivery.judge import Judged, Material, judge
+from lockgate.delivery.keep import keep_value
 from lockgate.delivery.page import keep_page
 from lockgate.delivery.releases import build_release, code_files, manifest_of
 from lockgate.delivery.run import plan, run

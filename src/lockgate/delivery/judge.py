@@ -5,13 +5,11 @@ Scoring the holdout is a step like any other: done once per release and holdout,
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate import codecs
 from lockgate.build.engine import Engine
 from lockgate.build.execute import Event, execute
 from lockgate.build.plan import make_plan
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.plan import StepRecord
 
-__all__ = ["Judged", "Material", "judge", "keep_value", "load_json"]
+__all__ = ["Judged", "Material", "judge", "load_json"]
 
 SCORED = "lockgate.evaluation.scored:Scored"
 PATH = "pathlib:Path"
@@ -89,15 +87,6 @@ def judge(project: Project, walk: Walk, material: Material, *, tell: Callable[[E
     evidence = {n: _evidence(project, walk, n, done.artifacts, done.steps) for n in walk.gates if f"gate.{n}" in nodes}
     verdicts = {n: _verdict(walk, n, e, done.artifacts) for n, e in evidence.items()}
     return Judged(evidence=evidence, verdicts=verdicts, artifacts=done.artifacts, steps=done.steps)
-
-
-def keep_value(project: Project, value: object, kind: type) -> Artifact:
-    """Store a JSON-like value that no step made."""
-    with tempfile.NamedTemporaryFile(dir=project.store_folder, delete=False) as file:
-        path = Path(file.name)
-    codecs.save("json", value, path)
-    identity, size_bytes = codecs.identity("json", value), path.stat().st_size
-    return Artifact(type=codecs.type_name(kind), codec="json", digest=identity, object=project.store.put(path), size_bytes=size_bytes)
 
 
 def load_json(project: Project, artifact: Artifact) -> Json:

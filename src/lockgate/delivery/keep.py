@@ -1,4 +1,4 @@
-"""Put a copy of a file into the store: the store takes files over, so what must stay is copied first."""
+"""Put what no step made into the store: a copy of a file, a page, a JSON value. The store takes files over."""
 
 from __future__ import annotations
 
@@ -6,18 +6,41 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from lockgate import codecs
+from lockgate.records.artifact import Artifact
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lockgate.project import Project
 
-__all__ = ["keep_copy"]
+__all__ = ["keep_bytes", "keep_copy", "keep_value"]
 
 
 def keep_copy(project: Project, path: Path) -> str:
     """Answer the digest of the copy in the store."""
-    scratch = project.store_folder / "tmp"
-    scratch.mkdir(parents=True, exist_ok=True)
-    copy = scratch / f"{os.getpid()}-{os.urandom(4).hex()}"
+    copy = _scratch(project)
     shutil.copyfile(path, copy)
     return project.store.put(copy)
+
+
+def keep_bytes(project: Project, data: bytes) -> str:
+    """Answer the digest of the bytes in the store."""
+    path = _scratch(project)
+    path.write_bytes(data)
+    return project.store.put(path)
+
+
+def keep_value(project: Project, value: object, kind: type) -> Artifact:
+    """Store a JSON-like value as an artifact."""
+    path = _scratch(project)
+    codecs.save("json", value, path)
+    identity, size_bytes = codecs.identity("json", value), path.stat().st_size
+    return Artifact(type=codecs.type_name(kind), codec="json", digest=identity, object=project.store.put(path), size_bytes=size_bytes)
+
+
+def _scratch(project: Project) -> Path:
+    """A new name on the store's file system, so that taking over is a rename."""
+    folder = project.store_folder / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{os.getpid()}-{os.urandom(4).hex()}"

@@ -6,8 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lockgate.delivery.changes import changes
 from lockgate.delivery.run import node_named, plan
 from lockgate.errors import NotFound
+from lockgate.records.digest import short
+from lockgate.records.pack import Change
 from lockgate.records.plan import Reuse
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.release import Manifest
 
-__all__ = ["Difference", "Shown", "diff", "runs", "show"]
+__all__ = ["Shown", "diff", "runs", "show"]
 
 VALUE_LIMIT_BYTES = 1 << 20
 
@@ -33,16 +36,6 @@ class Shown:
     artifact: Artifact
     path: Path
     value: Json
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing that differs: `before` or `after` None when it is on one side only."""
-
-    kind: str
-    what: str
-    before: str | None
-    after: str | None
 
 
 def show(project: Project, name: str, *, now: dt.datetime) -> Shown:
@@ -58,16 +51,12 @@ def show(project: Project, name: str, *, now: dt.datetime) -> Shown:
     return Shown(node, artifact, path, json.loads(path.read_bytes()) if small else None)
 
 
-def diff(before: Manifest, after: Manifest) -> tuple[Difference, ...]:
-    """Two releases, by what they were made of: data, code, parameters, step results."""
-    a, b = before.lineage, after.lineage
-    return (
-        *_compare("as-of", {"day": before.as_of}, {"day": after.as_of}),
-        *_compare("data", a.sources, b.sources),
-        *_compare("code", a.extra.get("definitions", {}), b.extra.get("definitions", {})),
-        *_compare("parameter", _flat(a.parameters), _flat(b.parameters)),
-        *_compare("result", {n: s["artifact"] for n, s in a.steps.items()}, {n: s["artifact"] for n, s in b.steps.items()}),
-    )
+def diff(project: Project, before: Manifest, after: Manifest) -> tuple[Change, ...]:
+    """What the evidence page calls changes, and below it every step result that differs."""
+    results = [{n: short(str(s["artifact"])) for n, s in m.lineage.steps.items()} for m in (before, after)]
+    differing = (n for n in sorted({*results[0], *results[1]}) if results[0].get(n) != results[1].get(n))
+    made = (Change(kind="results", what=n, before=results[0].get(n), after=results[1].get(n), is_digest=True) for n in differing)
+    return (*changes(project, after, before, None), *made)
 
 
 def runs(project: Project, *, limit: int = 20) -> list[Mapping[str, Json]]:
@@ -75,11 +64,3 @@ def runs(project: Project, *, limit: int = 20) -> list[Mapping[str, Json]]:
     files = sorted((project.home / "runs").glob("*.json"), reverse=True)[:limit]
     return [json.loads(f.read_bytes()) for f in files]
 
-
-def _compare(kind: str, before: Mapping[str, str], after: Mapping[str, str]) -> list[Difference]:
-    names = sorted({*before, *after})
-    return [Difference(kind, n, before.get(n), after.get(n)) for n in names if before.get(n) != after.get(n)]
-
-
-def _flat(parameters: Mapping[str, Mapping[str, Json]]) -> dict[str, str]:
-    return {f"{s}.{n}": json.dumps(v) for s, values in parameters.items() for n, v in values.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from lockgate.delivery.cautions import cautions
 from lockgate.delivery.changes import changes
 from lockgate.delivery.judge import load_json
+from lockgate.delivery.keep import keep_bytes
 from lockgate.delivery.releases import manifest_of, naming
 from lockgate.gates.binding import evidence_root, results
 from lockgate.records.digest import Json, digest, sha256_bytes, short
@@ -28,6 +28,7 @@ from lockgate.records.pack import (
     SigningRule,
 )
 from lockgate.records.wire import from_json
+from lockgate.release.card import render_card
 from lockgate.release.evidence_page import render
 from lockgate.release.wording import day
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from lockgate.records.release import FieldSchema, Manifest
     from lockgate.records.trust import Trusted
 
-__all__ = ["keep_page", "page_of"]
+__all__ = ["card_of", "keep_page", "page_of"]
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
@@ -49,12 +50,10 @@ def keep_page(project: Project, walk: Walk, trust: Trusted, judged: Judged, *, r
     if kept := page_of(project, walk, trust, release=release, environment=environment):
         return kept[1]
     key = _key(walk, trust, release, environment)
-    html = render(_pack(project, walk, trust, judged, release=release, live=live, environment=environment, ask=ask)).encode()
-    project.store_folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=project.store_folder, delete=False) as file:
-        file.write(html)
-    stored = project.store.put(Path(file.name))
-    project.results("pages").put(key, {"object": stored, "sha256": sha256_bytes(html)})
+    pack = _pack(project, walk, trust, judged, release=release, live=live, environment=environment, ask=ask)
+    html = render(pack).encode()
+    card = keep_bytes(project, render_card(pack).encode())
+    project.results("pages").put(key, {"object": keep_bytes(project, html), "sha256": sha256_bytes(html), "card": card})
     return sha256_bytes(html)
 
 
@@ -65,6 +64,12 @@ def page_of(project: Project, walk: Walk, trust: Trusted, *, release: str, envir
         return None
     with naming(f"the evidence page of release {short(release)} for {environment}"):
         return project.store.get(known["object"]), known["sha256"]
+
+
+def card_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> Path | None:
+    """The model card that tells the same story in Markdown, or None when there is no page."""
+    known = project.results("pages").get(_key(walk, trust, release, environment))
+    return None if known is None else project.store.get(known["card"])
 
 
 def _key(walk: Walk, trust: Trusted, release: str, environment: str) -> str:

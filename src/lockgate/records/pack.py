@@ -29,7 +29,7 @@ __all__ = [
     "SigningRule",
 ]
 
-ChangeKind = Literal["code", "data", "parameters", "packages", "metrics", "answers"]
+ChangeKind = Literal["code", "data", "parameters", "packages", "metrics", "answers", "results"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
