@@ -124,10 +124,9 @@ def stored(folder: Path, name: str, codec: str, value: object, kind: str) -> tup
     path = folder / f"{name}{codecs.SUFFIXES[codec]}"
     if codec == "json":
         path.write_text(json.dumps(value))
-        identity = digest_file(path)
     else:
         codecs.save(codec, value, path)
-        identity = codecs.identity(codec, value)
+    identity = codecs.identity(codec, value)
     artifact = Artifact(
         type=kind, codec=codec, digest=identity, object=digest_file(path), size_bytes=path.stat().st_size
     )

@@ -117,14 +117,14 @@ class LocalResults:
         """Read a record; absent, torn and damaged are the same."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             wrapped = json.loads(self._path(key).read_bytes())
-            if digest("result", wrapped["record"]) == wrapped["digest"]:
+            if digest("result", [key, wrapped["record"]]) == wrapped["digest"]:
                 return wrapped["record"]
         return None
 
     def put(self, key: str, record: Mapping[str, Json]) -> None:
         """Write a record, whole or not at all."""
         with _translated(self._folder):
-            write_atomic(self._path(key), canonical({"digest": digest("result", record), "record": record}))
+            write_atomic(self._path(key), canonical({"digest": digest("result", [key, record]), "record": record}))
 
     def _path(self, key: str) -> Path:
         name = key.rpartition(":")[2]

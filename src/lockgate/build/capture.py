@@ -12,6 +12,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from lockgate.build.environment import without_secrets
 from lockgate.build.trace import take_trace
 from lockgate.errors import ServiceUnavailable, UsageError
 from lockgate.records.graph import Graph, Trace
@@ -69,7 +70,7 @@ def _trace(root: Path, first: Mapping[str, Json], second: Mapping[str, Json], *,
 
 def _start(root: Path, modules: Sequence[str], sources: Sequence[str], seed: str, shift: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", "lockgate.build.capturing", str(root), json.dumps([list(modules), list(sources)]), shift]
-    environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**without_secrets(os.environ), "PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=root)
 
 

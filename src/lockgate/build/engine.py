@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
+from lockgate.build.environment import without_secrets
 from lockgate.build.protocol import InputFile, Job, Reply, receive, send
 from lockgate.build.template import RUNNING, ask, start_job
 from lockgate.errors import ServiceUnavailable, StepFailed
@@ -142,7 +143,7 @@ class Engine:
         if self._template is None or self._template[1].poll() is not None:
             ours, theirs = socket.socketpair()
             command = [sys.executable, "-P", "-m", "lockgate.build.template", str(theirs.fileno()), *self._preload]
-            environment = {**os.environ, **ONE_THREAD, "PYTHONHASHSEED": "0"}  # a set has one order in every run
+            environment = {**without_secrets(os.environ), **ONE_THREAD, "PYTHONHASHSEED": "0"}  # a set has one order in every run
             process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment)
             theirs.close()
             self._template = (ours, process)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from lockgate.declare import Approval, DeployTo
+from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import append, read_ledger, who
 from lockgate.delivery.page import card_of, page_of
@@ -63,6 +63,8 @@ def decide(
         page = page_of(project, walk, trust, release=release, environment=target)
         if page is None:
             raise NotFound("there is no evidence page to sign under", value=f"{short(release)} for {target}", next="lockgate deliver")
+        if decision == "approve" and (missing := [s.name for s in walk.stages_before(target) if isinstance(s, Gate) and s.name not in found]):
+            raise PermissionRefused("a gate was not run on this release", value=", ".join(missing), next="lockgate deliver")
         uncertain = [n for n, r in found.items() if r.verdict.outcome == "uncertain"]
         ask = ask_for(walk.stages, target, policy=walk.policy, uncertain=uncertain)
         current = binding(trust, release=release, environment=target, policy=walk.digest, page=page[1])

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate.durable import write_atomic
 from lockgate.errors import MovedOn, NotFound, PermissionRefused
 from lockgate.project import adapter
 from lockgate.records.decisions import Claim, state
@@ -54,8 +55,16 @@ def who(project: Project, trust: Trusted, key: Path | None = None) -> Person:
 
 
 def read_ledger(project: Project, *, pin: str | None = None) -> Trusted:
-    """The whole ledger with every entry's author, chain and signatures checked."""
-    return trusted(project.ledger.read(), pin=pin)
+    """The whole ledger with every entry's author, chain and signatures checked.
+
+    The first trust root that this working copy saw is its pin from then on; `pin` says it beforehand.
+    """
+    known = project.home / "trust-root"
+    remembered = known.read_text(encoding="ascii").strip() if known.is_file() else None
+    trust = trusted(project.ledger.read(), pin=pin or remembered)
+    if remembered is None and trust.root:
+        write_atomic(known, trust.root.encode() + b"\n")
+    return trust
 
 
 def append(

@@ -80,6 +80,9 @@ def init(root: Path, *, name: str | None, person: str, roles: Sequence[str], now
     project_name = name or root.resolve().name.replace("-", "_")
     made = _make_files(root, project_name)
     project = Project(root.resolve(), read_settings((root / "lockgate.toml").read_text(encoding="utf-8")))
+    hidden = project.home / ".gitignore"
+    if not hidden.exists():  # whatever the project ignores: keys and caches are never tracked
+        write_atomic(hidden, b"*\n")
     key = key_path(project)
     if not key.exists():
         make_key(key, comment=person)

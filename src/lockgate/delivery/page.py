@@ -13,6 +13,7 @@ from lockgate.delivery.changes import changes
 from lockgate.delivery.judge import load_json
 from lockgate.delivery.keep import keep_bytes
 from lockgate.delivery.releases import manifest_of, naming
+from lockgate.errors import IntegrityError
 from lockgate.gates.binding import evidence_root, results
 from lockgate.records.digest import Json, digest, sha256_bytes, short
 from lockgate.records.evidence import Estimate, GroupEstimate, Verdict
@@ -63,7 +64,10 @@ def page_of(project: Project, walk: Walk, trust: Trusted, *, release: str, envir
     if known is None or not project.store.has(known["object"]):
         return None
     with naming(f"the evidence page of release {short(release)} for {environment}"):
-        return project.store.get(known["object"]), known["sha256"]
+        path = project.store.get(known["object"])
+        if (actual := sha256_bytes(path.read_bytes())) != known["sha256"]:
+            raise IntegrityError("it is not the page that was kept", value=actual, allowed=known["sha256"], next="lockgate ledger verify")
+        return path, known["sha256"]
 
 
 def card_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> Path | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lockgate.declare import Gate
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import append, read_ledger, who
 from lockgate.delivery.page import page_of
@@ -14,7 +15,7 @@ from lockgate.delivery.walk import walk_of
 from lockgate.deploy.environments import fold
 from lockgate.errors import IntegrityError, PermissionRefused
 from lockgate.gates.approvals import authorised
-from lockgate.gates.binding import ask_for
+from lockgate.gates.binding import ask_for, results
 from lockgate.records import decisions
 from lockgate.records.decisions import Healthy, Refused
 from lockgate.records.digest import short
@@ -23,10 +24,9 @@ from lockgate.serving.follow import Follower, Wanted, listen
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Collection
     from pathlib import Path
 
-    from lockgate.gates.binding import Ask
+    from lockgate.delivery.walk import Walk
     from lockgate.project import Project
     from lockgate.records.trust import Trusted
 
@@ -68,7 +68,9 @@ def serve(
 
     def wanted() -> Wanted | None:
         read = read_ledger(project, pin=trust)
-        want = fold(read, approved_only=walk.approved_only).of(environment).wanted
+        there = fold(read, approved_only=walk.approved_only).of(environment)
+        # What was refused stays refused; a server that starts now goes on with what is live.
+        want = there.live.want if there.refused and there.live else there.wanted
         if want is None:
             return None
         try:
@@ -96,8 +98,7 @@ def serve(
     def bring(asked: Wanted) -> Path:
         """This server's own check of who signed, of the page, then every byte. A rollback rests on what was checked then."""
         read = read_ledger(project, pin=trust)
-        ask = ask_for(walk.stages, environment, policy=walk.policy)
-        check_wish(read, asked, environment=environment, ask=ask, approved_only=walk.approved_only)
+        check_wish(read, asked, walk, environment=environment, now=clock())
         page(read, asked.release)
         return fetch(project, asked.release)
 
@@ -108,17 +109,49 @@ def serve(
     return Serving(address, follower.run)
 
 
-def check_wish(read: Trusted, asked: Wanted, *, environment: str, ask: Ask, approved_only: Collection[str]) -> None:
-    """Raise PermissionRefused unless the very entry asked for is still what is wanted here, by those who may."""
+def check_wish(read: Trusted, asked: Wanted, walk: Walk, *, environment: str, now: dt.datetime) -> None:
+    """Raise PermissionRefused unless the very entry asked for is what is wanted or live here, by those who may.
+
+    A rollback rests on the delivery that it cites, which is checked as of its own time. What has never been healthy here
+    must still be approved now: a reject or an expiry since then counts.
+    """
+    there = fold(read, approved_only=walk.approved_only).of(environment)
     said = read.at(asked.entry)
     wish = said.claim if said else None
-    want = fold(read, approved_only=approved_only).of(environment).wanted
-    stale = want is None or (want.entry, want.release) != (asked.entry, asked.release)
-    if stale or not isinstance(wish, decisions.Wanted):
+    known = [w for w in (there.wanted, there.live.want if there.live else None) if w]
+    if not isinstance(wish, decisions.Wanted) or (asked.entry, asked.release) not in [(w.entry, w.release) for w in known]:
         raise PermissionRefused("this deployment is not wanted here any more", value=short(asked.release), next="lockgate status")
-    stands = authorised(read, asked.entry, ask=ask)
-    if wish.because != "rolled-back" and not stands.granted:
+    origin = _delivery_behind(read, asked.entry)
+    ask = ask_for(walk.stages, environment, policy=walk.policy)
+    was_healthy = any(s.want.entry in (asked.entry, origin) for s in there.history)
+    _check_gates(read, wish, origin, walk, environment)
+    stands = authorised(read, origin, ask=ask, now=None if was_healthy else now)
+    if not stands.granted:
         raise PermissionRefused("nobody who may has authorised this deployment", value=stands.missing, next="lockgate status")
+
+
+def _delivery_behind(read: Trusted, entry: str) -> str:
+    """The delivery that a wish rests on: itself, or what a rollback cites, however many rollbacks lie between."""
+    for _ in range(len(read.said) + 1):
+        said = read.at(entry)
+        if said is None or not isinstance(said.claim, decisions.Wanted) or said.claim.because == "delivered":
+            return entry
+        entry = next(iter(said.claim.authorised_by), "")
+    return entry
+
+
+def _check_gates(read: Trusted, wish: decisions.Wanted, origin: str, walk: Walk, environment: str) -> None:
+    """Law 8: a missing gate fails. Judged under the policy that the delivery's approvals name, or today's."""
+    said = read.at(origin)
+    cited = said.claim.authorised_by if said and isinstance(said.claim, decisions.Wanted) else ()
+    approvals = [a.claim for d in cited if (a := read.at(d)) and isinstance(a.claim, decisions.Decision)]
+    found = results(read.said, release=wish.release, policy=approvals[0].policy if approvals else walk.digest)
+    gates = [s.name for s in walk.stages_before(environment) if isinstance(s, Gate)]
+    if not approvals and wish.because == "rolled-back":
+        return
+    bad = [g for g in gates if g not in found or found[g].verdict.outcome == "fail"]
+    if bad:
+        raise PermissionRefused("a gate was not passed by this release", value=", ".join(bad), next="lockgate deliver")
 
 
 def reachable(host: str, port: int) -> str:

@@ -47,6 +47,13 @@ class Walk:
         """In the order they are entered."""
         return tuple(s.environment for s in self.stages if isinstance(s, DeployTo))
 
+    def stages_before(self, environment: str) -> tuple[Stage, ...]:
+        """Everything a release has met when it enters an environment."""
+        for position, stage in enumerate(self.stages):
+            if isinstance(stage, DeployTo) and stage.environment == environment:
+                return self.stages[:position]
+        return self.stages
+
     @property
     def approved_only(self) -> tuple[str, ...]:
         """Environments with an approval directly before them."""

@@ -121,12 +121,12 @@ def standing(trusted: Trusted, current: Binding, *, ask: Ask, now: datetime) -> 
     )
 
 
-def authorised(trusted: Trusted, want: str, *, ask: Ask) -> Standing:
+def authorised(trusted: Trusted, want: str, *, ask: Ask, now: datetime | None = None) -> Standing:
     """Where the people stood when ledger entry `want` (a digest) asked for a deployment; NotFound when there is none.
 
     For whoever serves, before following: `ask` is the server's own, so who appends a wish cannot choose who had to
     agree. Policy and page are those that the cited approvals name; evidence, people, roles, authors and time are
-    those of that point of the ledger.
+    those of that point of the ledger. With `now`, what people said and what expired since then counts, too.
     """
     said = trusted.at(want)
     if said is None or not isinstance(claim := said.claim, Wanted):
@@ -137,7 +137,14 @@ def authorised(trusted: Trusted, want: str, *, ask: Ask) -> Standing:
     found = results(then.said, release=claim.release, policy=policy)
     uncertain = tuple(sorted(name for name, result in found.items() if result.verdict.outcome == "uncertain"))
     current = binding(then, release=claim.release, environment=claim.environment, policy=policy, page=page)
-    return standing(then, current, ask=replace(ask, uncertain=uncertain), now=said.entry.time)
+    stands = standing(then, current, ask=replace(ask, uncertain=uncertain), now=said.entry.time)
+    if now is None:
+        return stands
+    since = rejects(trusted.said, release=claim.release, environment=claim.environment)
+    expired = any(isinstance(s.claim, Decision) and s.claim.not_after <= now for s in then.said if s.entry.digest in stands.approvals)
+    if expired:
+        stands = replace(stands, roles=tuple(replace(r, people=()) for r in stands.roles))
+    return replace(stands, rejected_by=tuple(s.person.name for s in since if s.person))
 
 
 def objection(

@@ -133,10 +133,14 @@ class _Fold:
     def take(self, entry: Entry) -> None:
         try:
             claim = read_claim(entry.envelope.statement())
+            if isinstance(claim, PeopleSet):
+                return self._take_people(entry, claim)
         except IntegrityError as error:
             return self._aside(entry, None, "statement", error.what)
-        if isinstance(claim, PeopleSet):
-            return self._take_people(entry, claim)
+        except (UnicodeError, ValueError, TypeError, KeyError, AttributeError) as error:
+            # Anybody may append a line; one that cannot even be digested counts for nothing and stops nobody.
+            self.keys = self.keys if self.root else {}
+            return self._aside(entry, None, "statement", f"it cannot be read: {type(error).__name__}")
         if (owner := self._owner(entry, claim)) is None:
             return None
         person, key = owner

@@ -17,7 +17,7 @@ from lockgate.records.release import FieldSchema
 from lockgate.records.wire import to_json
 from lockgate.release.open import OpenRelease
 from lockgate.serving.log import PredictionLog
-from lockgate.serving.validate import Allowed, ChoiceIndex, FieldError, check, from_text
+from lockgate.serving.validate import Allowed, Checked, ChoiceIndex, FieldError, check, from_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -151,9 +151,15 @@ class Desk:
 
     def _checked(self, requests: Sequence[Json], day: dt.date | None = None) -> list[dict[str, object]]:
         allowed = self.allowed if day in (None, self.as_of) else self.allowed_on(day)
-        results = [check(raw, fields=self.fields, allowed=allowed) for raw in requests]
-        if errors := [e for result in results for e in result.errors]:
-            raise Invalid(errors)
+        results: list[Checked] = []
+        errors: list[FieldError] = []
+        for raw in requests:
+            results.append(result := check(raw, fields=self.fields, allowed=allowed))
+            errors += result.errors
+            if len(errors) >= MOST_ERRORS:
+                break  # the rest would only cost time: nothing is answered
+        if errors:
+            raise Invalid(errors[:MOST_ERRORS])
         return [dict(result.values) for result in results]
 
     def _prediction(self, inputs: Mapping[str, object], output: Mapping[str, Json], day: dt.date) -> Prediction:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import cast
 
 from lockgate.records.digest import Json
@@ -22,6 +23,9 @@ __all__ = ["Allowed", "Checked", "Choice", "ChoiceIndex", "FieldError", "check",
 SUGGESTIONS = 5
 LONGEST_GUESS = 64
 LARGEST_INTEGER = 2**63 - 1
+
+
+MOST_UNKNOWN = 64  # fields looked at; suggestions for thousands of strangers would only cost time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +127,7 @@ def check(raw: Json, *, fields: Sequence[FieldSchema], allowed: Allowed) -> Chec
             values[field.name] = result.value
     errors += [
         _unknown_field(name, value, fields)
-        for name, value in given.items()
+        for name, value in islice(given.items(), MOST_UNKNOWN)
         if name not in values and _new(name, fields)
     ]
     return Checked(values=values, errors=tuple(errors))
