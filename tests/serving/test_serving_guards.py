@@ -12,17 +12,25 @@ from typing import Any, cast
 import pytest
 import uvicorn
 
+from lockgate.declare import Approval, DeployTo, Gate, Stage
 from lockgate.delivery.serve import check_wish, reachable
+from lockgate.delivery.walk import Walk
 from lockgate.errors import PermissionRefused, StepFailed
-from lockgate.gates.binding import Ask, RoleAsked
+from lockgate.gates.policy import parse_policy
 from lockgate.records.wire import from_json
 from lockgate.serving import worker
 from lockgate.serving.answer import Desk, Invalid
 from lockgate.serving.child import Wanted, listen
 from lockgate.testing.scene import Scene
 
-NOBODY = Ask(roles=())
-OWNER = Ask(roles=(RoleAsked(role="product-owner", need=1, valid_for=dt.timedelta(days=7)),))
+
+
+def walk(*before: Stage) -> Walk:
+    """A way to staging with these stages before it."""
+    return Walk(cast("Any", None), cast("Any", None), (*before, DeployTo("staging")), {}, parse_policy(""), "sha256:policy")
+
+
+FREE, OWNED, GATED = walk(), walk(Approval("product-owner", "7d")), walk(Gate("slices", "m:f", "alike"))
 
 
 @pytest.mark.parametrize(
@@ -39,22 +47,24 @@ def test_only_the_wish_that_stands_is_followed() -> None:
     first, second = scene.propose("r1"), scene.propose("r2")
     asked = Wanted(release=first, entry=scene.want(first, "staging").digest)
 
-    def check(asked: Wanted, ask: Ask = NOBODY) -> None:
-        check_wish(scene.trusted(), asked, environment="staging", ask=ask, approved_only=())
+    def check(asked: Wanted, walk: Walk = FREE) -> None:
+        check_wish(scene.trusted(), asked, walk, environment="staging", now=dt.datetime.now(dt.UTC))
 
     check(asked)
-    with pytest.raises(PermissionRefused, match="nobody who may"):
-        check(asked, OWNER)
+    with pytest.raises(PermissionRefused, match="not wanted here any more|nobody who may"):
+        check(asked, OWNED)
     for wrong in (replace(asked, entry=first), replace(asked, release=second)):
         with pytest.raises(PermissionRefused, match="not wanted here any more"):
             check(wrong)
+    with pytest.raises(PermissionRefused, match="a gate was not passed"):
+        check(asked, GATED)
     back = scene.want(second, "staging")  # the ledger moved on while the first was being brought
     with pytest.raises(PermissionRefused, match="not wanted here any more"):
         check(asked)
     check(Wanted(release=second, entry=back.digest))
 
 
-def test_a_rollback_does_not_lend_its_authority_to_an_earlier_delivery() -> None:
+def test_a_rollback_has_no_more_authority_than_the_delivery_it_rests_on() -> None:
     scene = Scene()
     first, second = scene.propose("r1"), scene.propose("r2")
     before = scene.want(first, "staging")
@@ -62,10 +72,10 @@ def test_a_rollback_does_not_lend_its_authority_to_an_earlier_delivery() -> None
     after = scene.want(second, "staging")
     scene.healthy(after)
     back = scene.want(first, "staging", by="bot", because="rolled-back", authorised_by=(before.digest,))
-    known = {"environment": "staging", "ask": OWNER, "approved_only": ()}
-    check_wish(scene.trusted(), Wanted(release=first, entry=back.digest), **cast("Any", known))
+    asked, now = Wanted(release=first, entry=back.digest), dt.datetime.now(dt.UTC)
+    check_wish(scene.trusted(), asked, FREE, environment="staging", now=now)
     with pytest.raises(PermissionRefused):
-        check_wish(scene.trusted(), Wanted(release=second, entry=after.digest), **cast("Any", known))
+        check_wish(scene.trusted(), asked, OWNED, environment="staging", now=now)
 
 
 def test_a_failure_before_the_state_begins_is_about_the_day() -> None:
