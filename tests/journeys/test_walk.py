@@ -92,11 +92,11 @@ def test_a_second_release_is_compared_with_the_first(delivered_twice: Lockgate) 
     differs = {
         (d["kind"], d["what"]): d for d in delivered_twice.json("diff", first[7:19], second[7:19])["differences"]
     }
-    assert ("as-of", "day") in differs
-    assert ("data", "sales") in differs
-    assert differs["parameter", "shop.model.factor"]["before"] == "1.0"
-    assert differs["parameter", "shop.model.factor"]["after"] == "1.001"
-    assert ("result", "shop.model") in differs
+    assert ("data", "last day known") in differs
+    assert ("data", "source sales") in differs
+    assert differs["parameters", "shop.model.factor"]["before"] == "1.0"
+    assert differs["parameters", "shop.model.factor"]["after"] == "1.001"
+    assert ("results", "shop.model") in differs
     table = delivered_twice("diff", first[7:19], second[7:19]).out
     assert "shop.model.factor" in table
     assert [line for line in table.splitlines() if len(line) > WIDTH] == []
