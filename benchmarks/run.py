@@ -1,6 +1,6 @@
 """Run every benchmark here and write `benchmarks/results.md`: `make bench`. Never part of the tests.
 
-    python benchmarks/run.py [NAME …]
+python benchmarks/run.py [NAME …]
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ NAMES = ("startup", "ledger", "governance", "cycle")
 
 
 def main(names: list[str]) -> int:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
+    ).stdout.strip()
     parts = [
         "# Benchmark results\n",
         f"{dt.datetime.now(dt.UTC):%F} · commit {commit} · {platform.python_implementation()} {platform.python_version()} · "

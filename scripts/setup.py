@@ -28,7 +28,9 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 def main(kind: str) -> int:
     """Install one set of locked packages and Lockgate itself."""
     if sys.version_info < (3, 11):
-        print(f"Lockgate needs Python 3.11 or newer; this is {sys.version.split()[0]}.\n  next: make PYTHON=python3.12 {kind}")
+        print(
+            f"Lockgate needs Python 3.11 or newer; this is {sys.version.split()[0]}.\n  next: make PYTHON=python3.12 {kind}"
+        )
         return 2
     print(f"setting up: {SIZES[kind]}", flush=True)
     if not PYTHON.exists():
@@ -48,9 +50,15 @@ def browser() -> int:
         print("installing Debian's Chromium for the browser tests (about 100 MB)", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         run("apt-get update", ["apt-get", "update", "-qq"], environment)
-        run("apt-get install chromium", ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"], environment)
+        run(
+            "apt-get install chromium",
+            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"],
+            environment,
+        )
         return 0
-    print("no Chromium found: the browser tests will be skipped by name.\n  next: install the package `chromium`, then make test")
+    print(
+        "no Chromium found: the browser tests will be skipped by name.\n  next: install the package `chromium`, then make test"
+    )
     return 0
 
 
@@ -70,7 +78,12 @@ def run(what: str, command: list[str], environment: dict[str, str] | None = None
     if sys.stdout.isatty():
         print("\r\x1b[K", end="")
     if done.returncode:
-        print(done.stdout[-4000:], done.stderr[-4000:], f"\n{what} failed.\n  next: look above, then run make again", file=sys.stderr)
+        print(
+            done.stdout[-4000:],
+            done.stderr[-4000:],
+            f"\n{what} failed.\n  next: look above, then run make again",
+            file=sys.stderr,
+        )
         sys.exit(5)
     print(f"  {what}: done", flush=True)
 

@@ -1,15 +1,15 @@
 """Every error a person can meet: what, the value, what is allowed, the next command.
 
-    LockgateError
-    ├── StepFailed            1   a step raised, timed out or broke its contract
-    │   └── ContractBroken    1   a table is not what was promised
-    ├── UsageError            2   wrong command, configuration or declaration
-    │   └── NotFound          2   a name that does not exist
-    ├── WaitingForHuman       3   only a person can go on
-    ├── IntegrityError        4   bytes or signatures are not what was recorded
-    ├── PermissionRefused     4   this person, or this key, may not do this
-    └── ServiceUnavailable    5   something outside did not answer; a retry may help
-        └── MovedOn           5   the ledger's head moved while we decided
+LockgateError
+├── StepFailed            1   a step raised, timed out or broke its contract
+│   └── ContractBroken    1   a table is not what was promised
+├── UsageError            2   wrong command, configuration or declaration
+│   └── NotFound          2   a name that does not exist
+├── WaitingForHuman       3   only a person can go on
+├── IntegrityError        4   bytes or signatures are not what was recorded
+├── PermissionRefused     4   this person, or this key, may not do this
+└── ServiceUnavailable    5   something outside did not answer; a retry may help
+    └── MovedOn           5   the ledger's head moved while we decided
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lockgate.ports import Ledger, Results, Store
     from lockgate.records.digest import Json
 
-__all__ = ["Project", "Settings", "SourceSettings", "find_root", "adapter", "open_project", "read_settings"]
+__all__ = ["Project", "Settings", "SourceSettings", "adapter", "find_root", "open_project", "read_settings"]
 
 FILE = "lockgate.toml"
 
@@ -110,7 +110,11 @@ class Project:
         try:
             return dt.date.fromisoformat(path.read_text().strip())
         except OSError as error:
-            raise NotFound("the file with the replayed day is missing", value=self.settings.as_of_file, next=f"write the day into {self.settings.as_of_file}, e.g. 2011-10-15") from error
+            raise NotFound(
+                "the file with the replayed day is missing",
+                value=self.settings.as_of_file,
+                next=f"write the day into {self.settings.as_of_file}, e.g. 2011-10-15",
+            ) from error
         except ValueError as error:
             raise UsageError("not a day", value=f"{self.settings.as_of_file}: {error}", allowed="YYYY-MM-DD") from error
 
@@ -165,15 +169,21 @@ def _check(tables: Mapping[str, Any]) -> None:
         allowed = KEYS[table]
         for key in content:
             if allowed is not None and key not in allowed:
-                raise UsageError("unknown key in lockgate.toml", value=f"{table}.{key}", allowed=did_you_mean(key, allowed))
+                raise UsageError(
+                    "unknown key in lockgate.toml", value=f"{table}.{key}", allowed=did_you_mean(key, allowed)
+                )
     for key in ("name", "pipelines"):
         if key not in tables.get("project", {}):
-            raise UsageError("lockgate.toml lacks a key", value=f"project.{key}", next="see docs/design.md, section 4.2")
+            raise UsageError(
+                "lockgate.toml lacks a key", value=f"project.{key}", next="see docs/design.md, section 4.2"
+            )
 
 
 def _sentence(name: str, text: Json) -> str:
     if not isinstance(text, str):
-        raise UsageError("a group is explained in one sentence", value=f"groups.{name} = {text}", allowed=f'{name} = "…"')
+        raise UsageError(
+            "a group is explained in one sentence", value=f"groups.{name} = {text}", allowed=f'{name} = "…"'
+        )
     return text
 
 
@@ -182,7 +192,9 @@ def _source(name: str, table: Mapping[str, Json]) -> SourceSettings:
         raise UsageError("a source of unknown kind", value=f"{name}: {table.get('kind')}", allowed="file")
     if unknown := set(table) - {"kind", "path"}:
         key = sorted(unknown)[0]
-        raise UsageError("unknown key in lockgate.toml", value=f"sources.{name}.{key}", allowed=did_you_mean(key, ("kind", "path")))
+        raise UsageError(
+            "unknown key in lockgate.toml", value=f"sources.{name}.{key}", allowed=did_you_mean(key, ("kind", "path"))
+        )
     if "path" not in table:
         raise UsageError("a source has no path", value=name, allowed='path = "data/…"')
     return SourceSettings(name, "file", str(table["path"]))

@@ -74,7 +74,11 @@ def test_a_damaged_record_reads_as_absent_at_every_byte(tmp_path: Path) -> None:
     path = next(p for p in tmp_path.rglob("*") if p.is_file())
     good = path.read_bytes()
     for place in range(len(good)):
-        for bad in (good[:place], good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :], good[:place] + b"\x00" + good[place:]):
+        for bad in (
+            good[:place],
+            good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :],
+            good[:place] + b"\x00" + good[place:],
+        ):
             path.write_bytes(bad)
             found = results.get("blake3:" + "ab" * 32)
             assert found is None or found == record, f"byte {place}"

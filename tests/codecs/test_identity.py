@@ -39,7 +39,13 @@ class Scores:
     truth: str = "actual"
 
 
-SCORES = Scores({"actual": np.array([1.0, math.nan, -0.0]), "day": np.array(["2020-01-01"] * 3, "datetime64[D]"), "name": np.array(["a", "üb", ""])})
+SCORES = Scores(
+    {
+        "actual": np.array([1.0, math.nan, -0.0]),
+        "day": np.array(["2020-01-01"] * 3, "datetime64[D]"),
+        "name": np.array(["a", "üb", ""]),
+    }
+)
 
 
 def table(value: object) -> str:
@@ -50,10 +56,21 @@ def test_identities_are_pinned() -> None:
     """If one must change, every cache is lost: say so in the release notes."""
     assert table(FRAME) == "blake3:fa9cd23dfb8230cef991dce743045a0c61b3bd6c88eedb66497b9f4659d40659"
     assert table(pl.DataFrame()) == "blake3:2bebc1cf09640d06696738cdc1a25d1a5cd748130fdb3d00df433fa5d8150190"
-    assert codecs.identity("columns.npz", SCORES) == "blake3:875d9495d7d3b56e8216aa137a9e4d55b7f3dc603f1cf231111e627e4dd6595b"
-    assert codecs.identity("json", {"a": [1, 1.0, None, "é"]}) == "blake3:fac0d20ada8b42762e976df05b018b6c153c00faeab1c6e67e75e84bd47815d0"
-    assert codecs.identity("html", Html("<p>é</p>")) == "blake3:3861a0ad35dd6da3536a1718fb86a2df3c8caa42639b8c5796d1fc30191dac41"
-    assert codecs.identity("file", b"bytes") == "blake3:df19b1f105ff929191ce49d0bbfdc5b4edc2a71a40f502dc955359eb33649e24"
+    assert (
+        codecs.identity("columns.npz", SCORES)
+        == "blake3:875d9495d7d3b56e8216aa137a9e4d55b7f3dc603f1cf231111e627e4dd6595b"
+    )
+    assert (
+        codecs.identity("json", {"a": [1, 1.0, None, "é"]})
+        == "blake3:fac0d20ada8b42762e976df05b018b6c153c00faeab1c6e67e75e84bd47815d0"
+    )
+    assert (
+        codecs.identity("html", Html("<p>é</p>"))
+        == "blake3:3861a0ad35dd6da3536a1718fb86a2df3c8caa42639b8c5796d1fc30191dac41"
+    )
+    assert (
+        codecs.identity("file", b"bytes") == "blake3:df19b1f105ff929191ce49d0bbfdc5b4edc2a71a40f502dc955359eb33649e24"
+    )
 
 
 EVERY_TYPE = {
@@ -121,7 +138,10 @@ def test_another_value_is_another_identity(change: pl.DataFrame) -> None:
 
 def test_text_is_told_apart_by_its_edges() -> None:
     frames = [pl.DataFrame({"x": v}) for v in (["ab", "c"], ["a", "bc"], ["abc", ""], ["", "abc"], ["abc", None])]
-    nested = [pl.DataFrame({"x": v}) for v in ([["a", "b"], []], [["a"], ["b"]], [[], ["a", "b"]], [["ab"], []], [["a", "b"], None])]
+    nested = [
+        pl.DataFrame({"x": v})
+        for v in ([["a", "b"], []], [["a"], ["b"]], [[], ["a", "b"]], [["ab"], []], [["a", "b"], None])
+    ]
     moments = [pl.DataFrame({"x": [[ns]]}).cast(pl.List(pl.Datetime("ns"))) for ns in (1, 2)]
     for group in (frames, nested, moments):
         assert len({table(f) for f in group}) == len(group)
@@ -132,16 +152,27 @@ def test_objects_have_no_identity() -> None:
         table(pl.DataFrame({"x": pl.Series([object()], dtype=pl.Object)}))
 
 
-columns = st.lists(st.tuples(st.text(max_size=3), st.lists(st.none() | st.integers(-5, 5) | st.text("ab\0", max_size=2), min_size=2, max_size=3)), max_size=3)
+columns = st.lists(
+    st.tuples(
+        st.text(max_size=3),
+        st.lists(st.none() | st.integers(-5, 5) | st.text("ab\0", max_size=2), min_size=2, max_size=3),
+    ),
+    max_size=3,
+)
 
 
 @given(columns, columns)
 def test_two_tables_have_one_identity_only_if_they_are_equal(one: list, other: list) -> None:
     frames = []
     for given_columns in (one, other):
-        made = {n: pl.Series(n, [str(v) if v is not None else None for v in values][:2], dtype=pl.String) for n, values in given_columns}
+        made = {
+            n: pl.Series(n, [str(v) if v is not None else None for v in values][:2], dtype=pl.String)
+            for n, values in given_columns
+        }
         frames.append(pl.DataFrame(list(made.values())))
-    assert (table(frames[0]) == table(frames[1])) == (frames[0].equals(frames[1]) and frames[0].schema == frames[1].schema)
+    assert (table(frames[0]) == table(frames[1])) == (
+        frames[0].equals(frames[1]) and frames[0].schema == frames[1].schema
+    )
 
 
 def test_columns_ignore_width_order_of_bytes_and_layout(tmp_path: Path) -> None:

@@ -81,7 +81,9 @@ class Pair(NamedTuple):
     a: int
 
 
-@pytest.mark.parametrize("kind", [object, set[int], Pair, Any, list[int] | dict[str, int], Point | Size, complex, np.ndarray], ids=str)
+@pytest.mark.parametrize(
+    "kind", [object, set[int], Pair, Any, list[int] | dict[str, int], Point | Size, complex, np.ndarray], ids=str
+)
 def test_an_annotation_that_could_not_be_read_back_is_refused(kind: Any) -> None:
     with pytest.raises(UsageError, match="no codec for this annotation"):
         codecs.codec_for(kind)
@@ -100,7 +102,11 @@ def test_values_that_json_cannot_hold_are_named(value: object, tmp_path: Path) -
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    assert json_value.encode({"a": np.float64(1.5), "b": np.arange(2), np.int64(3): np.True_}) == {"a": 1.5, "b": [0, 1], "3": True}
+    assert json_value.encode({"a": np.float64(1.5), "b": np.arange(2), np.int64(3): np.True_}) == {
+        "a": 1.5,
+        "b": [0, 1],
+        "3": True,
+    }
 
 
 def test_whole_floats_stay_floats(tmp_path: Path) -> None:
@@ -125,7 +131,9 @@ def test_frames_are_parsed_by_suffix(tmp_path: Path, suffix: str) -> None:
 
     frame = pl.DataFrame({"n": [1, 2], "s": ["a", "ü"]})
     path = tmp_path / f"x.{suffix}"
-    {"csv": frame.write_csv, "parquet": frame.write_parquet, "arrow": frame.write_ipc, "ndjson": frame.write_ndjson}[suffix](path)
+    {"csv": frame.write_csv, "parquet": frame.write_parquet, "arrow": frame.write_ipc, "ndjson": frame.write_ndjson}[
+        suffix
+    ](path)
     assert codecs.load("file", path, pl.DataFrame).equals(frame)
     assert codecs.load("file", path, pl.LazyFrame).collect().equals(frame)
 

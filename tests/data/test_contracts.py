@@ -70,7 +70,9 @@ def test_every_row_is_clean_or_claimed_once(values, rules):
 def test_the_first_rule_that_matches_claims(values, rules):
     judged = judge(table(values), sold(rules=rules))
     for value, verdict in zip(values, judged[DIRT], strict=True):
-        matching = [r.name for r in rules if r.action != "keep" and value is not None and value > int(r.when.split()[-1])]
+        matching = [
+            r.name for r in rules if r.action != "keep" and value is not None and value > int(r.when.split()[-1])
+        ]
         assert verdict == (matching[0] if matching else None)
 
 

@@ -27,7 +27,9 @@ def test_the_five_minute_tour_works_as_written(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text()
     block = text.partition("## Five minutes")[2].partition("```console")[2].partition("```")[0]
     folder = tmp_path
-    commands = [line.partition("#")[0].removeprefix("$ ").strip() for line in block.splitlines() if line.startswith("$ ")]
+    commands = [
+        line.partition("#")[0].removeprefix("$ ").strip() for line in block.splitlines() if line.startswith("$ ")
+    ]
     assert len(commands) >= 6
     for command in commands:
         words = shlex.split(command)
@@ -42,7 +44,9 @@ def test_the_five_minute_tour_works_as_written(tmp_path: Path) -> None:
 
 def test_the_command_page_is_what_help_says(tmp_path: Path) -> None:
     """Rewrite it with LOCKGATE_GOLDEN=write."""
-    parts = ["# The command line\n\nWritten by the tests from `--help`; exit codes are in [design.md](design.md) §4.3.\n"]
+    parts = [
+        "# The command line\n\nWritten by the tests from `--help`; exit codes are in [design.md](design.md) §4.3.\n"
+    ]
     parts += [f"```text\n{run(tmp_path, '--help').stdout.rstrip()}\n```\n"]
     for name in NAMES:
         parts.append(f"## {name}\n\n```text\n{run(tmp_path, name, '--help').stdout.rstrip()}\n```\n")
@@ -61,7 +65,13 @@ def test_every_command_in_the_readme_exists() -> None:
     assert set(NAMES) - named <= {"init", "people", "why"}
 
 
-@pytest.mark.parametrize("page", sorted(p.relative_to(ROOT).as_posix() for p in [*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md"), *ROOT.glob("examples/*/README.md")]))
+@pytest.mark.parametrize(
+    "page",
+    sorted(
+        p.relative_to(ROOT).as_posix()
+        for p in [*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md"), *ROOT.glob("examples/*/README.md")]
+    ),
+)
 def test_links_lead_somewhere(page: str) -> None:
     path = ROOT / page
     for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", path.read_text()):
@@ -74,5 +84,9 @@ def test_no_tracked_file_names_a_machine_or_a_registry() -> None:
     hosts = re.compile(r"https?://[^ ]*(pypi\.org/simple|files\.pythonhosted|registry\.npmjs|deb\.debian)")
     for name in listed:
         path = ROOT / name
-        if path.suffix in {".py", ".md", ".toml", ".txt", ".in", ".html", ".css", ""} and path.is_file() and name != "tests/docs/test_docs.py":
+        if (
+            path.suffix in {".py", ".md", ".toml", ".txt", ".in", ".html", ".css", ""}
+            and path.is_file()
+            and name != "tests/docs/test_docs.py"
+        ):
             assert not hosts.search(path.read_text(errors="replace")), name

@@ -63,7 +63,16 @@ def write(file: Path, rows: list[list[object]], header: list[str] = HEADER) -> P
 
 def publication(folder: Path) -> Path:
     """What `demand.fetch` would have written down."""
-    facts = {"name": "made up", "rows": 1, "first": "", "last": "", "credit": "", "licence": "", "sha256": "", "dirt": {}}
+    facts = {
+        "name": "made up",
+        "rows": 1,
+        "first": "",
+        "last": "",
+        "credit": "",
+        "licence": "",
+        "sha256": "",
+        "dirt": {},
+    }
     (folder / "source.json").write_text(json.dumps(facts))
     return folder / "source.json"
 

@@ -70,7 +70,9 @@ def test_the_leak_is_a_leak(made):
 def test_known_features_of_a_small_shop():
     days = list(open_days(dt.date(2011, 3, 1), dt.date(2011, 4, 1)))
     units = [float(n % 6) for n in range(len(days))]
-    history = pl.DataFrame({"product": "p", "date": days, "units": units, "price": 2.0}, schema_overrides={"date": pl.Date})
+    history = pl.DataFrame(
+        {"product": "p", "date": days, "units": units, "price": 2.0}, schema_overrides={"date": pl.Date}
+    )
     asked = pl.DataFrame({"product": ["p"], "date": [dt.date(2011, 4, 4)], "as_of": [dt.date(2011, 4, 1)]})
     found = describe(asked, history, SHOP).row(0, named=True)
     assert found["mean_6"] == pytest.approx(sum(units[-6:]) / 6)

@@ -36,7 +36,11 @@ def test_it_cuts_in_time_and_loses_nothing(own, tmp_path):
     data = tmp_path / "data"
     assert (data / "as-of").read_text() == "2011-10-15\n"
     assert [f.name for f in sorted((data / "sales").iterdir())] == ["until-2011-10-15.csv"]
-    assert [f.name for f in sorted((data / "sealed").iterdir())] == ["2011-10-15.csv", "2011-10-22.csv", "2011-10-29.csv"]
+    assert [f.name for f in sorted((data / "sealed").iterdir())] == [
+        "2011-10-15.csv",
+        "2011-10-22.csv",
+        "2011-10-29.csv",
+    ]
     kept = rows_in(data / "sales") + rows_in(data / "sealed")
     assert sorted(kept) == sorted([str(value) for value in row] for row in rows)
     assert not any(row[4].startswith("10/15/2011") for row in rows_in(data / "sales"))
@@ -86,7 +90,9 @@ def test_xz_and_zip_are_read(own, tmp_path):
 
 def test_a_favorita_file_gets_a_saturday_eight_weeks_before_its_end(tmp_path):
     header = ["date", "store_nbr", "item_nbr", "unit_sales"]
-    file = shop.write(tmp_path / "f.csv", [[f"2017-0{m}-{d:02d}", 47, 1, 2] for m in (5, 6, 7, 8) for d in range(1, 16)], header)
+    file = shop.write(
+        tmp_path / "f.csv", [[f"2017-0{m}-{d:02d}", 47, 1, 2] for m in (5, 6, 7, 8) for d in range(1, 16)], header
+    )
     fetch.main(["--data", str(file), "--dest", str(tmp_path / "data")])
     assert (tmp_path / "data" / "as-of").read_text() == "2017-06-17\n"
 
@@ -129,7 +135,9 @@ def test_a_failing_download_says_why_and_what_next(tmp_path, monkeypatch):
 
 
 def test_it_needs_the_standard_library_only():
-    code = "import sys, demand.fetch; print([m for m in ('polars', 'numpy', 'lightgbm', 'lockgate') if m in sys.modules])"
+    code = (
+        "import sys, demand.fetch; print([m for m in ('polars', 'numpy', 'lightgbm', 'lockgate') if m in sys.modules])"
+    )
     folder = shop.REPO / "examples" / "demand"
     found = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

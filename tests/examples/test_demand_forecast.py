@@ -81,7 +81,9 @@ def test_a_closed_saturday_answers_0_with_the_reason(made):
     assert closed == (0.0, 0.0, 0.0, "closed on Saturdays")
     assert opened[3] == ""
     assert opened[2] > 0
-    assert reasons(asked, *shop.state(made), made["history"], shop.AS_OF)[0] == ["Nothing is forecast: closed on Saturdays."]
+    assert reasons(asked, *shop.state(made), made["history"], shop.AS_OF)[0] == [
+        "Nothing is forecast: closed on Saturdays."
+    ]
 
 
 def test_a_product_nobody_sold_yet_answers_0_with_the_reason(made):

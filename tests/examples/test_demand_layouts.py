@@ -36,7 +36,12 @@ def test_m5_which_store(m5):
 
 def test_m5_beats_the_simple_forecasts(m5):
     made = shop.run_all(
-        m5 / "sales", LAST, shop.publication(m5), judged={"store": "TX_2"}, settings={"rounds": 60}, features={"horizons": 6}
+        m5 / "sales",
+        LAST,
+        shop.publication(m5),
+        judged={"store": "TX_2"},
+        settings={"rounds": 60},
+        features={"horizons": 6},
     )
     assert made["layout"] == M5
     assert 20 <= made["products"].height <= 28  # the others sell on too few days

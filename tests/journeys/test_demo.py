@@ -46,7 +46,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignored = shutil.ignore_patterns(".lockgate", "data", "__pycache__")
     shutil.copytree(EXAMPLE, folder, ignore=ignored)
     (folder / ".gitignore").write_text(".lockgate/\ndata/\n__pycache__/\n")
-    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-qm", "x"]):
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-qm", "x"],
+    ):
         subprocess.run(["git", *command], cwd=folder, check=True)
     (folder / "first.log").write_text(play(folder, "start", "--check"))
     return folder
@@ -197,5 +201,3 @@ def test_a_week_passes(copy: Path) -> None:
         assert "--accept" in output
     answer = last_json(play(copy, "start", "--check"))
     assert answer["as_of"] == "2011-10-22"
-
-

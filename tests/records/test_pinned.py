@@ -12,7 +12,9 @@ from lockgate.records.digest import canonical, digest, digest_bytes, sha256_byte
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate
 from lockgate.records.wire import from_json, to_json
 
-FRAME = pl.DataFrame({"day": [dt.date(2011, 10, 15), None], "units": [1.5, float("nan")], "name": ["é", ""], "new": [True, None]})
+FRAME = pl.DataFrame(
+    {"day": [dt.date(2011, 10, 15), None], "units": [1.5, float("nan")], "name": ["é", ""], "new": [True, None]}
+)
 PINNED = {
     "tagged": "blake3:5a5a10a38d4961d768caeb9d9b370ab54c6003b3fa59f34ff56fdeb03e21e67e",
     "table": "blake3:10e17932fd734c67eca1a483a965ce44a52f89c88b199df5fff2026f083fb219",
@@ -45,8 +47,11 @@ def test_identity_is_of_the_values_not_of_the_chunks_or_the_file(tmp_path) -> No
 
 def test_identity_sees_order_null_type_and_name() -> None:
     others = [
-        FRAME.reverse(), FRAME.rename({"units": "pieces"}), FRAME.with_columns(pl.col("units").cast(pl.Float32)),
-        FRAME.with_columns(pl.col("name").replace("", None)), FRAME.select(FRAME.columns[::-1]),
+        FRAME.reverse(),
+        FRAME.rename({"units": "pieces"}),
+        FRAME.with_columns(pl.col("units").cast(pl.Float32)),
+        FRAME.with_columns(pl.col("name").replace("", None)),
+        FRAME.select(FRAME.columns[::-1]),
     ]
     found = {codecs.identity("polars.ipc", f) for f in (FRAME, *others)}
     assert len(found) == 1 + len(others)
@@ -56,7 +61,11 @@ def test_sha256_is_for_the_outside_world() -> None:
     assert sha256_bytes(b"") == "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
-json_values = st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=8)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
 
 
 @given(json_values, json_values)
@@ -73,9 +82,14 @@ def repr_of(value):
     return (type(value).__name__, value)
 
 
-@given(st.dictionaries(st.text(min_size=1, max_size=6).map(lambda s: f"new-{s}"), json_values, max_size=3), st.text(max_size=9))
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=6).map(lambda s: f"new-{s}"), json_values, max_size=3),
+    st.text(max_size=9),
+)
 def test_a_record_of_a_newer_writer_comes_back_whole(extra, name) -> None:
     estimate = Estimate(name=name, value="0.5", low="0.4", high="0.6", n=3)
-    record = Evidence(gate="g", kind="k", statistic=estimate, groups=(GroupEstimate(by="b", group=name, estimate=estimate),))
+    record = Evidence(
+        gate="g", kind="k", statistic=estimate, groups=(GroupEstimate(by="b", group=name, estimate=estimate),)
+    )
     written = {**to_json(record), **extra}
     assert to_json(from_json(Evidence, written)) == written

@@ -103,7 +103,16 @@ def test_fields_of_a_newer_writer_are_kept(record: Outer, newer: dict[str, Json]
 
 
 GOOD = to_json(
-    Outer(text="t", count=1, share=0.5, sure=True, day=dt.date(2020, 1, 1), moment=dt.datetime(2020, 1, 1, tzinfo=dt.UTC), kind="a", inner=Inner(name="i"))
+    Outer(
+        text="t",
+        count=1,
+        share=0.5,
+        sure=True,
+        day=dt.date(2020, 1, 1),
+        moment=dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
+        kind="a",
+        inner=Inner(name="i"),
+    )
 )
 
 
@@ -129,7 +138,9 @@ def test_a_whole_number_is_fine_for_a_float() -> None:
 
 
 def test_defaults_fill_what_an_older_writer_left_out() -> None:
-    assert from_json(StepRecord, {"name": "a", "action": "run", "reason": ""}) == StepRecord(name="a", action="run", reason="")
+    assert from_json(StepRecord, {"name": "a", "action": "run", "reason": ""}) == StepRecord(
+        name="a", action="run", reason=""
+    )
 
 
 @given(json_values)

@@ -43,8 +43,18 @@ def test_coverage_is_one_number_with_one_margin() -> None:
     scored = table()
     shown = summary(scored, ["band", "new"])["coverage"]
     check = coverage_evidence(scored).statistic
-    assert [(g["by"], g["group"]) for g in shown] == [("all", "all answers"), ("band", "a"), ("band", "b"), ("new", "no"), ("new", "yes")]
-    assert (shown[0]["estimate"]["value"], shown[0]["estimate"]["low"], shown[0]["estimate"]["high"]) == (check.value, check.low, check.high)
+    assert [(g["by"], g["group"]) for g in shown] == [
+        ("all", "all answers"),
+        ("band", "a"),
+        ("band", "b"),
+        ("new", "no"),
+        ("new", "yes"),
+    ]
+    assert (shown[0]["estimate"]["value"], shown[0]["estimate"]["low"], shown[0]["estimate"]["high"]) == (
+        check.value,
+        check.low,
+        check.high,
+    )
     assert all(g["estimate"]["blocks"] == 20 for g in shown)
 
 
@@ -57,11 +67,24 @@ def test_few_days_have_no_interval() -> None:
 
 def manifest(*, as_of: str = "2011-10-29", dirty: bool = False, lock: str = "", **lineage: Any) -> Any:
     fields = {"dirty": dirty, "sources": {}, "parameters": {}, "extra": {}, **lineage}
-    return SimpleNamespace(as_of=as_of, lock="lock.txt", files=[SimpleNamespace(path="lock.txt", blake3=lock)], lineage=SimpleNamespace(**fields))
+    return SimpleNamespace(
+        as_of=as_of,
+        lock="lock.txt",
+        files=[SimpleNamespace(path="lock.txt", blake3=lock)],
+        lineage=SimpleNamespace(**fields),
+    )
 
 
 def judged(tolerance: str = "0.05") -> tuple[Verdict, ...]:
-    return (Verdict(gate="c", kind="interval_coverage", outcome="pass", reason="", threshold={"nominal": "0.8", "tolerance": tolerance}),)
+    return (
+        Verdict(
+            gate="c",
+            kind="interval_coverage",
+            outcome="pass",
+            reason="",
+            threshold={"nominal": "0.8", "tolerance": tolerance},
+        ),
+    )
 
 
 def test_cautions() -> None:
@@ -93,7 +116,10 @@ class Locks:
 
 
 def champion() -> Evidence:
-    ours, theirs = (Estimate(name=n, value=v, low="0.6", high="0.8", unit="share") for n, v in (("wape", "0.692"), ("wape_of_champion", "0.703")))
+    ours, theirs = (
+        Estimate(name=n, value=v, low="0.6", high="0.8", unit="share")
+        for n, v in (("wape", "0.692"), ("wape_of_champion", "0.703"))
+    )
     paired = Estimate(name="relative_difference", value="-0.016", low="-0.025", high="-0.0068", unit="share")
     return Evidence(gate="champion", kind="champion", statistic=paired, also=(ours, theirs), params={"better": "lower"})
 
@@ -122,7 +148,9 @@ def test_lockgate_counts_by_a_published_version(tmp_path: Any) -> None:
     assert [(c.before, c.after) for c in found] == [("1.0.0", "1.1.0")]
 
 
-@pytest.mark.parametrize(("days", "words"), [(1, "a day more"), (3, "3 days more"), (14, "2 weeks more"), (-7, "a week less")])
+@pytest.mark.parametrize(
+    ("days", "words"), [(1, "a day more"), (3, "3 days more"), (14, "2 weeks more"), (-7, "a week less")]
+)
 def test_how_much_more_is_known(tmp_path: Any, days: int, words: str) -> None:
     later = dt.date(2011, 10, 22) + dt.timedelta(days=days)
     found = changes(Locks(tmp_path), manifest(as_of=later.isoformat()), manifest(as_of="2011-10-22"), None)  # type: ignore[arg-type]

@@ -35,7 +35,7 @@ ALLOWED = set(
     "svg desc line circle rect path polygon text".split()
 )
 HOSTILE = [
-    '<script>alert(1)</script>',
+    "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
     "' onmouseover='alert(1)",
     "</style></title><svg/onload=alert(1)>",
@@ -98,7 +98,9 @@ def is_safe(html: str) -> Page:
     assert len(ids) == len(set(ids))
     for tag, attributes in page.elements:
         assert tag in ALLOWED, tag
-        assert not [a for a in attributes if a.startswith("on") or a in ("src", "srcset", "style", "action", "xlink:href")]
+        assert not [
+            a for a in attributes if a.startswith("on") or a in ("src", "srcset", "style", "action", "xlink:href")
+        ]
         if "href" in attributes:
             assert tag == "a"
             assert (attributes["href"] or "")[1:] in ids
@@ -156,14 +158,18 @@ def test_each_question_is_a_heading_and_its_section_answers(pack: Pack, heading:
 
 def test_the_summary_answers_on_the_first_screen_and_links_down(pack: Pack) -> None:
     asked = {a.question: a.answer for a in answers(pack)}
-    assert asked["Which group is worst off, by how much?"].startswith("Group “new”: WAPE 86.4% ± 9.8 points, n\u00a0=\u00a0308 rows on 24 days.")
+    assert asked["Which group is worst off, by how much?"].startswith(
+        "Group “new”: WAPE 86.4% ± 9.8 points, n\u00a0=\u00a0308 rows on 24 days."
+    )
     assert asked["What would settle it?"].startswith("About 20 more days")
     ids = {a.get("id") for _, a in Page(render(pack)).elements}
     assert {a.anchor for a in answers(pack)} <= ids
 
 
 def test_worst_group_first_and_unmeasured_last(pack: Pack) -> None:
-    unknown = GroupEstimate(by="volume_band", group="rare", estimate=Estimate(name="wape", value=None, why="no sales", unit="share"))
+    unknown = GroupEstimate(
+        by="volume_band", group="rare", estimate=Estimate(name="wape", value=None, why="no sales", unit="share")
+    )
     groups = wording.worst_first((unknown, *pack.groups), pack.metric)
     values = [float(g.estimate.value) for g in groups[:-1] if g.estimate.value]
     assert values == sorted(values, reverse=True)
@@ -212,7 +218,9 @@ def test_headline(outcomes: str, sentence: str, may: bool) -> None:
     words = {"p": "pass", "f": "fail", "u": "uncertain", "n": "not_applicable", "x": "brilliant"}
     found = headline([Verdict(gate=f"g{i}", kind="k", outcome=words[o], reason="r") for i, o in enumerate(outcomes)])  # type: ignore[arg-type]
     assert (found.sentence, found.may_approve) == (sentence, may)
-    shown = Page(render(bare(verdicts=tuple(Verdict(gate="g", kind="k", outcome=words[o], reason="r") for o in outcomes)))).text  # type: ignore[arg-type]
+    shown = Page(
+        render(bare(verdicts=tuple(Verdict(gate="g", kind="k", outcome=words[o], reason="r") for o in outcomes)))
+    ).text  # type: ignore[arg-type]
     assert ("lockgate approve" in shown) == may
 
 
@@ -245,7 +253,9 @@ def test_hostile_names_beside_true_numbers(pack: Pack, text: str) -> None:
     groups = tuple(dataclasses.replace(g, group=f"{text}{i}") for i, g in enumerate(pack.groups))
     cases = tuple(dataclasses.replace(c, request={"product": text}) for c in pack.cases)
     influences = (Influence(name=text, share=0.5, meaning=text),)
-    hostile = dataclasses.replace(pack, groups=groups, coverage=groups, by_horizon=groups, cases=cases, influences=influences)
+    hostile = dataclasses.replace(
+        pack, groups=groups, coverage=groups, by_horizon=groups, cases=cases, influences=influences
+    )
     page = is_safe(render(hostile))
     assert wording.visible(text) in page.text
 
@@ -253,7 +263,9 @@ def test_hostile_names_beside_true_numbers(pack: Pack, text: str) -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_text_is_safe(project: str, reason: str) -> None:
-    verdict = Verdict(gate=project, kind="k", outcome="uncertain", reason=reason, threshold={reason: project}, settles=reason)
+    verdict = Verdict(
+        gate=project, kind="k", outcome="uncertain", reason=reason, threshold={reason: project}, settles=reason
+    )
     is_safe(render(bare(project=project, banner=reason, verdicts=(verdict,), limits=(reason,))))
     render_card(bare(project=project, banner=reason, verdicts=(verdict,), limits=(reason,)))
 
@@ -278,7 +290,13 @@ def test_any_one_piece_may_be_missing(pack: Pack, field: str) -> None:
 
 def test_almost_nothing() -> None:
     page = is_safe(render(bare()))
-    for words in ("No group was measured", "No check has run", "Do not sign", "No limit was written down", "none to go back to"):
+    for words in (
+        "No group was measured",
+        "No check has run",
+        "Do not sign",
+        "No limit was written down",
+        "none to go back to",
+    ):
         assert words in page.text
     assert "lockgate approve" not in page.text
     assert render_card(bare()).startswith("---\n")
@@ -297,7 +315,9 @@ def test_numbers_that_are_none(pack: Pack) -> None:
     groups = tuple(GroupEstimate(by="b", group=str(i), estimate=e) for i, e in enumerate((nothing, odd)))
     nan = float("nan")
     days = (Day(date=dt.date(2024, 1, 1), actual=nan, forecast=float("inf"), low=nan), Day(date=dt.date(2024, 1, 2)))
-    evidence = tuple(Evidence(gate=v.gate, kind=v.kind, statistic=e) for v, e in zip(pack.verdicts, (nothing, odd) * 9, strict=False))
+    evidence = tuple(
+        Evidence(gate=v.gate, kind=v.kind, statistic=e) for v, e in zip(pack.verdicts, (nothing, odd) * 9, strict=False)
+    )
     broken = dataclasses.replace(
         pack, overall=odd, groups=groups, by_horizon=groups, coverage=groups, promised_coverage="nan", days=days,
         evidence=evidence, influences=(Influence(name="x", share=nan),),
@@ -308,7 +328,9 @@ def test_numbers_that_are_none(pack: Pack) -> None:
 
 def test_all_fail_one_day_one_group(pack: Pack) -> None:
     verdicts = tuple(dataclasses.replace(v, outcome="fail") for v in pack.verdicts)
-    small = dataclasses.replace(pack, verdicts=verdicts, groups=pack.groups[:1], days=pack.days[:1], by_horizon=pack.by_horizon[:1])
+    small = dataclasses.replace(
+        pack, verdicts=verdicts, groups=pack.groups[:1], days=pack.days[:1], by_horizon=pack.by_horizon[:1]
+    )
     text = is_safe(render(small)).text
     assert "Not ready: 6 checks fail" in text
     assert "lockgate approve" not in text
@@ -336,7 +358,11 @@ def test_digests_are_told_apart_in_the_details_and_named_in_the_sentence(pack: P
 
 def test_cautions_stand_before_everything_but_the_verdict(pack: Pack) -> None:
     text = Page(render(pack)).text
-    assert text.index("Ready for your decision") < text.index("in no commit that a colleague") < text.index("The page in one minute")
+    assert (
+        text.index("Ready for your decision")
+        < text.index("in no commit that a colleague")
+        < text.index("The page in one minute")
+    )
     assert "Caution: Added up over 24 days" in render_card(pack)
 
 
@@ -378,7 +404,11 @@ def test_the_coverage_of_all_answers_is_the_checks_own(pack: Pack) -> None:
         ("beats_baseline", {"margin": "0.025"}, "must be more than 2.5% better"),
         ("interval_coverage", {"nominal": "0.8", "tolerance": "0.05"}, "80% promised, 75% to 85% allowed"),
         ("slices", {"worst_over_best": "1.5"}, "at most 1.5 times"),
-        ("enough", {"min_rows": "1000", "min_days": "1", "max_bad_share": "0"}, "at least 1,000 rows, on at least 1 day, none bad"),
+        (
+            "enough",
+            {"min_rows": "1000", "min_days": "1", "max_bad_share": "0"},
+            "at least 1,000 rows, on at least 1 day, none bad",
+        ),
         ("no_leak", {"max_rows": "0"}, "none may differ"),
         ("integration", {}, "none may differ, no contract may break"),
         ("own", {"at_most": "0.05"}, "at most 0.050"),
@@ -402,12 +432,15 @@ def test_half_an_interval_is_off_by_less_than_its_last_digit(low: object, high: 
 
 def test_groups_are_explained_and_cases_are_few(pack: Pack) -> None:
     many = tuple(
-        dataclasses.replace(pack.cases[0], chosen=f"kind {i % 3}", request={"product": f"P{i // 2}"}, labels={"product": "LIGHT"}) for i in range(12)
+        dataclasses.replace(
+            pack.cases[0], chosen=f"kind {i % 3}", request={"product": f"P{i // 2}"}, labels={"product": "LIGHT"}
+        )
+        for i in range(12)
     )
     html = render(dataclasses.replace(pack, cases=many))
     assert "first sold less than 60 days before the test began" in html
     shown, _, more = html.partition("<summary>6 more cases</summary>")
-    assert shown.count("<article>\n<p class=\"kicker\">kind") == 6
+    assert shown.count('<article>\n<p class="kicker">kind') == 6
     assert len(set(re.findall(r"<h3>(P\d+) LIGHT</h3>", shown))) == 6
     assert more.count("<article>") == 6
     assert "Answered on 1 October 2011, from what was known then" in html
@@ -454,7 +487,10 @@ def test_contrast_is_at_least_4_5_in_light_and_dark() -> None:
     themes = re.findall(r":root \{(.*?)\}", css[1], re.DOTALL)
     assert len(themes) == 3
     for theme in themes:
-        colours = {n: c if len(c) == 7 else "#" + "".join(2 * x for x in c[1:]) for n, c in re.findall(r"--(\w+): (#[0-9a-f]{3,6});", theme)}
+        colours = {
+            n: c if len(c) == 7 else "#" + "".join(2 * x for x in c[1:])
+            for n, c in re.findall(r"--(\w+): (#[0-9a-f]{3,6});", theme)
+        }
         for name in ("ink", "quiet", "accent", "pass", "fail", "uncertain", "none"):
             for ground in ("paper", "wash"):
                 light, dark = sorted((_luminance(colours[name]), _luminance(colours[ground])), reverse=True)
@@ -472,7 +508,9 @@ def test_fits_a_phone_and_the_browser_has_no_complaint(pack: Pack, tmp_path: Pat
     (tmp_path / "page.html").write_bytes(render(pack).encode())
     arguments = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*arguments, "--disable-component-update", "--disable-sync"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*arguments, "--disable-component-update", "--disable-sync"]
+        )
         for width in (320, 390, 1280):
             page, complaints = browser.new_page(viewport={"width": width, "height": 800}), list[str]()
             page.on("console", lambda m, c=complaints: c.append(m.text))
@@ -499,12 +537,16 @@ def test_ticks_cover_their_range_in_even_steps(low: float, width: float) -> None
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=40))
 def test_lines_stay_inside_their_frame(values: list[float | None]) -> None:
-    svg = plots.line_band([str(i) for i in range(len(values))], [plots.Line(label="a", values=values, role="actual")], title="t", desc="d")
+    svg = plots.line_band(
+        [str(i) for i in range(len(values))], [plots.Line(label="a", values=values, role="actual")], title="t", desc="d"
+    )
     if all(v is None for v in values):
         assert svg == ""
         return
     assert svg.count("<circle") == sum(v is not None for v in values)
-    assert all(0 <= float(x) <= 100 and 0 <= float(y) <= 260 for x, y in re.findall(r'cx="([-\d.]+)%" cy="([-\d.]+)"', svg))
+    assert all(
+        0 <= float(x) <= 100 and 0 <= float(y) <= 260 for x, y in re.findall(r'cx="([-\d.]+)%" cy="([-\d.]+)"', svg)
+    )
 
 
 @pytest.mark.parametrize("points", [1, 2, 3, 4, 5, 6, 8, 9, 30, 365])
@@ -534,7 +576,7 @@ def test_empty_figures_are_empty() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-10**12, max_value=10**12, places=9))
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12, places=9))
 def test_rounded_numbers_are_close_and_short(value: object) -> None:
     text = wording.number(str(value)).replace(",", "").replace("\N{MINUS SIGN}", "-")
     assert abs(float(text) - float(str(value))) <= max(0.5, abs(float(str(value))) * 0.05)
@@ -542,7 +584,10 @@ def test_rounded_numbers_are_close_and_short(value: object) -> None:
 
 
 def test_compared_in_plain_words(pack: Pack) -> None:
-    words = {wording.group_name(g.by, g.group): wording.compared(g, pack.groups, pack.overall, pack.metric) for g in pack.groups}
+    words = {
+        wording.group_name(g.by, g.group): wording.compared(g, pack.groups, pack.overall, pack.metric)
+        for g in pack.groups
+    }
     assert words["volume band: low"] == "clearly worse: 1.47 times the average; 1.67 times the best (volume band: high)"
     assert words["not new"] == "not clearly different: 0.99 times the average; the best by new"
     assert words["volume band: high"] == "clearly better: 0.88 times the average; the best by volume band"
@@ -551,11 +596,15 @@ def test_compared_in_plain_words(pack: Pack) -> None:
 def test_scores_compare_as_points() -> None:
     score = Metric(name="accuracy", lower_is_better=False)
     low, high = (
-        GroupEstimate(by="b", group=g, estimate=Estimate(name="accuracy", value=v, low=v, high=v, unit="share")) for g, v in (("l", "0.8"), ("h", "0.95"))
+        GroupEstimate(by="b", group=g, estimate=Estimate(name="accuracy", value=v, low=v, high=v, unit="share"))
+        for g, v in (("l", "0.8"), ("h", "0.95"))
     )
     assert wording.worst_first((high, low), score) == (low, high)
     overall = Estimate(name="accuracy", value="0.9", unit="share")
-    assert wording.compared(low, (high, low), overall, score) == "clearly worse: 10.0 points below the average; 15.0 points below the best (b: h)"
+    assert (
+        wording.compared(low, (high, low), overall, score)
+        == "clearly worse: 10.0 points below the average; 15.0 points below the best (b: h)"
+    )
 
 
 # --- the card

@@ -24,10 +24,11 @@ from lockgate.serving.child import Wanted, listen
 from lockgate.testing.scene import Scene
 
 
-
 def walk(*before: Stage) -> Walk:
     """A way to staging with these stages before it."""
-    return Walk(cast("Any", None), cast("Any", None), (*before, DeployTo("staging")), {}, parse_policy(""), "sha256:policy")
+    return Walk(
+        cast("Any", None), cast("Any", None), (*before, DeployTo("staging")), {}, parse_policy(""), "sha256:policy"
+    )
 
 
 FREE, OWNED, GATED = walk(), walk(Approval("product-owner", "7d")), walk(Gate("slices", "m:f", "alike"))

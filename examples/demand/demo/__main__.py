@@ -15,7 +15,9 @@ def main() -> int:
     scenes = parser.add_subparsers(dest="scene", required=True)
     first = scenes.add_parser("start")
     first.add_argument("--data", default="", help="the UCI file (csv, csv.xz, zip) instead of the download")
-    first.add_argument("--check", action="store_true", help="nobody is there: approve with the demo's second key, print one JSON line")
+    first.add_argument(
+        "--check", action="store_true", help="nobody is there: approve with the demo's second key, print one JSON line"
+    )
     second = scenes.add_parser("next-week")
     second.add_argument("--check", action="store_true", help="approve with the demo's second key")
     arguments = parser.parse_args()

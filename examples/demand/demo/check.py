@@ -9,7 +9,6 @@ from pathlib import Path
 from demo import servers
 from demo.start import deliver, leak, own_approval, prepare, sign
 from demo.terminal import Failed, command, note, title
-
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.releases import fetch, manifest_of
 from lockgate.errors import LockgateError
@@ -58,7 +57,14 @@ def answers(address: str) -> dict[str, object]:
     if http != store or any(s["release"] != release for s in served):
         note(f"the served answers are not the release's: {http} ≠ {store}")
         raise Failed(1)
-    return {"release": release, "as_of": manifest.as_of, "requests": asked, "http": http, "evaluation": store, "ledger_head": trust.head.digest}
+    return {
+        "release": release,
+        "as_of": manifest.as_of,
+        "requests": asked,
+        "http": http,
+        "evaluation": store,
+        "ledger_head": trust.head.digest,
+    }
 
 
 def _requests(address: str, as_of: dt.date) -> list[dict[str, str]]:

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import polars as pl
+
 from demo import servers
 from demo.start import deliver, own_approval, sign
 from demo.terminal import Failed, command, note, quiet, title
@@ -82,5 +83,3 @@ def _truth(as_of: dt.date) -> Path:
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([week.columns, *week.iter_rows()])
     return path
-
-

@@ -25,7 +25,10 @@ START_SECONDS = 20
 def running() -> Iterator[str]:
     """Serve both environments for the length of the block; answers production's address."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    ports = {name: _free(table["port"]) for name, table in tomllib.loads(Path("lockgate.toml").read_text())["environments"].items()}
+    ports = {
+        name: _free(table["port"])
+        for name, table in tomllib.loads(Path("lockgate.toml").read_text())["environments"].items()
+    }
     processes = [_start(name, port) for name, port in ports.items()]
     try:
         for name in ports:
@@ -84,7 +87,9 @@ def _free(port: int) -> int:
 
 def _start(name: str, port: int) -> subprocess.Popen[bytes]:
     log = (LOGS / f"{name}.log").open("wb")
-    return subprocess.Popen([LOCKGATE, "serve", name, "--port", str(port)], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [LOCKGATE, "serve", name, "--port", str(port)], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+    )
 
 
 def _wait(name: str) -> None:

@@ -65,7 +65,9 @@ def own_approval() -> None:
 def sign(word: str, reason: str) -> None:
     """Sign as the product owner; every uncertain gate is accepted by name."""
     verdicts = json.loads(quiet("deliver", "--json", expect=(3,)))["verdicts"]
-    accepted = [a for v in verdicts if v["outcome"] == "uncertain" and word == "approve" for a in ("--accept", v["gate"])]
+    accepted = [
+        a for v in verdicts if v["outcome"] == "uncertain" and word == "approve" for a in ("--accept", v["gate"])
+    ]
     command(word, "latest", "--role", ROLE, "--reason", reason, "--key", str(people.OWNER_KEY), *accepted)
 
 
@@ -83,7 +85,9 @@ def _decided() -> bool:
     word = ask("Your decision:", ("approve", "reject"))
     sign(word, input("Your reason: ").strip() or f"read the evidence, {word}")
     if word == "reject":
-        note("Rejected and signed. It stays stopped until the product owner says otherwise: lockgate releases --rejected")
+        note(
+            "Rejected and signed. It stays stopped until the product owner says otherwise: lockgate releases --rejected"
+        )
     return word == "approve"
 
 

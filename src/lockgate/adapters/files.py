@@ -28,7 +28,9 @@ class FileSource:
         fixed = next((i for i, part in enumerate(parts) if any(c in part for c in "*?[")), len(parts))
         if fixed == len(parts):
             return []
-        return _named(self._root.joinpath(*parts[:fixed]).glob(str(Path(*parts[fixed:]))), self._root.joinpath(*parts[:fixed]))
+        return _named(
+            self._root.joinpath(*parts[:fixed]).glob(str(Path(*parts[fixed:]))), self._root.joinpath(*parts[:fixed])
+        )
 
 
 def _named(found: Iterable[Path], top: Path) -> list[tuple[str, Path]]:

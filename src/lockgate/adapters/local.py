@@ -147,4 +147,6 @@ def _translated(folder: Path) -> Generator[None]:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise ServiceUnavailable("the store's folder does not answer", value=f"{folder}: {reason}", next="check disk and permissions") from error
+        raise ServiceUnavailable(
+            "the store's folder does not answer", value=f"{folder}: {reason}", next="check disk and permissions"
+        ) from error

@@ -1,8 +1,8 @@
 """Which statements do more on import than bind names: they belong to everything that imports their module.
 
 A statement asks (`calls.py`) what it calls; here the questions are answered from lists of what is known to be
-harmless, and from the project's own classes. What is not known counts as acting. Operators and iteration over
-own objects count as harmless, except where an operand was made by a call of our own (`first >> second`).
+harmless, and from the project's own classes. What is not known counts as acting. Operators, properties and iteration
+of own objects count as harmless, except where an operand was made by a call of our own (`first >> second`).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from lockgate.build.calls import Question
 
 if TYPE_CHECKING:
-    from lockgate.build.modules import Import, Module, Project, Unit
-    from lockgate.build.names import Chain
+    from lockgate.build.modules import Module, Project, Unit
+    from lockgate.build.scopes import Chain, Import
 
 __all__ = ["Effects"]
 
 ACTING_BUILTINS = frozenset(
     {"__import__", "breakpoint", "compile", "delattr", "eval", "exec", "exit", "globals", "input", "locals", "next",
-     "open", "quit", "setattr", "vars"}
+     "open", "quit", "setattr", "type", "vars"}
 )  # fmt: skip
 
 READING_METHODS = frozenset(
@@ -32,13 +32,17 @@ READING_METHODS = frozenset(
 """Methods of text and containers that change nothing."""
 
 HARMLESS = (
-    "abc.", "collections.", "contextlib.", "contextvars.ContextVar", "copy.", "dataclasses.", "datetime.", "decimal.Decimal",
+    "abc.", "collections.", "contextlib.asynccontextmanager", "contextlib.contextmanager", "contextlib.nullcontext",
+    "contextlib.suppress", "contextvars.ContextVar", "copy.", "dataclasses.dataclass", "dataclasses.field", "datetime.", "decimal.Decimal",
     "enum.", "fractions.", "functools.cache", "functools.cached_property", "functools.lru_cache", "functools.partial",
-    "functools.reduce", "functools.singledispatch", "functools.total_ordering", "functools.wraps", "hashlib.", "itertools.",
+    "functools.reduce", "functools.singledispatch", "functools.total_ordering", "functools.wraps", "hashlib.",
+    "itertools.chain", "itertools.combinations", "itertools.count", "itertools.islice", "itertools.pairwise", "itertools.permutations",
+    "itertools.product", "itertools.repeat", "itertools.zip_longest",
     "json.dumps", "json.loads", "logging.getLogger", "math.", "numbers.", "operator.attrgetter",
     "operator.itemgetter", "operator.methodcaller", "os.environ.get", "os.fspath",
-    "os.getenv", "os.path.", "pathlib.", "platform.", "re.", "statistics.", "string.", "struct.", "textwrap.", "threading.Lock",
-    "threading.RLock", "threading.local", "time.", "types.", "typing.", "typing_extensions.", "uuid.", "warnings.deprecated",
+    "os.getenv", "os.path.", "pathlib.", "platform.", "re.compile", "re.escape", "re.findall", "re.fullmatch",
+    "re.match", "re.search", "re.split", "statistics.", "string.", "struct.", "textwrap.", "threading.Lock",
+    "threading.RLock", "threading.local", "time.", "types.MappingProxyType", "types.SimpleNamespace", "typing.", "typing_extensions.", "uuid.", "warnings.deprecated",
     "zoneinfo.", "lockgate.",
     *(f"numpy.{n}" for n in ("array", "asarray", "arange", "linspace", "logspace", "geomspace", "zeros", "ones", "full", "eye",
       "float", "int", "uint", "bool_", "dtype", "datetime64", "timedelta64", "log", "exp", "sqrt", "cumsum", "concatenate",
@@ -120,7 +124,9 @@ class Effects:
     def _import_acts(self, module: Module, unit: Unit, item: Import) -> bool:
         """A third-party import whose name nobody reads is there for what it does."""
         if self._is_ours(item.module):
-            return self.module_acts(item.module) or bool(item.attribute and self.module_acts(f"{item.module}.{item.attribute}"))
+            return self.module_acts(item.module) or bool(
+                item.attribute and self.module_acts(f"{item.module}.{item.attribute}")
+            )
         top = item.module.partition(".")[0]
         read = any(unit.name == chain[0] for u in module.units for chain in u.reading.reads)
         return top == "__future__" or not (read or top in sys.stdlib_module_names or top == "lockgate")
@@ -135,6 +141,8 @@ class Effects:
     def _builtin(self, module: Module, question: Question) -> bool:
         """A name that the module does not bind: a builtin, or something out of `from x import *`."""
         head, rest = question.chain[0], question.chain[1:]
+        if question.kind in ("operand", "parent", "given"):
+            return not module.stars and hasattr(builtins, head)
         if module.stars or not hasattr(builtins, head) or head.startswith("__") or head in ACTING_BUILTINS:
             return False
         return len(rest) <= 1 and (question.kind != "outside" or head in FRESH_BUILTINS)
@@ -145,6 +153,8 @@ class Effects:
         match question.kind:
             case "operand":
                 return unit.kind in ("plain", "function", "class") or not self._makes_own(module, unit)
+            case "given":
+                return unit.kind not in ("function", "class")
             case "parent":
                 return unit.kind == "class" and not rest and self._is_quiet_parent(module, unit)
             case "call" if unit.kind == "plain":
@@ -188,7 +198,7 @@ class Effects:
 def _is_known(names: Chain, question: Question) -> bool:
     """Whether what others offer is known to be harmless."""
     dotted = ".".join(names)
-    if question.kind == "operand" or (question.kind == "parent" and names[0] in sys.stdlib_module_names):
+    if question.kind in ("operand", "given") or (question.kind == "parent" and names[0] in sys.stdlib_module_names):
         return True
     return dotted.startswith(HARMLESS) and not (question.kind == "outside" and dotted.startswith(MAY_ANSWER_OURS))
 

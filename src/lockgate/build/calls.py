@@ -10,19 +10,19 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from lockgate.build.names import SCOPES, Chain, chain_of, stored
+from lockgate.build.scopes import COMPREHENSIONS, Chain, chain_of, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["Question", "hooks", "is_plain", "questions"]
 
-Kind = Literal["call", "outside", "parent", "operand"]
+Kind = Literal["call", "outside", "parent", "operand", "given"]
 
 CALLBACKS = frozenset({"key", "default_factory", "factory", "default", "func", "function", "object_hook"})
 """Keywords whose value is called by the one it is given to."""
 
-CALL_THEIR_FIRST = frozenset({"map", "filter", "reduce"})
+CALL_THEIR_FIRST = frozenset({"defaultdict", "filter", "map", "reduce"})
 
 HOOKS = frozenset(
     {"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__", "__class_getitem__", "__del__"}
@@ -32,7 +32,10 @@ HOOKS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Is `chain` harmless: to call, to call a method of its result (`outside`), to inherit from, to operate on?"""
+    """Is `chain` harmless: to call, to call a method of its result (`outside`), to inherit from, to operate on, to give away?
+
+    Given to a method of a result, a function of ours may be called there.
+    """
 
     chain: Chain
     kind: Kind = "call"
@@ -65,7 +68,7 @@ def hooks(node: ast.stmt) -> frozenset[str]:
 def is_plain(node: ast.stmt) -> bool:
     """Whether a name is bound to text, a number or a container spelled out, whose reading methods are known."""
     value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
-    return isinstance(value, (ast.Constant, ast.JoinedStr, ast.Tuple, ast.List, ast.Dict, ast.Set, *SCOPES))
+    return isinstance(value, (ast.Constant, ast.JoinedStr, ast.Tuple, ast.List, ast.Dict, ast.Set, *COMPREHENSIONS))
 
 
 class _Asker:
@@ -159,6 +162,8 @@ class _Asker:
             if chain := chain_of(value):
                 self._ask(chain, "call")
         for value in (*node.args, *(k.value for k in node.keywords)):
+            if chain_of(node.func) is None and (chain := chain_of(value)):
+                self._ask(chain, "given")
             self.expression(value)
             if isinstance(value, ast.Lambda):  # whoever gets it may call it
                 self.local |= {a.arg for a in ast.walk(value.args) if isinstance(a, ast.arg)}

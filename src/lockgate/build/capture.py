@@ -68,8 +68,18 @@ def _trace(root: Path, first: Mapping[str, Json], second: Mapping[str, Json], *,
     return trace if still else None
 
 
-def _start(root: Path, modules: Sequence[str], sources: Sequence[str], seed: str, shift: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-m", "lockgate.build.capturing", str(root), json.dumps([list(modules), list(sources)]), shift]
+def _start(
+    root: Path, modules: Sequence[str], sources: Sequence[str], seed: str, shift: str
+) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "lockgate.build.capturing",
+        str(root),
+        json.dumps([list(modules), list(sources)]),
+        shift,
+    ]
     environment = {**without_secrets(os.environ), "PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=root)
 

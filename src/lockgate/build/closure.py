@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.acting import Effects
 from lockgate.build.modules import Project
+from lockgate.build.opaque import ANYTHING, REACHING_WORDS, TEXT_WORDS, WHOLE_MODULE, reaches_anywhere
 from lockgate.errors import UsageError
 from lockgate.records.digest import digest_bytes
 from lockgate.records.graph import Definition
@@ -19,31 +20,10 @@ from lockgate.records.graph import Definition
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lockgate.build.modules import Import, Module, Unit
-    from lockgate.build.names import Chain
+    from lockgate.build.modules import Module, Unit
+    from lockgate.build.scopes import Chain, Import
 
 __all__ = ["Closure", "closure"]
-
-WHOLE_MODULE = frozenset({"globals", "locals", "vars"})
-"""Builtins that reach everything in the module they are called in."""
-
-ANYTHING = frozenset({"__import__", "compile", "eval", "exec", "__builtins__"})
-"""Builtins that reach everything there is."""
-
-ANYWHERE = ("builtins.__import__", "builtins.compile", "builtins.eval", "builtins.exec", "cloudpickle", "code", "codeop", "dill",
-            "gc", "imp", "importlib", "joblib.load", "marshal", "pickle", "pkgutil", "runpy", "shelve", "sys.modules",
-            "zipimport")  # fmt: skip
-"""What others offer that finds code by a name computed at run time."""
-
-NOWHERE = ("gc.collect", "gc.disable", "gc.enable", "gc.freeze", "importlib.metadata", "importlib.resources")
-
-REACHING_WORDS = frozenset({"__globals__", "f_globals", "__subclasses__", "__builtins__"})
-
-TEXT_WORDS = frozenset(
-    {"__doc__", "getdoc", "getsource", "getsourcelines", "getsourcefile", "getcomments", "findsource", "co_firstlineno",
-     "f_lineno", "tb_lineno", "linecache"}
-)  # fmt: skip
-"""Who says one of these may see comments, docstrings and line numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +118,9 @@ class _Walk:
         module = self.enter(base)
         submodule = f"{base}.{name}"
         found = False
-        if (self.project.file(submodule) or self.project.is_folder(submodule)) and not _rebinds(module, name, submodule):
+        if (self.project.file(submodule) or self.project.is_folder(submodule)) and not _rebinds(
+            module, name, submodule
+        ):
             self.attribute(submodule, rest)
             found = True
         if module is None:
@@ -175,7 +157,7 @@ class _Walk:
     def leave(self, dotted: str) -> None:
         """Something outside the project."""
         self.outside.add(dotted)
-        if dotted in ("sys", "builtins") or (_below(dotted, ANYWHERE) and not _below(dotted, NOWHERE)):
+        if reaches_anywhere(dotted):
             self.everything(dotted)
 
     def whole(self, name: str, reason: str) -> None:
@@ -229,7 +211,11 @@ class _Walk:
             found += [Definition(f"{name} (text)", module.file, 1, module.text)] if shows_text else []
         found += [d for n, d in sorted(self.unreadable.items()) if n not in self.entered]
         environment = {n for u in everywhere for n in u.reading.environment}
-        return Closure(tuple(found), tuple(sorted(self.entered)), *(tuple(sorted(x)) for x in (self.outside, environment, self.wide)))
+        return Closure(
+            tuple(found),
+            tuple(sorted(self.entered)),
+            *(tuple(sorted(x)) for x in (self.outside, environment, self.wide)),
+        )
 
     def _bound(self, module: Module, head: str, rest: Chain) -> bool:
         """What a module's name means: every unit that binds it, and every star that may."""
@@ -298,10 +284,6 @@ class _Walk:
         reached = {u.place for u in units}
         repeated = (len({u.digest for u in us if u.place in reached}) > 1 for us in module.bound.values())
         return any(repeated) or any(self.effects.acts(module, u) for u in units)
-
-
-def _below(dotted: str, names: tuple[str, ...]) -> bool:
-    return any(dotted == n or dotted.startswith(n + ".") for n in names)
 
 
 def _rebinds(module: Module | None, name: str, submodule: str) -> bool:

@@ -50,7 +50,9 @@ class Engine:
             (any, when the trace has none).
     """
 
-    def __init__(self, root: Path, scratch: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace) -> None:
+    def __init__(
+        self, root: Path, scratch: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace
+    ) -> None:
         self.root, self.scratch, self.store, self.files = root, scratch, store, files
         self._preload = trace.preload
         self._texts = {f.path: f.digest for f in trace.files if f.path.endswith(".py")} or None
@@ -67,7 +69,9 @@ class Engine:
             self._template[0].close()
             self._template[1].wait()
 
-    def run(self, node: Node, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Json]) -> tuple[Artifact, float]:
+    def run(
+        self, node: Node, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Json]
+    ) -> tuple[Artifact, float]:
         """Run a step; answer what it left in the store and the seconds it took."""
         folder = self._folder(node.name)
         job = self._job(node, artifacts, parameters, folder)
@@ -78,7 +82,9 @@ class Engine:
         size_bytes = Path(job.output).stat().st_size
         stored = self.store.put(Path(job.output))
         shutil.rmtree(folder, ignore_errors=True)
-        return Artifact(type=node.type, codec=node.codec, digest=reply.identity, object=stored, size_bytes=size_bytes), reply.seconds
+        return Artifact(
+            type=node.type, codec=node.codec, digest=reply.identity, object=stored, size_bytes=size_bytes
+        ), reply.seconds
 
     def _folder(self, name: str) -> Path:
         with self._lock:
@@ -88,7 +94,9 @@ class Engine:
             folder.mkdir(parents=True)
         except OSError as error:
             raise ServiceUnavailable(
-                "the store's folder cannot be written", value=f"{folder.parent}: {error.strerror}", next="check disk and permissions"
+                "the store's folder cannot be written",
+                value=f"{folder.parent}: {error.strerror}",
+                next="check disk and permissions",
             ) from error
         return folder
 
@@ -143,7 +151,11 @@ class Engine:
         if self._template is None or self._template[1].poll() is not None:
             ours, theirs = socket.socketpair()
             command = [sys.executable, "-P", "-m", "lockgate.build.template", str(theirs.fileno()), *self._preload]
-            environment = {**without_secrets(os.environ), **ONE_THREAD, "PYTHONHASHSEED": "0"}  # a set has one order in every run
+            environment = {
+                **without_secrets(os.environ),
+                **ONE_THREAD,
+                "PYTHONHASHSEED": "0",
+            }  # a set has one order in every run
             process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment)
             theirs.close()
             self._template = (ours, process)

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 __all__ = ["without_secrets"]
 
-SECRET = re.compile(r"(^|_)(KEY|KEYS|SECRET|SECRETS|TOKEN|PASSWORD|PASSWD|CREDENTIALS?)(_|$)|^SSH_AUTH_SOCK$|^LOCKGATE_KEY$", re.IGNORECASE)
+SECRET = re.compile(
+    r"(^|_)(KEY|KEYS|SECRET|SECRETS|TOKEN|PASSWORD|PASSWD|CREDENTIALS?)(_|$)|^SSH_AUTH_SOCK$|^LOCKGATE_KEY$",
+    re.IGNORECASE,
+)
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:

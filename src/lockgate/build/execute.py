@@ -114,13 +114,19 @@ class _Execution:
             self.waiting.remove(name)
             action, key = decide(node, self.identities, {}, self.known)
             if isinstance(action, Reuse):
-                self._settle(name, action.artifact, StepRecord(name=name, action="reuse", reason="", digest=action.artifact.digest))
+                self._settle(
+                    name,
+                    action.artifact,
+                    StepRecord(name=name, action="reuse", reason="", digest=action.artifact.digest),
+                )
             elif isinstance(action, Blocked) or key is None:
                 reason = action.reason if isinstance(action, Blocked) else "an input is unknown"
                 self.errors.append(StepFailed(f"step {name} is blocked", value=reason, next="lockgate plan"))
                 self.records[name] = StepRecord(name=name, action="blocked", reason=reason)
             elif name not in self.allowed:
-                self.errors.append(StepFailed("the world moved since the plan was made", value=name, next="lockgate plan"))
+                self.errors.append(
+                    StepFailed("the world moved since the plan was made", value=name, next="lockgate plan")
+                )
                 self.records[name] = StepRecord(name=name, action="blocked", reason="not in the plan")
             else:
                 self.actions[name] = action
@@ -131,7 +137,9 @@ class _Execution:
         """A step that is not reached any more; what was computed before stays known."""
         action, _ = decide(self.graph.nodes[name], self.identities, self.actions, self.known)
         if isinstance(action, Reuse):
-            self._settle(name, action.artifact, StepRecord(name=name, action="reuse", reason="", digest=action.artifact.digest))
+            self._settle(
+                name, action.artifact, StepRecord(name=name, action="reuse", reason="", digest=action.artifact.digest)
+            )
         else:
             self.records[name] = StepRecord(name=name, action="blocked", reason="an earlier step failed")
 
@@ -165,7 +173,9 @@ class _Execution:
         except LockgateError as error:
             self.finished.put((node.name, error))
         except Exception as error:  # an engine fault must end the run, not hang it
-            self.finished.put((node.name, StepFailed(f"step {node.name} failed", value=f"{type(error).__name__}: {error}")))
+            self.finished.put(
+                (node.name, StepFailed(f"step {node.name} failed", value=f"{type(error).__name__}: {error}"))
+            )
 
     def _end(self, name: str, outcome: Result | LockgateError) -> None:
         self.running.discard(name)

@@ -30,9 +30,7 @@ def words(step: PlannedStep) -> tuple[str, str]:
             return "blocked", reason
 
 
-def difference(
-    node: Node, last: Result, inputs: Mapping[str, str] | None, parameters: Mapping[str, Json]
-) -> str:
+def difference(node: Node, last: Result, inputs: Mapping[str, str] | None, parameters: Mapping[str, Json]) -> str:
     """The first difference between a step now and its last result; empty when there is none.
 
     `inputs` None: identities are not known yet and are left out.

@@ -63,9 +63,13 @@ def _like(default: Json, value: Json, name: str) -> Json:
     try:
         canonical(value)
     except (TypeError, ValueError) as error:
-        raise UsageError("a parameter that JSON cannot hold", value=f"{name} = {value!r}", allowed="finite numbers, text, lists") from error
+        raise UsageError(
+            "a parameter that JSON cannot hold", value=f"{name} = {value!r}", allowed="finite numbers, text, lists"
+        ) from error
     if default is not None and type(default) is not type(value):
         raise UsageError(
-            "a parameter of another kind", value=f"{name} = {value!r}", allowed=f"{type(default).__name__}, e.g. {default!r}"
+            "a parameter of another kind",
+            value=f"{name} = {value!r}",
+            allowed=f"{type(default).__name__}, e.g. {default!r}",
         )
     return value

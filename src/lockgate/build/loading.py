@@ -73,4 +73,3 @@ def _hook(root: str, check: Callable[[str, bytes], None]) -> Callable[[str], Fil
         return FileFinder(path, *details)
 
     return hook
-

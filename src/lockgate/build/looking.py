@@ -81,7 +81,11 @@ class Looking:
         if event != "open":
             self.listings[f"{name}/*"] = found = listing_digest(path, every_name=True)
             self._see(module, f"folder {name}", name, found)
-        elif _is_reading(arguments[1], arguments[2]) and os.path.isfile(path) and not path.startswith(("/proc/", "/sys/", "/dev/")):
+        elif (
+            _is_reading(arguments[1], arguments[2])
+            and os.path.isfile(path)
+            and not path.startswith(("/proc/", "/sys/", "/dev/"))
+        ):
             with open(path, "rb") as file:
                 found = digest_bytes(file.read())
             self.note_file(name, found)

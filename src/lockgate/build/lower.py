@@ -44,7 +44,9 @@ def lower(root: Path, modules: Sequence[str], sources: Sequence[str], *, looking
         for step in pipeline.steps:
             node = lowering.node(pipeline, step)
             if nodes.setdefault(node.name, node) is not node:
-                raise UsageError("two steps have one name", value=node.name, allowed="one name, one step", next=where(step.function))
+                raise UsageError(
+                    "two steps have one name", value=node.name, allowed="one name, one step", next=where(step.function)
+                )
     infos = {p.name: lowering.info(p, module) for p, module in pipelines}
     ordered = _topological(nodes)
     lowering.note_files()
@@ -64,7 +66,11 @@ def _find_pipelines(modules: Sequence[str]) -> list[tuple[Pipeline, str]]:
                 if known[0] is not value:
                     raise UsageError("two pipelines have one name", value=value.name, allowed="one name, one pipeline")
     if not found:
-        raise UsageError("no Pipeline value in the modules", value=", ".join(modules), next="see [project] pipelines in lockgate.toml")
+        raise UsageError(
+            "no Pipeline value in the modules",
+            value=", ".join(modules),
+            next="see [project] pipelines in lockgate.toml",
+        )
     return list(found.values())
 
 
@@ -83,7 +89,9 @@ class _Lowering:
         function = step.function
         hints = hints_of(function)
         if "return" not in hints:
-            raise UsageError("a step has no return annotation", value=step.name, allowed="the type it returns", next=where(function))
+            raise UsageError(
+                "a step has no return annotation", value=step.name, allowed="the type it returns", next=where(function)
+            )
         target = address(step)
         inputs, parameters = self.wiring.wire(pipeline, function)
         code = self._closure(target)
@@ -126,7 +134,9 @@ class _Lowering:
 
     def info(self, pipeline: Pipeline, module: str) -> PipelineInfo:
         """Lower what later stages need of a pipeline."""
-        holdout, trained_rows = (n and self.wiring.resolve(pipeline, n) for n in (pipeline.holdout, pipeline.trained_rows))
+        holdout, trained_rows = (
+            n and self.wiring.resolve(pipeline, n) for n in (pipeline.holdout, pipeline.trained_rows)
+        )
         return PipelineInfo(
             name=pipeline.name,
             kind=pipeline.kind,
@@ -192,7 +202,10 @@ def _topological(nodes: Mapping[str, Node]) -> list[str]:
     from graphlib import CycleError, TopologicalSorter
 
     try:
-        return list(TopologicalSorter({n: sorted(i for i in node.inputs.values() if i in nodes) for n, node in nodes.items()}).static_order())
+        return list(
+            TopologicalSorter(
+                {n: sorted(i for i in node.inputs.values() if i in nodes) for n, node in nodes.items()}
+            ).static_order()
+        )
     except CycleError as error:
         raise UsageError("steps depend on each other in a circle", value=" → ".join(error.args[1])) from error
-

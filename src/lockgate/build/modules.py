@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.build.calls import Question, hooks, is_plain, questions
-from lockgate.build.names import DEFINITIONS, Import, Reading, imports_of, read, stored
+from lockgate.build.names import Reading, read
+from lockgate.build.scopes import DEFINITIONS, imports_of, stored
 from lockgate.errors import UsageError
 from lockgate.records.digest import digest, digest_bytes
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Import", "Module", "Project", "Unit", "parse"]
+__all__ = ["Module", "Project", "Unit", "parse"]
 
 NOTHING = Reading(frozenset(), (), (), frozenset(), frozenset(), frozenset())
 
@@ -133,8 +134,12 @@ class Project:
         try:
             return parse(name, relative, path.read_bytes())
         except (SyntaxError, ValueError) as error:
-            place = f"{relative}:{error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else f"{relative}: {error}"
-            raise UsageError("a project file is not valid Python", value=place, next=f"python -m py_compile {relative}") from error
+            place = (
+                f"{relative}:{error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else f"{relative}: {error}"
+            )
+            raise UsageError(
+                "a project file is not valid Python", value=place, next=f"python -m py_compile {relative}"
+            ) from error
 
 
 def _package(name: str, file: str) -> str:

@@ -1,4 +1,4 @@
-"""Which names a piece of syntax reads, binds and imports: Python's scopes, without running anything.
+"""Which names a piece of syntax reads from around it, without running anything.
 
 Where a scope is hard to tell the name counts as read from the module: more than is true, never less.
 """
@@ -10,15 +10,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lockgate.build.scopes import Chain, Import, arguments, chain_of, imports_of, own_statements, stored
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["DEFINITIONS", "SCOPES", "Chain", "Import", "Reading", "chain_of", "imports_of", "read", "stored"]
-
-Chain = tuple[str, ...]
-
-DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-SCOPES = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+__all__ = ["Reading", "read"]
 
 TYPE_FORMS = frozenset(
     {"Optional", "Union", "List", "Dict", "Tuple", "Set", "FrozenSet", "Type", "Sequence", "Mapping", "Iterable",
@@ -27,14 +24,6 @@ TYPE_FORMS = frozenset(
 """What a string in brackets behind these is: a type, spelled out."""
 
 REFERENCE = re.compile(r"[A-Za-z_]\w*([.:][A-Za-z_]\w*)+")
-
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """`import a.b as x` is (module "a.b", attribute None); `from a import b` is (module "a", attribute "b")."""
-
-    module: str
-    attribute: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,47 +59,6 @@ def read(node: ast.AST, *, package: str) -> Reading:
         frozenset(reader.references),
         frozenset(reader.environment),
     )
-
-
-def imports_of(node: ast.Import | ast.ImportFrom, *, package: str) -> list[tuple[str, Import]]:
-    """The name each alias binds and what it means; `*` stands for itself. `import a.b` binds `a`, and says so twice."""
-    if isinstance(node, ast.Import):
-        found: list[tuple[str, Import]] = []
-        for alias in node.names:
-            top = alias.name.partition(".")[0]
-            found += [(alias.asname or top, Import(alias.name if alias.asname else top))]
-            found += [] if alias.asname or top == alias.name else [(f"{top}:", Import(alias.name))]
-        return found
-    module = _absolute(node, package)
-    return [(alias.asname or alias.name, Import(module, alias.name)) for alias in node.names]
-
-
-def chain_of(node: ast.AST) -> Chain | None:
-    """`a.b.c` as ("a", "b", "c"); None for anything that does not begin with a name."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return (node.id, *reversed(parts)) if isinstance(node, ast.Name) else None
-
-
-def stored(nodes: Iterable[ast.AST]) -> set[str]:
-    """Names that statements bind in their own scope, imports left out: neither inner functions' nor comprehensions'."""
-    names: set[str] = set()
-    stack = list(nodes)
-    while stack:
-        item = stack.pop()
-        if isinstance(item, DEFINITIONS):
-            names.add(item.name)
-            stack.extend(_outside_body(item))
-        elif isinstance(item, SCOPES):
-            stack.extend(n for n in _without_lambdas(item) if isinstance(n, ast.NamedExpr))
-        elif isinstance(item, ast.Lambda):
-            stack.extend((*item.args.defaults, *(d for d in item.args.kw_defaults if d)))
-        else:
-            names |= _bound_here(item)
-            stack.extend(ast.iter_child_nodes(item))
-    return names
 
 
 class _Reader:
@@ -192,7 +140,7 @@ class _Reader:
     def _function(self, item: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, local: frozenset[str]) -> None:
         """Defaults, decorators and annotations are read outside; the body sees the parameters and its own names."""
         self._each((*item.args.defaults, *item.args.kw_defaults), local)
-        for argument in _arguments(item.args):
+        for argument in arguments(item.args):
             if argument.annotation:
                 self.annotation(argument.annotation, local)
         body: list[ast.AST] = [item.body] if isinstance(item, ast.Lambda) else list(item.body)
@@ -200,12 +148,12 @@ class _Reader:
             self._each((*item.decorator_list, *getattr(item, "type_params", ())), local)
             if item.returns:
                 self.annotation(item.returns, local)
-        own = {a.arg for a in _arguments(item.args)} | stored(body)
+        own = {a.arg for a in arguments(item.args)} | stored(body)
         # What the body imports or shares stays visible as the module's, so that it is followed.
-        shared = {n for b in _own_statements(body) if isinstance(b, ast.Global) for n in b.names}
+        shared = {n for b in own_statements(body) if isinstance(b, ast.Global) for n in b.names}
         imported = {
             name
-            for b in _own_statements(body) if isinstance(b, ast.Import | ast.ImportFrom)
+            for b in own_statements(body) if isinstance(b, ast.Import | ast.ImportFrom)
             for name, _ in imports_of(b, package=self.package)
         }  # fmt: skip
         self._each(body, (local | own) - shared - imported)
@@ -215,7 +163,9 @@ class _Reader:
         # A name that a class body binds is looked up in the class, then in the module: never in a function around it.
         self._each(item.body, local - stored(item.body))
 
-    def _comprehension(self, item: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp, local: frozenset[str]) -> None:
+    def _comprehension(
+        self, item: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp, local: frozenset[str]
+    ) -> None:
         bound = {n.id for g in item.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
         first = item.generators[0].iter
         self.visit(first, local)
@@ -247,51 +197,3 @@ class _Reader:
                     self.environment.add(name)
             case _:
                 pass
-
-
-def _arguments(arguments: ast.arguments) -> list[ast.arg]:
-    stars = [a for a in (arguments.vararg, arguments.kwarg) if a]
-    return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *stars]
-
-
-def _absolute(node: ast.ImportFrom, package: str) -> str:
-    if not node.level:
-        return node.module or ""
-    parts = package.split(".")
-    base = parts[: len(parts) - node.level + 1]
-    return ".".join([*base, *([node.module] if node.module else [])])
-
-
-def _outside_body(item: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[ast.AST]:
-    """The expressions of a definition that are evaluated where it stands."""
-    if isinstance(item, ast.ClassDef):
-        return [*item.decorator_list, *item.bases, *item.keywords]
-    return [*item.decorator_list, *item.args.defaults, *(d for d in item.args.kw_defaults if d)]
-
-
-def _own_statements(body: Iterable[ast.AST]) -> list[ast.AST]:
-    """Everything in a body that is not inside another function or class."""
-    found: list[ast.AST] = []
-    stack = list(body)
-    while stack:
-        item = stack.pop()
-        if not isinstance(item, (*DEFINITIONS, ast.Lambda)):
-            found.append(item)
-            stack.extend(ast.iter_child_nodes(item))
-    return found
-
-
-def _without_lambdas(item: ast.AST) -> list[ast.AST]:
-    return _own_statements([item])
-
-
-def _bound_here(item: ast.AST) -> set[str]:
-    match item:
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-            return {name}
-        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
-            return {name}
-        case ast.ExceptHandler(name=str(name)):
-            return {name}
-        case _:
-            return set()

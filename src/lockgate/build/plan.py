@@ -68,7 +68,9 @@ def decide(
 ) -> tuple[Action, str | None]:
     """Decide one step. Its fingerprint is known only when every input's identity is."""
     inputs = node.inputs
-    if blocked := [i for i in inputs.values() if isinstance(actions.get(i), Blocked) or _is_missing(i, identities, actions)]:
+    if blocked := [
+        i for i in inputs.values() if isinstance(actions.get(i), Blocked) or _is_missing(i, identities, actions)
+    ]:
         return Blocked(_blocked_reason(blocked[0])), None
     parameters = parameters_of(node, known.parameters)
     if pending := tuple(i for i in inputs.values() if i in actions and i not in identities):
@@ -119,7 +121,11 @@ def _check_parameters(graph: Graph, parameters: Mapping[str, Mapping[str, Json]]
         parameters_of(node, parameters)
     for step, values in parameters.items():
         if step not in allowed:
-            raise UsageError("parameters for a step that does not exist", value=step, allowed=did_you_mean(step, allowed))
+            raise UsageError(
+                "parameters for a step that does not exist", value=step, allowed=did_you_mean(step, allowed)
+            )
         for name in values:
             if name not in allowed[step]:
-                raise UsageError("a step has no such parameter", value=f"{step}.{name}", allowed=did_you_mean(name, allowed[step]))
+                raise UsageError(
+                    "a step has no such parameter", value=f"{step}.{name}", allowed=did_you_mean(name, allowed[step])
+                )

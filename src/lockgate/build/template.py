@@ -80,6 +80,8 @@ def _fork(control: socket.socket, descriptor: int) -> int:
         finally:
             os._exit(status)
     os.close(descriptor)
+    with contextlib.suppress(OSError):
+        os.setpgid(pid, pid)  # here too: whichever of the two comes first
     return pid
 
 

@@ -86,7 +86,11 @@ def listing_digest(folder: str, *, every_name: bool) -> str:
         found = list(os.scandir(folder))
     except OSError:
         return digest("listing", None)
-    names = [e.name for e in found if every_name or e.name.endswith(MODULES) or (not e.name.startswith((".", "__")) and e.is_dir())]
+    names = [
+        e.name
+        for e in found
+        if every_name or e.name.endswith(MODULES) or (not e.name.startswith((".", "__")) and e.is_dir())
+    ]
     return digest("listing", sorted(names))
 
 

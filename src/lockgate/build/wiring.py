@@ -32,7 +32,9 @@ class Wiring:
         self._published = _published(pipelines)
         for name in (*(s.name for p in pipelines for s in p.steps), *sources):
             if name == "as_of":
-                raise UsageError("a name means two things", value=name, allowed="as_of is the project's day; call it otherwise")
+                raise UsageError(
+                    "a name means two things", value=name, allowed="as_of is the project's day; call it otherwise"
+                )
 
     def wire(self, pipeline: Pipeline, function: Callable[..., object]) -> tuple[dict[str, str], dict[str, Json]]:
         """A step's inputs (parameter → where it comes from) and its parameters (name → default as JSON)."""
@@ -93,13 +95,20 @@ def hints_of(function: Callable[..., object]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function)
     except (NameError, AttributeError) as error:
-        raise UsageError("an annotation names something unknown", value=f"{function.__name__}: {error}", next=where(function)) from error
+        raise UsageError(
+            "an annotation names something unknown", value=f"{function.__name__}: {error}", next=where(function)
+        ) from error
 
 
 def required(hints: Mapping[str, Any], name: str, function: Callable[..., object]) -> Any:
     """The annotation of an input; an input without one is an error."""
     if name not in hints:
-        raise UsageError("an input has no annotation", value=f"{function.__name__}({name})", allowed="the type the step wants", next=where(function))
+        raise UsageError(
+            "an input has no annotation",
+            value=f"{function.__name__}({name})",
+            allowed="the type the step wants",
+            next=where(function),
+        )
     return hints[name]
 
 
@@ -116,7 +125,11 @@ def _published(pipelines: Sequence[Pipeline]) -> dict[str, str]:
         names = [s.name for s in pipeline.steps]
         for name in pipeline.publishes:
             if name not in names:
-                raise UsageError("a pipeline publishes what none of its steps makes", value=f"{pipeline.name}: {name}", allowed=did_you_mean(name, names))
+                raise UsageError(
+                    "a pipeline publishes what none of its steps makes",
+                    value=f"{pipeline.name}: {name}",
+                    allowed=did_you_mean(name, names),
+                )
             if name in published:
                 raise UsageError("two pipelines publish one dataset", value=name, allowed="one publisher per dataset")
             published[name] = f"{pipeline.name}.{name}"

@@ -87,7 +87,9 @@ def _run(job: Job) -> str:
     except OSError as error:
         if error.errno not in DISK:
             raise
-        raise ServiceUnavailable("an output cannot be written", value=f"{job.node}: {error.strerror}", next="make room on the disk") from error
+        raise ServiceUnavailable(
+            "an output cannot be written", value=f"{job.node}: {error.strerror}", next="make room on the disk"
+        ) from error
     return codecs.identity(job.codec, result)
 
 
@@ -121,7 +123,9 @@ def _parameters(function: Any, given: Mapping[str, Any], hints: Mapping[str, Any
     from lockgate.codecs import json_value
 
     defaults = {n: p.default for n, p in inspect.signature(function).parameters.items()}
-    changed = {n: v for n, v in given.items() if defaults[n] is inspect.Parameter.empty or json_value.encode(defaults[n]) != v}
+    changed = {
+        n: v for n, v in given.items() if defaults[n] is inspect.Parameter.empty or json_value.encode(defaults[n]) != v
+    }
     return {n: json_value.decode(hints[n], v) if n in hints else v for n, v in changed.items()}
 
 

@@ -42,7 +42,10 @@ def why_arguments(parser: argparse.ArgumentParser) -> None:
 def plan(arguments: argparse.Namespace) -> int:
     """Print the plan; nothing runs."""
     planned = _planned(arguments)
-    steps = [(s.node, *words(s), s.action.artifact.digest if isinstance(s.action, Reuse) else None) for s in planned.plan.steps]
+    steps = [
+        (s.node, *words(s), s.action.artifact.digest if isinstance(s.action, Reuse) else None)
+        for s in planned.plan.steps
+    ]
     if arguments.json:
         print_json({"run": None, "pipeline": arguments.pipeline or "all", "as_of": planned.as_of.isoformat(),
                     "steps": [{"name": n, "action": a, "reason": "" if d else r, "digest": d, "seconds": 0.0} for n, a, r, d in steps]})  # fmt: skip
@@ -60,7 +63,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         from lockgate.records.wire import to_json
 
-        print_json({"run": record.run, "pipeline": record.pipeline, "as_of": record.as_of.isoformat(), "steps": to_json(record.steps)})
+        print_json(
+            {
+                "run": record.run,
+                "pipeline": record.pipeline,
+                "as_of": record.as_of.isoformat(),
+                "steps": to_json(record.steps),
+            }
+        )
     else:
         print(f"done  {counted['run']} run, {counted['reuse']} reused" if record.error is None else
               f"stopped  {counted['run']} run, {counted['reuse']} reused, {counted['failed']} failed, {counted['blocked']} not reached")  # fmt: skip
@@ -131,4 +141,3 @@ def _common(parser: argparse.ArgumentParser) -> None:
 def _for_every(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE")
     parser.add_argument("--json", action="store_true", help="for machines")
-

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def approve_arguments(parser: argparse.ArgumentParser) -> None:
     _arguments(parser)
-    parser.add_argument("--accept", action="append", default=[], metavar="GATE", help="accept an uncertain gate by name")
+    parser.add_argument(
+        "--accept", action="append", default=[], metavar="GATE", help="accept an uncertain gate by name"
+    )
 
 
 def reject_arguments(parser: argparse.ArgumentParser) -> None:

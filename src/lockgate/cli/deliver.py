@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 def deliver_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="ENV", help="stop when this environment serves the release")
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE")
-    parser.add_argument("--plan", action="store_true", help="what would run, and which stages it would meet; nothing runs")
-    parser.add_argument("--wait", type=float, default=30.0, metavar="SECONDS", help="how long an environment may take to answer")
+    parser.add_argument(
+        "--plan", action="store_true", help="what would run, and which stages it would meet; nothing runs"
+    )
+    parser.add_argument(
+        "--wait", type=float, default=30.0, metavar="SECONDS", help="how long an environment may take to answer"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
@@ -59,8 +63,17 @@ def deliver(arguments: argparse.Namespace) -> int:
 def _judged(verdict: Verdict, evidence: Evidence) -> dict[str, Json]:
     """A verdict with the number it rests on; `evidence` is a digest."""
     found = evidence.statistic
-    interval = None if found.low is None or found.high is None else {"low": found.low, "high": found.high, "level": found.level}
-    return {**to_json(verdict), "statistic": {"name": found.name, "value": found.value, "unit": found.unit}, "interval": interval, "n": found.n}
+    interval = (
+        None
+        if found.low is None or found.high is None
+        else {"low": found.low, "high": found.high, "level": found.level}
+    )
+    return {
+        **to_json(verdict),
+        "statistic": {"name": found.name, "value": found.value, "unit": found.unit},
+        "interval": interval,
+        "n": found.n,
+    }
 
 
 def stage_lines(stage: StageRecord) -> list[str]:

@@ -49,7 +49,10 @@ def show(arguments: argparse.Namespace) -> int:
                     "path": str(shown.path), "value": shown.value})  # fmt: skip
     else:
         rows = [["type", artifact.type], ["digest", artifact.digest], ["size", f"{artifact.size_bytes:,} bytes"]]
-        print(f"{shown.name}\n{table(rows)}\npath    {shown.path}" + (f"\nvalue  {_cut(str(shown.value))}" if shown.value is not None else ""))
+        print(
+            f"{shown.name}\n{table(rows)}\npath    {shown.path}"
+            + (f"\nvalue  {_cut(str(shown.value))}" if shown.value is not None else "")
+        )
     return 0
 
 
@@ -86,7 +89,11 @@ def diff(arguments: argparse.Namespace) -> int:
         print_json({"before": before.digest, "after": after.digest, "differences": [to_json(d) for d in found]})
     else:
         rows = [[d.kind, d.what, d.before or "–", d.after or "–"] for d in found]
-        print(table(rows, header=["kind", "what", short(before.digest), short(after.digest)]) if rows else "the two releases are the same")
+        print(
+            table(rows, header=["kind", "what", short(before.digest), short(after.digest)])
+            if rows
+            else "the two releases are the same"
+        )
     return 0
 
 
@@ -100,13 +107,14 @@ def runs(arguments: argparse.Namespace) -> int:
         return 0
     rows = [[r["run"], r["as_of"], r["pipeline"], f"{sum(s['action'] == 'run' for s in r['steps'])} run",
              f"{sum(s['seconds'] for s in r['steps']):.1f} s", r["error"] or "done"] for r in found]  # fmt: skip
-    print(table(rows, header=["run", "as-of", "pipeline", "steps", "time", "end"]) if rows else "no run yet: lockgate run")
+    print(
+        table(rows, header=["run", "as-of", "pipeline", "steps", "time", "end"]) if rows else "no run yet: lockgate run"
+    )
     return 0
 
 
 def _json_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for machines")
-
 
 
 def _cut(text: str) -> str:

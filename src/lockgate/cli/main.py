@@ -104,7 +104,11 @@ def _dispatch(given: list[str]) -> int:
 
 
 def _help() -> str:
-    lines = ["lockgate — continuous delivery for machine learning", "", "usage: lockgate COMMAND [ARGUMENTS]   (COMMAND --help tells more)"]
+    lines = [
+        "lockgate — continuous delivery for machine learning",
+        "",
+        "usage: lockgate COMMAND [ARGUMENTS]   (COMMAND --help tells more)",
+    ]
     for heading, commands in COMMANDS.items():
         lines += ["", heading]
         lines += [f"  {name:<10} {text}" for name, (_, text) in commands.items()]

@@ -22,7 +22,13 @@ def serve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, help="default: [environments.ENV] port, else any free one")
     parser.add_argument("--trust", metavar="sha256:…", help="the trust root to believe; another one is refused")
-    parser.add_argument("--name", metavar="HOST", action="append", default=[], help="another host name that requests to a loopback address may carry")
+    parser.add_argument(
+        "--name",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="another host name that requests to a loopback address may carry",
+    )
 
 
 def rollback_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +41,9 @@ def feedback_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["import"])
     parser.add_argument("file", type=Path)
     parser.add_argument("--env", default="production")
-    parser.add_argument("--answer", default=None, help="the response field to hold against `actual` (default: the first number)")
+    parser.add_argument(
+        "--answer", default=None, help="the response field to hold against `actual` (default: the first number)"
+    )
     parser.add_argument("--json", action="store_true")
 
 
@@ -44,7 +52,9 @@ def serve(arguments: argparse.Namespace) -> int:
     from lockgate.delivery.serve import serve as open_server
 
     project = open_project(Path.cwd())
-    port = arguments.port if arguments.port is not None else (project.settings.ports or {}).get(arguments.environment, 0)
+    port = (
+        arguments.port if arguments.port is not None else (project.settings.ports or {}).get(arguments.environment, 0)
+    )
     serving = open_server(
         project, arguments.environment, host=arguments.host, port=port, trust=arguments.trust,
         clock=now, say=_say, names=tuple(arguments.name),
@@ -61,7 +71,9 @@ def rollback(arguments: argparse.Namespace) -> int:
     release, entry = roll_back(
         open_project(Path.cwd()), arguments.environment, to=arguments.to, reason=arguments.reason, now=now()
     )
-    print(f"done  {arguments.environment} goes back to {short(release)} (ledger entry {entry.seq}); watch: lockgate status")
+    print(
+        f"done  {arguments.environment} goes back to {short(release)} (ledger entry {entry.seq}); watch: lockgate status"
+    )
     return 0
 
 
@@ -69,9 +81,19 @@ def feedback(arguments: argparse.Namespace) -> int:
     """Join what happened to what was predicted."""
     from lockgate.delivery.feedback import import_feedback
 
-    score, joined, field = import_feedback(open_project(Path.cwd()), arguments.file, environment=arguments.env, answer=arguments.answer)
+    score, joined, field = import_feedback(
+        open_project(Path.cwd()), arguments.file, environment=arguments.env, answer=arguments.answer
+    )
     if arguments.json:
-        print_json({"answers": score.answers, "labelled": score.labelled, "answer": field, "wape": score.wape, "coverage": score.coverage})
+        print_json(
+            {
+                "answers": score.answers,
+                "labelled": score.labelled,
+                "answer": field,
+                "wape": score.wape,
+                "coverage": score.coverage,
+            }
+        )
     else:
         _print_feedback(score, joined, field)
     return 0
@@ -81,7 +103,14 @@ def _print_feedback(score: Score, joined: list[Joined], field: str) -> None:
     if joined:
         names = [field, *(n for n in ("low", "high") if n in joined[0].prediction.output)]
         worst = sorted(joined, key=lambda j: -abs(float(j.prediction.output[field]) - j.actual))[:WORST]
-        rows = [[" ".join(str(v) for v in j.prediction.inputs.values()), *(f"{j.prediction.output[n]:g}" for n in names), f"{j.actual:g}"] for j in worst]
+        rows = [
+            [
+                " ".join(str(v) for v in j.prediction.inputs.values()),
+                *(f"{j.prediction.output[n]:g}" for n in names),
+                f"{j.actual:g}",
+            ]
+            for j in worst
+        ]
         print(f"the {len(rows)} largest misses\n" + table(rows, header=["asked", *names, "happened"]))
     print(f"{score.labelled} of {score.answers} answers have a label")
     if score.wape is not None and score.coverage is not None:

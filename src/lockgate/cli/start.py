@@ -30,12 +30,16 @@ def init_arguments(parser: argparse.ArgumentParser) -> None:
 def people_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=["list", "add", "remove"], default="list")
     parser.add_argument("name", nargs="?")
-    parser.add_argument("--key", metavar="LINE_OR_FILE", action="append", default=[], help="an OpenSSH public key, or its file")
+    parser.add_argument(
+        "--key", metavar="LINE_OR_FILE", action="append", default=[], help="an OpenSSH public key, or its file"
+    )
     parser.add_argument("--new-key", type=Path, metavar="FILE", help="make a key pair there for this person")
     parser.add_argument("--role", action="append", default=[], metavar="ROLE")
     parser.add_argument("--alias", action="append", default=[], help="another name, such as the address in commits")
     parser.add_argument("--machine", action="store_true", help="a machine, which never counts as a person")
-    parser.add_argument("--sign-with", type=Path, metavar="FILE", help="the trustee's private key (default: this copy's)")
+    parser.add_argument(
+        "--sign-with", type=Path, metavar="FILE", help="the trustee's private key (default: this copy's)"
+    )
     parser.add_argument("--json", action="store_true")
 
 
@@ -52,7 +56,9 @@ def init(arguments: argparse.Namespace) -> int:
     print(f"your key    {made.key}" + (f"  ({made.person})" if made.person else "  (not registered yet)"))
     print(f"trust root  {made.trust_root}")
     where = "" if arguments.dir == "." else f"cd {arguments.dir} && "
-    print(f"\nnext: {where}lockgate run\n      lockgate serve ENV --trust {made.trust_root[:19]}…  pins this root on a server")
+    print(
+        f"\nnext: {where}lockgate run\n      lockgate serve ENV --trust {made.trust_root[:19]}…  pins this root on a server"
+    )
     return 0
 
 
@@ -87,6 +93,9 @@ def _print(register: People, *, as_json: bool) -> None:
     if as_json:
         print_json({**to_json(register), "digest": register.digest})
         return
-    rows = [[p.name, p.kind, ", ".join(fingerprint(k)[:19] + "…" for k in p.keys), ", ".join(p.roles)] for p in register.people]
+    rows = [
+        [p.name, p.kind, ", ".join(fingerprint(k)[:19] + "…" for k in p.keys), ", ".join(p.roles)]
+        for p in register.people
+    ]
     print(table(rows, header=["name", "kind", "keys", "roles"]))
     print(f"\nversion {register.version}, quorum {register.quorum}, {register.digest}")

@@ -46,7 +46,9 @@ def releases(arguments: argparse.Namespace) -> int:
         print_json([to_json(s) for s in found])
     else:
         rows = [[short(s.release), s.state, f"{s.proposed:%F %H:%M}", s.why] for s in found]
-        print(table(rows, header=["release", "state", "proposed", "why"]) if rows else "no release yet: lockgate deliver")
+        print(
+            table(rows, header=["release", "state", "proposed", "why"]) if rows else "no release yet: lockgate deliver"
+        )
     return 0
 
 
@@ -79,7 +81,9 @@ def status(arguments: argparse.Namespace) -> int:
     rows = [[s.environment, short(s.release) if s.release else "–", f"{s.since:%F %H:%M}" if s.since else "–", s.health,
              "this one" if s.newest and s.newest == s.release else f"{short(s.newest) if s.newest else ''} {s.blocker}".strip()]
             for s in found]  # fmt: skip
-    print(table(rows, header=["environment", "release", "since (UTC)", "health", "newest release, and what is before it"]))
+    print(
+        table(rows, header=["environment", "release", "since (UTC)", "health", "newest release, and what is before it"])
+    )
     return 0
 
 
@@ -99,7 +103,12 @@ def ledger(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(found)
     else:
-        print(table([[str(e["seq"]), e["time"][:19], e["who"], e["what"], e["about"]] for e in found], header=["#", "time (UTC)", "who", "what", "about"]))
+        print(
+            table(
+                [[str(e["seq"]), e["time"][:19], e["who"], e["what"], e["about"]] for e in found],
+                header=["#", "time (UTC)", "who", "what", "about"],
+            )
+        )
     return 0
 
 

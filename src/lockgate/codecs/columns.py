@@ -66,6 +66,8 @@ def _plain(array: np.ndarray) -> np.ndarray:
 def _split(value: object) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     field = cast("Any", value).__lockgate_columns__
     rest = {
-        f.name: json_value.encode(getattr(value, f.name)) for f in dataclasses.fields(cast("Any", value)) if f.name != field
+        f.name: json_value.encode(getattr(value, f.name))
+        for f in dataclasses.fields(cast("Any", value))
+        if f.name != field
     }
     return dict(getattr(value, field)), rest

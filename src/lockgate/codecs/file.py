@@ -33,7 +33,10 @@ def load(path: Path, kind: type) -> object:
     from lockgate.declare import Html, Svg
 
     suffix = path.suffix.lower()
-    if path.is_file() and codecs.type_name(kind) in ("polars.dataframe.frame:DataFrame", "polars.lazyframe.frame:LazyFrame"):
+    if path.is_file() and codecs.type_name(kind) in (
+        "polars.dataframe.frame:DataFrame",
+        "polars.lazyframe.frame:LazyFrame",
+    ):
         from lockgate.codecs import polars_frame
 
         if suffix in polars_frame.READERS:

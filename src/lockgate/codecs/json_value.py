@@ -96,7 +96,9 @@ def _key(key: object) -> str:
         return key.isoformat()
     if hasattr(key, "tolist"):
         return _key(cast("Any", key).tolist())
-    raise StepFailed("a key that JSON cannot hold", value=f"{type(key).__name__} {key!r}"[:80], allowed="text, whole numbers, dates")
+    raise StepFailed(
+        "a key that JSON cannot hold", value=f"{type(key).__name__} {key!r}"[:80], allowed="text, whole numbers, dates"
+    )
 
 
 def decode(kind: Any, data: Json) -> Any:

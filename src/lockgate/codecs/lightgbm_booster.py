@@ -19,7 +19,7 @@ def save(value: object, path: Path) -> None:
     path.write_bytes(_text(value).encode())
 
 
-def load(path: Path, kind: type) -> object:
+def load(path: Path, kind: type) -> object:  # noqa: ARG001 — a booster is read as nothing else
     """Read the model text. How many threads predict is for the process to say (OMP_NUM_THREADS): the text cannot."""
     return lgb.Booster(model_str=path.read_bytes().decode())
 

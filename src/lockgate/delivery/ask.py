@@ -53,7 +53,9 @@ def address_of(project: Project, environment: str, release: str) -> str:
     said = [s.claim for s in read_ledger(project).said if s.person and isinstance(s.claim, Healthy)]
     found = [c for c in said if c.environment == environment and c.release == release and "address" in c.extra]
     if not found:
-        raise ServiceUnavailable(f"nobody serves {short(release)} in {environment}", next=f"lockgate serve {environment}")
+        raise ServiceUnavailable(
+            f"nobody serves {short(release)} in {environment}", next=f"lockgate serve {environment}"
+        )
     return str(found[-1].extra["address"])
 
 
@@ -89,7 +91,9 @@ def _request(address: str, method: str, path: str, body: str | None) -> tuple[in
         response = connection.getresponse()
         data = response.read()
     except (OSError, http.client.HTTPException) as error:
-        raise ServiceUnavailable("a server did not answer", value=f"{address}{path}: {error}", next="lockgate status") from error
+        raise ServiceUnavailable(
+            "a server did not answer", value=f"{address}{path}: {error}", next="lockgate status"
+        ) from error
     finally:
         connection.close()
     try:
@@ -121,8 +125,14 @@ def _contracts(project: Project, folder: str | None) -> list[Contract]:
         return []
     place = project.root / folder
     if not place.is_dir():
-        raise UsageError("the folder with consumers' contracts is missing", value=folder, allowed="a folder of JSON files, or consumers=None")
-    return [read_contract(p.read_text(encoding="utf-8"), where=f"{folder}/{p.name}") for p in sorted(place.glob("*.json"))]
+        raise UsageError(
+            "the folder with consumers' contracts is missing",
+            value=folder,
+            allowed="a folder of JSON files, or consumers=None",
+        )
+    return [
+        read_contract(p.read_text(encoding="utf-8"), where=f"{folder}/{p.name}") for p in sorted(place.glob("*.json"))
+    ]
 
 
 def _exchanges(address: str, contract: Contract, as_of: dt.date) -> list[Exchange]:
@@ -132,7 +142,7 @@ def _exchanges(address: str, contract: Contract, as_of: dt.date) -> list[Exchang
         status, body = post(address, "/predict", request)
         answer = {**body["output"], "note": body.get("note")} if status == 200 else body
         problems = contract.problems(answer) if status == 200 else (f"status {status}",)
-        found.append(Exchange(consumer=contract.consumer, request=request, status=status, answer=answer, problems=problems))
+        found.append(
+            Exchange(consumer=contract.consumer, request=request, status=status, answer=answer, problems=problems)
+        )
     return found
-
-

@@ -67,7 +67,11 @@ def _packages(project: Project, manifest: Manifest) -> dict[str, str]:
 
 
 def _flat(parameters: Mapping[str, Mapping[str, Json]]) -> dict[str, str]:
-    return {f"{step}.{name}": canonical(value).decode() for step, values in parameters.items() for name, value in values.items()}
+    return {
+        f"{step}.{name}": canonical(value).decode()
+        for step, values in parameters.items()
+        for name, value in values.items()
+    }
 
 
 def _digests(kind: ChangeKind, before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:

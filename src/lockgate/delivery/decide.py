@@ -59,23 +59,39 @@ def decide(
         _may(project, walk, trust, release, role, decision, key)
         found = results(trust.said, release=release, policy=walk.digest)
         if decision == "approve" and (failed := [n for n, r in found.items() if r.verdict.outcome == "fail"]):
-            raise PermissionRefused("nobody can approve over a failed gate", value=", ".join(failed), next="lockgate evidence " + short(release))
+            raise PermissionRefused(
+                "nobody can approve over a failed gate",
+                value=", ".join(failed),
+                next="lockgate evidence " + short(release),
+            )
         page = page_of(project, walk, trust, release=release, environment=target)
         if page is None:
-            raise NotFound("there is no evidence page to sign under", value=f"{short(release)} for {target}", next="lockgate deliver")
-        if decision == "approve" and (missing := [s.name for s in walk.stages_before(target) if isinstance(s, Gate) and s.name not in found]):
-            raise PermissionRefused("a gate was not run on this release", value=", ".join(missing), next="lockgate deliver")
+            raise NotFound(
+                "there is no evidence page to sign under",
+                value=f"{short(release)} for {target}",
+                next="lockgate deliver",
+            )
+        if decision == "approve" and (
+            missing := [s.name for s in walk.stages_before(target) if isinstance(s, Gate) and s.name not in found]
+        ):
+            raise PermissionRefused(
+                "a gate was not run on this release", value=", ".join(missing), next="lockgate deliver"
+            )
         uncertain = [n for n, r in found.items() if r.verdict.outcome == "uncertain"]
         ask = ask_for(walk.stages, target, policy=walk.policy, uncertain=uncertain)
         current = binding(trust, release=release, environment=target, policy=walk.digest, page=page[1])
-        return decide_purely(decision, role=role, reason=reason, current=current, ask=ask, accepted=accepted, log=trust.head, now=now)
+        return decide_purely(
+            decision, role=role, reason=reason, current=current, ask=ask, accepted=accepted, log=trust.head, now=now
+        )
 
     entry = append(project, claim, now=now, key=key)
     assert entry is not None
     return chosen[0], entry
 
 
-def evidence_page(project: Project, ref: str, *, environment: str | None = None, now: dt.datetime) -> tuple[str, str, Path, Path | None]:
+def evidence_page(
+    project: Project, ref: str, *, environment: str | None = None, now: dt.datetime
+) -> tuple[str, str, Path, Path | None]:
     """The page of a release: release, environment, file, and the model card beside it."""
     walk = walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
     trust = read_ledger(project)
@@ -86,7 +102,12 @@ def evidence_page(project: Project, ref: str, *, environment: str | None = None,
     for place in places:
         if found := page_of(project, walk, trust, release=release, environment=place):
             return release, place, found[0], card_of(project, walk, trust, release=release, environment=place)
-    raise NotFound("no evidence page of this release is kept", value=short(release), allowed=", ".join(places), next="lockgate deliver")
+    raise NotFound(
+        "no evidence page of this release is kept",
+        value=short(release),
+        allowed=", ".join(places),
+        next="lockgate deliver",
+    )
 
 
 def _asked_in(walk: Walk, role: str) -> str:
@@ -100,7 +121,9 @@ def _asked_in(walk: Walk, role: str) -> str:
     raise NotFound("nobody is asked in this role", value=role, allowed=", ".join(roles))
 
 
-def _may(project: Project, walk: Walk, trust: Trusted, release: str, role: str, decision: str, key: Path | None) -> None:
+def _may(
+    project: Project, walk: Walk, trust: Trusted, release: str, role: str, decision: str, key: Path | None
+) -> None:
     """Refuse now what would not count later, naming the reason; an entry that cannot count helps nobody."""
     me = who(project, trust, key)
     if role not in me.roles or me.kind != "person":

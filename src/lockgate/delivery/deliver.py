@@ -92,7 +92,12 @@ def deliver(
     now = clock()
     me = who(project, read_ledger(project))
     if DELIVERER not in me.roles:
-        raise PermissionRefused(f"{me.name} may not deliver", value=", ".join(me.roles) or "no role", allowed=DELIVERER, next="lockgate people")
+        raise PermissionRefused(
+            f"{me.name} may not deliver",
+            value=", ".join(me.roles) or "no role",
+            allowed=DELIVERER,
+            next="lockgate people",
+        )
     graph = plan(project, now=now, params=params).graph
     walk = walk_of(project, graph)
     if to is not None:
@@ -156,24 +161,32 @@ class _Walking:
         self._done(gate.name, verdict.outcome, verdict.reason)
         if verdict.outcome == "fail":
             self._keep_page(read_ledger(self.project), self._next_environment(gate))
-            raise StepFailed(f"gate {gate.name} failed", value=verdict.reason, next=f"lockgate evidence {short(self.release)}")
+            raise StepFailed(
+                f"gate {gate.name} failed", value=verdict.reason, next=f"lockgate evidence {short(self.release)}"
+            )
 
     def _approval(self, approval: Approval) -> None:
         environment = self._next_environment(approval)
         ask, stands = self._standing(environment)
         if stands.granted:
             names = ", ".join(p for r in stands.roles for p in r.people)
-            self._done(f"approval {approval.role}", "pass", f"signed by {names}" + ("" if stands.four_eyes else " (own work, flagged)"))
+            self._done(
+                f"approval {approval.role}",
+                "pass",
+                f"signed by {names}" + ("" if stands.four_eyes else " (own work, flagged)"),
+            )
             return
         accept = "".join(f" --accept {g}" for g in ask.uncertain)
         self._done(f"approval {approval.role}", "refused" if stands.rejected_by else "waiting", stands.missing)
         if stands.rejected_by:
-            raise StepFailed("a person rejected this release", value=stands.missing, next="lockgate releases --rejected")
+            raise StepFailed(
+                "a person rejected this release", value=stands.missing, next="lockgate releases --rejected"
+            )
         raise WaitingForHuman(
             f"release {short(self.release)} waits for a person before {environment}",
             value=stands.missing,
             next=f"lockgate evidence {short(self.release)}\n           "
-            f"lockgate approve {short(self.release)} --role {approval.role} --reason \"…\"{accept}",
+            f'lockgate approve {short(self.release)} --role {approval.role} --reason "…"{accept}',
         )
 
     def _deploy(self, environment: str) -> None:
@@ -185,10 +198,19 @@ class _Walking:
                 allowed="an approval stage before it, or `protected = false` in policy.toml",
             )  # fmt: skip
         stage = f"deploy {environment}"
-        wanted = want(self.project, self.walk, self.release, environment, standing=lambda t: self._stands(t, environment), now=self.clock())
+        wanted = want(
+            self.project,
+            self.walk,
+            self.release,
+            environment,
+            standing=lambda t: self._stands(t, environment),
+            now=self.clock(),
+        )
         if wanted is None:
             since = serving_since(self.walk, read_ledger(self.project), self.release, environment)
-            self._done(stage, "healthy", f"serving {short(self.release)}" + (f" since {since:%F %T} UTC" if since else ""))
+            self._done(
+                stage, "healthy", f"serving {short(self.release)}" + (f" since {since:%F %T} UTC" if since else "")
+            )
             return
         try:
             wait_for_answer(self.project, self.walk, environment, wanted, seconds=self.answer_seconds)
@@ -222,7 +244,14 @@ class _Walking:
         before = live.release if live and live.release != self.release else None
         ask = self._ask_of(trust, environment)
         self.page = keep_page(
-            self.project, self.walk, trust, self.judged, release=self.release, live=before, environment=environment, ask=ask
+            self.project,
+            self.walk,
+            trust,
+            self.judged,
+            release=self.release,
+            live=before,
+            environment=environment,
+            ask=ask,
         )
 
     def _next_environment(self, stage: Gate | Approval) -> str:
@@ -257,7 +286,11 @@ class _Walking:
         before = self.walk.stages[: self.walk.stages.index(gate)]
         environment = next((s.environment for s in reversed(before) if isinstance(s, DeployTo)), None)
         if environment is None:
-            raise StepFailed(f"gate {gate.name} needs a deployment before it", value=gate.name, allowed='deploy_to("staging") earlier')
+            raise StepFailed(
+                f"gate {gate.name} needs a deployment before it",
+                value=gate.name,
+                allowed='deploy_to("staging") earlier',
+            )
         found = ask_environment(
             self.project, environment, self.release,
             consumers=cast("str | None", gate.params.get("consumers")), wait_seconds=self.answer_seconds,
@@ -268,5 +301,3 @@ class _Walking:
         done = StageRecord(stage, outcome, text)
         self.stages.append(done)
         self.say(done)
-
-

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.trust import Trusted
 
-__all__ = ["serving_since", "want", "wait_for_answer"]
+__all__ = ["serving_since", "wait_for_answer", "want"]
 
 POLL_SECONDS = 0.2
 
@@ -40,13 +40,24 @@ def want(
 
     `standing` is asked again whenever the ledger moved, so that a reject in the last moment counts.
     """
+
     def claim(trust: Trusted) -> Wanted | None:
         if serving_since(walk, trust, release, environment):
             return None
         stands = standing(trust)
         if not stands.granted:
-            raise WaitingForHuman(f"release {short(release)} may not enter {environment} yet", value=stands.missing, next="lockgate status")
-        return Wanted(release=release, environment=environment, because="delivered", authorised_by=stands.approvals, log=trust.head)
+            raise WaitingForHuman(
+                f"release {short(release)} may not enter {environment} yet",
+                value=stands.missing,
+                next="lockgate status",
+            )
+        return Wanted(
+            release=release,
+            environment=environment,
+            because="delivered",
+            authorised_by=stands.approvals,
+            log=trust.head,
+        )
 
     entry = append(project, claim, now=now)
     return entry.digest if entry else None
@@ -63,7 +74,9 @@ def wait_for_answer(project: Project, walk: Walk, environment: str, wanted: str,
     while time.monotonic() < ends:
         deployments = fold(read_ledger(project), approved_only=walk.approved_only)
         if ignored := next((i for i in deployments.ignored if i.entry == wanted), None):
-            raise PermissionRefused(f"the wish for {environment} counts for nothing", value=ignored.why, next="lockgate ledger log")
+            raise PermissionRefused(
+                f"the wish for {environment} counts for nothing", value=ignored.why, next="lockgate ledger log"
+            )
         there = deployments.of(environment)
         if there.wanted is None or there.wanted.entry != wanted:
             now = short(there.wanted.release) if there.wanted else "nothing"
@@ -73,4 +86,6 @@ def wait_for_answer(project: Project, walk: Walk, environment: str, wanted: str,
         if there.live and there.live.want.entry == wanted:
             return
         time.sleep(POLL_SECONDS)
-    raise ServiceUnavailable(f"nobody serves {environment}", value=f"no answer within {seconds:.0f} s", next=f"lockgate serve {environment}")
+    raise ServiceUnavailable(
+        f"nobody serves {environment}", value=f"no answer within {seconds:.0f} s", next=f"lockgate serve {environment}"
+    )

@@ -23,7 +23,9 @@ __all__ = ["import_feedback", "predictions"]
 TRUTH = "actual"
 
 
-def import_feedback(project: Project, file: Path, *, environment: str, answer: str | None = None) -> tuple[Score, list[Joined], str]:
+def import_feedback(
+    project: Project, file: Path, *, environment: str, answer: str | None = None
+) -> tuple[Score, list[Joined], str]:
     """Read a CSV of request fields and `actual`, keep it in the store, and join it to the answers of an environment.
 
     Returns the score, the joined answers, and the response field that was held against `actual`.
@@ -36,7 +38,9 @@ def import_feedback(project: Project, file: Path, *, environment: str, answer: s
         raise NotFound("no such file", value=str(file), allowed="a CSV with the request's fields and `actual`")
     keys, labels = _labels(file, served)
     kept = keep_copy(project, file)
-    project.results("feedback").put(f"feedback:{kept.rpartition(':')[2]}", {"object": kept, "name": file.name, "rows": len(labels)})
+    project.results("feedback").put(
+        f"feedback:{kept.rpartition(':')[2]}", {"object": kept, "name": file.name, "rows": len(labels)}
+    )
     joined = join(served, labels, keys=keys)
     field = answer or _answer_field(project, served)
     return score(joined, answers=len(served), answer=field), joined, field
@@ -54,7 +58,11 @@ def _answer_field(project: Project, served: list[Prediction]) -> str:
     fields = manifest_of(project, served[-1].release).predictor.response
     numbers = [f.name for f in fields if f.type in ("number", "integer") and f.name not in ("low", "high")]
     if not numbers:
-        raise UsageError("the release answers no number", value=", ".join(f.name for f in fields), next="lockgate feedback import FILE --answer FIELD")
+        raise UsageError(
+            "the release answers no number",
+            value=", ".join(f.name for f in fields),
+            next="lockgate feedback import FILE --answer FIELD",
+        )
     return numbers[0]
 
 
@@ -63,10 +71,16 @@ def _labels(file: Path, served: list[Prediction]) -> tuple[list[str], dict[tuple
         rows = csv.DictReader(lines)
         names = list(rows.fieldnames or ())
         if TRUTH not in names:
-            raise UsageError("the file has no column with what happened", value=f"{file.name}: {', '.join(names)}", allowed=f"a column `{TRUTH}`")
+            raise UsageError(
+                "the file has no column with what happened",
+                value=f"{file.name}: {', '.join(names)}",
+                allowed=f"a column `{TRUTH}`",
+            )
         asked = list(served[0].inputs) if served else [n for n in names if n != TRUTH]
         if missing := [k for k in asked if k not in names]:
-            raise UsageError("the file lacks a field of the request", value=missing[0], allowed=did_you_mean(missing[0], names))
+            raise UsageError(
+                "the file lacks a field of the request", value=missing[0], allowed=did_you_mean(missing[0], names)
+            )
         return asked, {tuple(row[k] for k in asked): _number(row[TRUTH], file.name, rows.line_num) for row in rows}
 
 

@@ -78,7 +78,12 @@ def _looked_at(trace: Trace) -> dict[str, Json]:
 def _content(trace: Trace) -> list[Json]:
     """A trace without stat numbers and without Lockgate's own files, which the key has."""
     files = {f.path: f.digest for f in trace.files if not _is_own(f.path)}
-    return [files, {n: d for n, d in trace.listings.items() if not _is_own(n)}, dict(trace.environment), trace.interpreter]
+    return [
+        files,
+        {n: d for n, d in trace.listings.items() if not _is_own(n)},
+        dict(trace.environment),
+        trace.interpreter,
+    ]
 
 
 def _is_own(path: str) -> bool:
@@ -90,7 +95,9 @@ def _content_key(project: Project, asked: list[list[str]]) -> str:
     root = str(project.root)
     files: list[list[str]] = []
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and is_project_path(os.path.join(folder, f), root))
+        folders[:] = sorted(
+            f for f in folders if not f.startswith(".") and is_project_path(os.path.join(folder, f), root)
+        )
         paths = [os.path.join(folder, n) for n in sorted(names) if n.endswith(".py")]
         files += [[os.path.relpath(p, root), digest_file(Path(p))] for p in paths if os.path.isfile(p)]
     installed = sorted(e.name for p in site_folders() for e in os.scandir(p) if e.name.endswith(".dist-info"))

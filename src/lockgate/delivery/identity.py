@@ -36,7 +36,9 @@ def signer(project: Project, key: Path | None = None) -> Signer:
     """Open the key. Raises NotFound with the next command when there is none."""
     path = key or key_path(project)
     if not path.exists():
-        raise NotFound("no key to sign with", value=str(path), allowed="an OpenSSH ed25519 or P-256 key", next="lockgate init")
+        raise NotFound(
+            "no key to sign with", value=str(path), allowed="an OpenSSH ed25519 or P-256 key", next="lockgate init"
+        )
     return adapter("keys", "FileSigner")(path)
 
 
@@ -85,5 +87,3 @@ def append(
         except MovedOn:
             continue
     raise MovedOn("the ledger's head kept moving", value=f"{TRIES} tries", next="try again")
-
-

@@ -93,7 +93,9 @@ def init(root: Path, *, name: str | None, person: str, roles: Sequence[str], now
     def claim(trust: Trusted) -> PeopleSet | None:
         if trust.root:
             return None
-        return PeopleSet(people=found([Person(name=person, roles=everything, keys=(mine.public_key(),))]), log=trust.head)
+        return PeopleSet(
+            people=found([Person(name=person, roles=everything, keys=(mine.public_key(),))]), log=trust.head
+        )
 
     append(project, claim, now=now)
     trust = read_ledger(project)
@@ -131,8 +133,12 @@ def remove_person(project: Project, name: str, *, now: dt.datetime, key: Path | 
         _may(project, trust, key)
         known = trust.people.named(name)
         if known is None:
-            raise NotFound("nobody is called so", value=name, allowed=did_you_mean(name, [p.name for p in trust.people.people]))
-        return PeopleSet(people=succeed(trust.people, [p for p in trust.people.people if p is not known]), log=trust.head)
+            raise NotFound(
+                "nobody is called so", value=name, allowed=did_you_mean(name, [p.name for p in trust.people.people])
+            )
+        return PeopleSet(
+            people=succeed(trust.people, [p for p in trust.people.people if p is not known]), log=trust.head
+        )
 
     append(project, claim, now=now, key=key)
     return read_ledger(project).people
@@ -142,7 +148,9 @@ def _may(project: Project, trust: Trusted, key: Path | None) -> None:
     """Refuse now what would not count later; an entry that cannot count helps nobody."""
     me = who(project, trust, key)
     if TRUSTEE not in me.roles:
-        raise PermissionRefused(f"{me.name} may not change the people", value=", ".join(me.roles), allowed=TRUSTEE, next="lockgate people")
+        raise PermissionRefused(
+            f"{me.name} may not change the people", value=", ".join(me.roles), allowed=TRUSTEE, next="lockgate people"
+        )
 
 
 def _changed(project: Project, entry: Entry | None) -> People:
@@ -150,7 +158,9 @@ def _changed(project: Project, entry: Entry | None) -> People:
     trust = read_ledger(project)
     aside = next((s for s in trust.set_aside if entry and s.entry.digest == entry.digest), None)
     if aside:
-        raise UsageError("the change of people does not count", value=aside.why, next="lockgate people   (who are the trustees?)")
+        raise UsageError(
+            "the change of people does not count", value=aside.why, next="lockgate people   (who are the trustees?)"
+        )
     return trust.people
 
 

@@ -64,7 +64,9 @@ class Judged:
     steps: tuple[StepRecord, ...]
 
 
-def judge(project: Project, walk: Walk, material: Material, *, tell: Callable[[Event], None] = lambda _: None) -> Judged:
+def judge(
+    project: Project, walk: Walk, material: Material, *, tell: Callable[[Event], None] = lambda _: None
+) -> Judged:
     """Measure all gates whose inputs exist now; `integration` waits for `served`."""
     nodes = _nodes(walk, material)
     graph = Graph(nodes=nodes, order=tuple(nodes), pipelines={}, trace=_no_trace())
@@ -81,7 +83,9 @@ def judge(project: Project, walk: Walk, material: Material, *, tell: Callable[[E
     def keep(_: str, key: str, result: Result) -> None:
         results.put(key, to_json(result))
 
-    with Engine(project.root, project.store_folder / "tmp", store=project.store, files=files, trace=graph.trace) as engine:
+    with Engine(
+        project.root, project.store_folder / "tmp", store=project.store, files=files, trace=graph.trace
+    ) as engine:
         done = execute(graph, plan, known, engine=engine, keep=keep, tell=tell, workers=project.settings.workers,
                        given=given, keep_going=True)  # fmt: skip
     evidence = {n: _evidence(project, walk, n, done.artifacts, done.steps) for n in walk.gates if f"gate.{n}" in nodes}
@@ -99,18 +103,49 @@ def load_json(project: Project, artifact: Artifact) -> Json:
 def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
     """Scoring first, then a node per gate that can be measured."""
     packages = tuple((walk.training.predictor or {}).get("packages", ()))
-    found = [_step("scored", "lockgate.release.scoring:scored", {"release": "@release", "holdout": "@holdout"}, packages)]
+    found = [
+        _step("scored", "lockgate.release.scoring:scored", {"release": "@release", "holdout": "@holdout"}, packages)
+    ]
     if material.live:
-        found.append(_step("champion", "lockgate.release.scoring:scored", {"release": "@live", "holdout": "@holdout"}, packages))
+        found.append(
+            _step("champion", "lockgate.release.scoring:scored", {"release": "@live", "holdout": "@holdout"}, packages)
+        )
     if material.trained:
-        found.append(_step("replayed", "lockgate.release.scoring:replayed", {"release": "@release", "trained": "@trained"}, packages))
-    wired = {"release": "@manifest", **{n.name: n.name for n in found}} | ({"served": "@served"} if material.served else {})
+        found.append(
+            _step(
+                "replayed",
+                "lockgate.release.scoring:replayed",
+                {"release": "@release", "trained": "@trained"},
+                packages,
+            )
+        )
+    wired = {"release": "@manifest", **{n.name: n.name for n in found}} | (
+        {"served": "@served"} if material.served else {}
+    )
     for name, captured in walk.gates.items():
         if "served" in captured["takes"] and material.served is None:
             continue
         found.append(_gate(name, captured, wired))
-    found.append(_json("summary", "lockgate.evaluation.summary:summary", {"scored": "scored"}, {"scored": SCORED}, _shown(walk), packages))
-    found.append(_json("cases", "lockgate.release.scoring:cases", {"release": "@release", "scored": "scored"}, {"release": PATH, "scored": SCORED}, {}, packages))
+    found.append(
+        _json(
+            "summary",
+            "lockgate.evaluation.summary:summary",
+            {"scored": "scored"},
+            {"scored": SCORED},
+            _shown(walk),
+            packages,
+        )
+    )
+    found.append(
+        _json(
+            "cases",
+            "lockgate.release.scoring:cases",
+            {"release": "@release", "scored": "scored"},
+            {"release": PATH, "scored": SCORED},
+            {},
+            packages,
+        )
+    )
     return {n.name: n for n in found}
 
 
@@ -122,7 +157,12 @@ def _step(name: str, target: str, inputs: Mapping[str, str], packages: Sequence[
 
 
 def _json(
-    name: str, target: str, inputs: Mapping[str, str], types: Mapping[str, str], parameters: Mapping[str, Json], packages: Sequence[str]
+    name: str,
+    target: str,
+    inputs: Mapping[str, str],
+    types: Mapping[str, str],
+    parameters: Mapping[str, Json],
+    packages: Sequence[str],
 ) -> Node:
     return Node(
         name=name, target=target, inputs=inputs, input_types=types, parameters=parameters, type="builtins:dict",
@@ -135,7 +175,13 @@ def _gate(name: str, captured: Mapping[str, Json], wired: Mapping[str, str]) -> 
     inputs = {n: wired[n] for n in takes if n in wired}
     nothing = {n: None for n in ("scored", "champion", "replayed", "served", "release") if n not in inputs}
     spec = {k: captured[k] for k in ("name", "evidence", "rule", "params")} | {"takes": takes}
-    types = {"scored": SCORED, "champion": SCORED, "replayed": SCORED, "served": "lockgate.gates.served:Served", "release": "builtins:dict"}
+    types = {
+        "scored": SCORED,
+        "champion": SCORED,
+        "replayed": SCORED,
+        "served": "lockgate.gates.served:Served",
+        "release": "builtins:dict",
+    }
     return Node(
         name=f"gate.{name}", target="lockgate.gates.stage:run_gate", inputs=inputs,
         input_types={n: types[n] for n in inputs}, parameters={"gate": spec, **nothing}, type=EVIDENCE, codec="json",
@@ -144,7 +190,12 @@ def _gate(name: str, captured: Mapping[str, Json], wired: Mapping[str, str]) -> 
 
 
 def _given(material: Material) -> dict[str, Artifact]:
-    found = {"@holdout": material.holdout, "@trained": material.trained, "@manifest": material.manifest, "@served": material.served}
+    found = {
+        "@holdout": material.holdout,
+        "@trained": material.trained,
+        "@manifest": material.manifest,
+        "@served": material.served,
+    }
     return {name: a for name, a in found.items() if a is not None}
 
 

@@ -36,7 +36,13 @@ def keep_value(project: Project, value: object, kind: type) -> Artifact:
     path = _scratch(project)
     codecs.save("json", value, path)
     identity, size_bytes = codecs.identity("json", value), path.stat().st_size
-    return Artifact(type=codecs.type_name(kind), codec="json", digest=identity, object=project.store.put(path), size_bytes=size_bytes)
+    return Artifact(
+        type=codecs.type_name(kind),
+        codec="json",
+        digest=identity,
+        object=project.store.put(path),
+        size_bytes=size_bytes,
+    )
 
 
 def _scratch(project: Project) -> Path:

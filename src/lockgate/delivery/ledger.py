@@ -54,9 +54,15 @@ def _words(claim: Claim | None) -> tuple[str, str]:
             return f"gate {claim.verdict.outcome}", f"{claim.verdict.gate}: {short(claim.release)}"
         case Decision():
             accepted = f", accepting {', '.join(claim.accepted)}" if claim.accepted else ""
-            return claim.decision, f"{short(claim.release)} for {claim.environment} as {claim.role}{accepted}: {claim.reason}"
+            return (
+                claim.decision,
+                f"{short(claim.release)} for {claim.environment} as {claim.role}{accepted}: {claim.reason}",
+            )
         case Wanted():
-            return "wanted" if claim.because == "delivered" else "rolled back", f"{short(claim.release)} in {claim.environment}" + (f": {claim.reason}" if claim.reason else "")
+            return (
+                "wanted" if claim.because == "delivered" else "rolled back",
+                f"{short(claim.release)} in {claim.environment}" + (f": {claim.reason}" if claim.reason else ""),
+            )
         case Healthy():
             return "healthy", f"{short(claim.release)} in {claim.environment}"
         case Refused():

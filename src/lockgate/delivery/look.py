@@ -55,7 +55,10 @@ def diff(project: Project, before: Manifest, after: Manifest) -> tuple[Change, .
     """What the evidence page calls changes, and below it every step result that differs."""
     results = [{n: short(str(s["artifact"])) for n, s in m.lineage.steps.items()} for m in (before, after)]
     differing = (n for n in sorted({*results[0], *results[1]}) if results[0].get(n) != results[1].get(n))
-    made = (Change(kind="results", what=n, before=results[0].get(n), after=results[1].get(n), is_digest=True) for n in differing)
+    made = (
+        Change(kind="results", what=n, before=results[0].get(n), after=results[1].get(n), is_digest=True)
+        for n in differing
+    )
     return (*changes(project, after, before, None), *made)
 
 
@@ -63,4 +66,3 @@ def runs(project: Project, *, limit: int = 20) -> list[Mapping[str, Json]]:
     """Past runs of this working copy, newest first."""
     files = sorted((project.home / "runs").glob("*.json"), reverse=True)[:limit]
     return [json.loads(f.read_bytes()) for f in files]
-

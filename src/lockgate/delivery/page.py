@@ -46,7 +46,17 @@ __all__ = ["card_of", "keep_page", "page_of"]
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
-def keep_page(project: Project, walk: Walk, trust: Trusted, judged: Judged, *, release: str, live: str | None, environment: str, ask: Ask) -> str:
+def keep_page(
+    project: Project,
+    walk: Walk,
+    trust: Trusted,
+    judged: Judged,
+    *,
+    release: str,
+    live: str | None,
+    environment: str,
+    ask: Ask,
+) -> str:
     """Render the page of this release, evidence, policy and environment, unless it is kept already; its sha256."""
     if kept := page_of(project, walk, trust, release=release, environment=environment):
         return kept[1]
@@ -66,7 +76,9 @@ def page_of(project: Project, walk: Walk, trust: Trusted, *, release: str, envir
     with naming(f"the evidence page of release {short(release)} for {environment}"):
         path = project.store.get(known["object"])
         if (actual := sha256_bytes(path.read_bytes())) != known["sha256"]:
-            raise IntegrityError("it is not the page that was kept", value=actual, allowed=known["sha256"], next="lockgate ledger verify")
+            raise IntegrityError(
+                "it is not the page that was kept", value=actual, allowed=known["sha256"], next="lockgate ledger verify"
+            )
         return path, known["sha256"]
 
 
@@ -83,7 +95,15 @@ def _key(walk: Walk, trust: Trusted, release: str, environment: str) -> str:
 
 
 def _pack(
-    project: Project, walk: Walk, trust: Trusted, judged: Judged, *, release: str, live: str | None, environment: str, ask: Ask
+    project: Project,
+    walk: Walk,
+    trust: Trusted,
+    judged: Judged,
+    *,
+    release: str,
+    live: str | None,
+    environment: str,
+    ask: Ask,
 ) -> Pack:
     summary = _json(project, judged, "summary")
     manifest = manifest_of(project, release)
@@ -140,7 +160,10 @@ def _list(project: Project, judged: Judged, name: str) -> list[Mapping[str, Json
 def _questions(warned: Sequence[str], verdicts: Mapping[str, Verdict]) -> tuple[Question, ...]:
     """What somebody who signs must be able to answer; nothing is asked that this page does not raise."""
     asked = [
-        Question(text="Is this release fit for what it will be used for?", hint="the verdict, and the plots of forecast and truth"),
+        Question(
+            text="Is this release fit for what it will be used for?",
+            hint="the verdict, and the plots of forecast and truth",
+        ),
         Question(text="Can you live with how the worst-off group is served?", hint="worst-off groups"),
     ]
     if warned:
@@ -229,8 +252,14 @@ def _rule(ask: Ask) -> SigningRule | None:
         return None
     first = ask.roles[0]
     days = first.valid_for.days
-    notes = () if ask.self_approval == "refused" else ("Authors may approve their own work here; it is flagged and never counts as four eyes.",)
-    return SigningRule(role=first.role, people=first.need, valid_for=f"{days}d" if days else str(first.valid_for), notes=notes)
+    notes = (
+        ()
+        if ask.self_approval == "refused"
+        else ("Authors may approve their own work here; it is flagged and never counts as four eyes.",)
+    )
+    return SigningRule(
+        role=first.role, people=first.need, valid_for=f"{days}d" if days else str(first.valid_for), notes=notes
+    )
 
 
 def _bound(release: str, root: str, walk: Walk, trust: Trusted, environment: str) -> tuple[Bound, ...]:
@@ -239,7 +268,11 @@ def _bound(release: str, root: str, walk: Walk, trust: Trusted, environment: str
         Bound(name="evidence", digest=root, meaning="the results of all checks above"),
         Bound(name="policy", digest=walk.digest, meaning="the stages and limits they were judged by"),
         Bound(name="people", digest=trust.people.digest, meaning="who may sign for what"),
-        Bound(name="ledger head", digest="taken when you sign", meaning="how the record of decisions ended when you signed"),
+        Bound(
+            name="ledger head",
+            digest="taken when you sign",
+            meaning="how the record of decisions ended when you signed",
+        ),
         Bound(name="expiry", digest="taken when you sign", meaning="until when you stand by it"),
         Bound(name="environment", digest=environment, meaning="where the release may go, and nowhere else"),
         Bound(name="this page", digest="its sha256, taken when you sign", meaning="exactly what you were shown"),
@@ -249,7 +282,9 @@ def _bound(release: str, root: str, walk: Walk, trust: Trusted, environment: str
 def _limits(manifest: Manifest, judged: Judged) -> tuple[str, ...]:
     missing = tuple(f"Not assessed: {text}" for e in judged.evidence.values() for text in e.not_assessed)
     horizon = next((f.horizon.days for f in manifest.predictor.request if f.horizon), None)
-    reach = (f"Answers reach {horizon} open days ahead, from {_day(manifest.as_of)} on, and no further.",) if horizon else ()
+    reach = (
+        (f"Answers reach {horizon} open days ahead, from {_day(manifest.as_of)} on, and no further.",)
+        if horizon
+        else ()
+    )
     return (*reach, *missing)
-
-

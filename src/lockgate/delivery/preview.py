@@ -40,7 +40,10 @@ def _line(walk: Walk, stage: Stage) -> tuple[str, str]:
         case Approval():
             need = walk.policy.need.get(stage.role, 1)
             people = "1 person" if need == 1 else f"{need} people"
-            return f"approval {stage.role}", f"{people} in this role, valid for {stage.valid_for}; own work {walk.policy.self_approval}"
+            return (
+                f"approval {stage.role}",
+                f"{people} in this role, valid for {stage.valid_for}; own work {walk.policy.self_approval}",
+            )
         case DeployTo():
             rules = walk.policy.environment(stage.environment)
             return f"deploy {stage.environment}", "protected" if rules.protected else "unprotected"

@@ -115,7 +115,12 @@ def named(trust: Trusted, ref: str, live: Mapping[str, str]) -> str:
     if len(hits) == 1:
         return hits[0]
     allowed = ", ".join(["latest", *live, *(short(r) for r in hits or known[-5:])]) if known else "none yet"
-    raise NotFound("no such release" if not hits else "more than one release starts so", value=ref, allowed=allowed, next="lockgate releases")
+    raise NotFound(
+        "no such release" if not hits else "more than one release starts so",
+        value=ref,
+        allowed=allowed,
+        next="lockgate releases",
+    )
 
 
 def _keep(project: Project, manifest: Manifest) -> None:
@@ -140,9 +145,17 @@ def _lineage(project: Project, pipeline: PipelineInfo, record: RunRecord) -> Lin
     planned = record.planned
     nodes = [planned.graph.nodes[n] for n in record.artifacts if n in planned.graph.nodes]
     commit, dirty = commit_of(project.root, code_files(pipeline, record))
-    published = {n.rpartition(".")[2]: n for p in planned.graph.pipelines.values() for n in p.nodes if n.rpartition(".")[2] in p.publishes}
+    published = {
+        n.rpartition(".")[2]: n
+        for p in planned.graph.pipelines.values()
+        for n in p.nodes
+        if n.rpartition(".")[2] in p.publishes
+    }
     steps: dict[str, Mapping[str, Json]] = {
-        n.name: {"artifact": record.artifacts[n.name].digest, "code": digest("code", sorted([d.name, d.digest] for d in n.definitions))}
+        n.name: {
+            "artifact": record.artifacts[n.name].digest,
+            "code": digest("code", sorted([d.name, d.digest] for d in n.definitions)),
+        }
         for n in nodes
     }
     parameters = {n.name: dict(planned.known.parameters.get(n.name.rpartition(".")[2], {})) for n in nodes}
@@ -151,7 +164,11 @@ def _lineage(project: Project, pipeline: PipelineInfo, record: RunRecord) -> Lin
         dirty=dirty,
         sources={n: s.identity for n, s in planned.sources.items()},
         datasets={d: record.artifacts[n].digest for d, n in published.items() if n in record.artifacts},
-        parameters={n: {**dict(planned.graph.nodes[n].parameters), **p} for n, p in parameters.items() if planned.graph.nodes[n].parameters},
+        parameters={
+            n: {**dict(planned.graph.nodes[n].parameters), **p}
+            for n, p in parameters.items()
+            if planned.graph.nodes[n].parameters
+        },
         steps=steps,
         extra={"definitions": {d.name: d.digest for n in nodes for d in n.definitions}},
     )
@@ -186,4 +203,3 @@ def _write(folder: Path, code: Mapping[str, bytes]) -> None:
     for name, data in code.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
-

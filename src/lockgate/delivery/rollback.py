@@ -27,7 +27,9 @@ def rollback(project: Project, environment: str, *, to: str | None, reason: str,
     """Want a release again that this environment has served. Answers its digest and the ledger entry."""
     me = who(project, read_ledger(project))
     if OPERATOR not in me.roles:
-        raise PermissionRefused(f"{me.name} may not roll back", value=", ".join(me.roles), allowed=OPERATOR, next="lockgate people")
+        raise PermissionRefused(
+            f"{me.name} may not roll back", value=", ".join(me.roles), allowed=OPERATOR, next="lockgate people"
+        )
     walk = walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
     walk.check(environment)
     chosen: list[str] = []

@@ -149,7 +149,9 @@ def why(planned: Planned, step: str) -> tuple[str, list[str]]:
     node, last = planned.graph.nodes[name], planned.known.last(name)
     if action == "reuse" or last is None:
         return action, [reason]
-    identities = {s.node: s.action.artifact.digest for s in planned.plan.steps if isinstance(s.action, Reuse)} | dict(planned.known.externals)
+    identities = {s.node: s.action.artifact.digest for s in planned.plan.steps if isinstance(s.action, Reuse)} | dict(
+        planned.known.externals
+    )
     inputs = {p: identities.get(i, "") for p, i in node.inputs.items()}
     known = inputs if all(inputs.values()) else None
     lines = list(differences(node, last, known, parameters_of(node, planned.known.parameters)))
@@ -203,7 +205,9 @@ def _engine(project: Project, planned: Planned) -> Engine:
     """Sources are copied in only when a step will read them."""
     todo = [planned.graph.nodes[s.node] for s in planned.plan.steps if not isinstance(s.action, Reuse)]
     read = {i.removeprefix("source:") for n in todo for i in n.inputs.values() if i.startswith("source:")}
-    files: dict[str, Path | str] = {f"source:{n}": materialise(project, planned.sources[n]) for n in read if n in planned.sources}
+    files: dict[str, Path | str] = {
+        f"source:{n}": materialise(project, planned.sources[n]) for n in read if n in planned.sources
+    }
     files[AS_OF] = planned.as_of.isoformat()
     from lockgate.build.engine import Engine
 

@@ -44,7 +44,14 @@ class Serving:
 
 
 def serve(
-    project: Project, environment: str, *, host: str, port: int, trust: str | None, clock: Callable[[], dt.datetime], say: Callable[[str], None],
+    project: Project,
+    environment: str,
+    *,
+    host: str,
+    port: int,
+    trust: str | None,
+    clock: Callable[[], dt.datetime],
+    say: Callable[[str], None],
     names: tuple[str, ...] = (),
 ) -> Serving:
     """Open the socket and answer what will follow the ledger on it.
@@ -57,9 +64,15 @@ def serve(
     """
     me = who(project, read_ledger(project, pin=trust))
     if OPERATOR not in me.roles:
-        raise PermissionRefused(f"{me.name} may not serve an environment", value=", ".join(me.roles), allowed=OPERATOR, next="lockgate people add")
-    walk = walk_of(project, graph_of(project, now_ns=int(clock().timestamp() * 1e9)))
+        raise PermissionRefused(
+            f"{me.name} may not serve an environment",
+            value=", ".join(me.roles),
+            allowed=OPERATOR,
+            next="lockgate people add",
+        )
+    walk = _walk(project, clock())
     walk.check(environment)
+    looked_for = ""
     listener = listen(host, port)
     bound, at = listener.getsockname()[:2]
     address = reachable(bound, at)
@@ -67,17 +80,23 @@ def serve(
         say(f"bound to all interfaces of this machine; the ledger names {address}")
 
     def wanted() -> Wanted | None:
+        nonlocal walk, looked_for
         read = read_ledger(project, pin=trust)
         there = fold(read, approved_only=walk.approved_only).of(environment)
         # What was refused stays refused; a server that starts now goes on with what is live.
         want = there.live.want if there.refused and there.live else there.wanted
         if want is None:
             return None
+        if want.entry != looked_for:  # the policy of this working copy may have changed since the last wish
+            walk = _walk(project, clock())
+            looked_for = want.entry
         try:
             evidence = page(read, want.release)
         except IntegrityError:  # `bring` refuses with it; what is live goes on
             evidence = None
-        return Wanted(release=want.release, entry=want.entry, banner=project.settings.banner, evidence=evidence, names=names)
+        return Wanted(
+            release=want.release, entry=want.entry, banner=project.settings.banner, evidence=evidence, names=names
+        )
 
     def page(read: Trusted, release: str) -> Path | None:
         places = (environment, *reversed(walk.environments))
@@ -90,8 +109,16 @@ def serve(
             if there.wanted is None or there.wanted.entry != asked.entry:
                 return None
             if outcome == "healthy":
-                return Healthy(release=asked.release, environment=environment, wanted=asked.entry, log=read.head, extra={"address": address})
-            return Refused(release=asked.release, environment=environment, wanted=asked.entry, reason=reason, log=read.head)
+                return Healthy(
+                    release=asked.release,
+                    environment=environment,
+                    wanted=asked.entry,
+                    log=read.head,
+                    extra={"address": address},
+                )
+            return Refused(
+                release=asked.release, environment=environment, wanted=asked.entry, reason=reason, log=read.head
+            )
 
         append(project, claim, now=clock())
 
@@ -109,6 +136,10 @@ def serve(
     return Serving(address, follower.run)
 
 
+def _walk(project: Project, now: dt.datetime) -> Walk:
+    return walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
+
+
 def check_wish(read: Trusted, asked: Wanted, walk: Walk, *, environment: str, now: dt.datetime) -> None:
     """Raise PermissionRefused unless the very entry asked for is what is wanted or live here, by those who may.
 
@@ -119,8 +150,12 @@ def check_wish(read: Trusted, asked: Wanted, walk: Walk, *, environment: str, no
     said = read.at(asked.entry)
     wish = said.claim if said else None
     known = [w for w in (there.wanted, there.live.want if there.live else None) if w]
-    if not isinstance(wish, decisions.Wanted) or (asked.entry, asked.release) not in [(w.entry, w.release) for w in known]:
-        raise PermissionRefused("this deployment is not wanted here any more", value=short(asked.release), next="lockgate status")
+    if not isinstance(wish, decisions.Wanted) or (asked.entry, asked.release) not in [
+        (w.entry, w.release) for w in known
+    ]:
+        raise PermissionRefused(
+            "this deployment is not wanted here any more", value=short(asked.release), next="lockgate status"
+        )
     origin = _delivery_behind(read, asked.entry)
     ask = ask_for(walk.stages, environment, policy=walk.policy)
     was_healthy = any(s.want.entry in (asked.entry, origin) for s in there.history)
@@ -128,7 +163,9 @@ def check_wish(read: Trusted, asked: Wanted, walk: Walk, *, environment: str, no
         _check_gates(read, wish, origin, walk, environment)
     stands = authorised(read, origin, ask=ask, now=None if was_healthy else now)
     if not stands.granted:
-        raise PermissionRefused("nobody who may has authorised this deployment", value=stands.missing, next="lockgate status")
+        raise PermissionRefused(
+            "nobody who may has authorised this deployment", value=stands.missing, next="lockgate status"
+        )
 
 
 def _delivery_behind(read: Trusted, entry: str) -> str:

@@ -61,7 +61,9 @@ def _digests(memory: _Memory, source: str, files: Sequence[tuple[str, Path]]) ->
     try:
         return tuple((name, memory.digest(path)) for name, path in files)
     except OSError as error:
-        raise ServiceUnavailable("a source cannot be read", value=f"{source}: {error.filename}: {error.strerror}") from error
+        raise ServiceUnavailable(
+            "a source cannot be read", value=f"{source}: {error.filename}: {error.strerror}"
+        ) from error
 
 
 def materialise(project: Project, seen: Seen) -> Path:
@@ -85,11 +87,17 @@ def materialise(project: Project, seen: Seen) -> Path:
 
 def _keep(project: Project, seen: Seen, name: str, expected: str) -> None:
     if name not in seen.places:
-        raise NotFound("a file of a source is neither here nor in the store", value=f"{seen.name}: {name}", next="bring the source's files")
+        raise NotFound(
+            "a file of a source is neither here nor in the store",
+            value=f"{seen.name}: {name}",
+            next="bring the source's files",
+        )
     from lockgate.delivery.keep import keep_copy
 
     if keep_copy(project, seen.places[name]) != expected:
-        raise ServiceUnavailable("a source changed while it was read", value=f"{seen.name}: {name}", next="lockgate run")
+        raise ServiceUnavailable(
+            "a source changed while it was read", value=f"{seen.name}: {name}", next="lockgate run"
+        )
 
 
 def _link(link: Path, target: Path) -> None:

@@ -49,7 +49,11 @@ def status(project: Project, *, now: dt.datetime) -> tuple[EnvironmentStatus, ..
         newest = known[-1] if known else None
         live = there.live
         settled = there.wanted is None or (live is not None and live.want.entry == there.wanted.entry)
-        health = f"refused: {there.refused}" if there.refused else ("healthy" if settled and live else "waiting" if there.wanted else "empty")
+        health = (
+            f"refused: {there.refused}"
+            if there.refused
+            else ("healthy" if settled and live else "waiting" if there.wanted else "empty")
+        )
         found.append(EnvironmentStatus(
             environment=name, release=live.release if live else None, since=live.since if live else None, strategy="direct",
             health=health, newest=newest.release if newest else None, blocker=_blocker(project, walk, trust, newest, name, now),
@@ -69,7 +73,9 @@ def _read(project: Project, now: dt.datetime) -> tuple[Walk, Trusted]:
     return walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9))), read_ledger(project)
 
 
-def _blocker(project: Project, walk: Walk, trust: Trusted, newest: ReleaseState | None, environment: str, now: dt.datetime) -> str:
+def _blocker(
+    project: Project, walk: Walk, trust: Trusted, newest: ReleaseState | None, environment: str, now: dt.datetime
+) -> str:
     """The first thing that keeps the newest release from going live here."""
     if newest is None:
         return "no release yet: lockgate deliver"
@@ -83,6 +89,8 @@ def _blocker(project: Project, walk: Walk, trust: Trusted, newest: ReleaseState 
     page = page_of(project, walk, trust, release=newest.release, environment=environment)
     if ask.roles and page is None:
         return "no evidence page yet: lockgate deliver"
-    current = binding(trust, release=newest.release, environment=environment, policy=walk.digest, page=page[1] if page else "")
+    current = binding(
+        trust, release=newest.release, environment=environment, policy=walk.digest, page=page[1] if page else ""
+    )
     stands = standing(trust, current, ask=ask, now=now)
     return "lockgate deliver" if stands.granted else f"{stands.missing}: lockgate approve {short(newest.release)}"

@@ -21,7 +21,9 @@ __all__ = ["summary"]
 WEEK = 7
 
 
-def summary(scored: Scored, by: Sequence[str] = (), metric: str = "wape", baseline: str = "best_simple") -> dict[str, Json]:
+def summary(
+    scored: Scored, by: Sequence[str] = (), metric: str = "wape", baseline: str = "best_simple"
+) -> dict[str, Json]:
     """Summarise answers for people; the gates decide on their own evidence, never on this.
 
     Returns:
@@ -35,7 +37,10 @@ def summary(scored: Scored, by: Sequence[str] = (), metric: str = "wape", baseli
     groups = slice_by(scored, list(by), metric=measure).groups if by else ()
     return {
         "overall": to_json(single(measure, scored).estimate(metric, measure.unit)),
-        "groups": [to_json(GroupEstimate(by=g.by, group=g.name, estimate=g.metric.estimate(metric, measure.unit))) for g in groups],
+        "groups": [
+            to_json(GroupEstimate(by=g.by, group=g.name, estimate=g.metric.estimate(metric, measure.unit)))
+            for g in groups
+        ],
         "by_horizon": _by_horizon(scored, measure),
         "coverage": _coverage(scored, by),
         "days": _days(scored, baseline),
@@ -76,7 +81,9 @@ def _inside(part: Scored) -> Estimate:
     """As the check of intervals measures it: days are resampled, and never narrower than Wilson."""
     measure = METRICS["coverage"]
     hits = int(measure.rows(part)[0].sum())
-    return _unless_few(single(measure, part).at_least_as_wide_as(wilson(hits, len(part))).estimate("coverage", measure.unit))
+    return _unless_few(
+        single(measure, part).at_least_as_wide_as(wilson(hits, len(part))).estimate("coverage", measure.unit)
+    )
 
 
 def _measured(measure: Metric, part: Scored) -> Estimate:
@@ -102,7 +109,8 @@ def _days(scored: Scored, baseline: str) -> list[Json]:
     if baseline in scored.columns:
         columns["best_simple"] = scored.numbers(baseline)
     return [
-        {"date": str(d), **{n: round(float(v[(days == d) & last].sum()), 4) for n, v in columns.items()}} for d in np.unique(days)
+        {"date": str(d), **{n: round(float(v[(days == d) & last].sum()), 4) for n, v in columns.items()}}
+        for d in np.unique(days)
     ]
 
 

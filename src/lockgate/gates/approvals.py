@@ -141,7 +141,11 @@ def authorised(trusted: Trusted, want: str, *, ask: Ask, now: datetime | None = 
     if now is None:
         return stands
     since = rejects(trusted.said, release=claim.release, environment=claim.environment)
-    expired = any(isinstance(s.claim, Decision) and s.claim.not_after <= now for s in then.said if s.entry.digest in stands.approvals)
+    expired = any(
+        isinstance(s.claim, Decision) and s.claim.not_after <= now
+        for s in then.said
+        if s.entry.digest in stands.approvals
+    )
     if expired:
         stands = replace(stands, roles=tuple(replace(r, people=()) for r in stands.roles))
     return replace(stands, rejected_by=tuple(s.person.name for s in since if s.person))

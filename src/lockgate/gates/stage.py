@@ -23,7 +23,13 @@ def run_gate(
 
     Raises what the gate's function raises: a failed step is never stored, and counts as a failed gate.
     """
-    found: dict[str, Any] = {"scored": scored, "champion": champion, "replayed": replayed, "served": served, "release": release}
+    found: dict[str, Any] = {
+        "scored": scored,
+        "champion": champion,
+        "replayed": replayed,
+        "served": served,
+        "release": release,
+    }
     given = {name: value for name, value in found.items() if name in gate["takes"]}
     declared = Gate(gate["name"], gate["evidence"], gate["rule"], dict(gate["params"]))
     return called(declared, given)

@@ -43,7 +43,9 @@ class Score:
         return self.covered / self.labelled if self.labelled else None
 
 
-def join(predictions: Sequence[Prediction], labels: Mapping[tuple[str, ...], float], *, keys: Sequence[str]) -> list[Joined]:
+def join(
+    predictions: Sequence[Prediction], labels: Mapping[tuple[str, ...], float], *, keys: Sequence[str]
+) -> list[Joined]:
     """Match answers and labels by the request's fields `keys`; answers without a label wait.
 
     Asking the same thing twice of one release counts once: the last answer stands.

@@ -40,12 +40,16 @@ def _front_matter(pack: Pack, task: str) -> str:
             "metrics": [metric],
         }
         fields["model-index"] = [{"name": pack.project, "results": [result]}]
-    return "".join(f"{key}: {wording.visible(json.dumps(value, ensure_ascii=False))}\n" for key, value in fields.items())
+    return "".join(
+        f"{key}: {wording.visible(json.dumps(value, ensure_ascii=False))}\n" for key, value in fields.items()
+    )
 
 
 def _title(pack: Pack) -> str:
     lines = [f"# {_text(pack.project)}, release {_text(short(pack.release))}", wording.sentence(_text(pack.target))]
-    lines.append(f"As of {wording.day(pack.as_of)}, proposed for {_text(pack.environment)}. Release {_text(pack.release)}.")
+    lines.append(
+        f"As of {wording.day(pack.as_of)}, proposed for {_text(pack.environment)}. Release {_text(pack.release)}."
+    )
     if pack.banner:
         lines.append(f"> {_text(pack.banner)}")
     lines += [f"> Caution: {wording.sentence(_text(line))}" for line in pack.cautions]
@@ -67,7 +71,10 @@ def _groups(pack: Pack) -> str:
 
 
 def _checks(pack: Pack) -> str:
-    lines = [f"- {mark(v.outcome).symbol} {_text(mark(v.outcome).word)}: **{_text(v.gate)}**. {_text(v.reason)}" for v in pack.verdicts]
+    lines = [
+        f"- {mark(v.outcome).symbol} {_text(mark(v.outcome).word)}: **{_text(v.gate)}**. {_text(v.reason)}"
+        for v in pack.verdicts
+    ]
     return "## What was checked?\n\n" + ("\n".join(lines) or "Nothing.")
 
 

@@ -32,13 +32,19 @@ def limits(verdict: Verdict, evidence: Evidence | None = None) -> str:
             return _compared(-held["margin"] if strict else held["margin"], strict=strict)
         case ["nominal", "tolerance"]:
             low, high = (str(held["nominal"] + sign * held["tolerance"]) for sign in (-1, 1))
-            return f"{round_percent(str(held['nominal']))} promised, {round_percent(low)} to {round_percent(high)} allowed"
+            return (
+                f"{round_percent(str(held['nominal']))} promised, {round_percent(low)} to {round_percent(high)} allowed"
+            )
         case ["worst_over_best"]:
             return f"at most {sentences.number(held['worst_over_best'])} times"
         case ["max_bad_share", "min_days", "min_rows"]:
             return _enough(held, str(params.get("per") or ""))
         case ["max_rows"]:
-            return "none may differ" if not held["max_rows"] else f"at most {sentences.number(held['max_rows'])} may differ"
+            return (
+                "none may differ"
+                if not held["max_rows"]
+                else f"at most {sentences.number(held['max_rows'])} may differ"
+            )
         case ["at_most" | "at_least" as side]:
             bound = str(held[side])
             return f"{plain(side)} {round_percent(bound) if unit == SHARE else number(bound, unit)}"

@@ -97,7 +97,9 @@ def answers(pack: Pack) -> tuple[Asked, ...]:
     """The page in one minute: what a reader must know before deciding, each in one sentence."""
     unsure = [v for v in pack.verdicts if v.outcome == "uncertain"]
     doubts = " ".join(wording.sentence(f"{wording.plain(v.gate)}: {v.reason}") for v in unsure) or _certain(pack)
-    settles = " ".join(wording.sentence(f"{_which(v, unsure)}{v.settles or 'No way was recorded'}") for v in unsure) or _settled(pack)
+    settles = " ".join(
+        wording.sentence(f"{_which(v, unsure)}{v.settles or 'No way was recorded'}") for v in unsure
+    ) or _settled(pack)
     return (
         Asked(question="Which group is worst off, by how much?", answer=_worst(pack), anchor="worst"),
         Asked(question="What is uncertain?", answer=doubts, anchor="uncertain"),
@@ -126,12 +128,18 @@ def _settled(pack: Pack) -> str:
 
 
 def _idle(pack: Pack) -> str:
-    now = f"{pack.environment} keeps serving {short(pack.live)}" if pack.live else f"nothing goes live in {pack.environment}"
+    now = (
+        f"{pack.environment} keeps serving {short(pack.live)}"
+        if pack.live
+        else f"nothing goes live in {pack.environment}"
+    )
     return f"{wording.capitalized(now)}. This release waits; a newer one gets a page of its own."
 
 
 def _worst(pack: Pack) -> str:
-    known = [g for g in wording.worst_first(pack.groups, pack.metric) if wording.decimal_of(g.estimate.value) is not None]
+    known = [
+        g for g in wording.worst_first(pack.groups, pack.metric) if wording.decimal_of(g.estimate.value) is not None
+    ]
     if not known:
         return "No group was measured."
     worst, e = known[0], known[0].estimate
@@ -145,7 +153,10 @@ def _worst(pack: Pack) -> str:
 def _changed(pack: Pack) -> str:
     if pack.live is None:
         return f"No release is live in {pack.environment} yet; this would be the first."
-    kinds = [f"{kind}: {wording.sentence(text) if text[:1].isupper() else text.rstrip('.') + '.'}" for kind, text in _said(pack, SHOWN)]
+    kinds = [
+        f"{kind}: {wording.sentence(text) if text[:1].isupper() else text.rstrip('.') + '.'}"
+        for kind, text in _said(pack, SHOWN)
+    ]
     return f"Since {short(pack.live)}: {' '.join(kinds) or 'nothing that was recorded.'}"
 
 
@@ -166,7 +177,11 @@ def _fates(rows: Sequence[Change], most: int) -> list[str]:
         "new": [c.what for c in rows if c.before is None],
         "gone": [c.what for c in rows if c.before is not None and c.after is None],
     }
-    return [f"{_named(names, most)} {'' if fate == 'changed' else 'is ' if len(names) == 1 else 'are '}{fate}" for fate, names in fates.items() if names]
+    return [
+        f"{_named(names, most)} {'' if fate == 'changed' else 'is ' if len(names) == 1 else 'are '}{fate}"
+        for fate, names in fates.items()
+        if names
+    ]
 
 
 def _from_to(change: Change) -> str:

@@ -43,9 +43,24 @@ def draw(pack: Pack) -> Figures:
     lines, words = _lines(pack.days), _days_words(pack.days)
     return Figures(
         scale=_safe(plots.axis(domain, form=_form(pack.metric.unit))) if groups else None,
-        strips=tuple(s for g in groups if (s := _safe(plots.strip(_whisker(g.estimate, wording.group_name(g.by, g.group)), domain=domain, reference=average, form=_form(pack.metric.unit))))),
+        strips=tuple(
+            s
+            for g in groups
+            if (
+                s := _safe(
+                    plots.strip(
+                        _whisker(g.estimate, wording.group_name(g.by, g.group)),
+                        domain=domain,
+                        reference=average,
+                        form=_form(pack.metric.unit),
+                    )
+                )
+            )
+        ),
         days=_days(pack.days, lines, words),
-        days_key=_safe(plots.key(lines, band="the forecast’s interval" if _has_band(pack.days) else "")) if lines else None,
+        days_key=_safe(plots.key(lines, band="the forecast’s interval" if _has_band(pack.days) else ""))
+        if lines
+        else None,
         days_words=words,
         horizon=_horizon(pack),
         coverage=_coverage(pack),

@@ -15,7 +15,19 @@ if TYPE_CHECKING:
 
     from lockgate.records.release import ChartSchema, ChoicesSchema, FieldSchema
 
-__all__ = ["Table", "answers", "choices", "columns", "cut", "first_day", "history", "request_frame", "rows", "scatter", "typed"]
+__all__ = [
+    "Table",
+    "answers",
+    "choices",
+    "columns",
+    "cut",
+    "first_day",
+    "history",
+    "request_frame",
+    "rows",
+    "scatter",
+    "typed",
+]
 
 Table = pl.DataFrame
 

@@ -61,7 +61,9 @@ def headline(verdicts: Sequence[Verdict]) -> Headline:
     if passed:
         what = f"Ready for your decision: {_many(passed, 'passes', 'pass')}, none fails, none is uncertain."
         return Headline(mark=MARKS["pass"], sentence=what + rest, may_approve=True)
-    return Headline(mark=MARKS["fail"], sentence="Not ready: no check could judge this release." + rest, may_approve=False)
+    return Headline(
+        mark=MARKS["fail"], sentence="Not ready: no check could judge this release." + rest, may_approve=False
+    )
 
 
 def _unsure(passed: Sequence[str], unsure: Sequence[str]) -> str:

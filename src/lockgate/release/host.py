@@ -164,7 +164,7 @@ def _answer_line(operations: Mapping[str, Operation], line: bytes) -> dict[str, 
         return {"ok": True, **operations[asked["op"]](asked)}
     except LockgateError as error:
         return _failure(error)
-    except Exception as error:  # noqa: BLE001  whatever a predictor's libraries raise must reach the caller as words
+    except Exception as error:
         return _failure(StepFailed(f"the release host raised {type(error).__name__}", value=str(error)[:500]))
 
 

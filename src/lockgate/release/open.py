@@ -189,7 +189,9 @@ def open_release(directory: Path, expected: str) -> OpenRelease:
     }
     for name, entry in entries.items():
         if entry.codec != "file" and (actual := codecs.identity(entry.codec, loaded[name])) != entry.digest:
-            raise IntegrityError(f"{entry.path} is not the value that the manifest names", value=actual, allowed=entry.digest)
+            raise IntegrityError(
+                f"{entry.path} is not the value that the manifest names", value=actual, allowed=entry.digest
+            )
     state = {name: typing.cast("Table", loaded[name]) for name in manifest.state}
     values = {name: loaded[name] for name in manifest.inputs}
     return OpenRelease(manifest, digest=expected, predictor=predictor, values=values, state=state)

@@ -156,7 +156,9 @@ def dot_whisker(
     return _figure(parts, title, desc, height)
 
 
-def strip(row: Whisker, *, domain: tuple[float, float], reference: float | None = None, form: Format = "{:g}".format) -> str:
+def strip(
+    row: Whisker, *, domain: tuple[float, float], reference: float | None = None, form: Format = "{:g}".format
+) -> str:
     """A single dot and whisker for a table cell; all rows of the table share `domain`.
 
     The ends of the scale are written below; the style sheet shows them where the table has no `axis`.
@@ -290,7 +292,8 @@ def _whisker(row: Whisker, x: Scale, y: float) -> str:
         left, right = x(row.low), x(row.high)
         parts += f'<line class="pl-whisker" x1="{left:.2f}%" x2="{right:.2f}%" y1="{y}" y2="{y}"/>'
         parts += "".join(
-            f'<line class="pl-whisker" x1="{end:.2f}%" x2="{end:.2f}%" y1="{y - 4}" y2="{y + 4}"/>' for end in (left, right)
+            f'<line class="pl-whisker" x1="{end:.2f}%" x2="{end:.2f}%" y1="{y - 4}" y2="{y + 4}"/>'
+            for end in (left, right)
         )
     if row.value is not None:
         parts += f'<circle class="pl-dot" cx="{x(row.value):.2f}%" cy="{y}" r="4.5"/>'

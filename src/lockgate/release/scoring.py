@@ -69,7 +69,11 @@ def _choose(scored: Scored, number: int) -> list[tuple[int, str]]:
     largest = np.argsort(-answer, kind="stable")[:number]
     middle = np.argsort(np.abs(miss - np.median(miss)), kind="stable")[:number]
     picked: dict[int, str] = {}
-    for rows, why in ((worst, "one of the largest misses"), (largest, "one of the largest answers"), (middle, "a typical miss")):
+    for rows, why in (
+        (worst, "one of the largest misses"),
+        (largest, "one of the largest answers"),
+        (middle, "a typical miss"),
+    ):
         for row in rows:
             picked.setdefault(int(row), why)
     return list(picked.items())

@@ -228,7 +228,9 @@ def size(estimate: Estimate) -> str:
     >>> size(Estimate(name="wape", value="0.6", n=4312, blocks=28))
     'n\xa0=\xa04,312 rows on 28 days'
     """
-    return f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{count(estimate.n, 'row')}" + (f" on {count(estimate.blocks, 'day')}" if estimate.blocks else "")
+    return f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{count(estimate.n, 'row')}" + (
+        f" on {count(estimate.blocks, 'day')}" if estimate.blocks else ""
+    )
 
 
 def exact(estimate: Estimate) -> str:

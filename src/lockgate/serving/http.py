@@ -172,7 +172,7 @@ class Http:
         except LockgateError as error:
             status = next(code for kind, code in STATUS if isinstance(error, kind))
             return self._failed(error, status, wants_html, {"retry-after": "5"} if status == 503 else None)
-        except Exception as error:  # noqa: BLE001  a fault of ours is still one answer, and a trace for the operator
+        except Exception as error:
             traceback.print_exception(error)
             return self._failed(StepFailed("the server failed", value=type(error).__name__), 500, wants_html)
 

@@ -1,7 +1,7 @@
 """A store and results in memory with knobs to fail, and the exams that every store and every results pass.
 
-    for check in store_checks():
-        check(lambda: MyStore(...))  # a new, empty one each time
+for check in store_checks():
+    check(lambda: MyStore(...))  # a new, empty one each time
 """
 
 from __future__ import annotations
