@@ -27,7 +27,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 def main(kind: str) -> int:
     """Install one set of locked packages and Lockgate itself."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  the one file that an older Python may meet
         print(
             f"Lockgate needs Python 3.11 or newer; this is {sys.version.split()[0]}.\n  next: make PYTHON=python3.12 {kind}"
         )

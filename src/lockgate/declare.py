@@ -60,11 +60,10 @@ class Contract(Protocol):
 class Step(Generic[P, R]):
     """A plain function with declared inputs and one typed output; calling it calls the function."""
 
-    def __init__(self, function: Callable[P, R], *, contract: Contract | None, isolate: bool) -> None:
+    def __init__(self, function: Callable[P, R], *, contract: Contract | None) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.contract = contract
-        self.isolate = isolate
 
     @property
     def name(self) -> str:
@@ -78,16 +77,15 @@ class Step(Generic[P, R]):
 @overload
 def step(function: Callable[P, R], /) -> Step[P, R]: ...
 @overload
-def step(*, contract: Contract | None = None, isolate: bool = True) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(*, contract: Contract | None = None) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
-    function: Callable[P, R] | None = None, /, *, contract: Contract | None = None, isolate: bool = True
+    function: Callable[P, R] | None = None, /, *, contract: Contract | None = None
 ) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
     """Declare a function as a step. Its parameters' names wire the graph, its return type picks the codec.
 
     Args:
         contract: anything with `check(value)`, such as `lockgate.data.contracts.Contract`; it raises before a broken
             value is stored.
-        isolate: run in a child process (the default), or inside the engine.
 
     >>> @step
     ... def double(number: int) -> int:
@@ -96,8 +94,8 @@ def step(
     (42, 'double')
     """
     if function is not None:
-        return Step(function, contract=None, isolate=True)
-    return lambda f: Step(f, contract=contract, isolate=isolate)
+        return Step(function, contract=None)
+    return lambda f: Step(f, contract=contract)
 
 
 @dataclass(frozen=True)

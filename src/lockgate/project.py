@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
-import tomllib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lockgate.errors import NotFound, UsageError, did_you_mean
+from lockgate.errors import NotFound, UsageError
+from lockgate.records.tables import read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from lockgate.ports import Ledger, Results, Store
     from lockgate.records.digest import Json
+    from lockgate.records.tables import Table
 
 __all__ = ["Project", "Settings", "SourceSettings", "adapter", "find_root", "open_project", "read_settings"]
 
 FILE = "lockgate.toml"
-
-# table → the keys it may have; None: any name, checked by whoever reads it.
-KEYS: Mapping[str, Sequence[str] | None] = {
-    "project": ("name", "pipelines", "as_of_file", "banner", "credit", "target"),
-    "sources": None,
-    "params": None,
-    "store": ("url",),
-    "ledger": ("url",),
-    "run": ("workers",),
-    "environments": None,
-    "groups": None,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +57,7 @@ class Settings:
     store: str = ".lockgate"
     ledger: str | None = None
     workers: int = 2
-    ports: Mapping[str, int] | None = None
+    ports: Mapping[str, int] = field(default_factory=dict[str, int])
     groups: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -134,70 +123,44 @@ def open_project(start: Path) -> Project:
 
 
 def read_settings(text: str) -> Settings:
-    """Read `lockgate.toml`. Unknown keys are errors with a did-you-mean.
+    """Read `lockgate.toml`. Unknown keys and wrong types are errors that name the key and what is allowed.
 
     >>> read_settings('[project]\\nname = "demand"\\npipelines = ["demand.pipelines"]').name
     'demand'
     """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError("lockgate.toml is not valid TOML", value=str(error)) from error
-    _check(tables)
-    project = tables["project"]
+    file = read_toml(text, FILE)
+    file.only("project", "sources", "params", "store", "ledger", "run", "environments", "groups")
+    project, store, ledger, run = (file.table(name) for name in ("project", "store", "ledger", "run"))
+    project.only("name", "pipelines", "as_of_file", "banner", "credit", "target")
+    store.only("url")
+    ledger.only("url")
+    run.only("workers")
+    groups = file.table("groups")
     return Settings(
-        name=project["name"],
-        pipelines=tuple(project["pipelines"]),
-        sources=tuple(_source(n, t) for n, t in tables.get("sources", {}).items()),
-        params=tables.get("params", {}),
-        as_of_file=project.get("as_of_file"),
-        banner=project.get("banner", ""),
-        credit=tuple(project.get("credit", ())),
-        target=project.get("target", ""),
-        store=tables.get("store", {}).get("url", ".lockgate"),
-        ledger=tables.get("ledger", {}).get("url"),
-        workers=tables.get("run", {}).get("workers", 2),
-        ports={n: t["port"] for n, t in tables.get("environments", {}).items() if "port" in t},
-        groups={n: _sentence(n, t) for n, t in tables.get("groups", {}).items()},
+        name=project.text("name"),
+        pipelines=project.texts("pipelines", least=1),
+        sources=tuple(_source(name, table) for name, table in file.tables("sources").items()),
+        params={name: table.content for name, table in file.tables("params").items()},
+        as_of_file=project.maybe_text("as_of_file"),
+        banner=project.text("banner", ""),
+        credit=project.texts("credit"),
+        target=project.text("target", ""),
+        store=store.text("url", ".lockgate"),
+        ledger=ledger.maybe_text("url"),
+        workers=run.number("workers", 2, least=1),
+        ports={name: _port(table) for name, table in file.tables("environments").items()},
+        groups={name: groups.text(name) for name in groups.content},
     )
 
 
-def _check(tables: Mapping[str, Any]) -> None:
-    for table, content in tables.items():
-        if table not in KEYS:
-            raise UsageError("unknown table in lockgate.toml", value=f"[{table}]", allowed=did_you_mean(table, KEYS))
-        allowed = KEYS[table]
-        for key in content:
-            if allowed is not None and key not in allowed:
-                raise UsageError(
-                    "unknown key in lockgate.toml", value=f"{table}.{key}", allowed=did_you_mean(key, allowed)
-                )
-    for key in ("name", "pipelines"):
-        if key not in tables.get("project", {}):
-            raise UsageError(
-                "lockgate.toml lacks a key", value=f"project.{key}", next="see docs/design.md, section 4.2"
-            )
+def _source(name: str, table: Table) -> SourceSettings:
+    table.only("kind", "path")
+    return SourceSettings(name, table.one_of("kind", ("file",)), table.text("path"))
 
 
-def _sentence(name: str, text: Json) -> str:
-    if not isinstance(text, str):
-        raise UsageError(
-            "a group is explained in one sentence", value=f"groups.{name} = {text}", allowed=f'{name} = "…"'
-        )
-    return text
-
-
-def _source(name: str, table: Mapping[str, Json]) -> SourceSettings:
-    if table.get("kind") != "file":
-        raise UsageError("a source of unknown kind", value=f"{name}: {table.get('kind')}", allowed="file")
-    if unknown := set(table) - {"kind", "path"}:
-        key = sorted(unknown)[0]
-        raise UsageError(
-            "unknown key in lockgate.toml", value=f"sources.{name}.{key}", allowed=did_you_mean(key, ("kind", "path"))
-        )
-    if "path" not in table:
-        raise UsageError("a source has no path", value=name, allowed='path = "data/…"')
-    return SourceSettings(name, "file", str(table["path"]))
+def _port(table: Table) -> int:
+    table.only("port")
+    return table.number("port", 0, least=0, most=65535)
 
 
 def _folder(root: Path, url: str) -> Path:

@@ -166,7 +166,16 @@ def test_a_clock_that_was_turned_back_revives_nothing() -> None:
     desk.decides("pat")
     desk.scene.now += timedelta(days=30)
     desk.measured("slices")
+    desk.scene.propose("r2")
     assert only_objection(desk.standing(after=timedelta(days=-29))) == "clock"
+
+
+def test_one_clock_that_is_ahead_stops_nobody() -> None:
+    desk = Desk()
+    desk.decides("pat")
+    desk.scene.now += timedelta(days=30)
+    desk.measured("slices")
+    assert desk.standing(after=timedelta(days=-29)).granted
 
 
 class TestPeople:

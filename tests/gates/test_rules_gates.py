@@ -14,10 +14,12 @@ from lockgate.errors import UsageError
 from lockgate.evaluation.metrics import METRICS
 from lockgate.evaluation.resampling import single
 from lockgate.evaluation.scored import Scored
-from lockgate.gates.measure import evidence_function, inputs_of, measure, verdict
+from lockgate.gates.measure import INPUTS, evidence_function
+from lockgate.gates.stage import run_gate
 from lockgate.records.digest import canonical
 from lockgate.records.evidence import Estimate, Evidence, Verdict
 from lockgate.records.wire import from_json, to_json
+from lockgate.testing.gates import measure, verdict
 from lockgate.testing.scored import scored_table
 
 ALL = (
@@ -190,7 +192,7 @@ def far_off(scored: Scored, pieces: float = 5.0) -> Estimate:
 
 def test_an_own_gate_is_a_plain_function():
     gate = gates.custom(far_off, at_most=0.2)
-    assert (gate.name, gate.limits, inputs_of(gate)) == ("far_off", {"at_most": "0.2"}, ("scored",))
+    assert (gate.name, gate.limits) == ("far_off", {"at_most": "0.2"})
     found = decide(gate)
     assert found.outcome == "pass"
     assert found.reason.startswith("Share of answers that miss by more than five pieces is ")
@@ -256,3 +258,8 @@ def test_many_small_groups_are_counted_in_the_sentence_and_listed_in_the_evidenc
     reason = verdict(gate, evidence).reason
     assert reason.endswith("and 1,435 more, listed in the evidence.")
     assert "volume band: 0 (1 row, fewer than 200)" in reason
+
+
+def test_what_a_gate_may_ask_for_is_said_once():
+    hints = {n: t for n, t in run_gate.__annotations__.items() if n not in ("gate", "return")}
+    assert tuple(hints) == tuple(INPUTS)

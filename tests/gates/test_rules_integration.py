@@ -9,7 +9,7 @@ import pytest
 
 from lockgate import gates
 from lockgate.errors import UsageError
-from lockgate.gates.measure import measure, verdict
+from lockgate.testing.gates import measure, verdict
 from lockgate.gates.served import Exchange, Served, read_contract
 
 CONTRACT = {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockgate.evaluation.intervals import newcombe
-from lockgate.gates.rules import LIMITS, all_of, judge, three_way
+from lockgate.gates.rules import LIMITS, judge, three_way
 from lockgate.records.evidence import Estimate, Evidence, Verdict, decimal
 
 OUTCOMES = ("pass", "fail", "uncertain", "not_applicable")
@@ -135,20 +135,6 @@ def test_only_the_champion_rule_may_not_apply():
     )  # fmt: skip
     assert judge(evidence, "not_worse", {}).outcome == "not_applicable"
     assert judge(evidence, "better", {}).outcome == "fail"
-
-
-@given(st.lists(st.sampled_from(OUTCOMES)), st.lists(st.sampled_from(OUTCOMES)))
-def test_all_of_is_the_worst_and_empty_fails(first, second):
-    one, two = [verdict(o) for o in first], [verdict(o) for o in second]
-    assert all_of([]) == "fail"
-    assert all_of(one + two) == all_of(two + one) == all_of(one + one + two)
-    if one:
-        assert all_of(one) in first
-        assert all_of([*one, verdict("fail")]) == "fail"
-    if one and two:
-        assert all_of([verdict(all_of(one)), verdict(all_of(two))]) == all_of(one + two)
-    if "pass" in first and set(first) <= {"pass", "not_applicable"}:
-        assert all_of(one) == "pass"
 
 
 @pytest.mark.parametrize(

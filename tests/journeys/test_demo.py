@@ -99,6 +99,7 @@ def test_without_a_terminal_nobody_signs(copy: Path) -> None:
 
 
 def test_nothing_changed_nothing_runs(demo: Path) -> None:
+    lockgate(demo, "run")  # the pipelines that the demo has no use for until next week
     best = min(_timed(demo) for _ in range(5))
     assert best < 1.5, f"{best:.2f} s; the promise is 0.3 s on a quiet machine"
 

@@ -33,10 +33,20 @@ class Reply:
         return json.loads(self.body)
 
 
-def ask(site: Environment, path: str, body: Any = None, *, method: str = "", accept: str = "application/json") -> Reply:
+def ask(
+    site: Environment,
+    path: str,
+    body: Any = None,
+    *,
+    method: str = "",
+    accept: str = "application/json",
+    kind: str = "application/json",
+) -> Reply:
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    connection.request(method or ("GET" if body is None else "POST"), path, data, {"Accept": accept})
+    connection.request(
+        method or ("GET" if body is None else "POST"), path, data, {"Accept": accept, "Content-Type": kind}
+    )
     try:
         return Reply(connection.getresponse())
     finally:
@@ -224,3 +234,12 @@ def test_on_loopback_another_name_is_turned_away(site: Environment, host: str, s
     connection.request("GET", "/health", headers={"Host": host})
     assert connection.getresponse().status == status
     connection.close()
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
+)
+def test_a_form_on_another_site_cannot_ask(site: Environment, kind: str) -> None:
+    """What a browser sends to another site without asking it first is refused; the same body as JSON is read."""
+    assert ask(site, "/predict", b"{", kind=kind).status == 415
+    assert ask(site, "/predict", b"{", kind="Application/JSON; charset=utf-8").status == 400

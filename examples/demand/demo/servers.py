@@ -66,7 +66,7 @@ def post(address: str, path: str, body: object) -> tuple[int, dict[str, object]]
 def _ask(address: str, method: str, path: str, body: str | None) -> tuple[int, dict[str, object]]:
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
     with contextlib.closing(connection):
-        connection.request(method, path, body=body)
+        connection.request(method, path, body=body, headers={"content-type": "application/json"})
         response = connection.getresponse()
         return response.status, json.loads(response.read())
 

@@ -75,7 +75,7 @@ class Engine:
         """Run a step; answer what it left in the store and the seconds it took."""
         folder = self._folder(node.name)
         job = self._job(node, artifacts, parameters, folder)
-        reply = self._in_child(job) if node.isolate else self._in_process(job)
+        reply = self._in_child(job)
         if not reply.ok:
             Path(job.output).unlink(missing_ok=True)
             raise (ServiceUnavailable if reply.outside else StepFailed)(**cast("dict[str, str]", reply.error))
@@ -122,14 +122,6 @@ class Engine:
             artifact = artifacts[source]
             return InputFile(codec=artifact.codec, type=kind, path=str(self.store.get(artifact.object)))
         return InputFile(codec="file", type=kind, path=str(self.files[source]))
-
-    def _in_process(self, job: Job) -> Reply:
-        from lockgate.build.worker import run_job
-
-        if job.root not in sys.path:
-            sys.path.insert(0, job.root)
-        with Path(job.log).open("a") as log, contextlib.redirect_stdout(log):
-            return run_job(job)
 
     def _in_child(self, job: Job) -> Reply:
         ours, theirs = socket.socketpair()

@@ -83,6 +83,7 @@ class _Execution:
         self.planned = {s.node: s.action for s in plan.steps}
         self.identities: dict[str, str] = dict(known.externals)
         self.actions: dict[str, Action] = dict(self.planned)
+        self.keys: dict[str, str] = {}  # of the steps that were begun
         self.artifacts = given
         self.keep_going = keep_going
         self.records: dict[str, StepRecord] = {}
@@ -130,6 +131,7 @@ class _Execution:
                 self.records[name] = StepRecord(name=name, action="blocked", reason="not in the plan")
             else:
                 self.actions[name] = action
+                self.keys[name] = key
                 return name
         return None
 
@@ -156,9 +158,7 @@ class _Execution:
         """In a thread of its own: the step's process does the work, this one waits and stores."""
         try:
             inputs = {p: self.identities[i] for p, i in node.inputs.items()}
-            action, key = decide(node, self.identities, {}, self.known)
             parameters = parameters_of(node, self.known.parameters)
-            assert key is not None, action  # `_next` found every input known
             artifact, seconds = self.engine.run(node, self.artifacts, parameters)
             result = Result(
                 artifact=artifact,
@@ -168,7 +168,7 @@ class _Execution:
                 packages=node.packages,
                 seconds=round(seconds, 4),
             )
-            self.keep(node.name, key, result)
+            self.keep(node.name, self.keys[node.name], result)
             self.finished.put((node.name, result))
         except LockgateError as error:
             self.finished.put((node.name, error))

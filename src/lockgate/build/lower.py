@@ -106,7 +106,6 @@ class _Lowering:
             definitions=self._definitions(code),
             packages=self._packages(code),
             checked=step.contract is not None,
-            isolate=step.isolate,
         )
 
     def note_files(self) -> None:

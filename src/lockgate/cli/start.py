@@ -54,6 +54,8 @@ def init(arguments: argparse.Namespace) -> int:
     for path in made.made:
         print(f"made        {path}")
     print(f"your key    {made.key}" + (f"  ({made.person})" if made.person else "  (not registered yet)"))
+    if made.roles:
+        print(f"your roles  {', '.join(made.roles)}; give others theirs with `lockgate people add`")
     print(f"trust root  {made.trust_root}")
     where = "" if arguments.dir == "." else f"cd {arguments.dir} && "
     print(

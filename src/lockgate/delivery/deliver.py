@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from lockgate.declare import Approval, DeployTo, Gate
@@ -11,7 +11,7 @@ from lockgate.delivery.ask import ask_environment
 from lockgate.delivery.claims import look, propose, record
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.identity import read_ledger, who
-from lockgate.delivery.judge import Judged, Material, judge
+from lockgate.delivery.judge import NOTHING_JUDGED, Judged, Material, judge
 from lockgate.delivery.keep import keep_value
 from lockgate.delivery.page import keep_page
 from lockgate.delivery.releases import build_release, code_files, manifest_of
@@ -110,20 +110,22 @@ def deliver(
     return _Walking(project, walk, ran, manifest.digest, clock, tell, say, answer_seconds).go(to)
 
 
+@dataclass(slots=True)
 class _Walking:
     """One walk: the release, what is known of it, and the stages behind it."""
 
-    def __init__(
-        self, project: Project, walk: Walk, ran: RunRecord, release: str, clock: Callable[[], dt.datetime],
-        tell: Callable[[Event], None], say: Callable[[StageRecord], None], answer_seconds: float,
-    ) -> None:  # fmt: skip
-        self.answer_seconds = answer_seconds
-        self.project, self.walk, self.ran, self.release = project, walk, ran, release
-        self.clock, self.tell, self.say = clock, tell, say
-        self.stages: list[StageRecord] = []
-        self.served: Artifact | None = None
-        self.page = ""
-        self.judged: Judged | None = None
+    project: Project
+    walk: Walk
+    ran: RunRecord
+    release: str
+    clock: Callable[[], dt.datetime]
+    tell: Callable[[Event], None]
+    say: Callable[[StageRecord], None]
+    answer_seconds: float
+    stages: list[StageRecord] = field(default_factory=list[StageRecord])
+    served: Artifact | None = None
+    page: str = ""
+    judged: Judged = NOTHING_JUDGED
 
     def go(self, to: str | None) -> Delivered:
         error: LockgateError | None = None
@@ -136,10 +138,9 @@ class _Walking:
                     break
         except LockgateError as stopped:
             error = stopped
-        judged = self.judged
         return Delivered(
             release=self.release, run=self.ran.run, stages=tuple(self.stages), page=self.page, error=error,
-            verdicts=tuple(judged.verdicts.values()) if judged else (), evidence=tuple(judged.evidence.values()) if judged else (),
+            verdicts=tuple(self.judged.verdicts.values()), evidence=tuple(self.judged.evidence.values()),
         )  # fmt: skip
 
     def _one(self, stage: Gate | Approval | DeployTo) -> None:
@@ -155,7 +156,6 @@ class _Walking:
         if "served" in self.walk.gates[gate.name]["takes"] and self.served is None:
             self.served = self._ask(gate)
             self.judged = self._judge()
-        assert self.judged is not None
         verdict = self.judged.verdicts[gate.name]
         self._record(verdict)
         self._done(gate.name, verdict.outcome, verdict.reason)
@@ -239,7 +239,6 @@ class _Walking:
 
     def _keep_page(self, trust: Trusted, environment: str) -> None:
         """The page for everybody who decides before an environment; kept for a release that failed, too."""
-        assert self.judged is not None
         live = fold(trust, approved_only=self.walk.approved_only).of(environment).live
         before = live.release if live and live.release != self.release else None
         ask = self._ask_of(trust, environment)
@@ -277,7 +276,6 @@ class _Walking:
         return judge(self.project, self.walk, material, tell=self.tell)
 
     def _record(self, verdict: Verdict) -> None:
-        assert self.judged is not None
         inputs = {n: a.digest for n, a in self.judged.artifacts.items() if n in GATE_INPUTS}
         record(self.project, self.walk, self.release, verdict, inputs, now=self.clock())
 

@@ -87,8 +87,8 @@ def _labels(file: Path, served: list[Prediction]) -> tuple[list[str], dict[tuple
 def _number(text: str | None, file: str, line: int) -> float:
     try:
         number = float(text or "")
-        if not math.isfinite(number):
-            raise ValueError(text)
-        return number
-    except ValueError as error:
-        raise UsageError("not a number", value=f"{file}:{line}: {text!r}", allowed="what happened, e.g. 12") from error
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise UsageError("not a number", value=f"{file}:{line}: {text!r}", allowed="what happened, e.g. 12")
+    return number

@@ -66,13 +66,14 @@ def total(numbers: list[int]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Founded:
-    """What `init` made or found: files, the key's fingerprint, and the trust root to pin."""
+    """What `init` made or found: files, the key's fingerprint, its owner with their roles, and the trust root to pin."""
 
     root: Path
     made: tuple[str, ...]
     key: str
     trust_root: str
     person: str
+    roles: tuple[str, ...]
 
 
 def init(root: Path, *, name: str | None, person: str, roles: Sequence[str], now: dt.datetime) -> Founded:
@@ -100,7 +101,8 @@ def init(root: Path, *, name: str | None, person: str, roles: Sequence[str], now
     append(project, claim, now=now)
     trust = read_ledger(project)
     owner = trust.people.by_key().get(mine.identity())
-    return Founded(project.root, tuple(made), mine.identity(), trust.root, owner[0].name if owner else "")
+    me = owner[0] if owner else Person(name="", roles=(), keys=())
+    return Founded(project.root, tuple(made), mine.identity(), trust.root, me.name, me.roles)
 
 
 def make_key(path: Path, *, comment: str) -> None:

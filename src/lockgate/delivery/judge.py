@@ -16,6 +16,7 @@ from lockgate.build.plan import make_plan
 from lockgate.declare import Gate
 from lockgate.delivery.releases import fetch
 from lockgate.delivery.run import known_of
+from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import judge as judge_by_rule
 from lockgate.records.artifact import Artifact
@@ -30,9 +31,8 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.plan import StepRecord
 
-__all__ = ["Judged", "Material", "judge", "load_json"]
+__all__ = ["NOTHING_JUDGED", "Judged", "Material", "judge", "load_json"]
 
-SCORED = "lockgate.evaluation.scored:Scored"
 PATH = "pathlib:Path"
 EVIDENCE = "lockgate.records.evidence:Evidence"
 
@@ -62,6 +62,9 @@ class Judged:
     verdicts: Mapping[str, Verdict]
     artifacts: Mapping[str, Artifact]
     steps: tuple[StepRecord, ...]
+
+
+NOTHING_JUDGED = Judged(evidence={}, verdicts={}, artifacts={}, steps=())
 
 
 def judge(
@@ -131,7 +134,7 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
             "summary",
             "lockgate.evaluation.summary:summary",
             {"scored": "scored"},
-            {"scored": SCORED},
+            {"scored": INPUTS["scored"]},
             _shown(walk),
             packages,
         )
@@ -141,7 +144,7 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
             "cases",
             "lockgate.release.scoring:cases",
             {"release": "@release", "scored": "scored"},
-            {"release": PATH, "scored": SCORED},
+            {"release": PATH, "scored": INPUTS["scored"]},
             {},
             packages,
         )
@@ -151,7 +154,7 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
 
 def _step(name: str, target: str, inputs: Mapping[str, str], packages: Sequence[str]) -> Node:
     return Node(
-        name=name, target=target, inputs=inputs, input_types=dict.fromkeys(inputs, PATH), parameters={}, type=SCORED,
+        name=name, target=target, inputs=inputs, input_types=dict.fromkeys(inputs, PATH), parameters={}, type=INPUTS["scored"],
         codec="columns.npz", definitions=(), packages=tuple(packages),
     )  # fmt: skip
 
@@ -171,20 +174,13 @@ def _json(
 
 
 def _gate(name: str, captured: Mapping[str, Json], wired: Mapping[str, str]) -> Node:
-    takes = [n for n in ("scored", "champion", "replayed", "served", "release") if n in captured["takes"]]
+    takes = [n for n in INPUTS if n in captured["takes"]]
     inputs = {n: wired[n] for n in takes if n in wired}
-    nothing = {n: None for n in ("scored", "champion", "replayed", "served", "release") if n not in inputs}
+    nothing = {n: None for n in INPUTS if n not in inputs}
     spec = {k: captured[k] for k in ("name", "evidence", "rule", "params")} | {"takes": takes}
-    types = {
-        "scored": SCORED,
-        "champion": SCORED,
-        "replayed": SCORED,
-        "served": "lockgate.gates.served:Served",
-        "release": "builtins:dict",
-    }
     return Node(
         name=f"gate.{name}", target="lockgate.gates.stage:run_gate", inputs=inputs,
-        input_types={n: types[n] for n in inputs}, parameters={"gate": spec, **nothing}, type=EVIDENCE, codec="json",
+        input_types={n: INPUTS[n] for n in inputs}, parameters={"gate": spec, **nothing}, type=EVIDENCE, codec="json",
         definitions=tuple(Definition(**d) for d in captured["definitions"]), packages=tuple(captured["packages"]),
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from lockgate.delivery.keep import keep_bytes
 from lockgate.delivery.releases import manifest_of, naming
 from lockgate.errors import IntegrityError
 from lockgate.gates.binding import evidence_root, results
+from lockgate.gates.rules.sentences import capitalized
 from lockgate.records.digest import Json, digest, sha256_bytes, short
 from lockgate.records.evidence import Estimate, GroupEstimate, Verdict
 from lockgate.records.pack import (
@@ -60,7 +61,7 @@ def keep_page(
     """Render the page of this release, evidence, policy and environment, unless it is kept already; its sha256."""
     if kept := page_of(project, walk, trust, release=release, environment=environment):
         return kept[1]
-    key = _key(walk, trust, release, environment)
+    key = _key(project, walk, trust, release, environment)
     pack = _pack(project, walk, trust, judged, release=release, live=live, environment=environment, ask=ask)
     html = render(pack).encode()
     card = keep_bytes(project, render_card(pack).encode())
@@ -70,7 +71,7 @@ def keep_page(
 
 def page_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> tuple[Path, str] | None:
     """The kept page and its sha256, or None when nothing was judged for this environment yet. IntegrityError names it."""
-    known = project.results("pages").get(_key(walk, trust, release, environment))
+    known = project.results("pages").get(_key(project, walk, trust, release, environment))
     if known is None or not project.store.has(known["object"]):
         return None
     with naming(f"the evidence page of release {short(release)} for {environment}"):
@@ -84,14 +85,16 @@ def page_of(project: Project, walk: Walk, trust: Trusted, *, release: str, envir
 
 def card_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> Path | None:
     """The model card that tells the same story in Markdown, or None when there is no page."""
-    known = project.results("pages").get(_key(walk, trust, release, environment))
+    known = project.results("pages").get(_key(project, walk, trust, release, environment))
     return None if known is None else project.store.get(known["card"])
 
 
-def _key(walk: Walk, trust: Trusted, release: str, environment: str) -> str:
-    """A page is determined by what an approval binds."""
+def _key(project: Project, walk: Walk, trust: Trusted, release: str, environment: str) -> str:
+    """A page is determined by what an approval binds, and by the words of `lockgate.toml` on it."""
     root = evidence_root(results(trust.said, release=release, policy=walk.digest).values())
-    return digest("page", [release, environment, root, walk.digest, trust.people.digest])
+    said = project.settings
+    words = [said.name, said.banner, said.target, list(said.credit), dict(said.groups)]
+    return digest("page", [release, environment, root, walk.digest, trust.people.digest, words])
 
 
 def _pack(
@@ -109,7 +112,6 @@ def _pack(
     manifest = manifest_of(project, release)
     before = manifest_of(project, live) if live else None
     root = evidence_root(results(trust.said, release=release, policy=walk.digest).values())
-    metric = next((g["params"]["metric"] for g in walk.gates.values() if "metric" in g["params"]), "wape")
     judged_groups = tuple(g for e in judged.evidence.values() if e.kind == "slices" for g in e.groups)
     groups = judged_groups or tuple(from_json(GroupEstimate, g) for g in summary.get("groups", ()))
     warned = cautions(manifest, summary, tuple(judged.verdicts.values()))
@@ -123,7 +125,7 @@ def _pack(
         target=project.settings.target,
         cautions=warned,
         definitions={c: text for c, text in project.settings.groups.items() if c in {g.by for g in groups}},
-        metric=_metric(metric),
+        metric=_metric(summary),
         holdout=_holdout(summary),
         verdicts=tuple(judged.verdicts.values()),
         evidence=tuple(judged.evidence.values()),
@@ -173,12 +175,15 @@ def _questions(warned: Sequence[str], verdicts: Mapping[str, Verdict]) -> tuple[
     return tuple(asked)
 
 
-def _metric(name: str) -> Metric:
-    known = {
-        "wape": Metric(name="wape", title="Forecast error (WAPE)", meaning="all misses added up, as a share of all units that were sold; 0 is perfect"),
-        "mae": Metric(name="mae", title="Mean absolute error", meaning="how far an answer is off on average, in units", unit="units"),
-    }  # fmt: skip
-    return known.get(name, Metric(name=name, title=name))
+def _metric(summary: Mapping[str, Json]) -> Metric:
+    """How errors are counted; without a summary nothing could be."""
+    if "metric" not in summary:
+        return Metric(name="none")
+    found = summary["metric"]
+    return Metric(
+        name=found["name"], title=capitalized(found["words"]), meaning=found["meaning"], unit=found["unit"],
+        lower_is_better=found["better"] == "lower",
+    )  # fmt: skip
 
 
 def _holdout(summary: Mapping[str, Json]) -> Holdout | None:

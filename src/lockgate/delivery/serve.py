@@ -183,13 +183,28 @@ def _check_gates(read: Trusted, wish: decisions.Wanted, origin: str, walk: Walk,
     said = read.at(origin)
     cited = said.claim.authorised_by if said and isinstance(said.claim, decisions.Wanted) else ()
     approvals = [a.claim for d in cited if (a := read.at(d)) and isinstance(a.claim, decisions.Decision)]
-    found = results(read.said, release=wish.release, policy=approvals[0].policy if approvals else walk.digest)
+    policy = approvals[0].policy if approvals else walk.digest
+    found = results(read.said, release=wish.release, policy=policy)
     gates = [s.name for s in walk.stages_before(environment) if isinstance(s, Gate)]
     if not approvals and wish.because == "rolled-back":
         return
     bad = [g for g in gates if g not in found or found[g].verdict.outcome == "fail"]
     if bad:
-        raise PermissionRefused("a gate was not passed by this release", value=", ".join(bad), next="lockgate deliver")
+        others = {
+            s.claim.policy
+            for s in read.said
+            if isinstance(s.claim, decisions.GateResult) and s.claim.release == wish.release
+        }
+        elsewhere = "" if found else _judged_elsewhere(others - {policy}, policy)
+        raise PermissionRefused(
+            "a gate was not passed by this release", value=", ".join(bad) + elsewhere, next="lockgate deliver"
+        )
+
+
+def _judged_elsewhere(others: set[str], policy: str) -> str:
+    """A server whose working copy is older or newer than the one that delivered."""
+    under = f"; it was judged under policy {', '.join(map(short, sorted(others)))}" if others else ""
+    return f" (this server's policy is {short(policy)}{under})"
 
 
 def reachable(host: str, port: int) -> str:

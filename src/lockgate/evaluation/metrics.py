@@ -150,6 +150,7 @@ class Metric:
 
     Attributes:
         words: as a product owner reads it, inside a sentence.
+        meaning: how it is computed, for somebody who never heard of it.
         function: arrays in the order of `inputs` → number.
         terms: the same arrays → per-row top and bottom.
         inputs: which columns of `Scored` it reads.
@@ -167,6 +168,7 @@ class Metric:
     better: Literal["lower", "higher", "neither"] = "lower"
     bounds: tuple[float, float] = (0.0, inf)
     unit: str = ""
+    meaning: str = ""
 
     def rows(self, scored: Scored) -> Terms:
         """Per-row top and bottom."""
@@ -178,16 +180,25 @@ class Metric:
 
 
 _ALL: tuple[Metric, ...] = (
-    Metric(name="wape", words="forecast error (WAPE)", function=wape, terms=_wape_terms, unit="share"),
-    Metric(name="mae", words="mean absolute error", function=mae, terms=_mae_terms),
-    Metric(name="rmse", words="root mean squared error", function=rmse, terms=_rmse_terms, power=0.5),
+    Metric(
+        name="wape", words="forecast error (WAPE)", function=wape, terms=_wape_terms, unit="share",
+        meaning="all misses added up, as a share of the sum of what really happened; 0 is perfect",
+    ),
+    Metric(
+        name="mae", words="mean absolute error", function=mae, terms=_mae_terms,
+        meaning="how far an answer is off on average",
+    ),
+    Metric(
+        name="rmse", words="root mean squared error", function=rmse, terms=_rmse_terms, power=0.5,
+        meaning="how far an answer is off, large misses counting more",
+    ),
     Metric(
         name="bias", words="bias (answer minus truth)", function=bias, terms=_bias_terms,
         better="neither", bounds=(-inf, inf),
     ),
     Metric(
         name="accuracy", words="accuracy", function=accuracy, terms=_accuracy_terms,
-        better="higher", bounds=SHARE, unit="share",
+        better="higher", bounds=SHARE, unit="share", meaning="the share of answers that are right",
     ),
     Metric(
         name="coverage", words="interval coverage", function=coverage, terms=_coverage_terms,

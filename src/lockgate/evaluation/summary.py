@@ -27,7 +27,7 @@ def summary(
     """Summarise answers for people; the gates decide on their own evidence, never on this.
 
     Returns:
-        `overall` Estimate; `groups`, `by_horizon` and `coverage` GroupEstimates; `days` rows of date, actual,
+        `metric` name, words, meaning, unit and better; `overall` Estimate; `groups`, `by_horizon` and `coverage` GroupEstimates; `days` rows of date, actual,
         forecast and best_simple summed over all answers for that day; `holdout` rows, days, first, last, origins.
         All intervals resample whole days. On fewer than `MIN_DAYS` days there is none, and `why` says so.
     """
@@ -36,6 +36,7 @@ def summary(
         return {"overall": to_json(Estimate(name=metric, value=None, why=why, n=len(scored)))}
     groups = slice_by(scored, list(by), metric=measure).groups if by else ()
     return {
+        "metric": {n: getattr(measure, n) for n in ("name", "words", "meaning", "unit", "better")},
         "overall": to_json(single(measure, scored).estimate(metric, measure.unit)),
         "groups": [
             to_json(GroupEstimate(by=g.by, group=g.name, estimate=g.metric.estimate(metric, measure.unit)))

@@ -215,14 +215,24 @@ def _about_person(said: Decision, person: Person, ask: Ask) -> Iterator[tuple[st
 def _about_time(
     said: Decision, trusted: Trusted, ask: Ask, *, time: datetime, now: datetime
 ) -> Iterator[tuple[str, str]]:
-    newest = max((s.entry.time for s in trusted.said if s.person), default=now)
+    agreed = _agreed_time(trusted, now)
     valid_for = ask.valid_for(said.role)
-    if newest > now + SKEW:
-        yield "clock", f"this machine's clock ({now:%F %T}) is behind the ledger's newest entry ({newest:%F %T})"
+    if agreed > now + SKEW:
+        yield "clock", f"this machine's clock ({now:%F %T}) is behind that of the ledger ({agreed:%F %T})"
     if now >= said.not_after:
         yield "not_after", f"it expired at {said.not_after:%F %T %Z}"
     if valid_for is not None and said.not_after > time + valid_for + SKEW:
         yield "not_after", f"it would count until {said.not_after:%F %T %Z}, longer than the {valid_for} allowed"
+
+
+def _agreed_time(trusted: Trusted, now: datetime) -> datetime:
+    """The newest time that two signers agree has come, so that one wrong clock can stop nobody."""
+    newest: dict[str, datetime] = {}
+    for said in trusted.said:
+        if said.person:
+            newest[said.person.name] = max(said.entry.time, newest.get(said.person.name, said.entry.time))
+    times = sorted(newest.values(), reverse=True)
+    return times[1] if len(times) > 1 else next(iter(times), now)
 
 
 def _seats(counted: Sequence[tuple[Said, Decision, Person]], ask: Ask, own: frozenset[str]) -> dict[str, list[str]]:

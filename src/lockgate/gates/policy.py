@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal
 
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.errors import UsageError, did_you_mean
 from lockgate.records.digest import Json, canonical, sha256_bytes
+from lockgate.records.tables import Table, read_toml
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ __all__ = [
 
 SelfApproval = Literal["refused", "flagged"]
 Grade = Literal["signed"]
+GRADES: Final = ("signed",)
 
 SHOW: Final = "lockgate deliver --plan"
 
@@ -78,82 +79,36 @@ def parse_policy(text: str, *, name: str = "policy.toml") -> Policy:
     >>> parse_policy("[roles.product-owner]\nneed = 2").need
     {'product-owner': 2}
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError("the policy is not valid TOML", value=f"{name}: {error}", next=f"edit {name}") from error
-    file = _Reader(name)
-    file.known(data, "", ("approval", "environments", "limits", "roles"))
-    approval = file.table(data, "approval")
-    file.known(approval, "approval", ("grade", "self_approval"))
-    grade = file.one_of(approval, "approval.grade", ("signed",), "signed")
+    file = read_toml(text, name)
+    file.only("approval", "environments", "limits", "roles")
+    approval = file.table("approval")
+    approval.only("grade", "self_approval")
+    grade = approval.one_of("grade", GRADES, "signed")
     return Policy(
-        self_approval=file.one_of(approval, "approval.self_approval", ("refused", "flagged"), "refused"),
+        self_approval=approval.one_of("self_approval", ("refused", "flagged"), "refused"),
         grade=grade,
-        need={role: file.need(role, table) for role, table in file.tables(data, "roles")},
-        limits={gate: file.limits(gate, table) for gate, table in file.tables(data, "limits")},
-        environments={env: file.environment(env, table, grade) for env, table in file.tables(data, "environments")},
+        need={role: _need(table) for role, table in file.tables("roles").items()},
+        limits={gate: _limits(table) for gate, table in file.tables("limits").items()},
+        environments={env: _environment(table, grade) for env, table in file.tables("environments").items()},
     )
 
 
-class _Reader:
-    """Reads tables of one file and names the file, the key, the value and what is allowed."""
+def _need(table: Table) -> int:
+    table.only("need")
+    return table.number("need", 1, least=1)
 
-    def __init__(self, name: str) -> None:
-        self.name = name
 
-    def wrong(self, key: str, value: object, allowed: str) -> UsageError:
-        return UsageError(f"{self.name}: wrong {key}", value=repr(value), allowed=allowed, next=f"edit {self.name}")
+def _limits(table: Table) -> Mapping[str, Json]:
+    for key, value in table.content.items():
+        finite = not isinstance(value, float) or math.isfinite(value)
+        if not (finite and isinstance(value, bool | int | float | str)):
+            raise table.wrong(key, value, "a finite number, a text or true/false")
+    return dict(table.content)
 
-    def known(self, table: Mapping[str, Any], where: str, keys: Iterable[str]) -> None:
-        keys = tuple(keys)
-        for key in table:
-            if key not in keys:
-                place = f"[{where}]" if where else "the policy"
-                raise UsageError(
-                    f"{self.name}: unknown key in {place}",
-                    value=key,
-                    allowed=did_you_mean(key, keys),
-                    next=f"edit {self.name}",
-                )
 
-    def table(self, data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-        value = data.get(key, {})
-        if not isinstance(value, dict):
-            raise self.wrong(key, value, f"a table [{key}]")
-        return cast("dict[str, Any]", value)
-
-    def tables(self, data: Mapping[str, Any], key: str) -> list[tuple[str, Mapping[str, Any]]]:
-        group = self.table(data, key)
-        return [(name, self.table(group, name)) for name in group]
-
-    def one_of(self, table: Mapping[str, Any], key: str, allowed: tuple[str, ...], default: str) -> Any:
-        value = table.get(key.rpartition(".")[2], default)
-        if value not in allowed:
-            raise self.wrong(key, value, ", ".join(allowed))
-        return value
-
-    def need(self, role: str, table: Mapping[str, Any]) -> int:
-        self.known(table, f"roles.{role}", ("need",))
-        need = table.get("need", 1)
-        if type(need) is not int or need < 1:
-            raise self.wrong(f"roles.{role}.need", need, "a whole number, at least 1")
-        return need
-
-    def limits(self, gate: str, table: Mapping[str, Any]) -> Mapping[str, Json]:
-        for key, value in table.items():
-            finite = not isinstance(value, float) or math.isfinite(value)
-            if not (finite and isinstance(value, bool | int | float | str)):
-                raise self.wrong(f"limits.{gate}.{key}", value, "a finite number, a text or true/false")
-        return dict(table)
-
-    def environment(self, env: str, table: Mapping[str, Any], grade: Grade) -> EnvironmentRules:
-        self.known(table, f"environments.{env}", ("grade", "protected"))
-        protected = table.get("protected", True)
-        if not isinstance(protected, bool):
-            raise self.wrong(f"environments.{env}.protected", protected, "true or false")
-        grade = self.one_of(table, f"environments.{env}.grade", ("signed",), grade)
-        return EnvironmentRules(protected=protected, grade=grade)
+def _environment(table: Table, grade: Grade) -> EnvironmentRules:
+    table.only("grade", "protected")
+    return EnvironmentRules(protected=table.truth("protected", True), grade=table.one_of("grade", GRADES, grade))
 
 
 def check_policy(policy: Policy, pipeline: Pipeline) -> None:

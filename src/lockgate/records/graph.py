@@ -38,7 +38,6 @@ class Node:
         definitions: the code closure.
         packages: `distribution==version` it reaches, with what these require.
         checked: the step declares a contract.
-        isolate: runs in a child process.
     """
 
     name: str
@@ -51,7 +50,6 @@ class Node:
     definitions: tuple[Definition, ...]
     packages: tuple[str, ...]
     checked: bool = False
-    isolate: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,7 @@ class ReleaseHost:
     def __init__(self, directory: Path, release: str, *, python: str = sys.executable) -> None:
         self._directory, self._release, self._python = directory, release, python
         self._process: subprocess.Popen[bytes] | None = None
-        self._output = tempfile.TemporaryFile()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  closed by `__exit__`
 
     def __enter__(self) -> Self:
         command = [self._python, "-I", "-B", "-m", "lockgate.release.host", str(self._directory), self._release]

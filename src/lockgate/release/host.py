@@ -159,9 +159,11 @@ def _operations(release: OpenRelease, directory: Path) -> dict[str, Operation]:
 def _answer_line(operations: Mapping[str, Operation], line: bytes) -> dict[str, Json]:
     try:
         asked = json.loads(line)
-        if asked.get("op") not in operations:
-            raise UsageError("unknown operation", value=str(asked.get("op")), allowed=", ".join(operations))
-        return {"ok": True, **operations[asked["op"]](asked)}
+        operation = operations.get(asked.get("op"))
+        if operation is None:
+            error = UsageError("unknown operation", value=str(asked.get("op")), allowed=", ".join(operations))
+            return _failure(error)
+        return {"ok": True, **operation(asked)}
     except LockgateError as error:
         return _failure(error)
     except Exception as error:

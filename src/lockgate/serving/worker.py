@@ -35,8 +35,9 @@ from lockgate.records.wire import from_json
 from lockgate.release.host import check_holdout
 from lockgate.release.open import open_release, read_holdout
 from lockgate.serving.answer import Desk, new_id
-from lockgate.serving.http import Http, Settings
+from lockgate.serving.http import Http
 from lockgate.serving.log import PredictionLog
+from lockgate.serving.routes import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -130,7 +131,7 @@ class DrainingServer(uvicorn.Server):
         for server in self.servers:
             server.close()
         loop = asyncio.get_running_loop()
-        while self.server_state.connections and loop.time() < self._deadline:
+        while self.server_state.connections and loop.time() < self._deadline:  # noqa: ASYNC110  uvicorn has no event for it
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
 
@@ -239,7 +240,7 @@ def _serve(http: Http, control: _Control, listen_fd: int) -> None:
         control.follow(server.drain)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.drain, END_SECONDS)
         serving = asyncio.ensure_future(server.serve(sockets=[socket.socket(fileno=listen_fd)]))
-        while not server.started and not serving.done():
+        while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn has no event for it
             await asyncio.sleep(0.005)
         control.say({"accepting": True})
         await serving

@@ -7,7 +7,7 @@ uncertain. A number or an interval that cannot be had fails. Each rule names its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 
 from lockgate.errors import UsageError, did_you_mean
@@ -18,13 +18,12 @@ from lockgate.gates.rules.decision import (
     finite,
     left_out,
     three_way,
-    worst,
 )
 from lockgate.gates.rules.sentences import capitalized
 from lockgate.records.digest import Json
-from lockgate.records.evidence import Evidence, Outcome, Verdict
+from lockgate.records.evidence import Evidence, Verdict
 
-__all__ = ["LIMITS", "all_of", "judge", "three_way"]
+__all__ = ["LIMITS", "judge", "three_way"]
 
 LIMITS: Mapping[str, Mapping[str, str | None]] = {
     "better": {"margin": "0"},
@@ -74,15 +73,6 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
         gate=evidence.gate, kind=evidence.kind, outcome=decision.outcome, reason=decision.reason,
         threshold=threshold, settles=decision.settles,
     )  # fmt: skip
-
-
-def all_of(verdicts: Iterable[Verdict]) -> Outcome:
-    """The worst outcome counts. No verdict at all fails: an empty list of checks proves nothing.
-
-    >>> all_of([])
-    'fail'
-    """
-    return worst(verdict.outcome for verdict in verdicts)
 
 
 def _limits(rule: str, given: Mapping[str, Json]) -> dict[str, Decimal]:
