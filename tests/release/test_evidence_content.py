@@ -160,5 +160,5 @@ def test_how_much_more_is_known(tmp_path: Any, days: int, words: str) -> None:
 def test_groups_are_explained_in_the_settings() -> None:
     assert read_settings(PROJECT + '[groups]\nnew = "Young products."').groups == {"new": "Young products."}
     assert read_settings(PROJECT).groups == {}
-    with pytest.raises(UsageError, match="one sentence"):
+    with pytest.raises(UsageError, match="wrong groups.new"):
         read_settings(PROJECT + "[groups]\nnew = 3")
