@@ -48,7 +48,7 @@ def page(lockgate: Lockgate) -> Path:
     folder = lockgate.root / ".lockgate" / "pages"
     records = [record_of(lockgate, "pages", f"blake3:{p.name}") for p in folder.glob("*/*")]
     assert len(records) == 1
-    return object_of(lockgate, records[0]["object"])
+    return object_of(lockgate, records[0]["page"])
 
 
 @pytest.mark.parametrize("path", RELEASED)

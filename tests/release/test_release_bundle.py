@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import random
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +19,7 @@ import toyshop_release as shop
 from lockgate.errors import IntegrityError, NotFound, StepFailed, UsageError
 from lockgate.records.release import Manifest
 from lockgate.release.client import ReleaseHost
-from lockgate.release.layout import read_manifest, safe_path, verify
+from lockgate.release.layout import read_manifest, safe_path, sums, verify
 from lockgate.release.transfer import pack, unpack
 
 Toy = tuple[Path, Manifest]
@@ -116,6 +118,22 @@ def test_nothing_is_loaded_from_a_damaged_release(toy: Toy, copy: Path) -> None:
     with pytest.raises(IntegrityError, match="pipelines.py"), ReleaseHost(copy, toy[1].digest):
         pass
     assert not trap.exists()
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_value_is_what_the_manifest_says_it_is(toy: Toy, copy: Path, honest: bool) -> None:
+    """A bundle whose files and sums agree, but whose manifest claims another value's identity, does not open."""
+    data = json.loads((copy / "manifest.json").read_bytes())
+    if not honest:
+        data["inputs"]["scale"]["digest"] = "blake3:" + "0" * 64
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    (copy / "manifest.json").write_bytes(text)
+    release = "sha256:" + hashlib.sha256(text).hexdigest()
+    (copy / "SHA256SUMS").write_bytes(sums(read_manifest(text)))
+    if honest:
+        assert release == toy[1].digest
+    with pytest.raises(IntegrityError, match="scale") if not honest else nullcontext(), ReleaseHost(copy, release):
+        pass
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", "", ".", "a//b", "a\\b", "a\nb"])

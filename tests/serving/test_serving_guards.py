@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,7 +16,10 @@ from lockgate.declare import Approval, DeployTo, Gate, Stage
 from lockgate.delivery.serve import check_wish, reachable
 from lockgate.delivery.walk import Walk
 from lockgate.errors import PermissionRefused, StepFailed
+from lockgate.gates.binding import binding
 from lockgate.gates.policy import parse_policy
+from lockgate.records.decisions import Decision
+from lockgate.records.ledger import Entry
 from lockgate.records.wire import from_json
 from lockgate.serving import worker
 from lockgate.serving.answer import Desk, Invalid
@@ -77,6 +80,35 @@ def test_a_rollback_has_no_more_authority_than_the_delivery_it_rests_on() -> Non
     check_wish(scene.trusted(), asked, FREE, environment="staging", now=now)
     with pytest.raises(PermissionRefused):
         check_wish(scene.trusted(), asked, OWNED, environment="staging", now=now)
+
+
+@pytest.mark.parametrize("since", ["nothing", "a reject", "expiry"])
+def test_a_server_that_follows_late_hears_what_was_said_since(since: str) -> None:
+    """Approved and wanted, and never healthy here: a reject or an expiry counts until somebody serves it."""
+    scene = Scene()
+    first = scene.propose("r1")
+    signed = approve(scene, first, valid_for=dt.timedelta(days=7))
+    asked = Wanted(release=first, entry=scene.want(first, "staging", authorised_by=(signed.digest,)).digest)
+    now = scene.now + dt.timedelta(days=8 if since == "expiry" else 1)
+    if since == "a reject":
+        approve(scene, first, valid_for=dt.timedelta(days=7), decision="reject", who="pia")
+    if since == "nothing":
+        check_wish(scene.trusted(), asked, OWNED, environment="staging", now=now)
+    else:
+        with pytest.raises(PermissionRefused):
+            check_wish(scene.trusted(), asked, OWNED, environment="staging", now=now)
+
+
+def approve(
+    scene: Scene, release: str, *, valid_for: dt.timedelta, decision: str = "approve", who: str = "pat"
+) -> Entry:
+    """A product owner signs for staging what is true in this scene."""
+    facts = binding(scene.trusted(), release=release, environment="staging", policy="sha256:policy", page="sha256:page")
+    bound = {f.name: getattr(facts, f.name) for f in fields(facts)}
+    return scene.say(
+        who, Decision, decision=decision, role="product-owner", reason="fit", accepted=(),
+        not_after=scene.now + valid_for, **bound,
+    )  # fmt: skip
 
 
 def test_a_failure_before_the_state_begins_is_about_the_day() -> None:

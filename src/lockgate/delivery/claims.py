@@ -1,4 +1,4 @@
-"""What `deliver` says in the ledger: this release exists, this holdout was looked at, this gate decided so.
+"""What `deliver` says in the ledger: this release exists, this holdout was looked at, this gate decided so, this was shown.
 
 Each is said once: saying it again would only make the ledger longer.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lockgate.delivery.identity import append
 from lockgate.delivery.lineage import code_authors
 from lockgate.gates.binding import results
-from lockgate.records.decisions import GateResult, Looked, Proposed, result_digest
+from lockgate.records.decisions import GateResult, Looked, Proposed, Shown, result_digest
 from lockgate.records.digest import digest
 from lockgate.records.wire import to_json
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lockgate.records.release import Manifest
     from lockgate.records.trust import Trusted
 
-__all__ = ["look", "propose", "record"]
+__all__ = ["look", "propose", "record", "show", "shown"]
 
 
 def propose(
@@ -67,3 +67,22 @@ def record(
         return None if known and result_digest(known) == result_digest(made) else made
 
     append(project, claim, now=now)
+
+
+def show(
+    project: Project, release: str, environment: str, *, shows: str, page: str, card: str, now: dt.datetime
+) -> None:
+    """Sign the evidence page that was made, so that nobody who can only write to the store can show another one."""
+
+    def claim(trust: Trusted) -> Shown | None:
+        made = Shown(release=release, environment=environment, shows=shows, page=page, card=card, log=trust.head)
+        known = shown(trust, shows)
+        return None if known and (known.page, known.card) == (page, card) else made
+
+    append(project, claim, now=now)
+
+
+def shown(trust: Trusted, shows: str) -> Shown | None:
+    """What a deliverer last signed as the page made from exactly this, or None."""
+    found = (s.claim for s in reversed(trust.said) if s.person and isinstance(s.claim, Shown))
+    return next((c for c in found if c.shows == shows), None)

@@ -251,6 +251,7 @@ class _Walking:
             live=before,
             environment=environment,
             ask=ask,
+            now=self.clock(),
         )
 
     def _next_environment(self, stage: Gate | Approval) -> str:

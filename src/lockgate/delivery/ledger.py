@@ -14,6 +14,7 @@ from lockgate.records.decisions import (
     PeopleSet,
     Proposed,
     Refused,
+    Shown,
     Wanted,
 )
 from lockgate.records.digest import Json, short
@@ -67,6 +68,8 @@ def _words(claim: Claim | None) -> tuple[str, str]:
             return "healthy", f"{short(claim.release)} in {claim.environment}"
         case Refused():
             return "refused", f"{short(claim.release)} in {claim.environment}: {claim.reason}"
+        case Shown():
+            return "shown", f"page {short(claim.page)} of release {short(claim.release)} for {claim.environment}"
         case Looked():
             return "looked", f"at holdout {short(claim.holdout)} with {short(claim.release)}"
         case PeopleSet():

@@ -6,10 +6,11 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from lockgate.delivery.cautions import cautions
 from lockgate.delivery.changes import changes
+from lockgate.delivery.claims import show, shown
 from lockgate.delivery.judge import load_json
 from lockgate.delivery.keep import keep_bytes
 from lockgate.delivery.releases import manifest_of, naming
@@ -48,45 +49,51 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 def keep_page(
-    project: Project,
-    walk: Walk,
-    trust: Trusted,
-    judged: Judged,
-    *,
-    release: str,
-    live: str | None,
-    environment: str,
-    ask: Ask,
-) -> str:
-    """Render the page of this release, evidence, policy and environment, unless it is kept already; its sha256."""
+    project: Project, walk: Walk, trust: Trusted, judged: Judged, *,
+    release: str, live: str | None, environment: str, ask: Ask, now: dt.datetime,
+) -> str:  # fmt: skip
+    """Render the page of this release, evidence, policy and environment, unless it is kept already; its sha256.
+
+    The page and the card are kept in the store, and signed in the ledger as what was shown.
+    """
     if kept := page_of(project, walk, trust, release=release, environment=environment):
         return kept[1]
     key = _key(project, walk, trust, release, environment)
     pack = _pack(project, walk, trust, judged, release=release, live=live, environment=environment, ask=ask)
-    html = render(pack).encode()
-    card = keep_bytes(project, render_card(pack).encode())
-    project.results("pages").put(key, {"object": keep_bytes(project, html), "sha256": sha256_bytes(html), "card": card})
-    return sha256_bytes(html)
+    html, card = render(pack).encode(), render_card(pack).encode()
+    project.results("pages").put(key, {"page": keep_bytes(project, html), "card": keep_bytes(project, card)})
+    sums = {"page": sha256_bytes(html), "card": sha256_bytes(card)}
+    show(project, release, environment, shows=key, **sums, now=now)
+    return sums["page"]
 
 
 def page_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> tuple[Path, str] | None:
     """The kept page and its sha256, or None when nothing was judged for this environment yet. IntegrityError names it."""
-    known = project.results("pages").get(_key(project, walk, trust, release, environment))
-    if known is None or not project.store.has(known["object"]):
-        return None
-    with naming(f"the evidence page of release {short(release)} for {environment}"):
-        path = project.store.get(known["object"])
-        if (actual := sha256_bytes(path.read_bytes())) != known["sha256"]:
-            raise IntegrityError(
-                "it is not the page that was kept", value=actual, allowed=known["sha256"], next="lockgate ledger verify"
-            )
-        return path, known["sha256"]
+    return _kept(project, walk, trust, "page", release=release, environment=environment)
 
 
 def card_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> Path | None:
     """The model card that tells the same story in Markdown, or None when there is no page."""
-    known = project.results("pages").get(_key(project, walk, trust, release, environment))
-    return None if known is None else project.store.get(known["card"])
+    found = _kept(project, walk, trust, "card", release=release, environment=environment)
+    return found[0] if found else None
+
+
+def _kept(
+    project: Project, walk: Walk, trust: Trusted, what: Literal["page", "card"], *, release: str, environment: str
+) -> tuple[Path, str] | None:
+    """What is kept, if it is what a deliverer signed: the store is only where its bytes lie."""
+    key = _key(project, walk, trust, release, environment)
+    signed, known = shown(trust, key), project.results("pages").get(key)
+    if signed is None or known is None or not project.store.has(known[what]):
+        return None
+    expected = signed.page if what == "page" else signed.card
+    with naming(f"the evidence {what} of release {short(release)} for {environment}"):
+        path = project.store.get(known[what])
+        if (actual := sha256_bytes(path.read_bytes())) != expected:
+            raise IntegrityError(
+                "it is not what was signed", value=actual, allowed=expected, next="lockgate ledger verify"
+            )
+        return path, expected
 
 
 def _key(project: Project, walk: Walk, trust: Trusted, release: str, environment: str) -> str:

@@ -31,6 +31,7 @@ __all__ = [
     "PeopleSet",
     "Proposed",
     "Refused",
+    "Shown",
     "Wanted",
     "read_claim",
     "result_digest",
@@ -157,6 +158,24 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """`page/v1`: the evidence page that people will see before `environment`. `page` is the sha256 of its bytes.
+
+    `shows` is a digest of everything the page is made from: evidence, policy, people, the words of the settings.
+    """
+
+    predicate_type: ClassVar[str] = PREDICATES + "page/v1"
+    subject: ClassVar[str] = "release"
+    release: str
+    environment: str
+    shows: str
+    page: str
+    card: str
+    log: Head
+    extra: Extra = field(default_factory=dict[str, Json])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleSet:
     """`people/v1`: a signer wants this register of people; it holds once a quorum of trustees has said so."""
 
@@ -172,10 +191,11 @@ class PeopleSet:
         return self.people.digest
 
 
-Claim: TypeAlias = Proposed | GateResult | Decision | Wanted | Healthy | Refused | Looked | PeopleSet
+Claim: TypeAlias = Proposed | GateResult | Decision | Wanted | Healthy | Refused | Looked | Shown | PeopleSet
 
 CLAIMS: Final[Mapping[str, type[Claim]]] = {
-    kind.predicate_type: kind for kind in (Proposed, GateResult, Decision, Wanted, Healthy, Refused, Looked, PeopleSet)
+    kind.predicate_type: kind
+    for kind in (Proposed, GateResult, Decision, Wanted, Healthy, Refused, Looked, Shown, PeopleSet)
 }
 
 

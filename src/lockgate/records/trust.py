@@ -20,6 +20,7 @@ from lockgate.records.decisions import (
     PeopleSet,
     Proposed,
     Refused,
+    Shown,
     Wanted,
     read_claim,
 )
@@ -245,7 +246,7 @@ def _verify(jobs: list[tuple[Envelope, str]]) -> list[bool]:
 def _not_entitled(claim: Claim, person: Person) -> str:
     """Why this person or machine may not say such a thing; empty when it may. Decisions are judged by `gates`."""
     match claim:
-        case Proposed() | GateResult() | Looked():
+        case Proposed() | GateResult() | Looked() | Shown():
             role = DELIVERER
         case Wanted(because="rolled-back") | Healthy() | Refused():
             role = OPERATOR

@@ -1,0 +1,297 @@
+"""Law 1, construct by construct: an edit that can change the result changes the key; one that cannot does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from build.small_project import REFUSED, key_of, result_of, write
+
+
+@dataclass(frozen=True)
+class Case:
+    """A project, the function `p.m:f` in it, edits `(file, old, new)` that change what it returns, and edits that cannot."""
+
+    name: str
+    files: dict[str, str]
+    changes: list[tuple[str, str, str]]
+    same: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+M = "p/m.py"
+A = "p/a.py"
+B = "p/b.py"
+INIT = "p/__init__.py"
+
+
+def case(
+    name: str,
+    m: str,
+    *,
+    changes: list[tuple[str, str, str]],
+    same: list[tuple[str, str, str]] | None = None,
+    **others: str,
+) -> Case:
+    files = {INIT: "", M: m, **{_file(n): t for n, t in others.items()}}
+    return Case(name, files, changes, same or [])
+
+
+def _file(name: str) -> str:
+    """`a` is p/a.py, `init` p/__init__.py, `p__q__c` p/q/c.py, `p__q__init` p/q/__init__.py."""
+    parts = ["p", name] if "__" not in name else name.split("__")
+    return "/".join([*parts[:-1], "__init__" if parts[-1] == "init" else parts[-1]]) + ".py"
+
+
+CASES = [
+    case("the function itself", "def f():\n    '''Doc.'''\n    return 1  # one\n",
+         changes=[(M, "return 1", "return 2")],
+         same=[(M, "# one", "# two"), (M, "Doc.", "Another."), (M, "return 1", "return  1"), (M, "def f", "\n\n\ndef f")]),
+    case("a called function", "def g():\n    return 1\ndef h():\n    return 5\ndef f():\n    return g()\n",
+         changes=[(M, "return 1", "return 2")], same=[(M, "return 5", "return 6"), (M, "def h", "# c\ndef h")]),
+    case("a constant", "K = 1\nOTHER = 5\ndef f():\n    return K\n", changes=[(M, "K = 1", "K = 2")], same=[(M, "= 5", "= 6")]),
+    case("two on one line", "A = 1; K = 2\ndef f():\n    return K + A\n", changes=[(M, "A = 1", "A = 3"), (M, "K = 2", "K = 3")]),
+    case("a class and its attribute", "class C:\n    N = 1\n    def go(self):\n        return self.N\nclass D:\n    N = 5\ndef f():\n    return C().go()\n",
+         changes=[(M, "N = 1", "N = 2"), (M, "self.N", "-self.N")], same=[(M, "N = 5", "N = 6")]),
+    case("an inherited method", "from p.a import Base\nclass C(Base):\n    pass\ndef f():\n    return C().go()\n",
+         a="class Base:\n    def go(self):\n        return 1\nclass Other:\n    X = 5\n",
+         changes=[(A, "return 1", "return 2")], same=[(A, "X = 5", "X = 6")]),
+    case("a decorator", "def twice(g):\n    return lambda: 2 * g()\n@twice\ndef f():\n    return 1\n",
+         changes=[(M, "2 * g()", "3 * g()"), (M, "@twice\n", "")]),
+    case("a decorator with arguments", "N = 2\ndef times(n):\n    return lambda g: lambda: n * g()\n@times(N)\ndef f():\n    return 1\n",
+         changes=[(M, "N = 2", "N = 3"), (M, "n * g()", "n + g()")]),
+    case("a default", "K = 1\ndef f(x=K):\n    return x\n", changes=[(M, "K = 1", "K = 2")]),
+    case("a default between two bindings", "K = 1\ndef f(x=K):\n    return x\nK = 2\n",
+         changes=[(M, "def f(x=K):\n    return x\nK = 2\n", "K = 2\ndef f(x=K):\n    return x\n")]),
+    case("a lambda's parameter is not the function's", "K = 1\ndef f(g=lambda K: K + 1):\n    return g(1) * K\n", changes=[(M, "K = 1", "K = 2")]),
+    case("a closure variable", "def make(n):\n    def inner():\n        return n\n    return inner\nf = make(3)\n",
+         changes=[(M, "make(3)", "make(4)"), (M, "return n", "return -n")]),
+    case("a lambda", "K = 1\nf = lambda: K\n", changes=[(M, "K = 1", "K = 2"), (M, ": K", ": -K")]),
+    case("a dataclass default", "from dataclasses import dataclass\nK = 1\n@dataclass\nclass S:\n    a: int = K\nOTHER = 5\ndef f():\n    return S().a\n",
+         changes=[(M, "K = 1", "K = 2"), (M, "= K\n", "= -K\n")], same=[(M, "= 5", "= 6")]),
+    case("a global in a comprehension", "K = 1\ndef f():\n    return [K + x for x in range(2)]\n", changes=[(M, "K = 1", "K = 2")]),
+    case("a first iterable shadowed by its target", "x = [1]\ndef f():\n    return [x for x in x]\n", changes=[(M, "[1]", "[2]")]),
+    case("a name bound by a walrus in a comprehension", "XS = [last := n for n in range(3)]\ndef f():\n    return last\n", changes=[(M, "range(3)", "range(4)")]),
+    case("a walrus in a lambda binds nothing outside", "K = 1\ndef f():\n    g = lambda: (K := 5)\n    return K + g()\n", changes=[(M, "K = 1", "K = 2")]),
+    case("a walrus in a condition", "if (n := 3) > 2:\n    pass\ndef f():\n    return n\n", changes=[(M, "n := 3", "n := 4")]),
+    case("import pkg, then pkg.f()", "import p.a\ndef f():\n    return p.a.g()\n", a="def g():\n    return 1\ndef h():\n    return 5\n",
+         changes=[(A, "return 1", "return 2")], same=[(A, "return 5", "return 6")]),
+    case("import pkg.mod as m", "import p.a as a\ndef f():\n    return a.g()\n", a="def g():\n    return 1\ndef h():\n    return 5\n",
+         changes=[(A, "return 1", "return 2")], same=[(A, "return 5", "return 6")]),
+    case("from . import mod", "from . import a\ndef f():\n    return a.g()\n", a="def g():\n    return 1\n", changes=[(A, "return 1", "return 2")]),
+    case("from .mod import name", "from .a import g\ndef f():\n    return g()\n", a="def g():\n    return 1\ndef h():\n    return 5\n",
+         changes=[(A, "return 1", "return 2")], same=[(A, "return 5", "return 6")]),
+    case("a relative import two levels up", "from p.q.c import g\ndef f():\n    return g()\n", p__q__init="", p__q__c="from ..a import g\n",
+         a="def g():\n    return 1\n", changes=[(A, "return 1", "return 2")]),
+    case("a lazy import", "def f():\n    from p.a import g\n    return g()\n", a="def g():\n    return 1\ndef h():\n    return 5\n",
+         changes=[(A, "return 1", "return 2")], same=[(A, "return 5", "return 6")]),
+    case("a lazy import into a parameter's name", "def f(g=None):\n    if g is None:\n        from p.a import g\n    return g()\n",
+         a="def g():\n    return 1\n", changes=[(A, "return 1", "return 2")]),
+    case("a lazy import beside a module's import of the same name",
+         "from p import a as x\nclass C:\n    def one(self):\n        from p import b as x\n        return x.g()\n    def two(self):\n        return x.g()\ndef f():\n    return C().one(), C().two()\n",
+         a="def g():\n    return 1\n", b="def g():\n    return 2\n", changes=[(A, "return 1", "return 3"), (B, "return 2", "return 3")]),
+    case("a lazy import through global", "def load():\n    global h\n    from p.a import g as h\nload()\ndef f():\n    return h()\n",
+         a="def g():\n    return 1\n", changes=[(A, "return 1", "return 2")]),
+    case("another function of a library under the same name", "from statistics import mean as middle\ndef f():\n    return middle([1, 2, 9])\n",
+         changes=[(M, "mean as", "median as")], same=[(M, "import mean as middle", "import mean as middle, fmean")]),
+    case("another module under the same name", "from p.a import g\ndef f():\n    return g()\n", a="def g():\n    return 1\n", b="def g():\n    return 2\n",
+         changes=[(M, "from p.a", "from p.b")]),
+    case("a re-export through __init__", "from p import g\ndef f():\n    return g()\n", init="from p.a import g\n", a="def g():\n    return 1\ndef h():\n    return 5\n",
+         changes=[(A, "return 1", "return 2")], same=[(A, "return 5", "return 6")]),
+    case("a re-export that hides a module of its name", "from p import clean\ndef f():\n    return clean()\n", init="from p.a import clean\n",
+         a="def clean():\n    return 1\n", p__clean="X = 1\n", changes=[(A, "return 1", "return 2")]),
+    case("a re-exported module", "import p\ndef f():\n    return p.tools.g()\n", init="import p.a as tools\n", a="def g():\n    return 1\n",
+         changes=[(A, "return 1", "return 2")]),
+    case("a patched module", "from p import a, b\ndef f():\n    return a.g()\n", a="def g():\n    return 1\n", b="from p import a\na.g = lambda: 7\n",
+         changes=[(B, "7", "8"), (B, "a.g = lambda: 7", "pass")]),
+    case("a patch two imports away", "from p import b\nfrom p.a import g\ndef f():\n    return b.X + g()\n", b="import p.c\nX = 0\n", p__c="import p.d\n",
+         p__d="import p.a\np.a.g = lambda: 7\n", a="def g():\n    return 1\n", changes=[("p/d.py", "7", "8")]),
+    case("the order of two patches", "from p import a\na.K = 1\na.K = 2\ndef f():\n    return a.K\n", a="K = 0\n",
+         changes=[(M, "a.K = 1\na.K = 2", "a.K = 2\na.K = 1")]),
+    case("the order of two imports that patch", "import p.b\nimport p.c\nfrom p import a\ndef f():\n    return a.K\n", a="K = 0\n", b="import p.a\np.a.K = 1\n",
+         p__c="import p.a\np.a.K = 2\n", changes=[(M, "import p.b\nimport p.c", "import p.c\nimport p.b")]),
+    case("a registering call", "from p.a import TABLE, register\nregister('x', 1)\ndef f():\n    return TABLE\n", a="TABLE = {}\ndef register(n, v):\n    TABLE[n] = v\n",
+         changes=[(M, "'x', 1", "'x', 2"), (A, "TABLE[n] = v", "TABLE[n] = -v")]),
+    case("a registering call whose result has a name", "TABLE = {}\ndef register(v):\n    TABLE['x'] = v\n    return v\nDONE = register(1)\ndef f():\n    return TABLE\n",
+         changes=[(M, "register(1)", "register(2)")]),
+    case("a mutating method whose result has a name", "ROWS = [1, 2]\nLAST = ROWS.pop()\ndef f():\n    return ROWS\n", changes=[(M, "ROWS.pop()", "len(ROWS)")]),
+    case("a registering decorator", "HANDLERS = {}\ndef handler(g):\n    HANDLERS[g.__name__] = g\n    return g\n@handler\ndef one():\n    return 1\ndef f():\n    return {n: g() for n, g in HANDLERS.items()}\n",
+         changes=[(M, "return 1", "return 2"), (M, "@handler\n", "")]),
+    case("a registering decorator of another module", "from p import b\nfrom p.a import HANDLERS\ndef f():\n    return {n: g() for n, g in HANDLERS.items()}\n",
+         a="HANDLERS = {}\ndef handler(g):\n    HANDLERS[g.__name__] = g\n    return g\n", b="from p.a import handler\n@handler\ndef one():\n    return 1\n",
+         changes=[(B, "return 1", "return 2")]),
+    case("a registering base class", "KINDS = []\nclass Base:\n    def __init_subclass__(cls):\n        KINDS.append(cls)\nclass One(Base):\n    N = 1\ndef f():\n    return [k.N for k in KINDS]\n",
+         changes=[(M, "N = 1", "N = 2")]),
+    case("a metaclass", "KINDS = []\nclass Meta(type):\n    def __init__(cls, *a):\n        KINDS.append(cls)\nclass One(metaclass=Meta):\n    N = 1\ndef f():\n    return [k.N for k in KINDS]\n",
+         changes=[(M, "N = 1", "N = 2")]),
+    case("__subclasses__", "from p import b\nfrom p.a import Base\ndef f():\n    return [k.N for k in Base.__subclasses__()]\n", a="class Base:\n    pass\n",
+         b="from p.a import Base\nclass One(Base):\n    N = 1\n", changes=[(B, "N = 1", "N = 2")]),
+    case("single dispatch", "import functools\n@functools.singledispatch\ndef g(x):\n    return 0\n@g.register\ndef _(x: int):\n    return 1\ndef f():\n    return g(1)\n",
+         changes=[(M, "return 1", "return 2")]),
+    case("an in-place addition through another name", "XS = [1]\nALIAS = XS\nALIAS += [2]\ndef f():\n    return XS\n", changes=[(M, "[2]", "[3]")]),
+    case("an operator of our own", "LINKS = []\nclass Task:\n    def __init__(self, n):\n        self.n = n\n    def __rshift__(self, o):\n        LINKS.append((self.n, o.n))\n        return o\nA = Task(1)\nB = Task(2)\nC = A >> B\ndef f():\n    return LINKS\n",
+         changes=[(M, "A >> B", "B >> A")]),
+    case("a loop over a module's table", "T = {}\nfor n in range(2):\n    T[n] = n\ndef f():\n    return T\n", changes=[(M, "= n\ndef", "= -n\ndef")]),
+    case("a star import", "from p.a import *\ndef f():\n    return g()\n", a="def g():\n    return 1\ndef h():\n    return 5\n",
+         changes=[(A, "return 1", "return 2")], same=[(A, "return 5", "return 6")]),
+    case("which star wins", "from p.a import *\nfrom p.b import *\ndef f():\n    return g()\n", a="def g():\n    return 1\n", b="def g():\n    return 2\n",
+         changes=[(M, "from p.a import *\nfrom p.b import *", "from p.b import *\nfrom p.a import *")]),
+    case("what a star brings", "from p.a import *\nfrom p.b import *\ndef f():\n    return g()\n", a="def g():\n    return 1\n", b="__all__ = ['h']\ndef g():\n    return 2\nh = 1\n",
+         changes=[(B, "['h']", "['h', 'g']")]),
+    case("a star over a definition", "def g():\n    return 1\nfrom p.a import *\ndef f():\n    return g()\n", a="def g():\n    return 2\n", changes=[(A, "return 2", "return 3")]),
+    case("a star behind a condition", "if True:\n    from p.a import *\ndef f():\n    return g()\n", a="def g():\n    return 1\n", changes=[(A, "return 1", "return 2")]),
+    case("getattr on a module", "import p.a\ndef f(n='g'):\n    return getattr(p.a, n)()\n", a="def g():\n    return 1\n", changes=[(A, "return 1", "return 2")]),
+    case("getattr on a package that re-exports", "import p.q as q\ndef f(n='g'):\n    return getattr(q, n)()\n", p__q__init="from p.a import g\n",
+         a="def g():\n    return 1\n", changes=[(A, "return 1", "return 2")]),
+    case("a module as a value", "from p import a\ndef call(m):\n    return m.g()\ndef f():\n    return call(a)\n", a="def g():\n    return 1\n", changes=[(A, "return 1", "return 2")]),
+    case("globals", "def g():\n    return 1\ndef f():\n    return globals()['g']()\n", changes=[(M, "return 1", "return 2")]),
+    case("globals with an import", "from p.a import g\ndef f():\n    return globals()['g']()\n", a="def g():\n    return 1\n", changes=[(A, "return 1", "return 2")]),
+    case("exec", "def g():\n    return 1\ndef f():\n    out = {}\n    exec('from p.a import g; x = g()', out)\n    return out['x']\n", a="def g():\n    return 1\n",
+         changes=[(A, "return 1", "return 2")]),
+    case("eval", "K = 1\ndef f():\n    return eval('K')\n", changes=[(M, "K = 1", "K = 2")]),
+    case("import_module", "from importlib import import_module as im\ndef f():\n    return im('p.' + 'a').g()\n", a="def g():\n    return 1\n", changes=[(A, "return 1", "return 2")]),
+    case("importlib under another name", "import importlib as il\ndef f():\n    return il.import_module('p.a').g()\n", a="def g():\n    return 1\n", changes=[(A, "return 1", "return 2")]),
+    case("__import__", "def f():\n    return __import__('p.a').a.g()\n", a="def g():\n    return 1\n", changes=[(A, "return 1", "return 2")]),
+    case("sys.modules", "import sys\ndef g():\n    return 1\ndef f():\n    return getattr(sys.modules[__name__], 'g')()\n", changes=[(M, "return 1", "return 2")]),
+    case("sys.modules under another name", "from sys import modules as loaded\nimport p.b\ndef f():\n    return loaded['p.a'].g()\n", b="import p.a\n", a="def g():\n    return 1\n",
+         changes=[(A, "return 1", "return 2")]),
+    case("pickle", "import pickle\nDATA = b'cp.a\\ng\\n.'\ndef f():\n    return pickle.loads(DATA)()\n", a="def g():\n    return 1\n", changes=[(A, "return 1", "return 2")]),
+    case("a name in text", "import pkgutil\ndef f(name='p.a:g'):\n    return pkgutil.resolve_name(name)()\n", a="def g():\n    return 1\n", changes=[(A, "return 1", "return 2")]),
+    case("a module's __getattr__", "from p import a\ndef f():\n    return a.anything\n", a="K = 1\ndef __getattr__(n):\n    return K\n", changes=[(A, "K = 1", "K = 2")]),
+    case("a conditional definition", "DEEP = True\nif DEEP:\n    def g():\n        return 1\nelse:\n    def g():\n        return 2\ndef f():\n    return g()\n",
+         changes=[(M, "return 1", "return 3"), (M, "DEEP = True", "DEEP = False")]),
+    case("a conditional import", "FAST = True\nif FAST:\n    from p.a import g\nelse:\n    from p.b import g\ndef f():\n    return g()\n", a="def g():\n    return 1\n", b="def g():\n    return 2\n",
+         changes=[(A, "return 1", "return 3"), (M, "FAST = True", "FAST = False")]),
+    case("the other branch of a conditional import", "FAST = False\nif FAST:\n    from p.a import g\nelse:\n    from p.b import g\ndef f():\n    return g()\n", a="def g():\n    return 1\n",
+         b="def g():\n    return 2\n", changes=[(B, "return 2", "return 3")]),
+    case("an import that may fail", "try:\n    from p.nothing import g\nexcept ImportError:\n    from p.a import g\ndef f():\n    return g()\n", a="def g():\n    return 1\n",
+         changes=[(A, "return 1", "return 2")]),
+    case("an import that may fail, and a definition", "try:\n    from p.a import g\nexcept ImportError:\n    def g():\n        return 9\ndef f():\n    return g()\n", a="def g():\n    return 1\n",
+         changes=[(A, "return 1", "return 2")], same=[]),
+    case("a definition made twice", "def g():\n    return 1\ndef g():\n    return 2\ndef f():\n    return g()\n",
+         changes=[(M, "return 2", "return 3"), (M, "def g():\n    return 1\ndef g():\n    return 2\n", "def g():\n    return 2\ndef g():\n    return 1\n")]),
+    case("an annotation as text", "from dataclasses import dataclass\nimport typing\n@dataclass\nclass S:\n    a: 'Inner | None' = None\nclass Inner:\n    N = 1\ndef f():\n    return typing.get_args(typing.get_type_hints(S)['a'])[0].N\n",
+         changes=[(M, "N = 1", "N = 2")]),
+    case("an annotation in brackets as text", "import typing\nclass Inner:\n    N = 1\nAlias = list['Inner']\ndef g(x: Alias): ...\ndef f():\n    return typing.get_args(typing.get_type_hints(g)['x'])[0].N\n",
+         changes=[(M, "N = 1", "N = 2")]),
+    case("a text that is a name of something else", "def units():\n    return 1\ndef f():\n    return {'units': 3}['units']\n", changes=[(M, "3}", "4}")], same=[(M, "return 1", "return 2")]),
+    case("nested functions", "K = 1\ndef f():\n    def g():\n        def h():\n            return K\n        return h()\n    return g()\n", changes=[(M, "K = 1", "K = 2")]),
+    case("a global statement", "K = 1\ndef bump():\n    global K\n    K = K + 1\ndef f():\n    bump()\n    return K\n", changes=[(M, "K = 1", "K = 5"), (M, "K + 1", "K + 2")]),
+    case("a global statement under a local of that name", "K = 1\ndef f():\n    K = 5\n    def g():\n        global K\n        return K\n    return g() + K\n", changes=[(M, "K = 1", "K = 2")]),
+    case("a match statement", "LIMIT = 3\nclass P:\n    LOW = 1\ndef f(x=1):\n    match x:\n        case P.LOW:\n            return LIMIT\n        case other:\n            return other\n",
+         changes=[(M, "LIMIT = 3", "LIMIT = 4"), (M, "LOW = 1", "LOW = 2")]),
+    case("a name bound by a match", "match {'k': 3}:\n    case {'k': K}:\n        pass\ndef f():\n    return K\n", changes=[(M, "'k': 3", "'k': 4")]),
+    case("a name shadowed by a parameter", "K = 1\ndef f(K=3):\n    return K\n", changes=[(M, "K=3", "K=4")], same=[(M, "K = 1", "K = 2")]),
+    case("a name shadowed by a local", "K = 1\ndef f():\n    K = 3\n    return K\n", changes=[(M, "K = 3", "K = 4")], same=[(M, "K = 1", "K = 2")]),
+    case("a name shadowed by a loop, a with, an except", "a = b = c = 1\ndef f():\n    for a in [2]:\n        pass\n    try:\n        1 / 0\n    except ZeroDivisionError as b:\n        n = 1\n    return a, n\n",
+         changes=[(M, "[2]", "[3]")], same=[(M, "a = b = c = 1", "a = b = c = 2")]),
+    case("a class body in a function reads the module", "x = 1\ndef f():\n    x = 5\n    class C:\n        x = x\n    return C.x\n", changes=[(M, "x = 1\n", "x = 2\n")]),
+    case("a builtin that becomes ours", "def f():\n    return len([1])\n", changes=[(M, "def f", "def len(x):\n    return 7\ndef f")]),
+    case("a class decorator", "def mark(c):\n    c.N = 1\n    return c\n@mark\nclass C:\n    pass\ndef f():\n    return C.N\n", changes=[(M, "c.N = 1", "c.N = 2")]),
+    case("an attribute set on a class", "class C:\n    N = 1\nC.N = 2\ndef f():\n    return C.N\n", changes=[(M, "C.N = 2", "C.N = 3")]),
+    case("a descriptor that is told its name", "SEEN = []\nclass D:\n    def __set_name__(self, o, n):\n        SEEN.append(n)\nclass C:\n    one = D()\ndef f():\n    return SEEN\n",
+         changes=[(M, "one = D()", "two = D()")]),
+    case("an enum with its own init", "LOG = []\nimport enum\nclass E(enum.Enum):\n    A = 1\n    def __init__(self, v):\n        LOG.append(v)\ndef f():\n    return LOG\n", changes=[(M, "A = 1", "A = 2")]),
+    case("the main guard is not run", "def f():\n    return 1\nif __name__ == '__main__':\n    print(2)\n", changes=[], same=[(M, "print(2)", "print(3)")]),
+    case("the opposite of a main guard runs", "K = [1]\nif __name__ != '__main__':\n    K.append(2)\ndef f():\n    return K\n", changes=[(M, "append(2)", "append(3)")]),
+    case("the else of a main guard runs", "K = [1]\nif __name__ == '__main__':\n    pass\nelse:\n    K.append(2)\ndef f():\n    return K\n", changes=[(M, "append(2)", "append(3)")]),
+    case("type checking is not run", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from p.a import T\ndef f(x: 'T' = 1):\n    return x\n", a="class T:\n    N = 1\n",
+         changes=[(M, "= 1)", "= 2)")], same=[(A, "N = 1", "N = 2")]),
+    case("the opposite of type checking runs", "from typing import TYPE_CHECKING\nK = [1]\nif not TYPE_CHECKING:\n    K.append(2)\ndef f():\n    return K\n", changes=[(M, "append(2)", "append(3)")]),
+    case("a type checking of our own", "TYPE_CHECKING = True\nK = [1]\nif TYPE_CHECKING:\n    K.append(2)\ndef f():\n    return K\n", changes=[(M, "append(2)", "append(3)")]),
+    case("docstrings that are read", "from p.a import g\ndef f():\n    return g.__doc__\n", a="def g():\n    '''One.'''\n", changes=[(A, "One.", "Two.")]),
+    case("source that is read", "import inspect\nfrom p.a import g\ndef f():\n    return inspect.getsource(g)\n", a="def g():\n    return 1  # one\n", changes=[(A, "# one", "# two")]),
+    case("a comment above statements that act", "T = {}\n# a\nT['x'] = 1\ndef f():\n    return T\n", changes=[(M, "= 1", "= 2")], same=[(M, "# a\n", "# a\n# b\n\n")]),
+    case("a namespace package", "import q.c\ndef f():\n    return q.c.g()\n", q__c="def g():\n    return 1\n", changes=[("q/c.py", "return 1", "return 2")]),
+    case("a function in an instance's table", "import functools\ndef g():\n    return 1\nT = {'g': functools.partial(g)}\ndef f():\n    return T['g']()\n", changes=[(M, "return 1", "return 2")]),
+    case("a property and its setter", "class C:\n    @property\n    def n(self):\n        return self._n\n    @n.setter\n    def n(self, v):\n        self._n = v\nOTHER = 5\ndef f():\n    c = C()\n    c.n = 1\n    return c.n\n",
+         changes=[(M, "self._n = v", "self._n = -v")], same=[(M, "= 5", "= 6")]),
+    case("async and generators", "K = 1\ndef g():\n    yield K\nasync def h():\n    return K\ndef f():\n    import asyncio\n    return [*g(), asyncio.run(h())]\n", changes=[(M, "K = 1", "K = 2"), (M, "yield K", "yield -K"), (M, "return K", "return -K")]),
+    case("a registering base class of another module", "from p import b\nfrom p.a import KINDS\ndef f():\n    return [k.N for k in KINDS]\n",
+         a="KINDS = []\nclass Base:\n    def __init_subclass__(cls):\n        KINDS.append(cls)\n", b="from p.a import Base\nclass One(Base):\n    N = 1\n", changes=[(B, "N = 1", "N = 2")]),
+    case("a class made by a call", "KINDS = []\nclass Base:\n    def __init_subclass__(cls):\n        KINDS.append(cls)\nOne = type('One', (Base,), {'N': 1})\ndef f():\n    return [k.N for k in KINDS]\n",
+         changes=[(M, "'N': 1", "'N': 2")]),
+    case("a function given to a library's method", "import re\nSEEN = []\ndef g(m):\n    SEEN.append(m.group())\n    return ''\nX = re.compile('a.').sub(g, 'abac')\ndef f():\n    return SEEN\n",
+         changes=[(M, "'abac'", "'abad'"), (M, "append(m.group())", "append(1)")]),
+    case("a function given to a library", "import re\nSEEN = []\ndef g(m):\n    SEEN.append(m.group())\n    return ''\nX = re.sub('a.', g, 'abac')\ndef f():\n    return SEEN\n", changes=[(M, "'abac'", "'abad'")]),
+    case("a key function", "SEEN = []\ndef g(x):\n    SEEN.append(x)\n    return x\nX = sorted([2, 1], key=g)\ndef f():\n    return SEEN\n", changes=[(M, "[2, 1]", "[3, 1]")]),
+    case("a lambda as a key function", "SEEN = []\nX = sorted([2, 1], key=lambda x: SEEN.append(x) or x)\ndef f():\n    return SEEN\n", changes=[(M, "[2, 1]", "[3, 1]")]),
+    case("a mapped function", "SEEN = []\ndef g(x):\n    SEEN.append(x)\nX = list(map(g, [1, 2]))\ndef f():\n    return SEEN\n", changes=[(M, "[1, 2]", "[1, 3]")]),
+    case("a loaded module of a relative package", "from p import g\ndef f():\n    return g()\n", init="from .a import g\nfrom . import b as other\n", a="def g():\n    return 1\n", b="X = 1\n",
+         changes=[(A, "return 1", "return 2")], same=[(B, "X = 1", "X = 2")]),
+    case("a setting made by a dataclass", "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass S:\n    a: int = 1\nONE = S()\nTWO = S(5)\ndef f():\n    return ONE.a\n",
+         changes=[(M, "a: int = 1", "a: int = 2")], same=[(M, "S(5)", "S(6)")]),
+    case("library values that do nothing", "import datetime as dt\nimport re\nfrom pathlib import Path\nDAY = dt.date(2020, 1, 1)\nWORD = re.compile('x')\nHERE = Path(__file__).parent / 'x'\nNAMES = ['a']\nUPPER = {n: [n, 2] for n in NAMES}\ndef f():\n    return 1\n",
+         changes=[(M, "return 1", "return 2")], same=[(M, "2020", "2021"), (M, "'x')\nHERE", "'y')\nHERE"), (M, "/ 'x'", "/ 'y'"), (M, "[n, 2]", "[n, 3]")]),
+    case("a setting of a library", "import decimal\nOLD = decimal.setcontext(decimal.Context(prec=3))\ndef f():\n    return decimal.Decimal(1) / 3\n", changes=[(M, "prec=3", "prec=4")]),
+    case("a future import", "def g(x: 1 + 1): ...\ndef f():\n    return g.__annotations__\n", changes=[(M, "def g", "from __future__ import annotations\ndef g")]),
+]  # fmt: skip
+
+
+def _edited(case: Case, edit: tuple[str, str, str]) -> dict[str, str]:
+    name, old, new = edit
+    assert case.files[name].count(old) >= 1, f"{case.name}: {old!r} is not in {name}"
+    return {**case.files, name: case.files[name].replace(old, new, 1)}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_what_can_change_the_result_changes_the_key(case: Case, tmp_path: Path) -> None:
+    root = write(tmp_path / "was", case.files)
+    key, result = key_of(root, "p.m:f"), result_of(root, "p.m:f")
+    assert not result.startswith(REFUSED), result
+    assert "Error" not in result, result
+    for number, edit in enumerate(case.changes):
+        edited = write(tmp_path / f"change{number}", _edited(case, edit))
+        assert result_of(edited, "p.m:f") != result, f"the edit {edit} changes nothing: a poor case"
+        assert key_of(edited, "p.m:f") != key, f"{edit} changes the result and not the key"
+    for number, edit in enumerate(case.same):
+        edited = write(tmp_path / f"same{number}", _edited(case, edit))
+        assert result_of(edited, "p.m:f") == result
+        assert key_of(edited, "p.m:f") == key, f"{edit} changes the key and cannot change the result"
+
+
+def test_a_key_does_not_depend_on_what_else_was_asked(tmp_path: Path) -> None:
+    """One project object serves every step: the order of asking leaves no trace."""
+    from lockgate.build.acting import Effects
+    from lockgate.build.closure import closure
+    from lockgate.build.modules import Project
+
+    root = write(
+        tmp_path,
+        {
+            "a.py": "import b\nX = 1\ndef f(): return b.g()\n",
+            "b.py": "import a\nb_ = {}\nb_['x'] = 1\ndef g(): return a.X\n",
+        },
+    )
+    targets = [("a", "f"), ("b", "g"), ("a", "X")]
+    answers = []
+    for order in (targets, targets[::-1]):
+        project = Project(root)
+        effects = Effects(project)
+        found = {t: closure(project, [t], effects=effects) for t in order}
+        answers.append([found[t] for t in targets])
+    assert answers[0] == answers[1]
+
+
+def test_a_file_that_is_not_python_is_named(tmp_path: Path) -> None:
+    from lockgate.errors import UsageError
+
+    root = write(tmp_path, {"p/__init__.py": "", "p/m.py": "import p.bad\ndef f(): return 1\n", "p/bad.py": "def (:\n"})
+    with pytest.raises(UsageError, match=r"p/bad\.py:1"):
+        key_of(root, "p.m:f")
+
+
+def test_a_file_that_is_not_python_and_not_imported_does_no_harm(tmp_path: Path) -> None:
+    """Widening to everything meets templates and scripts of other worlds: their bytes count, their grammar does not."""
+    root = write(tmp_path, {"p/__init__.py": "", "p/m.py": "def f(): return eval('1')\n", "p/bad.py": "print 'two'\n"})
+    key = key_of(root, "p.m:f")
+    (root / "p/bad.py").write_text("print 'three'\n")
+    assert key_of(root, "p.m:f") != key
+
+
+def test_other_encodings_are_read(tmp_path: Path) -> None:
+    root = write(tmp_path, {"p/__init__.py": ""})
+    (root / "p/m.py").write_bytes("# -*- coding: latin-1 -*-\ndef f(): return 'é'\n".encode("latin-1"))
+    assert result_of(root, "p.m:f") == "'é'"
+    assert key_of(root, "p.m:f")
