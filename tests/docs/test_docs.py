@@ -90,3 +90,11 @@ def test_no_tracked_file_names_a_machine_or_a_registry() -> None:
             and name != "tests/docs/test_docs.py"
         ):
             assert not hosts.search(path.read_text(errors="replace")), name
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/design.md"])
+def test_python_on_a_page_is_python(page: str) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        compile(block, page, "exec")
