@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["append_line", "locked", "make_folder", "replace_tree", "sync_directory", "sync_file", "write_atomic"]
+__all__ = [
+    "append_line",
+    "locked",
+    "make_folder",
+    "replace_tree",
+    "sweep",
+    "sync_directory",
+    "sync_file",
+    "write_atomic",
+]
 
 _MADE: Final[set[Path]] = set()  # folders whose names this process has waited for; one wait each is enough
 
@@ -94,6 +103,16 @@ def replace_tree(temporary: Path, target: Path) -> None:
 
         shutil.rmtree(temporary, ignore_errors=True)
     sync_directory(target.parent)
+
+
+def sweep(folder: Path, pattern: str, *, before_s: float) -> None:
+    """Remove what killed processes left half done: names that match and were last touched before a time (POSIX seconds)."""
+    import shutil
+
+    for left in folder.glob(pattern):
+        with contextlib.suppress(OSError):  # somebody else sweeps, too, or it is not ours to remove
+            if left.stat().st_mtime < before_s:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def sync_file(path: Path) -> None:

@@ -15,7 +15,7 @@ from lockgate.build.plan import Known, make_plan
 from lockgate.build.trace import interpreter
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.sources import Seen, materialise, see
-from lockgate.durable import write_atomic
+from lockgate.durable import sweep, write_atomic
 from lockgate.errors import IntegrityError, LockgateError, NotFound, did_you_mean
 from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json, canonical, digest
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lockgate.project import Project
 
 R = TypeVar("R")
+LEFTOVERS_KEPT_S = 7 * 24 * 3600
 
 __all__ = ["Planned", "RunRecord", "known_of", "node_named", "plan", "run", "targets_of", "why"]
 
@@ -94,7 +95,7 @@ def run(
     """Plan and execute. A failing step keeps everything already computed; its error is in the record."""
     planned = plan(project, pipeline, now=now, to=to, params=params)
     last = {s.node: s.fingerprint for s in planned.plan.steps if isinstance(s.action, Reuse) and s.fingerprint}
-    steps, artifacts, error = _nothing_to_do(planned.plan) or _carry_out(project, planned, last, tell)
+    steps, artifacts, error = _nothing_to_do(planned.plan) or _carry_out(project, planned, last, tell, now)
     _remember(project, last)
     record = RunRecord(
         run=f"{now:%Y%m%dT%H%M%S}-{digest('run', [str(now), os.getpid()])[7:13]}",
@@ -123,7 +124,9 @@ def _nothing_to_do(plan: Plan) -> Outcome | None:
     return tuple(StepRecord(name=n, action="reuse", reason="", digest=a.digest) for n, a in known.items()), known, None
 
 
-def _carry_out(project: Project, planned: Planned, last: dict[str, str], tell: Callable[[Event], None]) -> Outcome:
+def _carry_out(
+    project: Project, planned: Planned, last: dict[str, str], tell: Callable[[Event], None], now: dt.datetime
+) -> Outcome:
     """Execute; `last` learns the key of each step that ran."""
     from lockgate.build.execute import execute
 
@@ -133,6 +136,7 @@ def _carry_out(project: Project, planned: Planned, last: dict[str, str], tell: C
         results.put(key, to_json(result))
         last[node] = key
 
+    _sweep(project, now)
     with _engine(project, planned) as engine:
         done = execute(
             planned.graph, planned.plan, planned.known,
@@ -213,6 +217,13 @@ def _engine(project: Project, planned: Planned) -> Engine:
 
     scratch = project.store_folder / "tmp"
     return Engine(project.root, scratch, store=project.store, files=files, trace=planned.graph.trace)
+
+
+def _sweep(project: Project, now: dt.datetime) -> None:
+    """Leftovers of killed processes and logs of failed steps go after a week: no step runs that long."""
+    before_s = now.timestamp() - LEFTOVERS_KEPT_S
+    sweep(project.store_folder / "tmp", "[0-9]*", before_s=before_s)
+    sweep(project.home / "releases", ".*-*", before_s=before_s)
 
 
 def _merged(project: Project, params: Mapping[str, Mapping[str, Json]] | None) -> dict[str, Mapping[str, Json]]:
