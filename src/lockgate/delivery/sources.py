@@ -18,6 +18,7 @@ from lockgate.records.digest import Json, canonical, digest, digest_file
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lockgate.ports import Source
     from lockgate.project import Project
 
 __all__ = ["Seen", "materialise", "see"]
@@ -45,7 +46,8 @@ def see(project: Project, *, now_ns: int) -> dict[str, Seen]:
     memory = _Memory(project.home / "seen.json", now_ns)
     found: dict[str, Seen] = {}
     for source in project.settings.sources:
-        files = adapter("files", "FileSource")(project.root, source.path).files()
+        opened: Source = adapter("files", "FileSource")(project.root, source.path)
+        files = opened.files()
         if files:
             digests = _digests(memory, source.name, files)
             single = (project.root / source.path).is_file()

@@ -1,0 +1,234 @@
+"""What an evidence page shows: verdicts, numbers, cases and names, put together from what was measured and recorded."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from lockgate.delivery.cautions import cautions
+from lockgate.delivery.changes import changes
+from lockgate.delivery.judge import load_json
+from lockgate.delivery.releases import manifest_of
+from lockgate.gates.binding import evidence_root, results
+from lockgate.gates.rules.sentences import capitalized
+from lockgate.records.digest import Json, short
+from lockgate.records.evidence import Estimate, GroupEstimate, Verdict
+from lockgate.records.pack import (
+    Bound,
+    Case,
+    Command,
+    Day,
+    Holdout,
+    Metric,
+    Pack,
+    Question,
+    SigningRule,
+)
+from lockgate.records.wire import from_json
+from lockgate.release.wording import day
+
+if TYPE_CHECKING:
+    from lockgate.delivery.judge import Judged
+    from lockgate.delivery.walk import Walk
+    from lockgate.gates.binding import Ask
+    from lockgate.project import Project
+    from lockgate.records.release import FieldSchema, Manifest
+    from lockgate.records.trust import Trusted
+
+__all__ = ["make_pack"]
+
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+def make_pack(
+    project: Project, walk: Walk, trust: Trusted, judged: Judged, *,
+    release: str, live: str | None, environment: str, ask: Ask,
+) -> Pack:  # fmt: skip
+    """Everything that page and card say before `environment`; `live` is the release it would replace there."""
+    summary = _json(project, judged, "summary")
+    manifest = manifest_of(project, release)
+    before = manifest_of(project, live) if live else None
+    root = evidence_root(results(trust.said, release=release, policy=walk.digest).values())
+    judged_groups = tuple(g for e in judged.evidence.values() if e.kind == "slices" for g in e.groups)
+    groups = judged_groups or tuple(from_json(GroupEstimate, g) for g in summary.get("groups", ()))
+    warned = cautions(manifest, summary, tuple(judged.verdicts.values()))
+    return Pack(
+        project=project.settings.name,
+        release=release,
+        as_of=dt.date.fromisoformat(manifest.as_of),
+        environment=environment,
+        live=live,
+        banner=project.settings.banner,
+        target=project.settings.target,
+        cautions=warned,
+        definitions={c: text for c, text in project.settings.groups.items() if c in {g.by for g in groups}},
+        metric=_metric(summary),
+        holdout=_holdout(summary),
+        verdicts=tuple(judged.verdicts.values()),
+        evidence=tuple(judged.evidence.values()),
+        changes=changes(project, manifest, before, judged.evidence.get("champion")),
+        overall=from_json(Estimate, summary["overall"]) if "overall" in summary else None,
+        groups=groups,
+        by_horizon=tuple(from_json(GroupEstimate, g) for g in summary.get("by_horizon", ())),
+        coverage=tuple(from_json(GroupEstimate, g) for g in summary.get("coverage", ())),
+        promised_coverage=_promised(judged.verdicts),
+        days=tuple(from_json(Day, d) for d in summary.get("days", ())),
+        cases=_cases(project, manifest, _list(project, judged, "cases")),
+        questions=_questions(warned, judged.verdicts),
+        rule=_rule(ask),
+        bound=_bound(release, root, walk, trust, environment),
+        undo=f"lockgate rollback {environment}" + (f" --to {short(live)}" if live else ""),
+        verify=(Command(line="lockgate ledger verify", meaning="checks every signature and the chain"),),
+        commands=(Command(line="lockgate releases --json", meaning="all releases and where they stand"),
+                  Command(line=f"lockgate diff {environment} {short(release)}" if live else f"lockgate show {short(release)}", meaning="what differs, step by step")),
+        limits=_limits(manifest, judged),
+        credits=project.settings.credit,
+    )  # fmt: skip
+
+
+def _json(project: Project, judged: Judged, name: str) -> Mapping[str, Json]:
+    artifact = judged.artifacts.get(name)
+    return load_json(project, artifact) if artifact else {}
+
+
+def _list(project: Project, judged: Judged, name: str) -> list[Mapping[str, Json]]:
+    artifact = judged.artifacts.get(name)
+    return load_json(project, artifact) if artifact else []
+
+
+def _questions(warned: Sequence[str], verdicts: Mapping[str, Verdict]) -> tuple[Question, ...]:
+    """What somebody who signs must be able to answer; nothing is asked that this page does not raise."""
+    asked = [
+        Question(
+            text="Is this release fit for what it will be used for?",
+            hint="the verdict, and the plots of forecast and truth",
+        ),
+        Question(text="Can you live with how the worst-off group is served?", hint="worst-off groups"),
+    ]
+    if warned:
+        asked.append(Question(text="Can you live with each caution?", hint="the lines right under the verdict"))
+    if any(v.outcome == "uncertain" for v in verdicts.values()):
+        asked.append(Question(text="Do you accept each uncertain result, by name?", hint="what is uncertain"))
+    return tuple(asked)
+
+
+def _metric(summary: Mapping[str, Json]) -> Metric:
+    """How errors are counted; without a summary nothing could be."""
+    if "metric" not in summary:
+        return Metric(name="none")
+    found = summary["metric"]
+    return Metric(
+        name=found["name"], title=capitalized(found["words"]), meaning=found["meaning"], unit=found["unit"],
+        lower_is_better=found["better"] == "lower",
+    )  # fmt: skip
+
+
+def _holdout(summary: Mapping[str, Json]) -> Holdout | None:
+    if "holdout" not in summary:
+        return None
+    extent = summary["holdout"]
+    return Holdout(
+        rows=extent["rows"], days=extent["days"], origins=extent["origins"],
+        first=dt.date.fromisoformat(extent["first"]), last=dt.date.fromisoformat(extent["last"]),
+        note="days that no training or tuning has seen; each answered from what was known on its own day",
+    )  # fmt: skip
+
+
+def _promised(verdicts: Mapping[str, Verdict]) -> str | None:
+    return next((str(v.threshold["nominal"]) for v in verdicts.values() if "nominal" in v.threshold), None)
+
+
+def _cases(project: Project, manifest: Manifest, found: list[Mapping[str, Json]]) -> tuple[Case, ...]:
+    """Requests in the order of their form, with the names that people use."""
+    named = _names(project, manifest) if found else {}
+    return tuple(_case(c, manifest.predictor.request, named) for c in found)
+
+
+def _case(case: Mapping[str, Json], fields: Sequence[FieldSchema], named: Mapping[str, Mapping[str, str]]) -> Case:
+    asked: Mapping[str, str] = case["request"]
+    order = [f.name for f in fields if f.name in asked] + [n for n in asked if n not in {f.name for f in fields}]
+    dates = {f.name for f in fields if f.type == "date"}
+    return Case(
+        request={n: _day(asked[n]) if n in dates else asked[n] for n in order},
+        labels={n: named[n][asked[n]] for n in order if named.get(n, {}).get(asked[n], asked[n]) != asked[n]},
+        as_of=_day(case.get("as_of") or ""),
+        answer=_even(case["answer"]), actual=_even(case["actual"]), reasons=tuple(case["reasons"]), chosen=case["chosen"],
+    )  # fmt: skip
+
+
+def _even(text: str) -> str:
+    """Numbers of an answer with as many decimals each: they are read against each other."""
+    numbers = [abs(float(n)) for n in NUMBER.findall(text)]
+    if all(n.is_integer() for n in numbers) or max(numbers) < 1:
+        return text
+    return NUMBER.sub(lambda n: f"{float(n[0]):.{1 if max(numbers) >= 10 else 2}f}", text)
+
+
+def _names(project: Project, manifest: Manifest) -> dict[str, dict[str, str]]:
+    """Request field → value → label, for the fields whose choices stand in a table of the release."""
+    labelled = [(f.name, f.choices) for f in manifest.predictor.request if f.choices and f.choices.label]
+    if not labelled:
+        return {}
+    from lockgate import codecs
+    from lockgate.release import frames  # loads Polars, and only here
+
+    found: dict[str, dict[str, str]] = {}
+    for name, choices in labelled:
+        entry = manifest.state[choices.state]
+        stored = next(f.blake3 for f in manifest.files if f.path == entry.path)
+        table = codecs.load(entry.codec, project.store.get(stored), frames.Table)
+        found[name] = dict(frames.choices(cast("frames.Table", table), choices))
+    return found
+
+
+def _day(text: str) -> str:
+    """A date as people write it; other text as it is."""
+    try:
+        return day(dt.date.fromisoformat(text))
+    except ValueError:
+        return text
+
+
+def _rule(ask: Ask) -> SigningRule | None:
+    if not ask.roles:
+        return None
+    first = ask.roles[0]
+    days = first.valid_for.days
+    notes = (
+        ()
+        if ask.self_approval == "refused"
+        else ("Authors may approve their own work here; it is flagged and never counts as four eyes.",)
+    )
+    return SigningRule(
+        role=first.role, people=first.need, valid_for=f"{days}d" if days else str(first.valid_for), notes=notes
+    )
+
+
+def _bound(release: str, root: str, walk: Walk, trust: Trusted, environment: str) -> tuple[Bound, ...]:
+    return (
+        Bound(name="release", digest=release, meaning="every byte of code, model, data state and lock file"),
+        Bound(name="evidence", digest=root, meaning="the results of all checks above"),
+        Bound(name="policy", digest=walk.digest, meaning="the stages and limits they were judged by"),
+        Bound(name="people", digest=trust.people.digest, meaning="who may sign for what"),
+        Bound(
+            name="ledger head",
+            digest="taken when you sign",
+            meaning="how the record of decisions ended when you signed",
+        ),
+        Bound(name="expiry", digest="taken when you sign", meaning="until when you stand by it"),
+        Bound(name="environment", digest=environment, meaning="where the release may go, and nowhere else"),
+        Bound(name="this page", digest="its sha256, taken when you sign", meaning="exactly what you were shown"),
+    )
+
+
+def _limits(manifest: Manifest, judged: Judged) -> tuple[str, ...]:
+    missing = tuple(f"Not assessed: {text}" for e in judged.evidence.values() for text in e.not_assessed)
+    horizon = next((f.horizon.days for f in manifest.predictor.request if f.horizon), None)
+    reach = (
+        (f"Answers reach {horizon} open days ahead, from {_day(manifest.as_of)} on, and no further.",)
+        if horizon
+        else ()
+    )
+    return (*reach, *missing)
