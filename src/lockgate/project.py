@@ -138,12 +138,12 @@ def read_settings(text: str) -> Settings:
     groups = file.table("groups")
     return Settings(
         name=project.text("name"),
-        pipelines=project.texts("pipelines", least=1),
+        pipelines=project.texts("pipelines"),
         sources=tuple(_source(name, table) for name, table in file.tables("sources").items()),
         params={name: table.content for name, table in file.tables("params").items()},
         as_of_file=project.maybe_text("as_of_file"),
         banner=project.text("banner", ""),
-        credit=project.texts("credit"),
+        credit=project.texts("credit", ()),
         target=project.text("target", ""),
         store=store.text("url", ".lockgate"),
         ledger=ledger.maybe_text("url"),

@@ -91,7 +91,7 @@ def test_an_edited_function_runs_with_what_depends_on_it(ran: Lockgate, fresh: C
     lockgate = fresh(ran)
     edit(lockgate.root, "shop/pipelines.py", "return Model(factor)", "return Model(factor * 1.01)")
     assert ran_now(lockgate) == {"model", "trained_rows"}
-    edit(lockgate.root, "shop/pipelines.py", "pl.lit(50.0), band", "pl.lit(51.0), band")
+    edit(lockgate.root, "shop/pipelines.py", "best_simple=pl.lit(50.0)", "best_simple=pl.lit(51.0)")
     assert ran_now(lockgate) == {"holdout"}
     assert ran_now(lockgate) == set()
 

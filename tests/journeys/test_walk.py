@@ -39,11 +39,11 @@ TABLES = [
 
 def test_the_first_release_goes_live_behind_a_signature(delivered: Lockgate) -> None:
     said = [(e["who"], e["what"]) for e in delivered.ledger() if e["counts"]]
-    assert said.pop(13) == ("ada", "healthy")  # staging was started again and says where it listens now
+    assert said.pop(14) == ("ada", "healthy")  # staging was started again and says where it listens now
     assert said == [
         ("ada", "people"), ("ada", "people"), ("ada", "proposed"), ("ada", "looked"),
         ("ada", "gate pass"), ("ada", "gate pass"), ("ada", "gate pass"), ("ada", "gate not_applicable"), ("ada", "gate pass"),
-        ("ada", "wanted"), ("ada", "healthy"), ("ada", "gate pass"), ("bob", "approve"), ("ada", "wanted"), ("ada", "healthy"),
+        ("ada", "wanted"), ("ada", "healthy"), ("ada", "gate pass"), ("ada", "shown"), ("bob", "approve"), ("ada", "wanted"), ("ada", "healthy"),
     ]  # fmt: skip
     assert [(s["environment"], s["release"], s["health"], s["blocker"]) for s in delivered.json("status")] == [
         ("staging", delivered.release(), "healthy", ""),

@@ -62,10 +62,10 @@ class Table:
             raise self.wrong(key, found, allowed)
         return found
 
-    def texts(self, key: str, *, least: int = 0) -> tuple[str, ...]:
-        """A list of texts."""
-        found: list[Any] = self._a(list, key, None if least else [])
-        if len(found) < least or not all(isinstance(item, str) for item in found):
+    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """A list of texts; without a default it must be there."""
+        found: list[Any] = self._a(list, key, None if default is None else list(default))
+        if not all(isinstance(item, str) for item in found):
             raise self.wrong(key, found, 'a list of texts, ["…"]')
         return tuple(found)
 
