@@ -92,7 +92,7 @@ def test_without_a_terminal_nobody_signs(copy: Path) -> None:
     changed = text.replace("rounds: int = 80", "rounds: int = 40")
     assert changed != text
     train.write_text(changed)
-    output = play(copy, "start")
+    output = play(copy, "start", code=3)
     assert "Only a person may decide" in output or "only a person may decide" in output
     found = json.loads(lockgate(copy, "releases", "--json").stdout)
     assert [f["state"] for f in found[:2]] == ["proposed", "live"]

@@ -13,8 +13,9 @@ import pytest
 import uvicorn
 
 from lockgate.declare import Approval, DeployTo, Gate, Stage
-from lockgate.delivery.serve import check_wish, reachable
+from lockgate.delivery.serve import reachable
 from lockgate.delivery.walk import Walk
+from lockgate.delivery.wish import check_wish
 from lockgate.errors import PermissionRefused, StepFailed
 from lockgate.gates.binding import binding
 from lockgate.gates.policy import parse_policy

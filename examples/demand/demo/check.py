@@ -32,7 +32,9 @@ def play(data: str) -> int:
             command("deliver")
         servers.wait_until_live(address)
         title("The same answers over HTTP and from the release in the store")
-        print(json.dumps(answers(address), sort_keys=True), flush=True)
+        found = answers(address)
+        note("equal ✓  Next: `make demo` opens the app, `make next-week` reveals seven days.")
+        print(json.dumps(found, sort_keys=True), flush=True)
     return 0
 
 

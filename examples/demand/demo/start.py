@@ -14,6 +14,7 @@ from demo.terminal import Failed, ask, command, note, quiet, title
 __all__ = ["deliver", "leak", "own_approval", "play", "prepare", "sign"]
 
 ROLE = "product-owner"
+WAITING = 3  # the exit code of everything that waits for a person
 
 
 def play(data: str) -> int:
@@ -22,8 +23,8 @@ def play(data: str) -> int:
     with servers.running() as address:
         leak()
         waiting = deliver()
-        if waiting and not _decided():
-            return 0
+        if waiting and (decision := _decided()) != "approve":
+            return 0 if decision == "reject" else WAITING
         if waiting:
             command("deliver")
         return _open(address)
@@ -47,7 +48,7 @@ def leak() -> None:
         note(f"release {stopped[0]['release'][7:19]} was stopped: {stopped[0]['why']}")
         return
     command("deliver", "--param", "features.peek=true", expect=(1,))
-    note("Excellent numbers in training; no such answers from what is known on the day. It goes nowhere.")
+    note("What it learnt from cannot be known on the day: its answers of then cannot be had again. It goes nowhere.")
 
 
 def deliver() -> bool:
@@ -71,8 +72,8 @@ def sign(word: str, reason: str) -> None:
     command(word, "latest", "--role", ROLE, "--reason", reason, "--key", str(people.OWNER_KEY), *accepted)
 
 
-def _decided() -> bool:
-    """The viewer reads the page and decides. False: nobody is there, or it was rejected."""
+def _decided() -> str:
+    """The viewer reads the page and decides: `approve` or `reject`; nothing when nobody is there."""
     own_approval()
     page = Path(".lockgate/demo/evidence.html").resolve()
     title("You are the product owner. Read the evidence, then decide.")
@@ -80,7 +81,7 @@ def _decided() -> bool:
     if not sys.stdin.isatty():
         note("No terminal: only a person may decide here. Decide with `make demo` on a terminal,")
         note("or let the demo's second key sign: make demo ARGS=--check")
-        return False
+        return ""
     webbrowser.open(page.as_uri())
     word = ask("Your decision:", ("approve", "reject"))
     sign(word, input("Your reason: ").strip() or f"read the evidence, {word}")
@@ -88,7 +89,7 @@ def _decided() -> bool:
         note(
             "Rejected and signed. It stays stopped until the product owner says otherwise: lockgate releases --rejected"
         )
-    return word == "approve"
+    return word
 
 
 def _open(address: str) -> int:

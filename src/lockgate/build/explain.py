@@ -21,7 +21,7 @@ def words(step: PlannedStep) -> tuple[str, str]:
     """The action and its reason as two short texts."""
     match step.action:
         case Reuse(artifact):
-            return "reuse", short(artifact.digest)
+            return "reuse", f"nothing changed ({short(artifact.digest)})"
         case Run(reason):
             return "run", reason
         case Maybe(upstream):

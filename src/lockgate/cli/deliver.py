@@ -86,7 +86,7 @@ def stage_lines(stage: StageRecord) -> list[str]:
 def _preview(arguments: argparse.Namespace) -> int:
     from lockgate.delivery.preview import preview
 
-    planned, stages = preview(open_project(Path.cwd()), now=now(), params=parameters(arguments.param))
+    planned, stages = preview(open_project(Path.cwd()), now=now(), to=arguments.to, params=parameters(arguments.param))
     if arguments.json:
         print_json({"steps": [{"name": s.node, "action": words(s)[0]} for s in planned.plan.steps],
                     "stages": [{"stage": n, "asks": t} for n, t in stages]})  # fmt: skip

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate.cli.build import parameters
 from lockgate.cli.render import now, print_json, table
 from lockgate.errors import NotFound
 from lockgate.project import open_project
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
 def show_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ref", help="a step, or a release (latest, an environment, the start of a digest)")
     parser.add_argument("--to", type=Path, metavar="FILE", help="copy the bytes there")
+    parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help="as it was run with")
     _json_flag(parser)
 
 
 def diff_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("before", help="latest, an environment, or the start of a digest")
-    parser.add_argument("after")
+    parser.add_argument(
+        "before",
+        nargs="?",
+        default="production",
+        help="latest, an environment, or the start of a digest (default: production)",
+    )
+    parser.add_argument("after", nargs="?", default="latest", help="the same (default: latest)")
     _json_flag(parser)
 
 
@@ -38,7 +45,7 @@ def show(arguments: argparse.Namespace) -> int:
 
     project = open_project(Path.cwd())
     try:
-        shown = look.show(project, arguments.ref, now=now())
+        shown = look.show(project, arguments.ref, now=now(), params=parameters(arguments.param))
     except NotFound as error:
         return _show_release(arguments, error)
     artifact = shown.artifact

@@ -14,6 +14,8 @@ from lockgate.records.wire import to_json
 if TYPE_CHECKING:
     import argparse
 
+    from lockgate.delivery.status import EnvironmentStatus
+
 
 def releases_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rejected", action="store_true", help="only those that were stopped, with the reason")
@@ -78,13 +80,21 @@ def status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json([to_json(s) for s in found])
         return 0
-    rows = [[s.environment, short(s.release) if s.release else "–", f"{s.since:%F %H:%M}" if s.since else "–", s.health,
-             "this one" if s.newest and s.newest == s.release else f"{short(s.newest) if s.newest else ''} {s.blocker}".strip()]
+    rows = [[s.environment, short(s.release) if s.release else "–", f"{s.since:%F %H:%M}" if s.since else "–", _health(s)]
             for s in found]  # fmt: skip
-    print(
-        table(rows, header=["environment", "release", "since (UTC)", "health", "newest release, and what is before it"])
-    )
+    print(table(rows, header=["environment", "release", "since (UTC)", "health"]))
+    for s in found:
+        if s.newest and s.newest != s.release and s.blocker:
+            print(f"\n{short(s.newest)} is the newest release; before {s.environment}: {s.blocker}")
     return 0
+
+
+def _health(s: EnvironmentStatus) -> str:
+    if s.health == "waiting":
+        return f"waiting: {short(s.wanted or '')} is wanted, and no server has answered yet"
+    if s.answers is False:
+        return f"{s.health} when last seen; no server answers now: lockgate serve {s.environment}"
+    return s.health
 
 
 def ledger(arguments: argparse.Namespace) -> int:

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from lockgate.project import Project
 
-__all__ = ["address_of", "ask_environment", "post"]
+__all__ = ["address_of", "answers", "ask_environment", "post"]
 
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 30.0
+SHORT_SECONDS = 0.5
 POLL_SECONDS = 0.2
 
 
@@ -59,6 +60,17 @@ def address_of(project: Project, environment: str, release: str) -> str:
     return str(found[-1].extra["address"])
 
 
+def answers(project: Project, environment: str, release: str) -> bool:
+    """Whether the server that the ledger names answers with this release, asked once and briefly."""
+    try:
+        status, health = _request(
+            address_of(project, environment, release), "GET", "/health", None, seconds=SHORT_SECONDS
+        )
+    except ServiceUnavailable:
+        return False
+    return status == 200 and isinstance(health, dict) and health.get("release") == release
+
+
 def post(address: str, path: str, body: Json) -> tuple[int, Json]:
     """POST JSON; status and decoded body. Raises ServiceUnavailable when nobody answers."""
     return _request(address, "POST", path, json.dumps(body))
@@ -83,9 +95,11 @@ def _ready(project: Project, environment: str, release: str, wait_seconds: float
         time.sleep(POLL_SECONDS)
 
 
-def _request(address: str, method: str, path: str, body: str | None) -> tuple[int, Json]:
+def _request(
+    address: str, method: str, path: str, body: str | None, *, seconds: float = TIMEOUT_SECONDS
+) -> tuple[int, Json]:
     parts = urlsplit(address)
-    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=TIMEOUT_SECONDS)
+    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=seconds)
     try:
         connection.request(method, path, body=body, headers={"content-type": "application/json"})
         response = connection.getresponse()

@@ -50,6 +50,8 @@ def decide(
     """
     graph = graph_of(project, now_ns=int(now.timestamp() * 1e9))
     walk = walk_of(project, graph)
+    if environment:
+        walk.check(environment)
     target = environment or _asked_in(walk, role)
     chosen: list[str] = []
 

@@ -239,8 +239,7 @@ class _Walking:
 
     def _keep_page(self, trust: Trusted, environment: str) -> None:
         """The page for everybody who decides before an environment; kept for a release that failed, too."""
-        live = fold(trust, approved_only=self.walk.approved_only).of(environment).live
-        before = live.release if live and live.release != self.release else None
+        before = fold(trust, approved_only=self.walk.approved_only).of(environment).opponent(self.release)
         ask = self._ask_of(trust, environment)
         self.page = keep_page(
             self.project,
@@ -265,10 +264,9 @@ class _Walking:
     def _judge(self) -> Judged:
         trust = read_ledger(self.project)
         last = self.walk.environments[-1] if self.walk.environments else ""
-        live = fold(trust, approved_only=self.walk.approved_only).of(last).live
         material = Material(
             release=self.release,
-            live=live.release if live and live.release != self.release else None,
+            live=fold(trust, approved_only=self.walk.approved_only).of(last).opponent(self.release),
             holdout=self._holdout(),
             trained=self.ran.artifacts.get(self.walk.training.trained_rows or ""),
             manifest=keep_value(self.project, to_json(manifest_of(self.project, self.release)), dict),

@@ -38,9 +38,11 @@ class Shown:
     value: Json
 
 
-def show(project: Project, name: str, *, now: dt.datetime) -> Shown:
+def show(
+    project: Project, name: str, *, now: dt.datetime, params: Mapping[str, Mapping[str, Json]] | None = None
+) -> Shown:
     """The present artifact of a step. Raises NotFound when it has not been made."""
-    planned = plan(project, now=now)
+    planned = plan(project, now=now, params=params)
     node = node_named(planned.graph, name)
     step = next(s for s in planned.plan.steps if s.node == node)
     if not isinstance(step.action, Reuse):

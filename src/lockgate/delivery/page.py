@@ -11,6 +11,7 @@ from lockgate.delivery.pack import make_pack
 from lockgate.delivery.releases import naming
 from lockgate.errors import IntegrityError
 from lockgate.gates.binding import evidence_root, results
+from lockgate.records.decisions import Shown
 from lockgate.records.digest import digest, sha256_bytes, short
 from lockgate.release.card import render_card
 from lockgate.release.evidence_page import render
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.trust import Trusted
 
-__all__ = ["card_of", "keep_page", "page_of"]
+__all__ = ["card_of", "keep_page", "page_of", "page_with"]
 
 
 def keep_page(
@@ -51,6 +52,16 @@ def page_of(project: Project, walk: Walk, trust: Trusted, *, release: str, envir
     return _kept(project, walk, trust, "page", release=release, environment=environment)
 
 
+def page_with(project: Project, trust: Trusted, page: str) -> Path | None:
+    """The kept page with this sha256, if a deliverer signed it; None when its bytes are gone."""
+    claims = (s.claim for s in trust.said if s.person and isinstance(s.claim, Shown))
+    signed = next((c for c in claims if c.page == page), None)
+    known = project.results("pages").get(signed.shows) if signed else None
+    if signed is None or known is None or not project.store.has(known["page"]):
+        return None
+    return _checked(project, known["page"], page, f"the evidence page of release {short(signed.release)}")
+
+
 def card_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> Path | None:
     """The model card that tells the same story in Markdown, or None when there is no page."""
     found = _kept(project, walk, trust, "card", release=release, environment=environment)
@@ -66,13 +77,18 @@ def _kept(
     if signed is None or known is None or not project.store.has(known[what]):
         return None
     expected = signed.page if what == "page" else signed.card
-    with naming(f"the evidence {what} of release {short(release)} for {environment}"):
-        path = project.store.get(known[what])
+    thing = f"the evidence {what} of release {short(release)} for {environment}"
+    return _checked(project, known[what], expected, thing), expected
+
+
+def _checked(project: Project, stored: str, expected: str, thing: str) -> Path:
+    with naming(thing):
+        path = project.store.get(stored)
         if (actual := sha256_bytes(path.read_bytes())) != expected:
             raise IntegrityError(
                 "it is not what was signed", value=actual, allowed=expected, next="lockgate ledger verify"
             )
-        return path, expected
+        return path
 
 
 def _key(project: Project, walk: Walk, trust: Trusted, release: str, environment: str) -> str:

@@ -22,13 +22,16 @@ __all__ = ["preview"]
 
 
 def preview(
-    project: Project, *, now: dt.datetime, params: Mapping[str, Mapping[str, Json]] | None = None
+    project: Project, *, now: dt.datetime, to: str | None = None, params: Mapping[str, Mapping[str, Json]] | None = None
 ) -> tuple[Planned, list[tuple[str, str]]]:
-    """The training plan, and per stage its name and what it asks."""
+    """The training plan, and per stage its name and what it asks; with `to`, no further than that environment."""
     graph = plan(project, now=now, params=params).graph
     walk = walk_of(project, graph)
+    if to is not None:
+        walk.check(to)
     planned = plan(project, walk.delivery.name, now=now, params=params)
-    return planned, [_line(walk, stage) for stage in walk.stages]
+    stages = walk.stages if to is None else (*walk.stages_before(to), DeployTo(to))
+    return planned, [_line(walk, stage) for stage in stages]
 
 
 def _line(walk: Walk, stage: Stage) -> tuple[str, str]:

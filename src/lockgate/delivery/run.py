@@ -20,7 +20,7 @@ from lockgate.errors import IntegrityError, LockgateError, NotFound, did_you_mea
 from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json, canonical, digest
 from lockgate.records.graph import AS_OF, Graph
-from lockgate.records.plan import Plan, Result, Reuse, StepRecord
+from lockgate.records.plan import Action, Maybe, Plan, Result, Reuse, StepRecord
 from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
@@ -152,20 +152,36 @@ def why(planned: Planned, step: str) -> tuple[str, list[str]]:
     action, reason = words(found)
     node, last = planned.graph.nodes[name], planned.known.last(name)
     if action == "reuse" or last is None:
-        return action, [reason]
+        return action, [reason, *_behind(planned, found.action)]
     identities = {s.node: s.action.artifact.digest for s in planned.plan.steps if isinstance(s.action, Reuse)} | dict(
         planned.known.externals
     )
     inputs = {p: identities.get(i, "") for p, i in node.inputs.items()}
     known = inputs if all(inputs.values()) else None
     lines = list(differences(node, last, known, parameters_of(node, planned.known.parameters)))
-    return action, lines or [reason]
+    return action, [*(lines or [reason]), *_behind(planned, found.action)]
+
+
+def _behind(planned: Planned, action: Action) -> list[str]:
+    """What runs before a step that only may run: the reasons are there."""
+    waits = set(action.upstream) if isinstance(action, Maybe) else set[str]()
+    found: list[str] = []
+    for step in reversed(planned.plan.steps):
+        if step.node in waits:
+            waits |= set(step.action.upstream) if isinstance(step.action, Maybe) else set()
+            kind, reason = words(step)
+            found.append(f"{step.node}: {kind}, {reason}")
+    return found
 
 
 def targets_of(graph: Graph, pipeline: str | None, to: str | None) -> tuple[str, ...]:
     """The nodes that were asked for: one step, one pipeline, or every data and training pipeline."""
     if pipeline is not None and pipeline not in graph.pipelines:
-        raise NotFound("no such pipeline", value=pipeline, allowed=did_you_mean(pipeline, graph.pipelines))
+        steps = {n.rpartition(".")[2] for n in graph.nodes}
+        if pipeline in steps:
+            raise NotFound("that is a step, not a pipeline", value=pipeline, next=f"lockgate run --to {pipeline}")
+        allowed = did_you_mean(pipeline, {*graph.pipelines, *steps})
+        raise NotFound("no such pipeline or step", value=pipeline, allowed=allowed)
     nodes = tuple(graph.nodes)
     if pipeline is not None:
         info = graph.pipelines[pipeline]

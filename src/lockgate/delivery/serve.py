@@ -6,19 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.declare import Gate
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import append, read_ledger, who
-from lockgate.delivery.page import page_of
+from lockgate.delivery.page import page_of, page_with
 from lockgate.delivery.releases import fetch
 from lockgate.delivery.walk import walk_of
+from lockgate.delivery.wish import approvals_behind, check_wish, delivery_behind
 from lockgate.deploy.environments import fold
 from lockgate.errors import IntegrityError, PermissionRefused
-from lockgate.gates.approvals import authorised
-from lockgate.gates.binding import ask_for, results
 from lockgate.records import decisions
 from lockgate.records.decisions import Healthy, Refused
-from lockgate.records.digest import short
 from lockgate.records.people import OPERATOR
 from lockgate.serving.follow import Follower, Wanted, listen
 
@@ -27,10 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lockgate.delivery.walk import Walk
+    from lockgate.deploy.environments import Want
     from lockgate.project import Project
     from lockgate.records.trust import Trusted
 
-__all__ = ["Serving", "check_wish", "reachable", "serve"]
+__all__ = ["Serving", "reachable", "serve"]
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  all interfaces → the one a process on this machine reaches
 
@@ -91,16 +89,20 @@ def serve(
             walk = _walk(project, clock())
             looked_for = want.entry
         try:
-            evidence = page(read, want.release)
+            evidence = page(read, want)
         except IntegrityError:  # `bring` refuses with it; what is live goes on
             evidence = None
         return Wanted(
-            release=want.release, entry=want.entry, banner=project.settings.banner, evidence=evidence, names=names
-        )
+            release=want.release, entry=want.entry, banner=project.settings.banner, evidence=evidence,
+            decided=_decided(read, want.entry), names=names,
+        )  # fmt: skip
 
-    def page(read: Trusted, release: str) -> Path | None:
+    def page(read: Trusted, want: Wanted | Want) -> Path | None:
+        """The page as it was shown to who approved; where nobody was asked, that of today."""
+        if cited := approvals_behind(read, want.entry):
+            return next((p for d in cited if (p := page_with(project, read, d.page))), None)
         places = (environment, *reversed(walk.environments))
-        found = (page_of(project, walk, read, release=release, environment=e) for e in places)
+        found = (page_of(project, walk, read, release=want.release, environment=e) for e in places)
         return next((p[0] for p in found if p), None)
 
     def answer(outcome: str, asked: Wanted, reason: str) -> None:
@@ -126,7 +128,7 @@ def serve(
         """This server's own check of who signed, of the page, then every byte. A rollback rests on what was checked then."""
         read = read_ledger(project, pin=trust)
         check_wish(read, asked, walk, environment=environment, now=clock())
-        page(read, asked.release)
+        page(read, asked)
         return fetch(project, asked.release)
 
     follower = Follower(
@@ -136,75 +138,19 @@ def serve(
     return Serving(address, follower.run)
 
 
+def _decided(read: Trusted, entry: str) -> tuple[str, ...]:
+    """Who let this release in, one sentence each; for the people who use it."""
+    said = read.at(delivery_behind(read, entry))
+    cited = said.claim.authorised_by if said and isinstance(said.claim, decisions.Wanted) else ()
+    found = [(a, a.claim) for d in cited if (a := read.at(d)) and isinstance(a.claim, decisions.Decision)]
+    return tuple(
+        f"approved by {a.person.name if a.person else '?'} as {c.role}, {a.entry.time:%F %H:%M} UTC: {c.reason}"
+        for a, c in found
+    )
+
+
 def _walk(project: Project, now: dt.datetime) -> Walk:
     return walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
-
-
-def check_wish(read: Trusted, asked: Wanted, walk: Walk, *, environment: str, now: dt.datetime) -> None:
-    """Raise PermissionRefused unless the very entry asked for is what is wanted or live here, by those who may.
-
-    A rollback rests on the delivery that it cites, which is checked as of its own time. What has never been healthy here
-    must still be approved now: a reject or an expiry since then counts.
-    """
-    there = fold(read, approved_only=walk.approved_only).of(environment)
-    said = read.at(asked.entry)
-    wish = said.claim if said else None
-    known = [w for w in (there.wanted, there.live.want if there.live else None) if w]
-    if not isinstance(wish, decisions.Wanted) or (asked.entry, asked.release) not in [
-        (w.entry, w.release) for w in known
-    ]:
-        raise PermissionRefused(
-            "this deployment is not wanted here any more", value=short(asked.release), next="lockgate status"
-        )
-    origin = _delivery_behind(read, asked.entry)
-    ask = ask_for(walk.stages, environment, policy=walk.policy)
-    was_healthy = any(s.want.entry in (asked.entry, origin) for s in there.history)
-    if not was_healthy:  # what was served once was judged by the stages of its time
-        _check_gates(read, wish, origin, walk, environment)
-    stands = authorised(read, origin, ask=ask, now=None if was_healthy else now)
-    if not stands.granted:
-        raise PermissionRefused(
-            "nobody who may has authorised this deployment", value=stands.missing, next="lockgate status"
-        )
-
-
-def _delivery_behind(read: Trusted, entry: str) -> str:
-    """The delivery that a wish rests on: itself, or what a rollback cites, however many rollbacks lie between."""
-    for _ in range(len(read.said) + 1):
-        said = read.at(entry)
-        if said is None or not isinstance(said.claim, decisions.Wanted) or said.claim.because == "delivered":
-            return entry
-        entry = next(iter(said.claim.authorised_by), "")
-    return entry
-
-
-def _check_gates(read: Trusted, wish: decisions.Wanted, origin: str, walk: Walk, environment: str) -> None:
-    """Law 8: a missing gate fails. Judged under the policy that the delivery's approvals name, or today's."""
-    said = read.at(origin)
-    cited = said.claim.authorised_by if said and isinstance(said.claim, decisions.Wanted) else ()
-    approvals = [a.claim for d in cited if (a := read.at(d)) and isinstance(a.claim, decisions.Decision)]
-    policy = approvals[0].policy if approvals else walk.digest
-    found = results(read.said, release=wish.release, policy=policy)
-    gates = [s.name for s in walk.stages_before(environment) if isinstance(s, Gate)]
-    if not approvals and wish.because == "rolled-back":
-        return
-    bad = [g for g in gates if g not in found or found[g].verdict.outcome == "fail"]
-    if bad:
-        others = {
-            s.claim.policy
-            for s in read.said
-            if isinstance(s.claim, decisions.GateResult) and s.claim.release == wish.release
-        }
-        elsewhere = "" if found else _judged_elsewhere(others - {policy}, policy)
-        raise PermissionRefused(
-            "a gate was not passed by this release", value=", ".join(bad) + elsewhere, next="lockgate deliver"
-        )
-
-
-def _judged_elsewhere(others: set[str], policy: str) -> str:
-    """A server whose working copy is older or newer than the one that delivered."""
-    under = f"; it was judged under policy {', '.join(map(short, sorted(others)))}" if others else ""
-    return f" (this server's policy is {short(policy)}{under})"
 
 
 def reachable(host: str, port: int) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.declare import Gate
+from lockgate.delivery.ask import answers
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.page import page_of
@@ -27,13 +28,22 @@ __all__ = ["EnvironmentStatus", "releases", "status"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentStatus:
-    """One environment now. `newest` is the newest registered release, `blocker` what stands before it (empty: nothing)."""
+    """One environment now: what the ledger says, and whether the server it names answers.
+
+    Attributes:
+        health: `healthy`, `waiting` for another release, `refused` with the reason, or `empty`.
+        wanted: the release that the environment was asked for last.
+        answers: whether a server answers now with the live release; None when nothing is live.
+        newest: the newest registered release; `blocker` says what stands before it (empty: nothing).
+    """
 
     environment: str
     release: str | None
     since: dt.datetime | None
     strategy: str
     health: str
+    wanted: str | None
+    answers: bool | None
     newest: str | None
     blocker: str
 
@@ -56,7 +66,8 @@ def status(project: Project, *, now: dt.datetime) -> tuple[EnvironmentStatus, ..
         )
         found.append(EnvironmentStatus(
             environment=name, release=live.release if live else None, since=live.since if live else None, strategy="direct",
-            health=health, newest=newest.release if newest else None, blocker=_blocker(project, walk, trust, newest, name, now),
+            health=health, wanted=there.wanted.release if there.wanted else None,
+            answers=answers(project, name, live.release) if live else None, newest=newest.release if newest else None, blocker=_blocker(project, walk, trust, newest, name, now),
         ))  # fmt: skip
     return tuple(found)
 

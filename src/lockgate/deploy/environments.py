@@ -70,6 +70,13 @@ class Environment:
         """What it serves."""
         return self.history[-1] if self.history else None
 
+    def opponent(self, release: str) -> str | None:
+        """What a release is compared with here: what is live or, when that is itself, what it replaced when it first came."""
+        if self.live is None or self.live.release != release:
+            return self.live.release if self.live else None
+        first = next(i for i, served in enumerate(self.history) if served.release == release)
+        return self.history[first - 1].release if first else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:

@@ -133,7 +133,8 @@ def _idle(pack: Pack) -> str:
         if pack.live
         else f"nothing goes live in {pack.environment}"
     )
-    return f"{wording.capitalized(now)}. This release waits; a newer one gets a page of its own."
+    waits = "waits" if headline(pack.verdicts).may_approve else "goes nowhere"
+    return f"{wording.capitalized(now)}. This release {waits}; a newer one gets a page of its own."
 
 
 def _worst(pack: Pack) -> str:
@@ -248,7 +249,7 @@ def _view(pack: Pack) -> View:
         more_cases=more,
         idle=_idle(pack),
         approve=_decide("approve", pack, accept=tuple(v.gate for v in pack.verdicts if v.outcome == "uncertain")),
-        reject=_decide("reject", pack),
+        reject=_decide("reject", pack) if pack.rule else "",
         figures=figures.draw(pack),
     )
 

@@ -23,13 +23,14 @@ __all__ = ["Wanted", "Worker", "listen"]
 class Wanted:
     """What the ledger wants served. `entry` names the ledger entry, so that the same release can be wanted anew.
 
-    `names`: hosts by which clients may call a server on a loopback address, besides the loopback ones.
+    `decided`: who let it in, one sentence each. `names`: hosts by which clients may call a server on a loopback address, besides the loopback ones.
     """
 
     release: str
     entry: str
     banner: str = ""
     evidence: Path | None = None
+    decided: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
 
@@ -70,6 +71,7 @@ class Worker:
             "control_fd": theirs.fileno(),
             "banner": wanted.banner,
             "evidence": str(wanted.evidence) if wanted.evidence else None,
+            "decided": wanted.decided,
             "names": wanted.names,
         }
         command = [sys.executable, "-I", "-B", "-m", "lockgate.serving.worker", canonical(orders).decode()]

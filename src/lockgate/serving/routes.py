@@ -26,13 +26,14 @@ JSON_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the operator said at the start: a banner on every page, and the evidence page to link to.
+    """What the operator said at the start: a banner on every page, the evidence page to link to, and who approved.
 
     `names`: the only hosts that a request may be addressed to; empty: any.
     """
 
     banner: str = ""
     evidence: Path | None = None
+    decided: tuple[str, ...] = ()
     names: frozenset[str] = frozenset()
 
 
@@ -134,7 +135,7 @@ class _Routes:
         return json_page(health, 503 if asked.draining else 200)
 
     def release(self, asked: Asked) -> Page:
-        summary = pages.release_summary(self.desk)
+        summary = {**pages.release_summary(self.desk), "decided": list(self.settings.decided)}
         if asked.wants_html:
             has = {"evidence": "/evidence"} if self._has_evidence() else {}
             return Page(body=pages.release_page(self.desk, self.settings.banner, summary, has), type="text/html")

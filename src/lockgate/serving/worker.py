@@ -64,6 +64,7 @@ class Orders:
     control_fd: int
     banner: str = ""
     evidence: str | None = None
+    decided: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
 
@@ -221,7 +222,9 @@ def _warm(orders: Orders) -> tuple[Http, int]:
     gc.collect()
     gc.freeze()
     evidence = Path(orders.evidence) if orders.evidence else None
-    return Http(desk, Settings(banner=orders.banner, evidence=evidence, names=_names(orders))), checked
+    return Http(
+        desk, Settings(banner=orders.banner, evidence=evidence, decided=orders.decided, names=_names(orders))
+    ), checked
 
 
 def _names(orders: Orders) -> frozenset[str]:
