@@ -464,7 +464,7 @@ class TestAuthorised:
     def wish(self, desk: Desk) -> Standing:
         cited = tuple(e.digest for e in desk.scene.ledger.read())
         want = desk.scene.want(desk.release, "production", authorised_by=cited)
-        return authorised(desk.scene.trusted(), want.digest, ask=replace(desk.ask, uncertain=()))
+        return authorised(desk.scene.trusted(), want.digest, ask=replace(desk.ask, uncertain=()), now=desk.scene.now)
 
     def test_what_counted_then_counts(self) -> None:
         desk = Desk()
@@ -474,8 +474,15 @@ class TestAuthorised:
         want = desk.scene.ledger.read()[-1].digest
         desk.measured("slices", evidence="later")
         desk.scene.change_people(*CAST, person("zoe"))
+        soon = desk.scene.now
+        assert authorised(desk.scene.trusted(), want, ask=desk.ask, now=soon).granted
+        assert not authorised(desk.scene.trusted(), want, ask=desk.ask, now=soon + WEEK).granted
+        desk.scene.change_people(*(p for p in CAST if p.name != "pat"), person("zoe"))
+        assert not authorised(desk.scene.trusted(), want, ask=desk.ask, now=soon).granted
+        desk.scene.change_people(*CAST, person("zoe"))
+        assert authorised(desk.scene.trusted(), want, ask=desk.ask, now=soon).granted
         desk.decides("pat", decision="reject")
-        assert authorised(desk.scene.trusted(), want, ask=desk.ask).granted
+        assert authorised(desk.scene.trusted(), want, ask=desk.ask, now=soon).rejected_by == ("pat",)
 
     def test_an_author_citing_the_own_approval_in_another_role(self) -> None:
         desk = Desk()
@@ -499,4 +506,4 @@ class TestAuthorised:
         desk = Desk()
         assert self.wish(desk).missing == "1 more product-owner"
         with pytest.raises(NotFound):
-            authorised(desk.scene.trusted(), desk.scene.ledger.read()[0].digest, ask=desk.ask)
+            authorised(desk.scene.trusted(), desk.scene.ledger.read()[0].digest, ask=desk.ask, now=desk.scene.now)

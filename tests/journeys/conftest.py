@@ -54,6 +54,7 @@ def waiting(ran: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate
     lockgate = copy(ran, tmp_path_factory.mktemp("waiting") / "shop")
     with both(lockgate):
         lockgate("deliver", expect=HUMAN)
+    lockgate("evidence")
     return lockgate
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from lockgate.adapters.local import LocalResults, LocalStore
 
-from journeys.walking import GOOD, REFUSED, Lockgate, Server, edit, until
+from journeys.walking import GOOD, HUMAN, REFUSED, Lockgate, Server, edit, until
 
 Copier = Callable[[Lockgate], Lockgate]
 
@@ -139,3 +139,18 @@ def test_words_of_the_settings_on_the_page_are_part_of_what_is_signed(waiting: L
     edit(lockgate.root, "lockgate.toml", "Units per product and day.", "Units sold per product and day.")
     assert Path(lockgate.json("evidence")["path"]).read_bytes() == before
     lockgate.approve()
+
+
+def test_what_was_not_shown_here_cannot_be_approved(waiting: Lockgate, fresh: Copier) -> None:
+    """A deliverer measures again between the look and the signature: the page is another one, and `approve` says so."""
+    lockgate = fresh(waiting)
+    shutil.rmtree(lockgate.root / ".lockgate" / "shown")
+    sign = ("approve", "latest", "--role", "product-owner", "--reason", "ok", "--key", ".lockgate/bob")
+    assert "was not shown here yet" in lockgate(*sign, expect=REFUSED).err
+    lockgate("evidence")
+    edit(lockgate.root, "shop/delivery.py", "worst_over_best=10", "worst_over_best=9.9")
+    with Server(lockgate, "staging"):
+        lockgate("deliver", expect=HUMAN)
+    assert "has changed since it was shown here" in lockgate(*sign, expect=REFUSED).err
+    lockgate("evidence")
+    lockgate(*sign)

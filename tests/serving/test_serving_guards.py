@@ -16,7 +16,7 @@ from lockgate.declare import Approval, DeployTo, Gate, Stage
 from lockgate.delivery.serve import reachable
 from lockgate.delivery.walk import Walk
 from lockgate.delivery.wish import check_wish
-from lockgate.errors import PermissionRefused, StepFailed
+from lockgate.errors import NotFound, PermissionRefused, StepFailed
 from lockgate.gates.binding import binding
 from lockgate.gates.policy import parse_policy
 from lockgate.records.decisions import Decision
@@ -110,6 +110,39 @@ def approve(
         who, Decision, decision=decision, role="product-owner", reason="fit", accepted=(),
         not_after=scene.now + valid_for, **bound,
     )  # fmt: skip
+
+
+def test_a_rollback_cites_one_delivery_of_its_own_release() -> None:
+    """Deliverer and operator together: a wish of another release beside the own one lends it no approval."""
+    scene = Scene()
+    good, bad = scene.propose("r1"), scene.propose("r2")
+    signed = approve(scene, good, valid_for=dt.timedelta(days=7))
+    honest = scene.want(good, "staging", authorised_by=(signed.digest,))
+    scene.healthy(honest)
+    fake = scene.want(bad, "staging")
+    scene.healthy(fake)
+    for cited in [(honest.digest, fake.digest), (fake.digest, honest.digest), (fake.digest,), (honest.digest,)]:
+        back = scene.want(bad, "staging", by="bot", because="rolled-back", authorised_by=cited)
+        with pytest.raises((PermissionRefused, NotFound)):
+            check_wish(
+                scene.trusted(), Wanted(release=bad, entry=back.digest), OWNED, environment="staging", now=scene.now
+            )
+    twin = scene.want(good, "staging", by="bot", because="rolled-back", authorised_by=(honest.digest,))
+    check_wish(scene.trusted(), Wanted(release=good, entry=twin.digest), OWNED, environment="staging", now=scene.now)
+
+
+@pytest.mark.parametrize("rejected", [True, False])
+def test_who_says_healthy_lifts_no_reject(rejected: bool) -> None:
+    scene = Scene()
+    first = scene.propose("r1")
+    signed = approve(scene, first, valid_for=dt.timedelta(days=7))
+    wish = scene.want(first, "staging", authorised_by=(signed.digest,))
+    scene.healthy(wish)
+    if rejected:
+        approve(scene, first, valid_for=dt.timedelta(days=7), decision="reject", who="pia")
+    asked, later = Wanted(release=first, entry=wish.digest), scene.now + dt.timedelta(days=30)
+    with pytest.raises(PermissionRefused, match="rejected by pia") if rejected else contextlib.nullcontext():
+        check_wish(scene.trusted(), asked, OWNED, environment="staging", now=later)
 
 
 def test_a_failure_before_the_state_begins_is_about_the_day() -> None:

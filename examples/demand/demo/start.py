@@ -69,6 +69,7 @@ def sign(word: str, reason: str) -> None:
     accepted = [
         a for v in verdicts if v["outcome"] == "uncertain" and word == "approve" for a in ("--accept", v["gate"])
     ]
+    quiet("evidence", "latest")
     command(word, "latest", "--role", ROLE, "--reason", reason, "--key", str(people.OWNER_KEY), *accepted)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,14 +58,15 @@ def evidence(arguments: argparse.Namespace) -> int:
     from lockgate.delivery.decide import evidence_page
 
     project = open_project(Path.cwd())
-    release, environment, path, card = evidence_page(project, arguments.ref, environment=arguments.env, now=now())
+    found = evidence_page(project, arguments.ref, environment=arguments.env, now=now())
+    release, environment = found.release, found.environment
     place = arguments.to or project.home / "evidence" / f"{short(release)}-{environment}.html"
     place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(path, place)
-    if arguments.card and card:
-        shutil.copyfile(card, arguments.card)
+    place.write_bytes(found.page.data)
+    if arguments.card and found.card:
+        arguments.card.write_bytes(found.card.data)
     if arguments.json:
-        print_json({"release": release, "environment": environment, "path": str(place)})
+        print_json({"release": release, "environment": environment, "path": str(place), "sha256": found.page.sha256})
     else:
         print(f"evidence for release {short(release)} → {environment}\nopen {place}")
     return 0

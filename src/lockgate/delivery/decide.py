@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lockgate.declare import Approval, DeployTo, Gate
@@ -11,7 +12,8 @@ from lockgate.delivery.page import card_of, page_of
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import named
 from lockgate.delivery.walk import Walk, walk_of
-from lockgate.errors import NotFound, PermissionRefused
+from lockgate.durable import write_atomic
+from lockgate.errors import NotFound, PermissionRefused, UsageError
 from lockgate.gates.approvals import authors
 from lockgate.gates.binding import ask_for, binding, results
 from lockgate.gates.binding import decide as decide_purely
@@ -22,12 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from lockgate.delivery.page import Kept
     from lockgate.project import Project
     from lockgate.records.decisions import Decision
     from lockgate.records.ledger import Entry
     from lockgate.records.trust import Trusted
 
-__all__ = ["decide", "evidence_page"]
+__all__ = ["Evidence", "decide", "evidence_page"]
 
 
 def decide(
@@ -81,7 +84,9 @@ def decide(
             )
         uncertain = [n for n, r in found.items() if r.verdict.outcome == "uncertain"]
         ask = ask_for(walk.stages, target, policy=walk.policy, uncertain=uncertain)
-        current = binding(trust, release=release, environment=target, policy=walk.digest, page=page[1])
+        if decision == "approve":
+            _check_seen(project, release, target, page.sha256)
+        current = binding(trust, release=release, environment=target, policy=walk.digest, page=page.sha256)
         return decide_purely(
             decision, role=role, reason=reason, current=current, ask=ask, accepted=accepted, log=trust.head, now=now
         )
@@ -91,10 +96,18 @@ def decide(
     return chosen[0], entry
 
 
-def evidence_page(
-    project: Project, ref: str, *, environment: str | None = None, now: dt.datetime
-) -> tuple[str, str, Path, Path | None]:
-    """The page of a release: release, environment, file, and the model card beside it."""
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a person is shown: the page of a release for an environment, and the model card beside it."""
+
+    release: str
+    environment: str
+    page: Kept
+    card: Kept | None
+
+
+def evidence_page(project: Project, ref: str, *, environment: str | None = None, now: dt.datetime) -> Evidence:
+    """The page of a release. This working copy notes that it was shown here: only what was shown can be approved."""
     walk = walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
     trust = read_ledger(project)
     release = named(trust, ref, live_of(walk, trust))
@@ -103,7 +116,9 @@ def evidence_page(
     places = [environment] if environment else list(reversed(walk.environments))
     for place in places:
         if found := page_of(project, walk, trust, release=release, environment=place):
-            return release, place, found[0], card_of(project, walk, trust, release=release, environment=place)
+            _note_seen(project, release, place, found.sha256)
+            card = card_of(project, walk, trust, release=release, environment=place)
+            return Evidence(release, place, found, card)
     raise NotFound(
         "no evidence page of this release is kept",
         value=short(release),
@@ -112,13 +127,39 @@ def evidence_page(
     )
 
 
+def _seen_file(project: Project, release: str, environment: str) -> Path:
+    return project.home / "shown" / f"{release.removeprefix('sha256:')}-{environment}"
+
+
+def _note_seen(project: Project, release: str, environment: str, page: str) -> None:
+    write_atomic(_seen_file(project, release, environment), page.encode() + b"\n", sync=False)
+
+
+def _check_seen(project: Project, release: str, environment: str, page: str) -> None:
+    """What is signed is what was looked at here, not what lies there by now."""
+    file = _seen_file(project, release, environment)
+    seen = file.read_text(encoding="ascii").strip() if file.is_file() else ""
+    if seen != page:
+        raise PermissionRefused(
+            "the evidence page has changed since it was shown here" if seen else "the evidence page was not shown here yet",
+            value=f"{short(release)} for {environment}", next=f"lockgate evidence {short(release)} --env {environment}",
+        )  # fmt: skip
+
+
 def _asked_in(walk: Walk, role: str) -> str:
-    """The environment before which this role is asked."""
+    """The only environment before which this role is asked."""
+    places: list[str] = []
     asked = False
     for stage in walk.stages:
         asked = asked or (isinstance(stage, Approval) and stage.role == role)
         if asked and isinstance(stage, DeployTo):
-            return stage.environment
+            places.append(stage.environment)
+            asked = False
+    if len(places) == 1:
+        return places[0]
+    if places:
+        what = "this role is asked before more than one environment"
+        raise UsageError(what, value=role, allowed=", ".join(places), next=f"lockgate approve … --env {places[0]}")
     roles = sorted({s.role for s in walk.stages if isinstance(s, Approval)})
     raise NotFound("nobody is asked in this role", value=role, allowed=", ".join(roles))
 

@@ -126,13 +126,15 @@ class _Walking:
     served: Artifact | None = None
     page: str = ""
     judged: Judged = NOTHING_JUDGED
+    position: int = 0  # of the stage that is walked now
 
     def go(self, to: str | None) -> Delivered:
         error: LockgateError | None = None
         try:
             look(self.project, self.release, self._holdout().digest, now=self.clock())
             self.judged = self._judge()
-            for stage in self.walk.stages:
+            for position, stage in enumerate(self.walk.stages):
+                self.position = position
                 self._one(stage)
                 if isinstance(stage, DeployTo) and stage.environment == to:
                     break
@@ -160,13 +162,13 @@ class _Walking:
         self._record(verdict)
         self._done(gate.name, verdict.outcome, verdict.reason)
         if verdict.outcome == "fail":
-            self._keep_page(read_ledger(self.project), self._next_environment(gate))
+            self._keep_page(read_ledger(self.project), self._next_environment())
             raise StepFailed(
                 f"gate {gate.name} failed", value=verdict.reason, next=f"lockgate evidence {short(self.release)}"
             )
 
     def _approval(self, approval: Approval) -> None:
-        environment = self._next_environment(approval)
+        environment = self._next_environment()
         ask, stands = self._standing(environment)
         if stands.granted:
             names = ", ".join(p for r in stands.roles for p in r.people)
@@ -186,8 +188,12 @@ class _Walking:
             f"release {short(self.release)} waits for a person before {environment}",
             value=stands.missing,
             next=f"lockgate evidence {short(self.release)}\n           "
-            f'lockgate approve {short(self.release)} --role {approval.role} --reason "…"{accept}',
+            f'lockgate approve {short(self.release)} --role {approval.role} --reason "…"{accept}{self._where(approval, environment)}',
         )
+
+    def _where(self, approval: Approval, environment: str) -> str:
+        """The environment must be said when a role is asked before more than one."""
+        return f" --env {environment}" if self.walk.stages.count(approval) > 1 else ""
 
     def _deploy(self, environment: str) -> None:
         rules = self.walk.policy.environment(environment)
@@ -253,9 +259,9 @@ class _Walking:
             now=self.clock(),
         )
 
-    def _next_environment(self, stage: Gate | Approval) -> str:
+    def _next_environment(self) -> str:
         """The environment that the stages from here on lead to."""
-        after = self.walk.stages[self.walk.stages.index(stage) :]
+        after = self.walk.stages[self.position :]
         return next((s.environment for s in after if isinstance(s, DeployTo)), self.walk.environments[-1])
 
     def _holdout(self) -> Artifact:
@@ -280,7 +286,7 @@ class _Walking:
 
     def _ask(self, gate: Gate) -> Artifact:
         """Ask the environment that was entered last: holdout rows and consumers' requests, over HTTP."""
-        before = self.walk.stages[: self.walk.stages.index(gate)]
+        before = self.walk.stages[: self.position]
         environment = next((s.environment for s in reversed(before) if isinstance(s, DeployTo)), None)
         if environment is None:
             raise StepFailed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.identity import append, read_ledger
+from lockgate.delivery.identity import LedgerReader, append
 from lockgate.deploy.environments import fold
 from lockgate.errors import MovedOn, PermissionRefused, ServiceUnavailable, StepFailed, WaitingForHuman
 from lockgate.records.decisions import Wanted
@@ -70,9 +70,9 @@ def wait_for_answer(project: Project, walk: Walk, environment: str, wanted: str,
         StepFailed: it refused. PermissionRefused: the wish counts for nothing.
         MovedOn: somebody asked for another release meanwhile. ServiceUnavailable: silence for `seconds`.
     """
-    ends = time.monotonic() + seconds
+    ends, ledger = time.monotonic() + seconds, LedgerReader(project)
     while time.monotonic() < ends:
-        deployments = fold(read_ledger(project), approved_only=walk.approved_only)
+        deployments = fold(ledger.read(), approved_only=walk.approved_only)
         if ignored := next((i for i in deployments.ignored if i.entry == wanted), None):
             raise PermissionRefused(
                 f"the wish for {environment} counts for nothing", value=ignored.why, next="lockgate ledger log"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lockgate.records.ledger import Entry
     from lockgate.records.people import Person
 
-__all__ = ["append", "key_path", "read_ledger", "signer", "who"]
+__all__ = ["LedgerReader", "append", "key_path", "read_ledger", "signer", "who"]
 
 TRIES = 20
 
@@ -67,6 +67,20 @@ def read_ledger(project: Project, *, pin: str | None = None) -> Trusted:
     if remembered is None and trust.root:
         write_atomic(known, trust.root.encode() + b"\n")
     return trust
+
+
+class LedgerReader:
+    """Reads one ledger again and again, and checks signatures only when it has grown."""
+
+    def __init__(self, project: Project, *, pin: str | None = None) -> None:
+        self._project, self._pin = project, pin
+        self._last: Trusted | None = None
+
+    def read(self) -> Trusted:
+        """As `read_ledger`."""
+        if self._last is None or self._project.ledger.head() != self._last.head:
+            self._last = read_ledger(self._project, pin=self._pin)
+        return self._last
 
 
 def append(

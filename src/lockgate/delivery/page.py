@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.trust import Trusted
 
-__all__ = ["card_of", "keep_page", "page_of", "page_with"]
+__all__ = ["Kept", "card_of", "keep_page", "page_of", "page_with"]
 
 
 def keep_page(
@@ -37,7 +38,7 @@ def keep_page(
     The page and the card are kept in the store, and signed in the ledger as what was shown.
     """
     if kept := page_of(project, walk, trust, release=release, environment=environment):
-        return kept[1]
+        return kept.sha256
     key = _key(project, walk, trust, release, environment)
     pack = make_pack(project, walk, trust, judged, release=release, live=live, environment=environment, ask=ask)
     html, card = render(pack).encode(), render_card(pack).encode()
@@ -47,48 +48,64 @@ def keep_page(
     return sums["page"]
 
 
-def page_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> tuple[Path, str] | None:
-    """The kept page and its sha256, or None when nothing was judged for this environment yet. IntegrityError names it."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A page or a card as it was signed: where it lies, its sha256, and the very bytes that were checked."""
+
+    path: Path
+    sha256: str
+    data: bytes
+
+
+def page_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> Kept | None:
+    """The kept page, or None when nothing was judged for this environment yet. IntegrityError names it."""
     return _kept(project, walk, trust, "page", release=release, environment=environment)
 
 
-def page_with(project: Project, trust: Trusted, page: str) -> Path | None:
+def page_with(project: Project, trust: Trusted, page: str) -> Kept | None:
     """The kept page with this sha256, if a deliverer signed it; None when its bytes are gone."""
     claims = (s.claim for s in trust.said if s.person and isinstance(s.claim, Shown))
     signed = next((c for c in claims if c.page == page), None)
-    known = project.results("pages").get(signed.shows) if signed else None
-    if signed is None or known is None or not project.store.has(known["page"]):
+    stored = _stored(project, signed.shows, "page") if signed else None
+    if signed is None or stored is None:
         return None
-    return _checked(project, known["page"], page, f"the evidence page of release {short(signed.release)}")
+    return _checked(project, stored, page, f"the evidence page of release {short(signed.release)}")
 
 
-def card_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> Path | None:
+def card_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> Kept | None:
     """The model card that tells the same story in Markdown, or None when there is no page."""
-    found = _kept(project, walk, trust, "card", release=release, environment=environment)
-    return found[0] if found else None
+    return _kept(project, walk, trust, "card", release=release, environment=environment)
 
 
 def _kept(
     project: Project, walk: Walk, trust: Trusted, what: Literal["page", "card"], *, release: str, environment: str
-) -> tuple[Path, str] | None:
+) -> Kept | None:
     """What is kept, if it is what a deliverer signed: the store is only where its bytes lie."""
     key = _key(project, walk, trust, release, environment)
-    signed, known = shown(trust, key), project.results("pages").get(key)
-    if signed is None or known is None or not project.store.has(known[what]):
+    signed, stored = shown(trust, key), _stored(project, key, what)
+    if signed is None or stored is None:
         return None
     expected = signed.page if what == "page" else signed.card
     thing = f"the evidence {what} of release {short(release)} for {environment}"
-    return _checked(project, known[what], expected, thing), expected
+    return _checked(project, stored, expected, thing)
 
 
-def _checked(project: Project, stored: str, expected: str, thing: str) -> Path:
+def _stored(project: Project, key: str, what: str) -> str | None:
+    """The object that the store keeps under a page's key; a record that is none of ours is as good as none."""
+    known = (project.results("pages").get(key) or {}).get(what)
+    return known if isinstance(known, str) and project.store.has(known) else None
+
+
+def _checked(project: Project, stored: str, expected: str, thing: str) -> Kept:
+    """Read once: whoever writes to the store may change the file after it was checked."""
     with naming(thing):
         path = project.store.get(stored)
-        if (actual := sha256_bytes(path.read_bytes())) != expected:
+        data = path.read_bytes()
+        if (actual := sha256_bytes(data)) != expected:
             raise IntegrityError(
                 "it is not what was signed", value=actual, allowed=expected, next="lockgate ledger verify"
             )
-        return path
+        return Kept(path, expected, data)
 
 
 def _key(project: Project, walk: Walk, trust: Trusted, release: str, environment: str) -> str:

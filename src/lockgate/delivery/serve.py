@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.graph import graph_of
-from lockgate.delivery.identity import append, read_ledger, who
+from lockgate.delivery.identity import LedgerReader, append, read_ledger, who
 from lockgate.delivery.page import page_of, page_with
 from lockgate.delivery.releases import fetch
 from lockgate.delivery.walk import walk_of
-from lockgate.delivery.wish import approvals_behind, check_wish, delivery_behind
+from lockgate.delivery.wish import approvals_behind, check_wish
 from lockgate.deploy.environments import fold
 from lockgate.errors import IntegrityError, PermissionRefused
-from lockgate.records import decisions
-from lockgate.records.decisions import Healthy, Refused
+from lockgate.project import open_project
+from lockgate.records.decisions import Decision, Healthy, Refused
 from lockgate.records.people import OPERATOR
-from lockgate.serving.follow import Follower, Wanted, listen
+from lockgate.serving.follow import Answer, Follower, Wanted, listen
 
 if TYPE_CHECKING:
     import datetime as dt
     from pathlib import Path
 
     from lockgate.delivery.walk import Walk
-    from lockgate.deploy.environments import Want
     from lockgate.project import Project
+    from lockgate.records.ledger import Head
     from lockgate.records.trust import Trusted
 
 __all__ = ["Serving", "reachable", "serve"]
@@ -68,89 +68,99 @@ def serve(
             allowed=OPERATOR,
             next="lockgate people add",
         )
-    walk = _walk(project, clock())
-    walk.check(environment)
-    looked_for = ""
+    place = _Environment(project, environment, LedgerReader(project, pin=trust), clock, names)
     listener = listen(host, port)
     bound, at = listener.getsockname()[:2]
     address = reachable(bound, at)
     if bound in EVERYWHERE:
         say(f"bound to all interfaces of this machine; the ledger names {address}")
-
-    def wanted() -> Wanted | None:
-        nonlocal walk, looked_for
-        read = read_ledger(project, pin=trust)
-        there = fold(read, approved_only=walk.approved_only).of(environment)
-        # What was refused stays refused; a server that starts now goes on with what is live.
-        want = there.live.want if there.refused and there.live else there.wanted
-        if want is None:
-            return None
-        if want.entry != looked_for:  # the policy of this working copy may have changed since the last wish
-            walk = _walk(project, clock())
-            looked_for = want.entry
-        try:
-            evidence = page(read, want)
-        except IntegrityError:  # `bring` refuses with it; what is live goes on
-            evidence = None
-        return Wanted(
-            release=want.release, entry=want.entry, banner=project.settings.banner, evidence=evidence,
-            decided=_decided(read, want.entry), names=names,
-        )  # fmt: skip
-
-    def page(read: Trusted, want: Wanted | Want) -> Path | None:
-        """The page as it was shown to who approved; where nobody was asked, that of today."""
-        if cited := approvals_behind(read, want.entry):
-            return next((p for d in cited if (p := page_with(project, read, d.page))), None)
-        places = (environment, *reversed(walk.environments))
-        found = (page_of(project, walk, read, release=want.release, environment=e) for e in places)
-        return next((p[0] for p in found if p), None)
-
-    def answer(outcome: str, asked: Wanted, reason: str) -> None:
-        def claim(read: Trusted) -> Healthy | Refused | None:
-            there = fold(read, approved_only=walk.approved_only).of(environment)
-            if there.wanted is None or there.wanted.entry != asked.entry:
-                return None
-            if outcome == "healthy":
-                return Healthy(
-                    release=asked.release,
-                    environment=environment,
-                    wanted=asked.entry,
-                    log=read.head,
-                    extra={"address": address},
-                )
-            return Refused(
-                release=asked.release, environment=environment, wanted=asked.entry, reason=reason, log=read.head
-            )
-
-        append(project, claim, now=clock())
-
-    def bring(asked: Wanted) -> Path:
-        """This server's own check of who signed, of the page, then every byte. A rollback rests on what was checked then."""
-        read = read_ledger(project, pin=trust)
-        check_wish(read, asked, walk, environment=environment, now=clock())
-        page(read, asked)
-        return fetch(project, asked.release)
-
     follower = Follower(
-        environment, listener, wanted=wanted, fetch=bring, answer=answer,
+        environment, listener, wanted=place.wanted, fetch=place.bring,
+        answer=lambda outcome, asked, reason: place.answer(outcome, asked, reason, address=address),
         log=project.home / "predictions" / environment, say=say,
     )  # fmt: skip
     return Serving(address, follower.run)
 
 
+class _Environment:
+    """What one environment wants, as this server sees it: by the working copy and the ledger of now, not of its start."""
+
+    def __init__(
+        self,
+        project: Project,
+        name: str,
+        ledger: LedgerReader,
+        clock: Callable[[], dt.datetime],
+        names: tuple[str, ...],
+    ) -> None:
+        self.project, self.name, self.clock, self.names = project, name, clock, names
+        self._ledger = ledger
+        self._head: Head | None = None
+        self._walk = self._walk_now()
+        self._walk.check(name)
+
+    def wanted(self) -> Wanted | None:
+        """The wish to follow; looked up when the ledger has grown."""
+        read = self._ledger.read()
+        if read.head != self._head:  # policy, declaration and settings of this working copy may have changed, too
+            self._walk = self._walk_now()
+        there = fold(read, approved_only=self._walk.approved_only).of(self.name)
+        # What was refused stays refused; a server that starts now goes on with what is live.
+        want = there.live.want if there.refused and there.live else there.wanted
+        self._head = read.head
+        if want is None:
+            return None
+        try:
+            evidence = self._page(read, want.entry, want.release)
+        except IntegrityError:  # `bring` refuses with it; what is live goes on
+            evidence = None
+        return Wanted(
+            release=want.release, entry=want.entry, banner=self.project.settings.banner, evidence=evidence,
+            decided=_decided(read, want.entry), names=self.names,
+        )  # fmt: skip
+
+    def bring(self, asked: Wanted) -> Path:
+        """This server's own check of who signed, of the page, then every byte; in a thread of its own."""
+        read = self._ledger.read()
+        check_wish(read, asked, self._walk, environment=self.name, now=self.clock())
+        self._page(read, asked.entry, asked.release)
+        return fetch(self.project, asked.release)
+
+    def answer(self, outcome: Answer, asked: Wanted, reason: str, *, address: str) -> None:
+        """Say in the ledger what became of a wish, unless another one came meanwhile."""
+
+        def claim(read: Trusted) -> Healthy | Refused | None:
+            there = fold(read, approved_only=self._walk.approved_only).of(self.name)
+            if there.wanted is None or there.wanted.entry != asked.entry:
+                return None
+            release, place, wish, log = asked.release, self.name, asked.entry, read.head
+            if outcome == "healthy":
+                return Healthy(release=release, environment=place, wanted=wish, log=log, extra={"address": address})
+            return Refused(release=release, environment=place, wanted=wish, reason=reason, log=log)
+
+        append(self.project, claim, now=self.clock())
+
+    def _walk_now(self) -> Walk:
+        self.project = open_project(self.project.root)
+        return walk_of(self.project, graph_of(self.project, now_ns=int(self.clock().timestamp() * 1e9)))
+
+    def _page(self, read: Trusted, entry: str, release: str) -> Path | None:
+        """The page as it was shown to who approved; where nobody was asked, that of today."""
+        if cited := approvals_behind(read, entry):
+            pages = (a.claim.page for a in cited if isinstance(a.claim, Decision))
+            return next((p.path for sha256 in pages if (p := page_with(self.project, read, sha256))), None)
+        places = (self.name, *reversed(self._walk.environments))
+        found = (page_of(self.project, self._walk, read, release=release, environment=e) for e in places)
+        return next((p.path for p in found if p), None)
+
+
 def _decided(read: Trusted, entry: str) -> tuple[str, ...]:
     """Who let this release in, one sentence each; for the people who use it."""
-    said = read.at(delivery_behind(read, entry))
-    cited = said.claim.authorised_by if said and isinstance(said.claim, decisions.Wanted) else ()
-    found = [(a, a.claim) for d in cited if (a := read.at(d)) and isinstance(a.claim, decisions.Decision)]
     return tuple(
-        f"approved by {a.person.name if a.person else '?'} as {c.role}, {a.entry.time:%F %H:%M} UTC: {c.reason}"
-        for a, c in found
+        f"approved by {a.person.name} as {a.claim.role}, {a.entry.time:%F %H:%M} UTC: {a.claim.reason}"
+        for a in approvals_behind(read, entry)
+        if a.person and isinstance(a.claim, Decision)
     )
-
-
-def _walk(project: Project, now: dt.datetime) -> Walk:
-    return walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
 
 
 def reachable(host: str, port: int) -> str:

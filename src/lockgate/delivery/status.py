@@ -101,7 +101,7 @@ def _blocker(
     if ask.roles and page is None:
         return "no evidence page yet: lockgate deliver"
     current = binding(
-        trust, release=newest.release, environment=environment, policy=walk.digest, page=page[1] if page else ""
+        trust, release=newest.release, environment=environment, policy=walk.digest, page=page.sha256 if page else ""
     )
     stands = standing(trust, current, ask=ask, now=now)
     return "lockgate deliver" if stands.granted else f"{stands.missing}: lockgate approve {short(newest.release)}"

@@ -11,12 +11,13 @@ from lockgate.gates.approvals import authorised
 from lockgate.gates.binding import ask_for, results
 from lockgate.records import decisions
 from lockgate.records.digest import short
+from lockgate.records.trust import rejects
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from lockgate.delivery.walk import Walk
-    from lockgate.records.trust import Trusted
+    from lockgate.records.trust import Said, Trusted
     from lockgate.serving.child import Wanted
 
 __all__ = ["approvals_behind", "check_wish", "delivery_behind"]
@@ -25,67 +26,96 @@ __all__ = ["approvals_behind", "check_wish", "delivery_behind"]
 def check_wish(read: Trusted, asked: Wanted, walk: Walk, *, environment: str, now: dt.datetime) -> None:
     """Raise PermissionRefused unless the very entry asked for is what is wanted or live here, by those who may.
 
-    A rollback rests on the delivery that it cites, which is checked as of its own time. What has never been healthy here
-    must still be approved now: a reject or an expiry since then counts.
+    A rollback rests on the one delivery that it cites. What has been healthy here is judged as of the moment when it first
+    was: an old approval need not be given again. What never was must be approved now. A reject counts whenever it came.
     """
     there = fold(read, approved_only=walk.approved_only).of(environment)
     said = read.at(asked.entry)
     wish = said.claim if said else None
-    known = [w for w in (there.wanted, there.live.want if there.live else None) if w]
-    if not isinstance(wish, decisions.Wanted) or (asked.entry, asked.release) not in [
-        (w.entry, w.release) for w in known
-    ]:
+    known = [(w.entry, w.release) for w in (there.wanted, there.live.want if there.live else None) if w]
+    if not isinstance(wish, decisions.Wanted) or (asked.entry, asked.release) not in known:
         raise PermissionRefused(
             "this deployment is not wanted here any more", value=short(asked.release), next="lockgate status"
         )
     origin = delivery_behind(read, asked.entry)
-    ask = ask_for(walk.stages, environment, policy=walk.policy)
-    was_healthy = any(s.want.entry in (asked.entry, origin) for s in there.history)
-    if not was_healthy:  # what was served once was judged by the stages of its time
-        _check_gates(read, wish, origin, walk, environment)
-    stands = authorised(read, origin, ask=ask, now=None if was_healthy else now)
-    if not stands.granted:
+    first = _first_healthy(read, origin, asked.release)
+    then, at = (read.before(first.entry.seq), first.entry.time) if first else (read, now)
+    _check_gates(then, wish, origin, walk, environment, was_healthy=first is not None)
+    stands = authorised(then, origin, ask=ask_for(walk.stages, environment, policy=walk.policy), now=at)
+    since = rejects(read.said, release=asked.release, environment=environment)
+    if since or not stands.granted:
+        names = ", ".join(s.person.name for s in since if s.person)
         raise PermissionRefused(
-            "nobody who may has authorised this deployment", value=stands.missing, next="lockgate status"
-        )
+            "nobody who may has authorised this deployment", value=f"rejected by {names}" if names else stands.missing,
+            next="lockgate status",
+        )  # fmt: skip
 
 
-def approvals_behind(read: Trusted, entry: str) -> tuple[decisions.Decision, ...]:
+def approvals_behind(read: Trusted, entry: str) -> tuple[Said, ...]:
     """The approvals that a wish, or the delivery that a rollback rests on, cites."""
     said = read.at(delivery_behind(read, entry))
     cited = said.claim.authorised_by if said and isinstance(said.claim, decisions.Wanted) else ()
-    return tuple(a.claim for d in cited if (a := read.at(d)) and isinstance(a.claim, decisions.Decision))
+    return tuple(a for d in cited if (a := read.at(d)) and isinstance(a.claim, decisions.Decision))
 
 
 def delivery_behind(read: Trusted, entry: str) -> str:
-    """The delivery that a wish rests on: itself, or what a rollback cites, however many rollbacks lie between."""
-    for _ in range(len(read.said) + 1):
-        said = read.at(entry)
-        if said is None or not isinstance(said.claim, decisions.Wanted) or said.claim.because == "delivered":
-            return entry
-        entry = next(iter(said.claim.authorised_by), "")
+    """The delivery that a wish rests on: itself, or what a rollback cites, however many rollbacks lie between.
+
+    Every rollback on the way cites exactly one wish, for the same release in the same environment; else there is none ("").
+    """
+    first = read.at(entry)
+    wish = first.claim if first else None
+    while isinstance(wish, decisions.Wanted) and wish.because != "delivered":
+        said = read.at(wish.authorised_by[0]) if len(wish.authorised_by) == 1 else None
+        before = said.claim if said else None
+        if not (isinstance(before, decisions.Wanted) and _same_place(before, wish)):
+            return ""
+        entry, wish = said.entry.digest if said else "", before
     return entry
 
 
-def _check_gates(read: Trusted, wish: decisions.Wanted, origin: str, walk: Walk, environment: str) -> None:
-    """Law 8: a missing gate fails. Judged under the policy that the delivery's approvals name, or today's."""
-    approvals = approvals_behind(read, origin)
+def _same_place(one: decisions.Wanted, other: decisions.Wanted) -> bool:
+    return (one.release, one.environment) == (other.release, other.environment)
+
+
+def _first_healthy(read: Trusted, origin: str, release: str) -> Said | None:
+    """The first answer of a server that the delivery was healthy."""
+    claims = ((s, s.claim) for s in read.said if s.person and isinstance(s.claim, decisions.Healthy))
+    return next((s for s, c in claims if (c.wanted, c.release) == (origin, release)), None)
+
+
+def _check_gates(
+    read: Trusted, wish: decisions.Wanted, origin: str, walk: Walk, environment: str, *, was_healthy: bool
+) -> None:
+    """Law 8: a missing gate fails. Judged under the policy that the delivery's approvals name, or today's.
+
+    Where nobody approves and it was healthy before, by the stages of its time: no policy then failed it.
+    """
+    approvals = [a.claim for a in approvals_behind(read, origin) if isinstance(a.claim, decisions.Decision)]
+    if was_healthy and not approvals:
+        _check_no_failure(read, wish.release)
+        return
     policy = approvals[0].policy if approvals else walk.digest
     found = results(read.said, release=wish.release, policy=policy)
-    gates = [s.name for s in walk.stages_before(environment) if isinstance(s, Gate)]
-    if not approvals and wish.because == "rolled-back":
-        return
-    bad = [g for g in gates if g not in found or found[g].verdict.outcome == "fail"]
-    if bad:
-        others = {
-            s.claim.policy
-            for s in read.said
-            if isinstance(s.claim, decisions.GateResult) and s.claim.release == wish.release
-        }
+    gates = list(found) if was_healthy else [s.name for s in walk.stages_before(environment) if isinstance(s, Gate)]
+    if bad := [g for g in gates if g not in found or found[g].verdict.outcome == "fail"]:
+        others = {c.policy for c in _results_of(read, wish.release)}
         elsewhere = "" if found else _judged_elsewhere(others - {policy}, policy)
         raise PermissionRefused(
             "a gate was not passed by this release", value=", ".join(bad) + elsewhere, next="lockgate deliver"
         )
+
+
+def _check_no_failure(read: Trusted, release: str) -> None:
+    policies = {c.policy for c in _results_of(read, release)}
+    judged = [results(read.said, release=release, policy=p) for p in policies]
+    if judged and all(any(r.verdict.outcome == "fail" for r in found.values()) for found in judged):
+        raise PermissionRefused("a gate was not passed by this release", value=short(release), next="lockgate status")
+
+
+def _results_of(read: Trusted, release: str) -> list[decisions.GateResult]:
+    claims = (s.claim for s in read.said if s.person)
+    return [c for c in claims if isinstance(c, decisions.GateResult) and c.release == release]
 
 
 def _judged_elsewhere(others: set[str], policy: str) -> str:

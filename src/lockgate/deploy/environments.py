@@ -172,7 +172,8 @@ def _forbidden(claim: Wanted, now: Environment, past: _Past) -> str:
     if rejects(past.about(claim), release=claim.release, environment=claim.environment):
         return f"a person rejected release {short(claim.release)} for {claim.environment}"
     if claim.because == "rolled-back":
-        authorised = any(s.release == claim.release and s.want.entry in claim.authorised_by for s in now.history)
+        served = (s.want.entry for s in now.history if s.release == claim.release)
+        authorised = len(claim.authorised_by) == 1 and claim.authorised_by[0] in served
         return "" if authorised else f"{claim.environment} never served this release by the entry it cites"
     if claim.because != "delivered":
         return f"unknown reason {claim.because!r}"

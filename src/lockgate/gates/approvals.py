@@ -14,7 +14,6 @@ from lockgate.gates.binding import binding, listed, results
 from lockgate.records.decisions import Decision, Proposed, Wanted
 from lockgate.records.digest import short
 from lockgate.records.trust import Said, Trusted, rejects
-from lockgate.records.trust import trusted as fold_trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -121,34 +120,40 @@ def standing(trusted: Trusted, current: Binding, *, ask: Ask, now: datetime) -> 
     )
 
 
-def authorised(trusted: Trusted, want: str, *, ask: Ask, now: datetime | None = None) -> Standing:
-    """Where the people stood when ledger entry `want` (a digest) asked for a deployment; NotFound when there is none.
+def authorised(trusted: Trusted, want: str, *, ask: Ask, now: datetime) -> Standing:
+    """Whether ledger entry `want` (a digest) may be followed at `now`; NotFound when there is none.
 
-    For whoever serves, before following: `ask` is the server's own, so who appends a wish cannot choose who had to
-    agree. Policy and page are those that the cited approvals name; evidence, people, roles, authors and time are
-    those of that point of the ledger. With `now`, what people said and what expired since then counts, too.
+    For whoever serves: `ask` is the server's own, so who appends a wish cannot choose who had to agree. Policy and page
+    are those that the cited approvals name; evidence, roles, authors and time are those of that point of the ledger. What
+    was said since counts, too: rejects, approvals that expired, and people who left or lost role or key.
     """
     said = trusted.at(want)
     if said is None or not isinstance(claim := said.claim, Wanted):
         raise NotFound("no such wish in the ledger", value=want, next="lockgate ledger log")
-    then = fold_trust([s.entry for s in trusted.said[: said.entry.seq]])
-    cited = [s.claim for s in then.said if s.entry.digest in claim.authorised_by and isinstance(s.claim, Decision)]
+    then = trusted.before(said.entry.seq)
+    cited = [
+        s.claim
+        for s in then.said
+        if s.person and s.entry.digest in claim.authorised_by and isinstance(s.claim, Decision)
+    ]
     policy, page = (cited[0].policy, cited[0].page) if cited else ("", "")
     found = results(then.said, release=claim.release, policy=policy)
     uncertain = tuple(sorted(name for name, result in found.items() if result.verdict.outcome == "uncertain"))
     current = binding(then, release=claim.release, environment=claim.environment, policy=policy, page=page)
     stands = standing(then, current, ask=replace(ask, uncertain=uncertain), now=said.entry.time)
-    if now is None:
-        return stands
-    since = rejects(trusted.said, release=claim.release, environment=claim.environment)
-    expired = any(
-        isinstance(s.claim, Decision) and s.claim.not_after <= now
-        for s in then.said
-        if s.entry.digest in stands.approvals
-    )
-    if expired:
+    counted = [s for s in then.said if s.entry.digest in stands.approvals]
+    if not all(_still_counts(s, trusted, now) for s in counted):
         stands = replace(stands, roles=tuple(replace(r, people=()) for r in stands.roles))
+    since = rejects(trusted.said, release=claim.release, environment=claim.environment)
     return replace(stands, rejected_by=tuple(s.person.name for s in since if s.person))
+
+
+def _still_counts(said: Said, trusted: Trusted, now: datetime) -> bool:
+    """Whether an approval that counted once is not expired, and its signer still holds key and role."""
+    owner = trusted.people.by_key().get(said.entry.envelope.keyid)
+    if not isinstance(said.claim, Decision) or owner is None:
+        return False
+    return now < said.claim.not_after and said.claim.role in owner[0].roles
 
 
 def objection(

@@ -78,6 +78,15 @@ class Trusted:
         """Entries that count for nothing."""
         return tuple(s for s in self.said if s.person is None)
 
+    def before(self, seq: int) -> Trusted:
+        """The ledger as it was before entry `seq`; nothing is checked again."""
+        said = self.said[:seq]
+        digest = self.said[seq].people if seq < len(self.said) else self.people.digest
+        sets = (s.claim.people for s in reversed(said) if isinstance(s.claim, PeopleSet))
+        people = next((p for p in sets if p.digest == digest), NOBODY)
+        root = self.root if people is not NOBODY else ""
+        return Trusted(said=said, people=people, root=root, head=said[-1].entry.head if said else EMPTY)
+
     def at(self, digest: str) -> Said | None:
         """The trusted entry with this digest."""
         return next((s for s in self.said if s.entry.digest == digest and s.person), None)
