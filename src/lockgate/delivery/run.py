@@ -43,6 +43,7 @@ __all__ = [
     "node_named",
     "plan",
     "run",
+    "stored_result",
     "targets_of",
     "why",
 ]
@@ -223,7 +224,7 @@ def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str
         return found if found and project.store.has(found.object) else None
 
     def last_result(node: str) -> Result | None:
-        return _read(Result, results.get(last[node])) if node in last else None
+        return stored_result(project, last[node]) if node in last else None
 
     return Known(externals, result, last_result, params, interpreter())
 
@@ -278,6 +279,11 @@ def _sweep(project: Project, now: dt.datetime) -> None:
 def _merged(project: Project, params: Mapping[str, Mapping[str, Json]] | None) -> dict[str, Mapping[str, Json]]:
     given = params or {}
     return {s: {**project.settings.params.get(s, {}), **v} for s, v in given.items()}
+
+
+def stored_result(project: Project, key: str) -> Result | None:
+    """What is recorded under a fingerprint, whether its bytes are still here or not."""
+    return _read(Result, project.results("results").get(key))
 
 
 def last_key(project: Project, node: str) -> str | None:
