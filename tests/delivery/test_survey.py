@@ -80,4 +80,4 @@ def test_a_missing_source_is_shown(tmp_path: Path) -> None:
     copy = WorkingCopy(tmp_path, text, toml='[sources.words]\nkind = "file"\npath = "words.txt"\n')
     found = boxes(copy)
     assert [b["state"] for b in found.values()] == ["missing", "blocked", "blocked", "blocked", "blocked"]
-    assert "cannot, because something is missing" in copy.command("graph").stdout
+    assert "cannot: something is missing" in copy.command("graph").stdout

@@ -32,9 +32,7 @@ def plan_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_arguments(parser: argparse.ArgumentParser) -> None:
     _common(parser)
-    parser.add_argument(
-        "--plan", type=Path, metavar="FILE", help="carry out a saved plan, or refuse if the world moved"
-    )
+    parser.add_argument("--plan", type=Path, metavar="FILE", help="carry out a saved plan or nothing")
     parser.add_argument("--keep-going", action="store_true", help="after a failure, run what does not depend on it")
 
 
@@ -77,8 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         from lockgate.records.wire import to_json
 
-        print_json({"run": record.run, "pipeline": record.pipeline, "as_of": record.as_of.isoformat(),
-                    "steps": to_json(record.steps)})  # fmt: skip
+        print_json({"run": record.run, "pipeline": record.pipeline, "as_of": record.as_of.isoformat(), "steps": to_json(record.steps)})  # fmt: skip
     else:
         print(f"done  {counted['run']} run, {counted['reuse']} reused" if record.error is None else
               f"stopped  {counted['run']} run, {counted['reuse']} reused, {counted['failed']} failed, {counted['blocked']} not reached")  # fmt: skip

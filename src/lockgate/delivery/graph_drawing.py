@@ -109,7 +109,7 @@ def _said(box: Box) -> list[str]:
         return [f"{symbol} {'ready' if box.state == 'reuse' else 'waits for its inputs'}"]
     if box.kind == "release" or box.state == "run":
         return [f"{symbol} {box.why}"]
-    accepted = ["accepted change"] if box.state == "reuse" and box.why else []
+    accepted = ["accepted"] if box.state == "reuse" and box.why else []
     spent = [cost(box.seconds)] if box.seconds is not None and box.state == "reuse" else []
     return [f"{symbol} {STATE.get(box.state, box.state)}", *accepted, *spent]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.graph_words import ago, cost, headline, size_words
@@ -14,14 +15,14 @@ __all__ = ["mermaid", "rows", "title"]
 
 HEADER = ("what", "now", "computed", "cost", "size", "made of")
 SHAPES = {"source": ("[(", ")]"), "step": ("[", "]"), "predictor": ("{{", "}}"), "release": ("([", "])")}
-STATES = {"reuse": "reuse", "run": "run", "maybe": "maybe", "blocked": "blocked"}
 LONGEST = 40
+WIDTH = 100
 CODES = str.maketrans({'"': "#quot;", "#": "#35;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "`": "#96;", "\n": " ", "[": "#91;", "]": "#93;"})  # fmt: skip
 
 
 def title(survey: Survey) -> str:
     """Project, day, and what a run would do."""
-    return f"{survey.project} · as-of {day(survey.as_of)} · {headline(survey.boxes)}"
+    return "\n".join([f"{survey.project} · as-of {day(survey.as_of)}", *textwrap.wrap(headline(survey.boxes), WIDTH)])
 
 
 def rows(survey: Survey) -> list[list[str]]:

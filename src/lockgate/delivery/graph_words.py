@@ -37,10 +37,10 @@ def headline(boxes: Sequence[Box]) -> str:
             else "Its one step is up to date."
         )
     parts = [f"{steps['run']} would run"] if steps["run"] else []
-    parts += [f"{steps['maybe']} may, if what they read changes"] if steps["maybe"] else []
-    parts += [f"{steps['blocked']} cannot, because something is missing"] if steps["blocked"] else []
+    parts += [f"{steps['maybe']} may, if what is read changes"] if steps["maybe"] else []
+    parts += [f"{steps['blocked']} cannot: something is missing"] if steps["blocked"] else []
     good = {0: "none is", 1: "1 is"}.get(steps["reuse"], f"{steps['reuse']} are")
-    return f"Of {count(total, 'step')}, {good} up to date; {', '.join(parts)}."
+    return f"Of {count(total, 'step')}, {good} up to date; {'; '.join(parts)}."
 
 
 def state_words(box: Box) -> str:
