@@ -55,7 +55,7 @@ def test_the_old_result_stands_and_says_so_everywhere(chain: WorkingCopy) -> Non
     assert "accepted a change" in chain.command("ledger", "log").stdout
 
 
-def test_another_copy_that_shares_store_and_ledger_believes_it(chain: WorkingCopy, tmp_path: Path) -> None:
+def test_a_copy_without_memory_of_its_own_believes_the_ledger(chain: WorkingCopy) -> None:
     chain.edit("flow/steps.py", *HARMLESS)
     signed(chain)
     (chain.root / ".lockgate" / "last.json").unlink()
@@ -182,6 +182,14 @@ def test_a_ledger_that_does_not_hold_accepts_nothing(chain: WorkingCopy) -> None
         file.chmod(0o644)
         file.write_bytes(file.read_bytes().replace(b'"seq":1', b'"seq":2').replace(b'"time":"2', b'"time":"1'))
     assert chain.plan()["second"] == "run"
+
+
+def test_gates_are_judged_without_asking_for_acceptances(chain: WorkingCopy) -> None:
+    chain.edit("flow/steps.py", *HARMLESS)
+    key = signed(chain).fingerprint
+    project = open_project(chain.root)
+    assert delivery.plan(project, now=NOW).known.accepted(key) is not None
+    assert delivery.known_of(project, {}, {}).accepted(key) is None
 
 
 CODES = st.sampled_from(["1", "2", "3"])
