@@ -334,3 +334,36 @@ def test_a_maybe_names_who_decides() -> None:
     assert plan.steps[1].action == Maybe(("p.a",))
     assert isinstance(plan.steps[0].action, Run)
     assert plan.steps[0].action.reason == "m.a changed (m.py:1)"
+
+
+def test_a_new_algorithm_recognises_old_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version 2 for this test: other names for the same things; no result of version 1 is made again."""
+    from lockgate.build import fingerprint as module
+    from lockgate.records.digest import digest
+
+    def version_2(node, inputs, parameters, interpreter) -> str:
+        return digest("lockgate-fingerprint/2", module._version_1(node, inputs, parameters, interpreter))
+
+    world = World()
+    world.do(DIAMOND)
+    first = dict(world.last)
+    monkeypatch.setattr(module, "ALGORITHMS", (version_2, *module.ALGORITHMS))
+    plan = world.plan(DIAMOND)
+    assert said(plan) == dict.fromkeys("abcd", "reuse")
+    assert {s.node: s.action.under for s in plan.steps if isinstance(s.action, Reuse)} == first
+    assert not {s.fingerprint for s in plan.steps} & {*first.values()}
+    assert said(world.plan(graph(node("a", code="2"), *list(DIAMOND.nodes.values())[1:])))["a"] == "run"
+    monkeypatch.setattr(module, "ALGORITHMS", (version_2,))  # version 1 missed something: it is believed no more
+    assert said(world.plan(DIAMOND))["a"] == "run"
+
+
+def test_what_is_stored_under_the_new_name_is_not_looked_for_under_old_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lockgate.build import fingerprint as module
+
+    def never(*_: object) -> str:
+        raise AssertionError("asked an old algorithm")
+
+    world = World()
+    world.do(DIAMOND)
+    monkeypatch.setattr(module, "ALGORITHMS", (*module.ALGORITHMS, never))
+    assert said(world.plan(DIAMOND)) == dict.fromkeys("abcd", "reuse")

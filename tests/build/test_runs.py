@@ -445,3 +445,19 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_computed(tmp_path: Path) -
     assert "Traceback" not in done.stderr
     assert "an output cannot be written: flow.b: File too large" in done.stderr
     assert copy.did() == {"a": "reuse", "b": "run"}
+
+
+def test_results_of_an_older_algorithm_are_carried_over_by_the_next_run(
+    chain: WorkingCopy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lockgate.build import fingerprint as module
+    from lockgate.records.digest import digest
+
+    def version_2(*parts: object) -> str:
+        return digest("lockgate-fingerprint/2", module._version_1(*parts))
+
+    chain.did()
+    monkeypatch.setattr(module, "ALGORITHMS", (version_2, *module.ALGORITHMS))
+    assert set(chain.did().values()) == {"reuse"}
+    monkeypatch.setattr(module, "ALGORITHMS", (version_2,))
+    assert set(chain.plan().values()) == {"reuse"}

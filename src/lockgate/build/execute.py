@@ -16,7 +16,7 @@ from lockgate.build.fingerprint import parameters_of
 from lockgate.build.plan import Known, decide
 from lockgate.errors import LockgateError, StepFailed
 from lockgate.records.artifact import Artifact
-from lockgate.records.plan import Blocked, Maybe, Plan, Result, Reuse, Run, StepRecord
+from lockgate.records.plan import Blocked, Maybe, Plan, Result, Reuse, Run, StepRecord, reused
 
 if TYPE_CHECKING:
     from lockgate.build.engine import Engine
@@ -115,11 +115,7 @@ class _Execution:
             self.waiting.remove(name)
             action, key = decide(node, self.identities, {}, self.known)
             if isinstance(action, Reuse):
-                self._settle(
-                    name,
-                    action.artifact,
-                    StepRecord(name=name, action="reuse", reason="", digest=action.artifact.digest),
-                )
+                self._settle(name, action.artifact, reused(name, action))
             elif isinstance(action, Blocked) or key is None:
                 reason = action.reason if isinstance(action, Blocked) else "an input is unknown"
                 self.errors.append(StepFailed(f"step {name} is blocked", value=reason, next="lockgate plan"))
@@ -139,9 +135,7 @@ class _Execution:
         """A step that is not reached any more; what was computed before stays known."""
         action, _ = decide(self.graph.nodes[name], self.identities, self.actions, self.known)
         if isinstance(action, Reuse):
-            self._settle(
-                name, action.artifact, StepRecord(name=name, action="reuse", reason="", digest=action.artifact.digest)
-            )
+            self._settle(name, action.artifact, reused(name, action))
         else:
             self.records[name] = StepRecord(name=name, action="blocked", reason="an earlier step failed")
 

@@ -20,8 +20,8 @@ __all__ = ["difference", "differences", "words"]
 def words(step: PlannedStep) -> tuple[str, str]:
     """The action and its reason as two short texts."""
     match step.action:
-        case Reuse(artifact):
-            return "reuse", f"nothing changed ({short(artifact.digest)})"
+        case Reuse(artifact, accepted=accepted):
+            return "reuse", accepted or f"nothing changed ({short(artifact.digest)})"
         case Run(reason):
             return "run", reason
         case Maybe(upstream):

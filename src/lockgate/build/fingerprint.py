@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lockgate.errors import UsageError
 from lockgate.records.digest import canonical, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from lockgate.records.digest import Json
     from lockgate.records.graph import Node
 
-__all__ = ["fingerprint", "parameters_of"]
-
-ALGORITHM = "lockgate-fingerprint/1"
+__all__ = ["earlier", "fingerprint", "parameters_of"]
 
 
 def fingerprint(node: Node, inputs: Mapping[str, str], parameters: Mapping[str, Json], *, interpreter: str) -> str:
-    """Digest code closure, parameters, input identities, packages and interpreter.
+    """Digest code closure, parameters, input identities, packages and interpreter, by the newest algorithm.
 
     Neither the step's name nor any path is part of it: a renamed pipeline reuses its results.
     """
+    return ALGORITHMS[0](node, inputs, parameters, interpreter)
+
+
+def earlier(
+    node: Node, inputs: Mapping[str, str], parameters: Mapping[str, Json], *, interpreter: str
+) -> Iterator[str]:
+    """What the same step was called by older algorithms, newest first: results stored under them are still its own."""
+    return (algorithm(node, inputs, parameters, interpreter) for algorithm in ALGORITHMS[1:])
+
+
+def _version_1(node: Node, inputs: Mapping[str, str], parameters: Mapping[str, Json], interpreter: str) -> str:
     return digest(
-        ALGORITHM,
+        "lockgate-fingerprint/1",
         {
             "target": node.target.partition(":")[2],
             "code": [[d.name, d.digest] for d in node.definitions],  # the closure put them in order
@@ -36,6 +45,13 @@ def fingerprint(node: Node, inputs: Mapping[str, str], parameters: Mapping[str, 
             "output": [node.type, node.codec],
         },
     )
+
+
+Algorithm: TypeAlias = "Callable[[Node, Mapping[str, str], Mapping[str, Json], str], str]"
+
+ALGORITHMS: tuple[Algorithm, ...] = (_version_1,)
+"""Newest first; a tag of its own in each, so that no two can give one digest. An algorithm that turns out to miss
+something a result depends on is removed from here, and then nothing stored under it is believed (ADR 13)."""
 
 
 def parameters_of(node: Node, given: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["lower"]
 
+SUMMARY_LENGTH = 300
 FACADE = ("lockgate.step", "lockgate.predictor", "lockgate.Pipeline", "lockgate.Choices", "lockgate.Horizon",
           "lockgate.Html", "lockgate.Svg", "lockgate.approval", "lockgate.deploy_to", "lockgate.declare")  # fmt: skip
 """Declarations: they carry no behaviour into a step, so they are not part of its key."""
@@ -55,6 +56,11 @@ def lower(root: Path, modules: Sequence[str], sources: Sequence[str], *, looking
         "order": ordered,
         "pipelines": {n: to_json(i) for n, i in infos.items()},
     }
+
+
+def _summary(function: Callable[..., object]) -> str:
+    """The first paragraph of a docstring on one line."""
+    return " ".join((inspect.getdoc(function) or "").partition("\n\n")[0].split())[:SUMMARY_LENGTH]
 
 
 def _find_pipelines(modules: Sequence[str]) -> list[tuple[Pipeline, str]]:
@@ -106,6 +112,7 @@ class _Lowering:
             definitions=self._definitions(code),
             packages=self._packages(code),
             checked=step.contract is not None,
+            doc=_summary(function),
         )
 
     def note_files(self) -> None:

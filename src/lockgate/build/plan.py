@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.build.explain import difference
-from lockgate.build.fingerprint import fingerprint, parameters_of
+from lockgate.build.fingerprint import earlier, fingerprint, parameters_of
 from lockgate.errors import UsageError, did_you_mean
 from lockgate.records.plan import (
     Action,
@@ -39,6 +39,8 @@ class Known:
         last: node → the last result of that node in this working copy, or None; only for reasons.
         parameters: step → parameter → value, from `lockgate.toml` and `--param`.
         interpreter: as it enters keys.
+        accepted: fingerprint → the result of earlier code that a person let stand for it, or None; asked only when
+            nothing is stored under it.
     """
 
     externals: Mapping[str, str]
@@ -46,6 +48,7 @@ class Known:
     last: Callable[[str], Result | None]
     parameters: Mapping[str, Mapping[str, Json]]
     interpreter: str
+    accepted: Callable[[str], Reuse | None] = lambda _: None
 
 
 def make_plan(graph: Graph, targets: Sequence[str], known: Known) -> Plan:
@@ -81,8 +84,20 @@ def decide(
     found = known.result(key)
     if found is not None:
         return Reuse(found), key
+    if (other := _stored_elsewhere(node, digests, parameters, known) or known.accepted(key)) is not None:
+        return other, key
     reason = _reason(node, known, digests, parameters)
     return Run(reason or "its stored result is gone"), key
+
+
+def _stored_elsewhere(
+    node: Node, digests: Mapping[str, str], parameters: Mapping[str, Json], known: Known
+) -> Reuse | None:
+    """What was stored when fingerprints were computed by an older algorithm."""
+    for key in earlier(node, digests, parameters, interpreter=known.interpreter):
+        if (found := known.result(key)) is not None:
+            return Reuse(found, under=key)
+    return None
 
 
 def _reason(node: Node, known: Known, digests: Mapping[str, str] | None, parameters: Mapping[str, Json]) -> str:

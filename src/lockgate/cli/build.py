@@ -26,12 +26,14 @@ __all__ = ["parameters", "plan", "run", "watched", "why"]
 
 
 def plan_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pipeline", nargs="?", help="a pipeline's name; without it, all")
     _common(parser)
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep this plan for `run --plan FILE`")
 
 
 def run_arguments(parser: argparse.ArgumentParser) -> None:
-    plan_arguments(parser)
+    _common(parser)
+    parser.add_argument("--plan", type=Path, metavar="FILE", help="carry out a saved plan or nothing")
+    parser.add_argument("--keep-going", action="store_true", help="after a failure, run what does not depend on it")
 
 
 def why_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,35 +44,38 @@ def why_arguments(parser: argparse.ArgumentParser) -> None:
 def plan(arguments: argparse.Namespace) -> int:
     """Print the plan; nothing runs."""
     planned = _planned(arguments)
+    reuse = {s.node: s.action for s in planned.plan.steps if isinstance(s.action, Reuse)}
     steps = [
-        (s.node, *words(s), s.action.artifact.digest if isinstance(s.action, Reuse) else None)
-        for s in planned.plan.steps
+        (s.node, *words(s), reuse[s.node].artifact.digest if s.node in reuse else None) for s in planned.plan.steps
     ]
     if arguments.json:
         print_json({"run": None, "pipeline": arguments.pipeline or "all", "as_of": planned.as_of.isoformat(),
-                    "steps": [{"name": n, "action": a, "reason": "" if d else r, "digest": d, "seconds": 0.0} for n, a, r, d in steps]})  # fmt: skip
+                    "steps": [{"name": n, "action": a, "reason": reuse[n].accepted if d else r, "digest": d, "seconds": 0.0} for n, a, r, d in steps]})  # fmt: skip
     else:
         print(table([[n, a, r] for n, a, r, _ in steps], header=["step", "action", "reason"]))
+    if arguments.save:
+        from lockgate.cli.saved import save
+
+        save(arguments, planned, parameters(arguments.param))
     return 0
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run what is missing; exit 1 when a step failed, keeping everything before it."""
     project = open_project(Path.cwd())
+    began, agreement = now(), None
+    if arguments.plan:
+        from lockgate.cli.saved import agreed
+
+        agreement = agreed(arguments, project, began)
     record = watched(lambda tell: delivery.run(
-        project, arguments.pipeline, now=now(), to=arguments.to, params=parameters(arguments.param), tell=tell))  # fmt: skip
+        project, arguments.pipeline, now=began, to=arguments.to, params=parameters(arguments.param), tell=tell,
+        keep_going=arguments.keep_going, agreed=agreement))  # fmt: skip
     counted = {a: sum(s.action == a for s in record.steps) for a in ("run", "reuse", "failed", "blocked")}
     if arguments.json:
         from lockgate.records.wire import to_json
 
-        print_json(
-            {
-                "run": record.run,
-                "pipeline": record.pipeline,
-                "as_of": record.as_of.isoformat(),
-                "steps": to_json(record.steps),
-            }
-        )
+        print_json({"run": record.run, "pipeline": record.pipeline, "as_of": record.as_of.isoformat(), "steps": to_json(record.steps)})  # fmt: skip
     else:
         print(f"done  {counted['run']} run, {counted['reuse']} reused" if record.error is None else
               f"stopped  {counted['run']} run, {counted['reuse']} reused, {counted['failed']} failed, {counted['blocked']} not reached")  # fmt: skip
@@ -134,6 +139,7 @@ def _planned(arguments: argparse.Namespace) -> delivery.Planned:
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pipeline", nargs="?", help="a pipeline's name; without it, all")
     parser.add_argument("--to", metavar="STEP", help="only this step and what it needs")
     _for_every(parser)
 

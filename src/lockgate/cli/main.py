@@ -34,11 +34,13 @@ COMMANDS = {
     "Looking": {
         "show": ("look", "an artifact: what it is, where it lies"),
         "runs": ("look", "past runs"),
+        "graph": ("graph", "what is made of what, how fresh it is and what it cost"),
         "releases": ("state", "releases and their state"),
         "evidence": ("state", "the evidence page of a release"),
     },
     "Deciding": {
         "reject": ("decide", "sign against a release"),
+        "accept": ("accept", "let the old result of a step stand after a change of its code"),
         "people": ("start", "who may decide what"),
         "ledger": ("state", "log | verify: what was decided"),
     },

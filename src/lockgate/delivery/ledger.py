@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.delivery.identity import read_ledger
 from lockgate.records.decisions import (
+    AcceptedChange,
     Claim,
     Decision,
     GateResult,
@@ -72,6 +73,9 @@ def _words(claim: Claim | None) -> tuple[str, str]:
             return "shown", f"page {short(claim.page)} of release {short(claim.release)} for {claim.environment}"
         case Looked():
             return "looked", f"at holdout {short(claim.holdout)} with {short(claim.release)}"
+        case AcceptedChange():
+            done = "accepted a change" if claim.decision == "accept" else "withdrew"
+            return done, f"of {claim.step}, {short(claim.fingerprint)}: {claim.reason}"
         case PeopleSet():
             return "people", f"version {claim.people.version}: {', '.join(p.name for p in claim.people.people)}"
         case None:

@@ -231,4 +231,7 @@ def _limits(manifest: Manifest, judged: Judged) -> tuple[str, ...]:
         if horizon
         else ()
     )
-    return (*reach, *missing)
+    stands = (
+        f"{name.rpartition('.')[2]}: {s['accepted']}." for name, s in manifest.lineage.steps.items() if "accepted" in s
+    )
+    return (*reach, *missing, *stands)

@@ -151,8 +151,10 @@ def _lineage(project: Project, pipeline: PipelineInfo, record: RunRecord) -> Lin
         for n in p.nodes
         if n.rpartition(".")[2] in p.publishes
     }
+    accepted = {s.name: {"accepted": s.reason} for s in record.steps if s.action == "reuse" and s.reason}
     steps: dict[str, Mapping[str, Json]] = {
         n.name: {
+            **accepted.get(n.name, {}),
             "artifact": record.artifacts[n.name].digest,
             "code": digest("code", sorted([d.name, d.digest] for d in n.definitions)),
         }

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from lockgate.build.explain import differences, words
@@ -20,7 +20,7 @@ from lockgate.errors import IntegrityError, LockgateError, NotFound, did_you_mea
 from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json, canonical, digest
 from lockgate.records.graph import AS_OF, Graph
-from lockgate.records.plan import Action, Maybe, Plan, Result, Reuse, StepRecord
+from lockgate.records.plan import Action, Maybe, Plan, Result, Reuse, StepRecord, reused
 from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
@@ -34,7 +34,19 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 LEFTOVERS_KEPT_S = 7 * 24 * 3600
 
-__all__ = ["Planned", "RunRecord", "known_of", "node_named", "plan", "run", "targets_of", "why"]
+__all__ = [
+    "Planned",
+    "RunRecord",
+    "inputs_of",
+    "known_of",
+    "last_key",
+    "node_named",
+    "plan",
+    "run",
+    "stored_result",
+    "targets_of",
+    "why",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,7 @@ def plan(
     as_of = project.as_of(now.date())
     externals = {f"source:{n}": s.identity for n, s in sources.items()} | {AS_OF: digest("day", as_of.isoformat())}
     known = known_of(project, externals, {**project.settings.params, **_merged(project, params)})
+    known = replace(known, accepted=_accepted(project, known))
     return Planned(graph, make_plan(graph, targets, known), known, sources, as_of, targets)
 
 
@@ -91,11 +104,24 @@ def run(
     to: str | None = None,
     params: Mapping[str, Mapping[str, Json]] | None = None,
     tell: Callable[[Event], None] = lambda _: None,
+    keep_going: bool = False,
+    agreed: Planned | None = None,
 ) -> RunRecord:
-    """Plan and execute. A failing step keeps everything already computed; its error is in the record."""
-    planned = plan(project, pipeline, now=now, to=to, params=params)
-    last = {s.node: s.fingerprint for s in planned.plan.steps if isinstance(s.action, Reuse) and s.fingerprint}
-    steps, artifacts, error = _nothing_to_do(planned.plan) or _carry_out(project, planned, last, tell, now)
+    """Plan and execute. A failing step keeps everything already computed; its error is in the record.
+
+    Args:
+        keep_going: after a failure, run what does not depend on it.
+        agreed: carry out this plan; what else is given only names the record.
+    """
+    planned = agreed or plan(project, pipeline, now=now, to=to, params=params)
+    known = [(s, s.action) for s in planned.plan.steps if isinstance(s.action, Reuse) and s.fingerprint]
+    last = {s.node: a.under or str(s.fingerprint) for s, a in known}
+    for step, action in known:
+        if action.under and not action.accepted:  # recognised by an older algorithm: the next plan finds it at once
+            _carry_over(project, action.under, str(step.fingerprint))
+    steps, artifacts, error = _nothing_to_do(planned.plan) or _carry_out(
+        project, planned, last, tell, now, keep_going=keep_going
+    )
     _remember(project, last)
     record = RunRecord(
         run=f"{now:%Y%m%dT%H%M%S}-{digest('run', [str(now), os.getpid()])[7:13]}",
@@ -118,15 +144,16 @@ Outcome = tuple[tuple[StepRecord, ...], Mapping[str, Artifact], LockgateError | 
 
 def _nothing_to_do(plan: Plan) -> Outcome | None:
     """A plan of nothing but Reuse needs no engine; loading one costs more than all the rest."""
-    known = {s.node: s.action.artifact for s in plan.steps if isinstance(s.action, Reuse)}
+    known = {s.node: s.action for s in plan.steps if isinstance(s.action, Reuse)}
     if len(known) < len(plan.steps):
         return None
-    return tuple(StepRecord(name=n, action="reuse", reason="", digest=a.digest) for n, a in known.items()), known, None
+    return tuple(reused(n, a) for n, a in known.items()), {n: a.artifact for n, a in known.items()}, None
 
 
 def _carry_out(
-    project: Project, planned: Planned, last: dict[str, str], tell: Callable[[Event], None], now: dt.datetime
-) -> Outcome:
+    project: Project, planned: Planned, last: dict[str, str], tell: Callable[[Event], None], now: dt.datetime,
+    *, keep_going: bool,
+) -> Outcome:  # fmt: skip
     """Execute; `last` learns the key of each step that ran."""
     from lockgate.build.execute import execute
 
@@ -140,7 +167,7 @@ def _carry_out(
     with _engine(project, planned) as engine:
         done = execute(
             planned.graph, planned.plan, planned.known,
-            engine=engine, keep=keep, tell=tell, workers=project.settings.workers,
+            engine=engine, keep=keep, tell=tell, workers=project.settings.workers, keep_going=keep_going,
         )  # fmt: skip
     return done.steps, done.artifacts, done.error
 
@@ -153,10 +180,7 @@ def why(planned: Planned, step: str) -> tuple[str, list[str]]:
     node, last = planned.graph.nodes[name], planned.known.last(name)
     if action == "reuse" or last is None:
         return action, [reason, *_behind(planned, found.action)]
-    identities = {s.node: s.action.artifact.digest for s in planned.plan.steps if isinstance(s.action, Reuse)} | dict(
-        planned.known.externals
-    )
-    inputs = {p: identities.get(i, "") for p, i in node.inputs.items()}
+    inputs = inputs_of(planned, name)
     known = inputs if all(inputs.values()) else None
     lines = list(differences(node, last, known, parameters_of(node, planned.known.parameters)))
     return action, [*(lines or [reason]), *_behind(planned, found.action)]
@@ -172,6 +196,13 @@ def _behind(planned: Planned, action: Action) -> list[str]:
             kind, reason = words(step)
             found.append(f"{step.node}: {kind}, {reason}")
     return found
+
+
+def inputs_of(planned: Planned, name: str) -> dict[str, str]:
+    """A step's inputs and their identities; empty for those that are not made yet."""
+    identities = {s.node: s.action.artifact.digest for s in planned.plan.steps if isinstance(s.action, Reuse)}
+    known = {**identities, **planned.known.externals}
+    return {p: known.get(i, "") for p, i in planned.graph.nodes[name].inputs.items()}
 
 
 def targets_of(graph: Graph, pipeline: str | None, to: str | None) -> tuple[str, ...]:
@@ -209,9 +240,28 @@ def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str
         return found if found and project.store.has(found.object) else None
 
     def last_result(node: str) -> Result | None:
-        return _read(Result, results.get(last[node])) if node in last else None
+        return stored_result(project, last[node]) if node in last else None
 
     return Known(externals, result, last_result, params, interpreter())
+
+
+def _accepted(project: Project, known: Known) -> Callable[[str], Reuse | None]:
+    """Asks the ledger, once, and only when a step's result is missing: planning nothing reads no ledger."""
+    asked: list[Callable[[str], Reuse | None]] = []
+
+    def accepted(key: str) -> Reuse | None:
+        if not asked:
+            from lockgate.delivery.accept import accepted_changes
+
+            asked.append(accepted_changes(project, known.result))
+        return asked[0](key)
+
+    return accepted
+
+
+def _carry_over(project: Project, before: str, now: str) -> None:
+    if record := project.results("results").get(before):
+        project.results("results").put(now, record)
 
 
 def _read(kind: type[R], record: Json) -> R | None:
@@ -245,6 +295,16 @@ def _sweep(project: Project, now: dt.datetime) -> None:
 def _merged(project: Project, params: Mapping[str, Mapping[str, Json]] | None) -> dict[str, Mapping[str, Json]]:
     given = params or {}
     return {s: {**project.settings.params.get(s, {}), **v} for s, v in given.items()}
+
+
+def stored_result(project: Project, key: str) -> Result | None:
+    """What is recorded under a fingerprint, whether its bytes are still here or not."""
+    return _read(Result, project.results("results").get(key))
+
+
+def last_key(project: Project, node: str) -> str | None:
+    """The fingerprint under which this working copy saw the step's last result."""
+    return _remembered(project).get(node)
 
 
 def _remembered(project: Project) -> dict[str, str]:

@@ -23,6 +23,7 @@ from lockgate.records.wire import from_json, to_json
 
 __all__ = [
     "CLAIMS",
+    "AcceptedChange",
     "Claim",
     "Decision",
     "GateResult",
@@ -176,6 +177,32 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedChange:
+    """`accepted-change/v1`: a person says that a change of a step's code does not change what it makes.
+
+    The newest word on a fingerprint counts, and it counts for that one only: the next change of code, parameter,
+    input or package gives another fingerprint, about which nothing was said.
+
+    Attributes:
+        fingerprint: of the step with its new code. before: of the run whose result may stand for it.
+        artifact: identity of that result; another value stored under `before` was not accepted.
+        changed: the definitions that differ, as they were shown.
+    """
+
+    predicate_type: ClassVar[str] = PREDICATES + "accepted-change/v1"
+    subject: ClassVar[str] = "fingerprint"
+    fingerprint: str
+    before: str
+    artifact: str
+    step: str
+    reason: str
+    changed: tuple[str, ...]
+    log: Head
+    decision: Literal["accept", "withdraw"] = "accept"
+    extra: Extra = field(default_factory=dict[str, Json])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleSet:
     """`people/v1`: a signer wants this register of people; it holds once a quorum of trustees has said so."""
 
@@ -191,11 +218,13 @@ class PeopleSet:
         return self.people.digest
 
 
-Claim: TypeAlias = Proposed | GateResult | Decision | Wanted | Healthy | Refused | Looked | Shown | PeopleSet
+Claim: TypeAlias = (
+    Proposed | GateResult | Decision | Wanted | Healthy | Refused | Looked | Shown | AcceptedChange | PeopleSet
+)
 
 CLAIMS: Final[Mapping[str, type[Claim]]] = {
     kind.predicate_type: kind
-    for kind in (Proposed, GateResult, Decision, Wanted, Healthy, Refused, Looked, Shown, PeopleSet)
+    for kind in (Proposed, GateResult, Decision, Wanted, Healthy, Refused, Looked, Shown, AcceptedChange, PeopleSet)
 }
 
 

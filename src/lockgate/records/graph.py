@@ -38,6 +38,7 @@ class Node:
         definitions: the code closure.
         packages: `distribution==version` it reaches, with what these require.
         checked: the step declares a contract.
+        doc: what its docstring says first; part of no key.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Node:
     definitions: tuple[Definition, ...]
     packages: tuple[str, ...]
     checked: bool = False
+    doc: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,14 +9,21 @@ from typing import Literal
 from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json
 
-__all__ = ["Action", "Blocked", "Maybe", "Plan", "PlannedStep", "Result", "Reuse", "Run", "StepRecord"]
+__all__ = ["Action", "Blocked", "Maybe", "Plan", "PlannedStep", "Result", "Reuse", "Run", "StepRecord", "reused"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """The result is known."""
+    """The result is known.
+
+    Attributes:
+        under: the fingerprint it is stored under when that is not the step's own; empty otherwise.
+        accepted: who declared, and why, that the code's change does not matter; empty when nobody had to.
+    """
 
     artifact: Artifact
+    under: str = ""
+    accepted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +88,8 @@ class StepRecord:
     reason: str
     digest: str | None = None
     seconds: float = 0.0
+
+
+def reused(name: str, action: Reuse) -> StepRecord:
+    """The record of a step that did not have to run; its reason says when a person let an older result stand."""
+    return StepRecord(name=name, action="reuse", reason=action.accepted, digest=action.artifact.digest)

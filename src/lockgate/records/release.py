@@ -146,7 +146,7 @@ class Lineage:
 
     Attributes:
         sources: source name → digest of its bytes. datasets: dataset name → version digest.
-        steps: step name → {"fingerprint", "artifact"}.
+        steps: step name → {"artifact", "code"}, and {"accepted"} when a person let the result of earlier code stand.
     """
 
     commit: str

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from lockgate.errors import IntegrityError, LockgateError, PermissionRefused
 from lockgate.records.decisions import (
+    AcceptedChange,
     Claim,
     Decision,
     GateResult,
@@ -255,7 +256,9 @@ def _verify(jobs: list[tuple[Envelope, str]]) -> list[bool]:
 def _not_entitled(claim: Claim, person: Person) -> str:
     """Why this person or machine may not say such a thing; empty when it may. Decisions are judged by `gates`."""
     match claim:
-        case Proposed() | GateResult() | Looked() | Shown():
+        case AcceptedChange() if person.kind != "person":
+            return f"{person.name} is a machine, and only a person may accept a change of code"
+        case AcceptedChange() | Proposed() | GateResult() | Looked() | Shown():
             role = DELIVERER
         case Wanted(because="rolled-back") | Healthy() | Refused():
             role = OPERATOR
