@@ -1,0 +1,107 @@
+"""Each mistake with a source or a sink is one clear message with the next command, and its exit code."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from journeys.walking import FAILED, OUTSIDE, USAGE, Lockgate, edit
+
+from sources.warehouse import change, create, make, order, read
+
+Mistake = Callable[[Lockgate], None]
+
+
+def shop(lockgate: Lockgate) -> Path:
+    return lockgate.root / "data" / "shop.db"
+
+
+def toml(old: str, new: str) -> Mistake:
+    return lambda lockgate: edit(lockgate.root, "lockgate.toml", old, new)
+
+
+def sql(*statements: str) -> Mistake:
+    def run(lockgate: Lockgate) -> None:
+        for statement in statements:
+            change(shop(lockgate), statement)
+
+    return run
+
+
+MISTAKES: dict[str, tuple[Mistake, int, str, str]] = {
+    "no database": (toml("data/shop.db", "data/shop2.db"), USAGE, "the database of a source is missing", "[sources.orders]"),
+    "not a database": (lambda k: shop(k).write_text("hello" * 300) and None, USAGE, "not a SQLite database", "[sources.orders]"),
+    "no such column": (toml("id, day, amount", "id, day, amont"), USAGE, "no such column: amont", "[sources.orders]"),
+    "no watermark in the answer": (toml("select id, day", "select day"), USAGE, "does not answer its watermark: orders: id", "day, amount"),
+    "its own watermark condition": (toml("from orders", "from orders where id > :watermark"), USAGE, "a select without :watermark", "edit"),
+    "no watermark declared": (toml('watermark = "id"', ""), USAGE, "lacks a key: sources.orders.watermark", "edit"),
+    "unknown key": (toml("watermark =", "watermarc ="), USAGE, "watermark?", "edit"),
+    "deleted rows": (sql("delete from orders where id > 2"), USAGE, "went backwards: orders: id was 4, is 2", "version"),
+    "all rows deleted": (sql("delete from orders"), USAGE, "went backwards: orders: id was 4, is None", "version"),
+    "null watermark": (
+        sql("alter table orders rename to o", "create table orders (id, day, amount)", "insert into orders select * from o", "insert into orders values (null, 'x', 1), (9, 'x', 1)"),
+        USAGE, "a row has no watermark", "where id is not null",
+    ),
+    "watermark of another kind": (
+        sql("alter table orders rename to o", "create table orders (id, day, amount)", "insert into orders values ('nine', 'x', 1)"),
+        USAGE, "a watermark changed its kind: orders: was 4, is 'nine'", "one kind",
+    ),
+    "a renamed column": (
+        lambda k: (edit(k.root, "lockgate.toml", "select id, day, amount from", "select * from"), k("run"), sql("alter table orders rename column amount to total", "insert into orders values (8, 'x', 1)")(k)) and None,
+        USAGE, "the columns of a source changed: orders: was id, day, amount; is id, day, total", "select new as old",
+    ),
+    "another type later": (sql("insert into orders values (8, 'x', 'many')"), USAGE, "amount: float before and str now", "cast(amount as real)"),
+    "no rows": (lambda k: (toml("from orders", "from orders where id < 0")(k)), OUTSIDE, "a source has no rows yet: orders", "lockgate stream"),
+    "a sink without a step": (toml('from = "big"', 'from = "bigg"'), USAGE, 'fed by no step of this project: big: from = "bigg"', "[sinks.big]"),
+    "upsert without key": (toml('key = ["day"]', ""), USAGE, "sinks.daily.key", "upsert"),
+    "a key that is no column": (toml('key = ["day"]', 'key = ["date"]'), USAGE, "the key of a sink is not in its table: daily: date", "orders"),
+    "a key that occurs twice": (toml('mode = "append"', 'mode = "upsert"\nkey = ["amount"]'), FAILED, "the key of a sink does not name one row: big: amount", "the key"),
+    "a table without these columns": (
+        lambda k: change(k.root / "data" / "out.db", "create table big (id, day)"), USAGE, "the table of a sink lacks columns: big: big: amount", "[sinks.big]"),
+    "a table that refuses": (
+        lambda k: change(k.root / "data" / "out.db", "create table big (id, day, amount check (amount > 100))"), FAILED, "the table refuses a row: sink big", "correct"),
+    "append to what changed": (
+        lambda k: (k("stream", "flow", "--once"), edit(k.root, "flow/steps.py", ">= 5", ">= 6")) and None, USAGE, "a sink that appends cannot follow", 'mode = "replace"'),
+    "a pipeline that is not": (toml("flow.steps", "flow.step"), USAGE, "flow.step", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_message(tmp_path: Path, name: str) -> None:
+    mistake, code, said, helps = MISTAKES[name]
+    lockgate = make(tmp_path)
+    create(tmp_path)
+    order(tmp_path, [("a", 1), ("a", 6), ("b", 6.5), ("b", 7)])
+    if "no such" not in name and "sink" not in name:
+        lockgate("run")
+    mistake(lockgate)
+    done = lockgate("stream", "flow", "--once", expect=code)
+    assert said in done.err, done.text
+    assert helps in done.err, done.text
+    assert len(done.err.splitlines()) <= 3 + done.err.count(" done  "), done.text
+
+
+def test_a_locked_database_is_worth_a_retry(tmp_path: Path) -> None:
+    lockgate = make(tmp_path)
+    create(tmp_path)
+    order(tmp_path, [("a", 1)])
+    other = sqlite3.connect(shop(lockgate), isolation_level=None)
+    other.execute("begin exclusive")
+    done = lockgate("plan", expect=OUTSIDE)
+    assert "a database is locked by somebody else: source orders" in done.err
+    other.execute("rollback")
+    other.close()
+    lockgate("plan")
+
+
+def test_a_sink_that_was_dropped_is_written_again(tmp_path: Path) -> None:
+    lockgate = make(tmp_path)
+    create(tmp_path)
+    order(tmp_path, [("a", 1), ("a", 6)])
+    lockgate("stream", "flow", "--once")
+    before = read(tmp_path / "data" / "out.db", "big")
+    change(tmp_path / "data" / "out.db", "drop table big")
+    lockgate("stream", "flow", "--once")
+    assert read(tmp_path / "data" / "out.db", "big") == before == [(2, "a", 6)]
