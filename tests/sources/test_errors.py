@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from journeys.walking import FAILED, OUTSIDE, USAGE, Lockgate, edit
+from journeys.walking import FAILED, OUTSIDE, USAGE, Lockgate, copy, edit
 
 from sources.warehouse import change, create, make, order, read
 
@@ -49,7 +49,7 @@ MISTAKES: dict[str, tuple[Mistake, int, str, str]] = {
         USAGE, "a watermark changed its kind: orders: was 4, is 'nine'", "one kind",
     ),
     "a renamed column": (
-        lambda k: (edit(k.root, "lockgate.toml", "select id, day, amount from", "select * from"), k("run"), sql("alter table orders rename column amount to total", "insert into orders values (8, 'x', 1)")(k)) and None,
+        lambda k: (edit(k.root, "lockgate.toml", "select id, day, amount from", "select * from"), k("plan"), sql("alter table orders rename column amount to total", "insert into orders values (8, 'x', 1)")(k)) and None,
         USAGE, "the columns of a source changed: orders: was id, day, amount; is id, day, total", "select new as old",
     ),
     "another type later": (sql("insert into orders values (8, 'x', 'many')"), USAGE, "amount: float before and str now", "cast(amount as real)"),
@@ -57,36 +57,40 @@ MISTAKES: dict[str, tuple[Mistake, int, str, str]] = {
     "a sink without a step": (toml('from = "big"', 'from = "bigg"'), USAGE, 'fed by no step of this project: big: from = "bigg"', "[sinks.big]"),
     "upsert without key": (toml('key = ["day"]', ""), USAGE, "sinks.daily.key", "upsert"),
     "a key that is no column": (toml('key = ["day"]', 'key = ["date"]'), USAGE, "the key of a sink is not in its table: daily: date", "orders"),
-    "a key that occurs twice": (toml('mode = "append"', 'mode = "upsert"\nkey = ["amount"]'), FAILED, "the key of a sink does not name one row: big: amount", "the key"),
+    "a key that occurs twice": (toml('mode = "append"', 'mode = "upsert"\nkey = ["day"]'), FAILED, "the key of a sink does not name one row: big: day", "the key"),
     "a table without these columns": (
         lambda k: change(k.root / "data" / "out.db", "create table big (id, day)"), USAGE, "the table of a sink lacks columns: big: big: amount", "[sinks.big]"),
     "a table that refuses": (
         lambda k: change(k.root / "data" / "out.db", "create table big (id, day, amount check (amount > 100))"), FAILED, "the table refuses a row: sink big", "correct"),
     "append to what changed": (
-        lambda k: (k("stream", "flow", "--once"), edit(k.root, "flow/steps.py", ">= 5", ">= 6")) and None, USAGE, "a sink that appends cannot follow", 'mode = "replace"'),
+        lambda k: (k("stream", "flow", "--once"), edit(k.root, "flow/steps.py", ">= 5", ">= 7")) and None, USAGE, "a sink that appends cannot follow", 'mode = "replace"'),
     "a pipeline that is not": (toml("flow.steps", "flow.step"), USAGE, "flow.step", ""),
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
+    """Everything has run, no sink is written."""
+    lockgate = make(tmp_path_factory.mktemp("prepared") / "shop")
+    create(lockgate.root)
+    order(lockgate.root, [("a", 1), ("a", 6), ("b", 6.5), ("b", 7)])
+    lockgate("run")
+    return lockgate
+
+
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_one_message(tmp_path: Path, name: str) -> None:
+def test_a_mistake_is_one_message(prepared: Lockgate, tmp_path: Path, name: str) -> None:
     mistake, code, said, helps = MISTAKES[name]
-    lockgate = make(tmp_path)
-    create(tmp_path)
-    order(tmp_path, [("a", 1), ("a", 6), ("b", 6.5), ("b", 7)])
-    if "no such" not in name and "sink" not in name:
-        lockgate("run")
+    lockgate = copy(prepared, tmp_path / "shop")
     mistake(lockgate)
     done = lockgate("stream", "flow", "--once", expect=code)
     assert said in done.err, done.text
     assert helps in done.err, done.text
-    assert len(done.err.splitlines()) <= 3 + done.err.count(" done  "), done.text
+    assert len(done.err.splitlines()) <= 3, done.text
 
 
-def test_a_locked_database_is_worth_a_retry(tmp_path: Path) -> None:
-    lockgate = make(tmp_path)
-    create(tmp_path)
-    order(tmp_path, [("a", 1)])
+def test_a_locked_database_is_worth_a_retry(prepared: Lockgate, tmp_path: Path) -> None:
+    lockgate = copy(prepared, tmp_path / "shop")
     other = sqlite3.connect(shop(lockgate), isolation_level=None)
     other.execute("begin exclusive")
     done = lockgate("plan", expect=OUTSIDE)
@@ -96,12 +100,12 @@ def test_a_locked_database_is_worth_a_retry(tmp_path: Path) -> None:
     lockgate("plan")
 
 
-def test_a_sink_that_was_dropped_is_written_again(tmp_path: Path) -> None:
-    lockgate = make(tmp_path)
-    create(tmp_path)
-    order(tmp_path, [("a", 1), ("a", 6)])
+def test_a_sink_that_was_dropped_is_written_again(prepared: Lockgate, tmp_path: Path) -> None:
+    lockgate = copy(prepared, tmp_path / "shop")
+    out = lockgate.root / "data" / "out.db"
     lockgate("stream", "flow", "--once")
-    before = read(tmp_path / "data" / "out.db", "big")
-    change(tmp_path / "data" / "out.db", "drop table big")
+    before = read(out, "big")
+    change(out, "drop table big")
     lockgate("stream", "flow", "--once")
-    assert read(tmp_path / "data" / "out.db", "big") == before == [(2, "a", 6)]
+    assert read(out, "big") == before
+    assert len(before) == 3

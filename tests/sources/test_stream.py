@@ -113,7 +113,9 @@ def test_a_step_that_fails_loses_nothing(tmp_path: Path) -> None:
     lockgate = batch_of(tmp_path / "stream", 10)
     steps = lockgate.root / "flow" / "steps.py"
     good = steps.read_text()
-    steps.write_text(good.replace("    return orders.filter", "    raise ValueError('bad day')\n    return orders.filter"))
+    steps.write_text(
+        good.replace("    return orders.filter", "    raise ValueError('bad day')\n    return orders.filter")
+    )
     order(lockgate.root, some_orders(10, 20))
     before = sinks(lockgate.root)
     done = lockgate("stream", "flow", "--once", expect=1)
@@ -131,7 +133,9 @@ def halfway(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lockgate, Lockgat
     prepared = batch_of(folder / "stream", 20)
     order(prepared.root, some_orders(20, 40))
     counted = copy(prepared, folder / "counted")
-    done = Lockgate.end(counted.start("0", str(folder / "sites"), "--", "stream", "flow", "--once", prefix=HARNESS), "stream")
+    done = Lockgate.end(
+        counted.start("0", str(folder / "sites"), "--", "stream", "flow", "--once", prefix=HARNESS), "stream"
+    )
     assert done.code == GOOD, done.text
     return prepared, batch_of(folder / "batch", 40), (folder / "sites").read_text().splitlines()
 

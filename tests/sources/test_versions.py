@@ -68,7 +68,11 @@ def outcome(p: Project, parts: Sequence[Sequence[tuple[Any, Any]]]) -> Any:
             found = version(p)
         except LockgateError as error:
             found = error.what
-    return found if isinstance(found, str) else (found.identity, found.cursor, found.columns, [x.digest for x in found.pages])
+    return (
+        found
+        if isinstance(found, str)
+        else (found.identity, found.cursor, found.columns, [x.digest for x in found.pages])
+    )
 
 
 @st.composite
@@ -105,7 +109,12 @@ def test_what_was_read_stays_and_only_the_last_page_is_written_anew(tmp_path: Pa
     assert [x.rows for x in first.pages] == [4, 2]
     order(tmp_path, [("a", 6)])
     second = version(p)
-    assert (second.pages[0], second.pages[1].rows, second.cursor, second.parent) == (first.pages[0], 3, 7, first.identity)
+    assert (second.pages[0], second.pages[1].rows, second.cursor, second.parent) == (
+        first.pages[0],
+        3,
+        7,
+        first.identity,
+    )
     change(tmp_path / "data" / "shop.db", "update orders set amount = 99 where id = 1")
     assert version(p) == second  # below the watermark: not seen
 
