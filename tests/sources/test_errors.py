@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,3 +111,27 @@ def test_a_sink_that_was_dropped_is_written_again(prepared: Lockgate, tmp_path: 
     lockgate("stream", "flow", "--once")
     assert read(out, "big") == before
     assert len(before) == 3
+
+
+def test_nothing_new_loads_no_frames(prepared: Lockgate) -> None:
+    """One question to the database costs no data frame library and starts no engine."""
+    code = "import sys\nfrom lockgate.cli.main import main\nmain(['run'])\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=prepared.root, capture_output=True, text=True, check=True)
+    said, loaded = done.stdout.splitlines()
+    assert said == "done  0 run, 2 reused"
+    assert {"sqlite3", "lockgate.delivery.cursors"} <= set(loaded.split())
+    assert not {"polars", "numpy", "subprocess", "lockgate.codecs", "lockgate.build.engine"} & set(loaded.split())
+
+
+def test_a_database_with_a_write_ahead_log_is_read_while_somebody_writes(prepared: Lockgate, tmp_path: Path) -> None:
+    lockgate = copy(prepared, tmp_path / "shop")
+    writer = sqlite3.connect(shop(lockgate), isolation_level=None)
+    writer.execute("pragma journal_mode = wal")
+    writer.execute("insert into orders values (5, 'c', 9)")
+    writer.execute("begin immediate")
+    writer.execute("insert into orders values (6, 'c', 9)")
+    done = lockgate("stream", "flow", "--once")
+    assert "orders +1 → 5 rows (cursor 5)" in done.out
+    writer.execute("commit")
+    writer.close()
+    assert "orders +1 → 6 rows (cursor 6)" in lockgate("stream", "flow", "--once").out

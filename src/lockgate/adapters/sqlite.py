@@ -34,7 +34,8 @@ class SqliteSource:
     """
 
     def __init__(self, name: str, path: Path, *, query: str, watermark: str) -> None:
-        self._name, self._path, self._query, self._watermark = name, path, query, watermark
+        self._name, self._path, self._watermark = name, path, watermark
+        self._query = f"{query}\n"  # it may end with a comment
 
     def newest(self, after: Json) -> Json:
         """The greatest watermark: one query, answered from the index if there is one."""

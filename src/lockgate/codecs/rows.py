@@ -178,7 +178,7 @@ def rows_of(frame: pl.DataFrame, *, sink: str) -> tuple[tuple[tuple[str, str], .
 
 
 def _series(name: str, values: Sequence[Any], source: str) -> pl.Series:
-    kinds = {type(v) for v in values} - {type(None)}
+    kinds = set(map(type, values)) - {type(None)}
     if kinds == {int, float}:
         if any(abs(v) > EXACT for v in values if type(v) is int):
             raise _unlike(source, name, "numbers, and whole numbers that no float holds exactly")
