@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lockgate import codecs
 from lockgate.delivery import cursors
@@ -76,14 +76,23 @@ def outcome(p: Project, parts: Sequence[Sequence[tuple[Any, Any]]]) -> Any:
 
 
 @st.composite
+def columns(draw: st.DrawFn, rows: int) -> list[Any]:
+    """Values of one kind up to a row, of another behind it: what makes the type of pages grow that were written before."""
+    turn = draw(st.integers(0, rows))
+    first, then = (VALUES[draw(st.sampled_from(["nothing", "whole", *sorted(VALUES)]))] for _ in range(2))
+    return [draw(first if n < turn else then) for n in range(rows)]
+
+
+@st.composite
 def histories(draw: st.DrawFn) -> tuple[list[tuple[Any, Any]], list[int]]:
-    """Rows whose columns may stay empty for a while, and where the readings fall."""
-    kinds = [VALUES[draw(st.sampled_from(sorted(VALUES)))] for _ in range(2)]
-    rows = draw(st.lists(st.tuples(*(st.one_of(st.none(), k) for k in kinds)), min_size=1, max_size=14))
-    cuts = draw(st.lists(st.integers(1, len(rows)), max_size=4))
-    return rows, sorted({0, *cuts, len(rows)})
+    """Rows, and where the readings fall."""
+    size = draw(st.integers(1, 14))
+    rows = list(zip(draw(columns(size)), draw(columns(size)), strict=True))
+    cuts = draw(st.lists(st.integers(1, size), max_size=4))
+    return rows, sorted({0, *cuts, size})
 
 
+@example(([(None, 1)] * 5 + [("a", 0.5)], [0, 5, 6]))  # both columns' types grow behind a whole page
 @settings(max_examples=40, deadline=None)
 @given(histories())
 def test_any_split_gives_what_one_batch_gives(history: tuple[list[tuple[Any, Any]], list[int]]) -> None:
