@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from lockgate.records.digest import Json
     from lockgate.records.ledger import Entry, Head
+    from lockgate.records.rows import Batch, Mark
     from lockgate.records.statement import Envelope
 
-__all__ = ["Ledger", "Results", "Signer", "Source", "Store"]
+__all__ = ["Files", "Ledger", "Results", "Signer", "Sink", "Source", "Store"]
 
 
 class Store(Protocol):
@@ -100,8 +101,8 @@ class Signer(Protocol):
         ...
 
 
-class Source(Protocol):
-    """Where data comes from.
+class Files(Protocol):
+    """Named files that somebody else writes: a folder, a bucket.
 
     Laws: `files` lists the same names for the same content; bytes read later are the bytes that were listed,
     or the digest taken while reading tells.
@@ -109,4 +110,46 @@ class Source(Protocol):
 
     def files(self) -> Sequence[tuple[str, Path]]:
         """Name and place of each file, sorted by name. Empty when the source does not exist here."""
+        ...
+
+
+class Source(Protocol):
+    """Rows behind a cursor: a table with a watermark, a log with offsets, a stream with sequence numbers.
+
+    A cursor is a JSON value (a number, a text, partition → offset) that only its source understands; None stands
+    before the first row. Laws: the rows up to a cursor stay the same for ever, so `read` with the same cursors
+    gives the same rows in the same order, and `read(a, b)` then `read(b, c)` gives what `read(a, c)` gives. Nothing is
+    acknowledged to the source: the reader keeps the cursor, in one record with the rows. A source that is not here
+    raises NotFound, one that does not answer now ServiceUnavailable, one that broke these laws UsageError.
+    """
+
+    def newest(self, after: Json) -> Json:
+        """The cursor behind the newest row; one cheap question. Raises when the source ends before `after`."""
+        ...
+
+    def read(self, after: Json, upto: Json) -> Iterator[Batch]:
+        """The rows behind `after`, up to and including `upto`, in batches that fit into memory."""
+        ...
+
+
+class Sink(Protocol):
+    """Where rows go to.
+
+    Laws: `write` changes the rows and the mark in one transaction, both or neither, and writing what the mark already
+    names changes nothing: so a repeat after a kill writes nothing twice.
+    """
+
+    def mark(self) -> Mark | None:
+        """What was committed last; None when nothing was, or when it is gone."""
+        ...
+
+    def write(
+        self, batches: Iterable[Batch], *, kinds: Sequence[tuple[str, str]], mark: Mark, after: Mark | None
+    ) -> bool:
+        """Write, and leave `mark`; False when it stood there already. MovedOn when the mark is not `after`.
+
+        Args:
+            batches: the rows, without those that `after` covers when the sink appends.
+            kinds: (column, kind) with kind one of integer, real, text, blob.
+        """
         ...

@@ -19,18 +19,59 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.tables import Table
 
-__all__ = ["Project", "Settings", "SourceSettings", "adapter", "find_root", "open_project", "read_settings"]
+__all__ = [
+    "Project",
+    "Settings",
+    "SinkSettings",
+    "SourceSettings",
+    "adapter",
+    "find_root",
+    "open_project",
+    "read_settings",
+]
 
 FILE = "lockgate.toml"
+ROWS = ("query", "watermark", "refresh", "version")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """One `[sources.NAME]` table."""
+    """One `[sources.NAME]` table.
+
+    Attributes:
+        kind: `file` (a file, folder or glob as it is now), `folder` (files that arrive) or `sqlite` (rows).
+        settle_s: folder: a file counts once it was left alone for so long.
+        query: rows: a select without the watermark's condition.
+        watermark: rows: the column that only grows.
+        refresh: rows: `new` reads behind the watermark, `full` everything each time.
+        version: another number forgets what was read and begins anew.
+    """
 
     name: str
     kind: str
     path: str
+    settle_s: float = 0.0
+    query: str = ""
+    watermark: str = ""
+    refresh: str = "new"
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSettings:
+    """One `[sinks.NAME]` table: the step whose table is written, and where to.
+
+    Attributes:
+        mode: `append` adds rows behind those written before, `replace` writes all anew, `upsert` goes by `key`.
+    """
+
+    name: str
+    kind: str
+    path: str
+    step: str
+    table: str
+    mode: str
+    key: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +90,7 @@ class Settings:
     name: str
     pipelines: tuple[str, ...]
     sources: tuple[SourceSettings, ...]
+    sinks: tuple[SinkSettings, ...]
     params: Mapping[str, Mapping[str, Json]]
     as_of_file: str | None = None
     banner: str = ""
@@ -84,6 +126,10 @@ class Project:
     def results(self, kind: str) -> Results:
         """Small records beside the store: `results`, `graphs`, `sources`, `releases`."""
         return adapter("local", "LocalResults")(self.store_folder / kind)
+
+    def local_results(self, kind: str) -> Results:
+        """Small records of this working copy alone."""
+        return adapter("local", "LocalResults")(self.home / kind)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -129,7 +175,7 @@ def read_settings(text: str) -> Settings:
     'demand'
     """
     file = read_toml(text, FILE)
-    file.only("project", "sources", "params", "store", "ledger", "run", "environments", "groups")
+    file.only("project", "sources", "sinks", "params", "store", "ledger", "run", "environments", "groups")
     project, store, ledger, run = (file.table(name) for name in ("project", "store", "ledger", "run"))
     project.only("name", "pipelines", "as_of_file", "banner", "credit", "target")
     store.only("url")
@@ -140,6 +186,7 @@ def read_settings(text: str) -> Settings:
         name=project.text("name"),
         pipelines=project.texts("pipelines"),
         sources=tuple(_source(name, table) for name, table in file.tables("sources").items()),
+        sinks=tuple(_sink(name, table) for name, table in file.tables("sinks").items()),
         params={name: table.content for name, table in file.tables("params").items()},
         as_of_file=project.maybe_text("as_of_file"),
         banner=project.text("banner", ""),
@@ -154,8 +201,38 @@ def read_settings(text: str) -> Settings:
 
 
 def _source(name: str, table: Table) -> SourceSettings:
-    table.only("kind", "path")
-    return SourceSettings(name, table.one_of("kind", ("file",)), table.text("path"))
+    kind = table.one_of("kind", ("file", "folder", "sqlite"))
+    table.only("kind", "path", *{"file": (), "folder": ("settle",), "sqlite": ROWS}[kind])
+    path = table.text("path")
+    if kind != "sqlite":
+        return SourceSettings(name, kind, path, settle_s=_seconds(table, "settle", "2s") if kind == "folder" else 0.0)
+    query, refresh = table.text("query").strip().rstrip(";"), table.one_of("refresh", ("new", "full"), "new")
+    if ":" + "watermark" in query:
+        raise table.wrong("query", query, "a select without :watermark; the rows behind it are chosen for you")
+    return SourceSettings(
+        name, kind, path, query=query, refresh=refresh, version=table.number("version", 1, least=1),
+        watermark=table.text("watermark", "" if refresh == "full" else None),
+    )  # fmt: skip
+
+
+def _sink(name: str, table: Table) -> SinkSettings:
+    table.only("kind", "path", "from", "table", "mode", "key")
+    mode, key = table.one_of("mode", ("append", "replace", "upsert")), table.texts("key", ())
+    if (mode == "upsert") != bool(key):
+        raise table.wrong("key", list(key), 'the columns that name a row, ["…"], for mode = "upsert" and only for it')
+    return SinkSettings(
+        name, table.one_of("kind", ("sqlite",)), table.text("path"), table.text("from"), table.text("table", name), mode, key
+    )  # fmt: skip
+
+
+def _seconds(table: Table, key: str, default: str) -> float:
+    """`2s`, `0.5s`, `1m`."""
+    from lockgate.records.spans import seconds
+
+    try:
+        return seconds(table.text(key, default))
+    except ValueError as error:
+        raise table.wrong(key, table.content[key], "a time such as 0s, 0.5s, 2s or 1m") from error
 
 
 def _port(table: Table) -> int:

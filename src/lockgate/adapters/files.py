@@ -1,4 +1,4 @@
-"""The file source: one file, a folder, or a glob."""
+"""Files: one file, a folder or a glob as it is now, and a folder in which files arrive."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["FileSource"]
+__all__ = ["ArrivingFiles", "FileSource"]
+
+UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
 
 
 class FileSource:
@@ -31,6 +33,37 @@ class FileSource:
         return _named(
             self._root.joinpath(*parts[:fixed]).glob(str(Path(*parts[fixed:]))), self._root.joinpath(*parts[:fixed])
         )
+
+
+class ArrivingFiles:
+    """A folder that somebody else drops files into. A file has arrived when it was left alone for `settle_s` seconds.
+
+    Hidden names, and names that say they are not finished (`.tmp`, `.part` …), never arrive; renaming one does.
+    """
+
+    def __init__(self, root: Path, path: str, *, settle_s: float, now_ns: int) -> None:
+        self._root, self._path, self._settled_ns = root, path, now_ns - int(settle_s * 1e9)
+
+    def files(self) -> Sequence[tuple[str, Path]]:
+        """Those that have arrived."""
+        return [(n, p) for n, p in self._there() if self._is_settled(p)]
+
+    def waiting(self) -> int:
+        """How many are there and have not arrived yet."""
+        return sum(not self._is_settled(p) for _, p in self._there())
+
+    def _there(self) -> list[tuple[str, Path]]:
+        place = self._root / self._path
+        found = _named(place.rglob("*"), place) if place.is_dir() else []
+        return [(n, p) for n, p in found if not n.endswith(UNFINISHED)]
+
+    def _is_settled(self, path: Path) -> bool:
+        """By modification and by change: a rename or a copy that keeps its times changes the latter."""
+        try:
+            state = path.stat()
+        except FileNotFoundError:  # taken away meanwhile
+            return False
+        return max(state.st_mtime_ns, state.st_ctime_ns) <= self._settled_ns
 
 
 def _named(found: Iterable[Path], top: Path) -> list[tuple[str, Path]]:

@@ -45,6 +45,7 @@ COMMANDS = {
         "ledger": ("state", "log | verify: what was decided"),
     },
     "Operating": {
+        "stream": ("stream", "run a pipeline whenever its sources have something new; write its sinks"),
         "feedback": ("operate", "import: join what happened to what was predicted"),
     },
 }

@@ -26,19 +26,20 @@ def save(value: object, path: Path) -> None:
 def load(path: Path, kind: type) -> object:
     """Parse by the file's suffix (`codecs.load` answers `Path` and `bytes` consumers before it comes here).
 
-    Frames from csv, parquet, arrow and ndjson, text from anything, JSON values from json. A folder is not parsed.
+    Frames from csv, parquet, arrow and ndjson, or from a folder of these; text from anything, JSON values from json.
     """
     from lockgate import codecs
     from lockgate.codecs import json_value
     from lockgate.declare import Html, Svg
 
     suffix = path.suffix.lower()
-    if path.is_file() and codecs.type_name(kind) in (
-        "polars.dataframe.frame:DataFrame",
-        "polars.lazyframe.frame:LazyFrame",
-    ):
+    if codecs.type_name(kind) in ("polars.dataframe.frame:DataFrame", "polars.lazyframe.frame:LazyFrame"):
         from lockgate.codecs import polars_frame
 
+        if path.is_dir():
+            from lockgate.codecs import rows
+
+            return rows.parse_folder(path, kind)
         if suffix in polars_frame.READERS:
             return polars_frame.parse(path, kind)
     elif path.is_file() and kind in (str, Html, Svg):
@@ -47,7 +48,7 @@ def load(path: Path, kind: type) -> object:
         return json_value.decode(kind, json.loads(path.read_bytes()))
     raise StepFailed(
         "a file cannot be read as this type", value=f"{path.name} as {codecs.type_name(kind)}",
-        allowed="pathlib.Path or bytes as it is; a frame from .csv, .parquet, .arrow or .ndjson; str; JSON values from .json",
+        allowed="pathlib.Path or bytes as it is; a frame from .csv, .parquet, .arrow or .ndjson, or a folder of one of these; str; JSON values from .json",
         next="annotate the input with pathlib.Path",
     )  # fmt: skip
 

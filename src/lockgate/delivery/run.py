@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lockgate.build.explain import differences, words
 from lockgate.build.fingerprint import parameters_of
-from lockgate.build.plan import Known, make_plan
+from lockgate.build.plan import Known, make_plan, needed
 from lockgate.build.trace import interpreter
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.sources import Seen, materialise, see
@@ -43,6 +43,7 @@ __all__ = [
     "node_named",
     "plan",
     "run",
+    "sources_of",
     "stored_result",
     "targets_of",
     "why",
@@ -88,7 +89,7 @@ def plan(
     now_ns = int(now.timestamp() * 1e9)
     graph = graph_of(project, now_ns=now_ns)
     targets = targets_of(graph, pipeline, to)
-    sources = see(project, now_ns=now_ns)
+    sources = see(project, now_ns=now_ns, wanted=sources_of(graph, targets))
     as_of = project.as_of(now.date())
     externals = {f"source:{n}": s.identity for n, s in sources.items()} | {AS_OF: digest("day", as_of.isoformat())}
     known = known_of(project, externals, {**project.settings.params, **_merged(project, params)})
@@ -170,6 +171,12 @@ def _carry_out(
             engine=engine, keep=keep, tell=tell, workers=project.settings.workers, keep_going=keep_going,
         )  # fmt: skip
     return done.steps, done.artifacts, done.error
+
+
+def sources_of(graph: Graph, targets: Sequence[str]) -> frozenset[str]:
+    """The sources that the targets are made from."""
+    inputs = (i for n in needed(graph, targets) for i in graph.nodes[n].inputs.values())
+    return frozenset(i.removeprefix("source:") for i in inputs if i.startswith("source:"))
 
 
 def why(planned: Planned, step: str) -> tuple[str, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,10 @@ from lockgate.records.digest import Json, canonical, digest, digest_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lockgate.ports import Source
-    from lockgate.project import Project
+    from lockgate.ports import Files
+    from lockgate.project import Project, SourceSettings
 
-__all__ = ["Seen", "materialise", "see"]
+__all__ = ["Seen", "held", "materialise", "see"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,13 @@ class Seen:
     """One source as it is now.
 
     Attributes:
-        files: (name, digest), sorted.
+        files: (name, digest), sorted; pages of rows are files, too.
         single: the source is one file, not a folder or a glob that may hold more.
         places: name → file; empty when the source comes from the store.
+        rows: how many there are, None when the source is files.
+        cursor: how far rows were read.
+        waiting: files that are not whole yet and were left out.
+        recorded: the record was written when it was seen.
     """
 
     name: str
@@ -39,24 +43,78 @@ class Seen:
     files: tuple[tuple[str, str], ...]
     single: bool
     places: Mapping[str, Path]
+    rows: int | None = None
+    cursor: Json = None
+    waiting: int = 0
+    recorded: bool = False
 
 
-def see(project: Project, *, now_ns: int) -> dict[str, Seen]:
-    """Every source that is here or, failing that, recorded in the shared store. Reads only what changed."""
+def see(project: Project, *, now_ns: int, wanted: Collection[str] | None = None) -> dict[str, Seen]:
+    """Every source that is here or, failing that, recorded in the shared store. Reads only what changed.
+
+    `wanted`: the sources that somebody will read; databases and folders in which files arrive are asked only for these.
+    """
     memory = _Memory(project.home / "seen.json", now_ns)
     found: dict[str, Seen] = {}
     for source in project.settings.sources:
-        opened: Source = adapter("files", "FileSource")(project.root, source.path)
-        files = opened.files()
-        if files:
-            digests = _digests(memory, source.name, files)
-            single = (project.root / source.path).is_file()
-            found[source.name] = Seen(source.name, digest("source", digests), digests, single, dict(files))
-        elif record := project.results("sources").get(_key(project, source.name)):
-            digests = tuple((n, d) for n, d in record["files"])
-            found[source.name] = Seen(source.name, digest("source", digests), digests, bool(record.get("single")), {})
+        if source.kind == "file":
+            seen = _see_file(project, source, memory)
+        elif wanted is not None and source.name not in wanted:
+            continue
+        else:
+            seen = (
+                _see_rows(project, source) if source.kind == "sqlite" else _see_folder(project, source, memory, now_ns)
+            )
+        if seen is not None:
+            found[source.name] = seen
     memory.save()
     return found
+
+
+def held(project: Project, source: SourceSettings) -> int:
+    """How many rows or files were read of a source before; 0 of a `file`, which is not read bit by bit."""
+    if source.kind == "sqlite":
+        from lockgate.delivery import cursors
+
+        version = cursors.recorded(project, source)
+        return version.rows if version else 0
+    if source.kind == "folder":
+        from lockgate.delivery import arrivals
+
+        return len(arrivals.recorded(project, source))
+    return 0
+
+
+def _see_file(project: Project, source: SourceSettings, memory: _Memory) -> Seen | None:
+    opened: Files = adapter("files", "FileSource")(project.root, source.path)
+    files = opened.files()
+    if files:
+        digests = _digests(memory, source.name, files)
+        single = (project.root / source.path).is_file()
+        return Seen(source.name, digest("source", digests), digests, single, dict(files))
+    if record := project.results("sources").get(_key(project, source.name)):
+        digests = tuple((n, d) for n, d in record["files"])
+        return Seen(source.name, digest("source", digests), digests, bool(record.get("single")), {})
+    return None
+
+
+def _see_rows(project: Project, source: SourceSettings) -> Seen:
+    from lockgate.delivery.cursors import version_of
+
+    version = version_of(project, source)
+    pages = tuple((f"{n:06d}.arrow", page.object) for n, page in enumerate(version.pages))
+    return Seen(
+        source.name, version.identity, pages, False, {}, rows=version.rows, cursor=version.cursor, recorded=True
+    )
+
+
+def _see_folder(project: Project, source: SourceSettings, memory: _Memory, now_ns: int) -> Seen | None:
+    from lockgate.delivery.arrivals import arrived
+
+    files, places, waiting = arrived(project, source, memory.digest, now_ns=now_ns)
+    if not files:
+        return None
+    return Seen(source.name, digest("source", files), files, False, places, waiting=waiting, recorded=True)
 
 
 def _digests(memory: _Memory, source: str, files: Sequence[tuple[str, Path]]) -> tuple[tuple[str, str], ...]:
@@ -77,7 +135,7 @@ def materialise(project: Project, seen: Seen) -> Path:
         if not project.store.has(expected):
             _keep(project, seen, name, expected)
     record = {"files": [list(f) for f in seen.files], "single": seen.single}
-    if project.results("sources").get(_key(project, seen.name)) != record:
+    if not seen.recorded and project.results("sources").get(_key(project, seen.name)) != record:
         project.results("sources").put(_key(project, seen.name), record)
     view = project.home / "tmp" / "sources" / seen.identity.rpartition(":")[2] / seen.name
     for name, expected in seen.files:
