@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.graph import Node
 
-__all__ = ["fingerprint", "parameters_of"]
+__all__ = ["fingerprint", "fingerprint_of_partition", "parameters_of"]
 
 ALGORITHM = "lockgate-fingerprint/1"
+PARTITION = "lockgate-fingerprint-of-partition/1"
 
 
 def fingerprint(node: Node, inputs: Mapping[str, str], parameters: Mapping[str, Json], *, interpreter: str) -> str:
@@ -24,18 +25,30 @@ def fingerprint(node: Node, inputs: Mapping[str, str], parameters: Mapping[str, 
 
     Neither the step's name nor any path is part of it: a renamed pipeline reuses its results.
     """
-    return digest(
-        ALGORITHM,
-        {
-            "target": node.target.partition(":")[2],
-            "code": [[d.name, d.digest] for d in node.definitions],  # the closure put them in order
-            "inputs": [[p, inputs[p], node.input_types[p]] for p in sorted(inputs)],
-            "parameters": dict(parameters),
-            "packages": list(node.packages),
-            "interpreter": interpreter,
-            "output": [node.type, node.codec],
-        },
-    )
+    content: dict[str, Json] = {
+        "target": node.target.partition(":")[2],
+        "code": [[d.name, d.digest] for d in node.definitions],  # the closure put them in order
+        "inputs": [[p, inputs[p], node.input_types[p]] for p in sorted(inputs)],
+        "parameters": dict(parameters),
+        "packages": list(node.packages),
+        "interpreter": interpreter,
+        "output": [node.type, node.codec],
+    }
+    if node.each:
+        cut = [[p, node.input_types[p]] for p in node.each.cut]
+        content["each"] = [node.each.period, node.each.by, node.each.lookback, cut]
+    return digest(ALGORITHM, content)
+
+
+def fingerprint_of_partition(shared: str, key: str, slices: Mapping[str, str]) -> str:
+    """Digest what a run for one partition depends on.
+
+    Args:
+        shared: the step's fingerprint over the inputs that it reads whole: the same for every partition.
+        key: the partition.
+        slices: `input[partition]` → identity, of all the run sees.
+    """
+    return digest(PARTITION, [shared, key, sorted(slices.items())])
 
 
 def parameters_of(node: Node, given: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:

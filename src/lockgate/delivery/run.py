@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +12,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lockgate.build.explain import differences, words
 from lockgate.build.fingerprint import parameters_of
-from lockgate.build.plan import Known, make_plan
+from lockgate.build.plan import Known, make_plan, planned_pieces
 from lockgate.build.trace import interpreter
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.sources import Seen, materialise, see
 from lockgate.durable import sweep, write_atomic
 from lockgate.errors import IntegrityError, LockgateError, NotFound, did_you_mean
 from lockgate.records.artifact import Artifact
+from lockgate.records.dataset import DATASET, Dataset
 from lockgate.records.digest import Json, canonical, digest
 from lockgate.records.graph import AS_OF, Graph
 from lockgate.records.plan import Plan, Result, Reuse, StepRecord
@@ -134,7 +136,8 @@ def _carry_out(
 
     def keep(node: str, key: str, result: Result) -> None:
         results.put(key, to_json(result))
-        last[node] = key
+        if node in planned.graph.nodes:  # what a partition was made from, its step's result says
+            last[node] = key
 
     _sweep(project, now)
     with _engine(project, planned) as engine:
@@ -156,6 +159,10 @@ def why(planned: Planned, step: str) -> tuple[str, list[str]]:
     identities = {s.node: s.action.artifact.digest for s in planned.plan.steps if isinstance(s.action, Reuse)} | dict(
         planned.known.externals
     )
+    if pieces := planned_pieces(node, {s.node: s.action for s in planned.plan.steps}, planned.known):
+        from lockgate.build.pieces import lines_of
+
+        return action, lines_of(node, pieces, planned.known)
     inputs = {p: identities.get(i, "") for p, i in node.inputs.items()}
     known = inputs if all(inputs.values()) else None
     lines = list(differences(node, last, known, parameters_of(node, planned.known.parameters)))
@@ -188,14 +195,36 @@ def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str
     results = project.results("results")
     last = _remembered(project)
 
+    def whole(artifact: Artifact | None) -> Artifact | None:
+        """An artifact of which all is in the store."""
+        if artifact is None or not project.store.has(artifact.object):
+            return None
+        return artifact if artifact.codec != DATASET or dataset(artifact) else None
+
+    @functools.cache
+    def dataset(artifact: Artifact) -> Dataset | None:
+        return _complete(project, artifact)
+
     def result(key: str) -> Artifact | None:
-        found = _read(Artifact, (results.get(key) or {}).get("artifact"))
-        return found if found and project.store.has(found.object) else None
+        return whole(_read(Artifact, (results.get(key) or {}).get("artifact")))
+
+    def record(key: str) -> Result | None:
+        found = _read(Result, results.get(key))
+        return found if found and whole(found.artifact) else None
 
     def last_result(node: str) -> Result | None:
         return _read(Result, results.get(last[node])) if node in last else None
 
-    return Known(externals, result, last_result, params, interpreter())
+    return Known(externals, result, last_result, params, interpreter(), record, dataset)
+
+
+def _complete(project: Project, artifact: Artifact) -> Dataset | None:
+    """The record of a dataset, if every partition that it names is in the store."""
+    try:
+        found = from_json(Dataset, json.loads(project.store.get(artifact.object).read_bytes()))
+    except (LockgateError, ValueError):
+        return None
+    return found if all(project.store.has(p.object) for p in (*found.parts, found.empty)) else None
 
 
 def _read(kind: type[R], record: Json) -> R | None:
