@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lockgate.build.pieces import KEPT, Made, assemble, ran
@@ -56,7 +57,7 @@ def run_each(turn: Turn, *, workers: int) -> tuple[Artifact, float, dict[str, Js
     todo = [p for p in turn.pieces if p.made is None]
     seconds = 0.0
     with ThreadPoolExecutor(max(1, min(workers, len(todo)))) as pool:
-        for piece, done in zip(todo, pool.map(lambda p: _run(turn, p), todo), strict=True):
+        for piece, done in zip(todo, pool.map(partial(_run, turn), todo), strict=True):
             if done:
                 made[piece.key], taken = done
                 seconds += taken

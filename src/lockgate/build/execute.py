@@ -189,6 +189,8 @@ class _Execution:
         if node.each is None:
             with self.slots:
                 return *self.engine.run(node, self.artifacts, parameters), {}
+        if node.name not in self.pieces:
+            raise StepFailed("partitions are not in the store", value=f"an input of {node.name}", next="lockgate run")
         from lockgate.build.each import Turn, run_each
 
         turn = Turn(
@@ -204,8 +206,11 @@ class _Execution:
             return action
         from lockgate.build.pieces import pieces_of, say
 
-        self.pieces[node.name] = pieces_of(node, node.each, self.artifacts.get, self.known) or ()
-        return Run(say(node, self.pieces[node.name], self.known))
+        pieces = pieces_of(node, node.each, self.artifacts.get, self.known)
+        if pieces is None:
+            return action
+        self.pieces[node.name] = pieces
+        return Run(say(node, pieces, self.known))
 
     def _end(self, name: str, outcome: Result | LockgateError) -> None:
         self.running.discard(name)

@@ -86,7 +86,13 @@ def pieces_of(node: Node, each: Each, artifacts: Callable[[str], Artifact | None
 
 
 def _piece(
-    each: Each, number: int, datasets: Mapping[str, Dataset], whole: Mapping[str, str], *, fingerprint: str, known: Known
+    each: Each,
+    number: int,
+    datasets: Mapping[str, Dataset],
+    whole: Mapping[str, str],
+    *,
+    fingerprint: str,
+    known: Known,
 ) -> Piece:
     """One partition. `fingerprint`: of the step over its whole inputs."""
     key = key_of(each.period, number)

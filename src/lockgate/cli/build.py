@@ -40,7 +40,7 @@ def why_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def plan(arguments: argparse.Namespace) -> int:
-    """Print the plan; nothing runs."""
+    """Print the plan; nothing of the project's runs."""
     planned = _planned(arguments)
     steps = [
         (s.node, *words(s), s.action.artifact.digest if isinstance(s.action, Reuse) else None)
@@ -127,7 +127,7 @@ def parameters(given: list[str]) -> dict[str, dict[str, Json]]:
 
 
 def _planned(arguments: argparse.Namespace) -> delivery.Planned:
-    return delivery.plan(
+    return delivery.plan_by_partition(
         open_project(Path.cwd()), getattr(arguments, "pipeline", None),
         now=now(), to=getattr(arguments, "to", None), params=parameters(arguments.param),
     )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 LEFTOVERS_KEPT_S = 7 * 24 * 3600
 
-__all__ = ["Planned", "RunRecord", "known_of", "node_named", "plan", "run", "targets_of", "why"]
+__all__ = ["Planned", "RunRecord", "known_of", "node_named", "plan", "plan_by_partition", "run", "targets_of", "why"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +82,25 @@ def plan(
     externals = {f"source:{n}": s.identity for n, s in sources.items()} | {AS_OF: digest("day", as_of.isoformat())}
     known = known_of(project, externals, {**project.settings.params, **_merged(project, params)})
     return Planned(graph, make_plan(graph, targets, known), known, sources, as_of, targets)
+
+
+def plan_by_partition(
+    project: Project,
+    pipeline: str | None = None,
+    *,
+    now: dt.datetime,
+    to: str | None = None,
+    params: Mapping[str, Mapping[str, Json]] | None = None,
+) -> Planned:
+    """`plan` for a reader: tables that only wait to be split are split, so that it names the partitions to run."""
+    planned = plan(project, pipeline, now=now, to=to, params=params)
+    if any(n.each for n in planned.graph.nodes.values()):
+        from lockgate.delivery.partitions import looked
+
+        last: dict[str, str] = {}
+        planned = looked(planned, lambda part: _carry_out(project, part, last, lambda _: None, now))
+        _remember(project, last)
+    return planned
 
 
 def run(
@@ -194,6 +212,7 @@ def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str
     """What the planner may know: identities from outside, stored results, and what ran here last."""
     results = project.results("results")
     last = _remembered(project)
+    read: dict[str, Dataset] = {}
 
     def whole(artifact: Artifact | None) -> Artifact | None:
         """An artifact of which all is in the store."""
@@ -201,9 +220,10 @@ def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str
             return None
         return artifact if artifact.codec != DATASET or dataset(artifact) else None
 
-    @functools.cache
     def dataset(artifact: Artifact) -> Dataset | None:
-        return _complete(project, artifact)
+        if artifact.object not in read and (found := _complete(project, artifact)):
+            read[artifact.object] = found
+        return read.get(artifact.object)
 
     def result(key: str) -> Artifact | None:
         return whole(_read(Artifact, (results.get(key) or {}).get("artifact")))
