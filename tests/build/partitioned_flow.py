@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import importlib
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import polars as pl
 import pytest
 from lockgate.build.engine import Engine
+from lockgate.build.explain import words
+from lockgate.build.looking import Looking
+from lockgate.build.lower import lower
 from lockgate.build.protocol import Job, Reply
 from lockgate.build.worker import run_job
 from lockgate.delivery import run as delivery
-from lockgate.records.graph import Graph, Trace
+from lockgate.project import Project, open_project
+from lockgate.records.graph import Graph, Node, PipelineInfo, Trace
 from lockgate.records.wire import from_json
 
 from build.small_project import imported_from
-from build.working_copy import WorkingCopy
+from build.working_copy import NOW, WorkingCopy
 
 STEPS = """
 import polars as pl
@@ -132,55 +137,65 @@ def number(month: str) -> int:
 
 
 class Here:
-    """Runs a project in this process."""
+    """Runs projects in this process."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Engine, "_in_child", _in_this_process)
         monkeypatch.setattr(delivery, "graph_of", _captured_here)
 
     def run(self, root: Path) -> delivery.RunRecord:
-        with imported_from(root):
-            importlib.import_module("flow.steps")
-            record = WorkingCopy.run(_at(root))
+        """Run everything; a failure is raised."""
+        record = self.tried(root)
         if record.error:
             raise record.error
         return record
+
+    def tried(self, root: Path) -> delivery.RunRecord:
+        with imported_from(root):
+            importlib.import_module("flow.steps")
+            return delivery.run(open_project(root), now=NOW)
+
+    def plan(self, root: Path) -> dict[str, str]:
+        """Step → what it will do and why."""
+        with imported_from(root):
+            importlib.import_module("flow.steps")
+            planned = delivery.plan_by_partition(open_project(root), now=NOW)
+            return {s.node: " ".join(words(s)) for s in planned.plan.steps}
+
+    def why(self, root: Path, step: str) -> list[str]:
+        with imported_from(root):
+            importlib.import_module("flow.steps")
+            return delivery.why(delivery.plan_by_partition(open_project(root), now=NOW), step)[1]
+
+
+def ran(record: delivery.RunRecord) -> dict[str, tuple[str, ...]]:
+    """Step → the partitions that ran, of every step that has any."""
+    return {s.name.removeprefix("flow."): s.partitions for s in record.steps if s.partitions is not None}
+
+
+def table_of(root: Path, record: delivery.RunRecord, node: str) -> pl.DataFrame:
+    """What a node made, in one piece."""
+    artifact = record.artifacts[node]
+    path = open_project(root).store.get(artifact.object)
+    if artifact.codec != "dataset":
+        return pl.read_ipc(path)
+    parts = json.loads(path.read_bytes())["parts"]
+    return pl.concat([pl.read_ipc(open_project(root).store.get(p["object"])) for p in parts])
 
 
 def _in_this_process(_: Engine, job: Job) -> Reply:
     return run_job(job)
 
 
-def _captured_here(project: object, **_: object) -> Graph:
-    lowered = WorkingCopy.lower(_at(project.root), ["rates", "sales"])  # pyright: ignore
+def _captured_here(project: Project, **_: object) -> Graph:
+    lowered = lower(
+        project.root, project.settings.pipelines, sorted(s.name for s in project.settings.sources),
+        looking=Looking(str(project.root)),
+    )  # fmt: skip
     trace = Trace(interpreter="", files=(), listings={}, environment={}, packages={}, preload=())
     return Graph(
-        nodes=from_json(dict[str, object], {}) | _nodes(lowered), order=tuple(lowered["order"]),  # pyright: ignore
-        pipelines=_pipelines(lowered), trace=trace,
-    )  # fmt: skip
-
-
-def _nodes(lowered: dict[str, object]) -> dict[str, object]:
-    from lockgate.records.graph import Node
-
-    return {n: from_json(Node, r) for n, r in lowered["nodes"].items()}  # pyright: ignore
-
-
-def _pipelines(lowered: dict[str, object]) -> dict[str, object]:
-    from lockgate.records.graph import PipelineInfo
-
-    return {n: from_json(PipelineInfo, r) for n, r in lowered["pipelines"].items()}  # pyright: ignore
-
-
-def _at(root: Path) -> WorkingCopy:
-    """A working copy that is there already."""
-    copy = WorkingCopy.__new__(WorkingCopy)
-    copy.root = root
-    return copy
-
-
-Edit = Callable[[State], State]
-
-
-def edited(state: State, **changes: object) -> State:
-    return replace(state, **changes)  # pyright: ignore
+        nodes={n: from_json(Node, r) for n, r in lowered["nodes"].items()},
+        order=tuple(lowered["order"]),
+        pipelines={n: from_json(PipelineInfo, r) for n, r in lowered["pipelines"].items()},
+        trace=trace,
+    )
