@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Made", "Piece", "Pieces", "assemble", "lines_of", "pieces_of", "ran", "say"]
 
-NAMED, LISTED = 3, 40
+NAMED, LISTED = 2, 40
 KEPT = "partitions"
 """Under this name a result keeps key → fingerprint of its partitions."""
 
@@ -148,7 +148,8 @@ def say(node: Node, pieces: Pieces, known: Known) -> str:
     todo = [p for p in pieces if p.made is None]
     text = f"{len(todo)} of {len(pieces)} partitions"
     if todo:
-        text += f": {_few([p.key for p in todo])} ({_reasons(node, todo[0], last, known)[0]})"
+        names = f": {_few([p.key for p in todo])}" if len(todo) < len(pieces) or len(pieces) == 1 else ""
+        text += f"{names} ({_reasons(node, todo[0], last, known)[0]})"
     elif lost := _gone(pieces, last):
         text += f"; gone: {_few(lost)}"
     return text
@@ -196,4 +197,4 @@ def _before(last: Result | None) -> Mapping[str, Json]:
 
 
 def _few(keys: Sequence[str]) -> str:
-    return ", ".join(keys[:NAMED]) + (f" … {keys[-1]}" if len(keys) > NAMED else "")
+    return ", ".join(keys) if len(keys) <= NAMED else f"{keys[0]} … {keys[-1]}"
