@@ -14,6 +14,7 @@ from lockgate.project import open_project
 from lockgate.records.dataset import key_of
 
 from build.partitioned_flow import Here, ran, table_of
+from build.small_project import imported_from
 from build.working_copy import WorkingCopy
 
 SALES = '[sources.sales]\nkind = "file"\npath = "sales.csv"\n[sources.other]\nkind = "file"\npath = "other.csv"\n'
@@ -297,3 +298,34 @@ def test_nobody_sets_how_tables_are_split(flow: Flow) -> None:
     flow.copy.write("lockgate.toml", text + '[params."sales@month"]\nby = "other"\n')
     with pytest.raises(UsageError, match="a step that does not exist"):
         flow.here.plan(flow.root)
+
+
+def test_a_predictor_and_a_holdout_get_the_whole_table(tmp_path: Path, here: Here) -> None:
+    """What is packaged into a release is the table, not the record of its partitions."""
+    flow = Flow(tmp_path, here, SUMS + """
+from dataclasses import dataclass
+from lockgate import predictor
+
+@dataclass
+class Request:
+    date: dt.date
+
+@dataclass
+class Answer:
+    units: float
+
+@predictor(request=Request, response=Answer, state={"sums": "date"})
+def answer(requests: pl.DataFrame, sums: pl.DataFrame) -> pl.DataFrame:
+    return requests.select(units=pl.lit(1.0))
+
+trained = Pipeline("trained", kind="training", steps=[sums], predictor=answer, holdout="sums")
+""", "")  # fmt: skip
+    flow.edit("flow = Pipeline('flow', kind='data', steps=[])", "")
+    with imported_from(tmp_path):
+        graph = flow.copy.lower(["other", "sales"])
+    info = graph["pipelines"]["trained"]
+    assert info["predictor"]["inputs"] == {"sums": "trained.sums@whole"}
+    assert info["holdout"] == "trained.sums@whole"
+    assert info["nodes"] == ["trained.sums", "trained.sums@whole"]
+    made = here.run(tmp_path).artifacts["trained.sums@whole"]
+    assert made.codec == "polars.ipc"

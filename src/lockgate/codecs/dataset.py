@@ -87,7 +87,7 @@ def cut(value: pl.DataFrame, partition: Mapping[str, Json]) -> Split:
 
 def numbers(table: pl.DataFrame, by: str, period: str, *, which: str = "a table") -> pl.Series:
     """The period of each row as its place in the calendar."""
-    dates = [n for n, t in table.schema.items() if t in (pl.Date, pl.Datetime)]
+    dates = [n for n, t in table.schema.items() if isinstance(t, pl.Date | pl.Datetime)]
     if by not in dates:
         what = "the table has no such column" if by not in table.columns else f"it holds {table.schema[by]}"
         raise StepFailed(

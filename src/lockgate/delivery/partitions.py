@@ -38,7 +38,7 @@ def looked(planned: Planned, carry_out: Callable[[Planned], object]) -> Planned:
         return planned
     wanted = set(needed(planned.graph, ready))
     part = replace(planned, plan=Plan(tuple(s for s in planned.plan.steps if s.node in wanted)))
-    with contextlib.suppress(LockgateError):
+    with contextlib.suppress(LockgateError, OSError):  # a store that cannot be written is no reason to say nothing
         carry_out(part)
     return replace(planned, plan=make_plan(planned.graph, planned.targets, planned.known))
 
