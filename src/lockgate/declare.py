@@ -21,6 +21,7 @@ __all__ = [
     "Gate",
     "Horizon",
     "Html",
+    "Partitioned",
     "Pipeline",
     "Predictor",
     "Step",
@@ -35,6 +36,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PipelineKind = Literal["data", "training", "delivery"]
+Period = Literal["day", "week", "month", "year"]
+PERIODS = ("day", "week", "month", "year")
 
 
 class Html(str):
@@ -57,13 +60,26 @@ class Contract(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Partitioned:
+    """A step that runs once per partition: the arguments of `step` of the same names, `each` as `period`."""
+
+    period: Period
+    lookback: int
+    by: str
+    whole: tuple[str, ...]
+
+
 class Step(Generic[P, R]):
     """A plain function with declared inputs and one typed output; calling it calls the function."""
 
-    def __init__(self, function: Callable[P, R], *, contract: Contract | None) -> None:
+    def __init__(
+        self, function: Callable[P, R], *, contract: Contract | None, partitioned: Partitioned | None = None
+    ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.contract = contract
+        self.partitioned = partitioned
 
     @property
     def name(self) -> str:
@@ -77,15 +93,39 @@ class Step(Generic[P, R]):
 @overload
 def step(function: Callable[P, R], /) -> Step[P, R]: ...
 @overload
-def step(*, contract: Contract | None = None) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
-    function: Callable[P, R] | None = None, /, *, contract: Contract | None = None
+    *,
+    contract: Contract | None = None,
+    each: Period | None = None,
+    lookback: int = 0,
+    by: str = "date",
+    whole: Sequence[str] = (),
+) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(
+    function: Callable[P, R] | None = None,
+    /,
+    *,
+    contract: Contract | None = None,
+    each: Period | None = None,
+    lookback: int = 0,
+    by: str = "date",
+    whole: Sequence[str] = (),
 ) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
     """Declare a function as a step. Its parameters' names wire the graph, its return type picks the codec.
 
     Args:
         contract: anything with `check(value)`, such as `lockgate.data.contracts.Contract`; it raises before a broken
             value is stored.
+        each: run once per `day`, `week` (ISO), `month` or `year`, and only for those whose rows changed. Every input
+            that is a table is cut to the rows of that period and of the `lookback` periods before it; what the step
+            returns is cut to the rows of the period itself. Both need the date column `by`, without nulls.
+        lookback: how many calendar periods before its own a run sees; the first ones see as many as there are.
+        by: the column of dates (or of times, by their local day) that says where a row belongs.
+        whole: inputs that are tables but are read whole; when one changes, every partition runs. Inputs of other types
+            (`Path`, a model, numbers) are whole anyway.
+
+    Raises:
+        UsageError: `each` is no period, `lookback` is negative, or they are there without `each`.
 
     >>> @step
     ... def double(number: int) -> int:
@@ -95,7 +135,28 @@ def step(
     """
     if function is not None:
         return Step(function, contract=None)
-    return lambda f: Step(f, contract=contract)
+    partitioned = _partitioned(each, lookback, by, whole)
+    return lambda f: Step(f, contract=contract, partitioned=partitioned)
+
+
+def _partitioned(each: Period | None, lookback: int, by: str, whole: Sequence[str]) -> Partitioned | None:
+    """Check what was declared, where it was declared."""
+    from lockgate.errors import UsageError
+
+    what = "a step's partitions are declared wrongly"
+    if each is None and (lookback, by, tuple(whole)) != (0, "date", ()):
+        raise UsageError(what, value="lookback, by or whole without each", allowed=f"each = {', '.join(PERIODS)}")
+    if each is None:
+        return None
+    if each not in PERIODS:
+        raise UsageError(what, value=f"each={each!r}", allowed=", ".join(PERIODS))
+    if type(lookback) is not int or lookback < 0:
+        raise UsageError(what, value=f"lookback={lookback!r}", allowed="a whole number, 0 or more")
+    if type(by) is not str or not by:
+        raise UsageError(what, value=f"by={by!r}", allowed="the name of a column of dates")
+    if isinstance(whole, str):
+        raise UsageError(what, value=f"whole={whole!r}", allowed=f"a list of inputs, whole=[{whole!r}]")
+    return Partitioned(each, lookback, by, tuple(whole))
 
 
 @dataclass(frozen=True)

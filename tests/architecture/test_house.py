@@ -106,6 +106,31 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy.root
 
 
+@pytest.fixture(scope="module")
+def in_partitions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with steps that run per partition."""
+    steps = """
+import polars as pl
+from lockgate import Pipeline, step
+
+@step(each="month")
+def a(sales: pl.DataFrame) -> pl.DataFrame:
+    return sales
+
+@step
+def b(a: pl.DataFrame) -> int:
+    return a.height
+
+flow = Pipeline("flow", kind="data", steps=[a, b])
+"""
+    source = '[sources.sales]\nkind = "file"\npath = "sales.csv"\n'
+    copy = WorkingCopy(tmp_path_factory.mktemp("partitions"), steps, toml=source)
+    copy.write("sales.csv", "date,units\n2011-10-30,1\n2011-11-30,1\n")
+    copy.did()
+    copy.plan()
+    return copy.root
+
+
 def third_party(names: set[str]) -> set[str]:
     tops = {n.partition(".")[0] for n in names}
     known = sys.stdlib_module_names | {"lockgate", "__main__", "sitecustomize", "usercustomize", "_distutils_hack"}
@@ -133,6 +158,12 @@ def test_nothing_to_do_loads_neither_engine_nor_frames(done: Path, command: str)
     names = loaded(COMMAND.format(arguments=[command]), done)
     assert third_party(names) == {"blake3"}
     assert not names & (HEAVY | NOT_FOR_NOTHING), names & (HEAVY | NOT_FOR_NOTHING)
+
+
+def test_nothing_to_do_for_partitions_reads_no_table(in_partitions: Path) -> None:
+    names = loaded(COMMAND.format(arguments=["plan"]), in_partitions)
+    assert third_party(names) == {"blake3"}
+    assert not names & (HEAVY | NOT_FOR_NOTHING | {"lockgate.build.pieces"})
 
 
 def test_no_drawer_for_everything() -> None:

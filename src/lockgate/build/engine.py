@@ -12,26 +12,34 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
 from lockgate.build.environment import without_secrets
+from lockgate.build.parts import keep_parts, keep_record, made_in, read_record
 from lockgate.build.protocol import InputFile, Job, Reply, receive, send
 from lockgate.build.template import RUNNING, ask, start_job
 from lockgate.errors import ServiceUnavailable, StepFailed
 from lockgate.records.artifact import Artifact
+from lockgate.records.dataset import DATASET
 from lockgate.records.graph import AS_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from lockgate.build.pieces import Made, Piece
     from lockgate.ports import Store
+    from lockgate.records.dataset import Dataset, Part
     from lockgate.records.digest import Json
-    from lockgate.records.graph import Node, Trace
+    from lockgate.records.graph import Each, Node, Trace
 
 __all__ = ["Engine"]
 
 LAST_LINES = 8
+FOR_STEPS = ("lockgate.declare", "lockgate.codecs.json_value")
+FOR_TABLES = ("numpy", "lockgate.codecs.polars_frame", "lockgate.codecs.dataset")
+"""What every step imports (10 ms), and what reading and writing a Polars table does (0.3 s): once, in the template."""
 PATIENCE_S = 1.0
 # Steps run beside each other; numeric libraries that each take every core slow all of them down, and another thread
 # count may round differently: the count is the same for everybody, so it needs no place in the key.
@@ -54,7 +62,7 @@ class Engine:
         self, root: Path, scratch: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace
     ) -> None:
         self.root, self.scratch, self.store, self.files = root, scratch, store, files
-        self._preload = trace.preload
+        self._preload = (*FOR_STEPS, *trace.preload, *(FOR_TABLES if "polars" in trace.preload else ()))
         self._texts = {f.path: f.digest for f in trace.files if f.path.endswith(".py")} or None
         self._template: tuple[socket.socket, subprocess.Popen[bytes]] | None = None
         self._lock = threading.Lock()
@@ -75,16 +83,45 @@ class Engine:
         """Run a step; answer what it left in the store and the seconds it took."""
         folder = self._folder(node.name)
         job = self._job(node, artifacts, parameters, folder)
-        reply = self._in_child(job)
-        if not reply.ok:
-            Path(job.output).unlink(missing_ok=True)
-            raise (ServiceUnavailable if reply.outside else StepFailed)(**cast("dict[str, str]", reply.error))
+        reply = self._done(job)
         size_bytes = Path(job.output).stat().st_size
+        keep_parts(self.store, folder)
         stored = self.store.put(Path(job.output))
         shutil.rmtree(folder, ignore_errors=True)
         return Artifact(
             type=node.type, codec=node.codec, digest=reply.identity, object=stored, size_bytes=size_bytes
         ), reply.seconds
+
+    def run_piece(
+        self, node: Node, each: Each, piece: Piece, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Json]
+    ) -> tuple[Made, float]:
+        """Run a step for one partition; answer its rows, which are in the store, and the seconds it took."""
+        name = f"{node.name}[{piece.key}]"
+        folder = self._folder(name)
+        cut = {p: self._parts(s, node.input_types[p]) for p, s in piece.slices.items()}
+        whole = {p: self._input(i, node.input_types[p], artifacts) for p, i in node.inputs.items() if p not in cut}
+        wanted = {"by": each.by, "period": each.period, "number": piece.number, "lookback": each.lookback}
+        job = self._job(node, artifacts, parameters, folder, inputs={**whole, **cut})
+        reply = self._done(replace(job, node=name, partition=wanted))
+        made = made_in(folder)
+        keep_parts(self.store, folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        return made, reply.seconds
+
+    def keep_dataset(self, node: Node, dataset: Dataset) -> Artifact:
+        """Store the record of all partitions, which are in the store already."""
+        folder = self._folder(node.name)
+        artifact = keep_record(self.store, folder, dataset, type=node.type)
+        shutil.rmtree(folder, ignore_errors=True)
+        return artifact
+
+    def _done(self, job: Job) -> Reply:
+        """Run a job to its end. Raises what its process answered when that is an error."""
+        reply = self._in_child(job)
+        if not reply.ok:
+            Path(job.output).unlink(missing_ok=True)
+            raise (ServiceUnavailable if reply.outside else StepFailed)(**cast("dict[str, str]", reply.error))
+        return reply
 
     def _folder(self, name: str) -> Path:
         with self._lock:
@@ -100,12 +137,15 @@ class Engine:
             ) from error
         return folder
 
-    def _job(self, node: Node, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Json], folder: Path) -> Job:
+    def _job(
+        self, node: Node, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Json], folder: Path,
+        *, inputs: Mapping[str, InputFile] | None = None,
+    ) -> Job:  # fmt: skip
         return Job(
             node=node.name,
             target=node.target,
             root=str(self.root),
-            inputs={p: self._input(source, node.input_types[p], artifacts) for p, source in node.inputs.items()},
+            inputs=inputs or {p: self._input(i, node.input_types[p], artifacts) for p, i in node.inputs.items()},
             parameters=parameters,
             type=node.type,
             codec=node.codec,
@@ -120,8 +160,14 @@ class Engine:
             return InputFile(codec="json", type=kind, value=str(self.files[AS_OF]))
         if source in artifacts:
             artifact = artifacts[source]
+            if artifact.codec == DATASET:
+                dataset = read_record(self.store, artifact)
+                return self._parts(dataset.parts or (dataset.empty,), kind)
             return InputFile(codec=artifact.codec, type=kind, path=str(self.store.get(artifact.object)))
         return InputFile(codec="file", type=kind, path=str(self.files[source]))
+
+    def _parts(self, parts: Sequence[Part], kind: str) -> InputFile:
+        return InputFile(codec=DATASET, type=kind, parts=tuple(str(self.store.get(p.object)) for p in parts))
 
     def _in_child(self, job: Job) -> Reply:
         ours, theirs = socket.socketpair()

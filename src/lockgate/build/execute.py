@@ -20,6 +20,8 @@ from lockgate.records.plan import Blocked, Maybe, Plan, Result, Reuse, Run, Step
 
 if TYPE_CHECKING:
     from lockgate.build.engine import Engine
+    from lockgate.build.pieces import Pieces
+    from lockgate.records.digest import Json
     from lockgate.records.graph import Graph, Node
     from lockgate.records.plan import Action
 
@@ -66,7 +68,9 @@ def execute(
         given: artifacts that stand for inputs outside the graph.
         keep_going: after a failure, run what does not depend on it.
     """
-    return _Execution(graph, plan, known, engine, keep, tell, dict(given or {}), keep_going=keep_going).run(workers)
+    return _Execution(
+        graph, plan, known, engine, keep, tell, dict(given or {}), keep_going=keep_going, workers=workers
+    ).run()
 
 
 class _Execution:
@@ -75,7 +79,7 @@ class _Execution:
     def __init__(
         self, graph: Graph, plan: Plan, known: Known, engine: Engine,
         keep: Callable[[str, str, Result], None], tell: Callable[[Event], None], given: dict[str, Artifact],
-        *, keep_going: bool,
+        *, keep_going: bool, workers: int,
     ) -> None:  # fmt: skip
         self.graph, self.known, self.engine, self.keep, self.tell = graph, known, engine, keep, tell
         self.allowed = {s.node for s in plan.steps if isinstance(s.action, Run | Maybe)}
@@ -85,16 +89,18 @@ class _Execution:
         self.actions: dict[str, Action] = dict(self.planned)
         self.keys: dict[str, str] = {}  # of the steps that were begun
         self.artifacts = given
-        self.keep_going = keep_going
+        self.keep_going, self.workers = keep_going, workers
+        self.slots = threading.BoundedSemaphore(workers)  # processes at once: partitions of one step run beside others
+        self.pieces: dict[str, Pieces] = {}
         self.records: dict[str, StepRecord] = {}
         self.errors: list[LockgateError] = []
         self.finished: queue.Queue[tuple[str, Result | LockgateError]] = queue.Queue()
         self.running: set[str] = set()
 
-    def run(self, workers: int) -> Executed:
+    def run(self) -> Executed:
         order = list(self.waiting)
         while True:
-            while len(self.running) < workers and (name := self._next()):
+            while len(self.running) < self.workers and (name := self._next()):
                 self._begin(name)
             if not self.running:
                 break
@@ -126,7 +132,7 @@ class _Execution:
                 )
                 self.records[name] = StepRecord(name=name, action="blocked", reason="not in the plan")
             else:
-                self.actions[name] = action
+                self.actions[name] = self._by_partition(node, action)
                 self.keys[name] = key
                 return name
         return None
@@ -143,7 +149,8 @@ class _Execution:
         node = self.graph.nodes[name]
         action = self.actions[name]
         reason = action.reason if isinstance(action, Run) else "inputs changed"
-        self.records[name] = StepRecord(name=name, action="run", reason=reason)
+        keys = tuple(p.key for p in self.pieces[name] if p.made is None) if name in self.pieces else None
+        self.records[name] = StepRecord(name=name, action="run", reason=reason, partitions=keys)
         self.running.add(name)
         self.tell(Event(name, "begin", reason))
         threading.Thread(target=self._work, args=(node,), daemon=True).start()
@@ -153,7 +160,7 @@ class _Execution:
         try:
             inputs = {p: self.identities[i] for p, i in node.inputs.items()}
             parameters = parameters_of(node, self.known.parameters)
-            artifact, seconds = self.engine.run(node, self.artifacts, parameters)
+            artifact, seconds, extra = self._made(node, parameters)
             result = Result(
                 artifact=artifact,
                 inputs=inputs,
@@ -161,6 +168,7 @@ class _Execution:
                 definitions=tuple((d.name, d.file, d.line, d.digest) for d in node.definitions),
                 packages=node.packages,
                 seconds=round(seconds, 4),
+                extra=extra,
             )
             self.keep(node.name, self.keys[node.name], result)
             self.finished.put((node.name, result))
@@ -170,6 +178,33 @@ class _Execution:
             self.finished.put(
                 (node.name, StepFailed(f"step {node.name} failed", value=f"{type(error).__name__}: {error}"))
             )
+
+    def _made(self, node: Node, parameters: Mapping[str, Json]) -> tuple[Artifact, float, Mapping[str, Json]]:
+        if node.each is None:
+            with self.slots:
+                return *self.engine.run(node, self.artifacts, parameters), {}
+        if node.name not in self.pieces:
+            raise StepFailed("partitions are not in the store", value=f"an input of {node.name}", next="lockgate run")
+        from lockgate.build.each import Turn, run_each
+
+        turn = Turn(
+            node=node, each=node.each, pieces=self.pieces[node.name], engine=self.engine, artifacts=self.artifacts,
+            parameters=parameters, slots=self.slots, keep=self.keep,
+            stopped=lambda: bool(self.errors) and not self.keep_going,
+        )  # fmt: skip
+        return run_each(turn, workers=self.workers)
+
+    def _by_partition(self, node: Node, action: Action) -> Action:
+        """Decide which partitions will run, and say so."""
+        if node.each is None:
+            return action
+        from lockgate.build.pieces import pieces_of, say
+
+        pieces = pieces_of(node, node.each, self.artifacts.get, self.known)
+        if pieces is None:
+            return action
+        self.pieces[node.name] = pieces
+        return Run(say(node, pieces, self.known))
 
     def _end(self, name: str, outcome: Result | LockgateError) -> None:
         self.running.discard(name)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.graph import Node
 
-__all__ = ["earlier", "fingerprint", "parameters_of"]
+__all__ = ["earlier", "fingerprint", "fingerprint_of_partition", "parameters_of"]
+
+PARTITION = "lockgate-fingerprint-of-partition/1"
 
 
 def fingerprint(node: Node, inputs: Mapping[str, str], parameters: Mapping[str, Json], *, interpreter: str) -> str:
@@ -32,19 +34,31 @@ def earlier(
     return (algorithm(node, inputs, parameters, interpreter) for algorithm in ALGORITHMS[1:])
 
 
+def fingerprint_of_partition(shared: str, key: str, slices: Mapping[str, str]) -> str:
+    """Digest what a run for one partition depends on.
+
+    Args:
+        shared: the step's fingerprint over the inputs that it reads whole: the same for every partition.
+        key: the partition.
+        slices: `input[partition]` → identity, of all the run sees.
+    """
+    return digest(PARTITION, [shared, key, sorted(slices.items())])
+
+
 def _version_1(node: Node, inputs: Mapping[str, str], parameters: Mapping[str, Json], interpreter: str) -> str:
-    return digest(
-        "lockgate-fingerprint/1",
-        {
-            "target": node.target.partition(":")[2],
-            "code": [[d.name, d.digest] for d in node.definitions],  # the closure put them in order
-            "inputs": [[p, inputs[p], node.input_types[p]] for p in sorted(inputs)],
-            "parameters": dict(parameters),
-            "packages": list(node.packages),
-            "interpreter": interpreter,
-            "output": [node.type, node.codec],
-        },
-    )
+    content: dict[str, Json] = {
+        "target": node.target.partition(":")[2],
+        "code": [[d.name, d.digest] for d in node.definitions],  # the closure put them in order
+        "inputs": [[p, inputs[p], node.input_types[p]] for p in sorted(inputs)],
+        "parameters": dict(parameters),
+        "packages": list(node.packages),
+        "interpreter": interpreter,
+        "output": [node.type, node.codec],
+    }
+    if node.each:
+        cut = [[p, node.input_types[p]] for p in node.each.cut]
+        content["each"] = [node.each.period, node.each.by, node.each.lookback, cut]
+    return digest("lockgate-fingerprint/1", content)
 
 
 Algorithm: TypeAlias = "Callable[[Node, Mapping[str, str], Mapping[str, Json], str], str]"

@@ -12,11 +12,13 @@ from lockgate.build.acting import Effects
 from lockgate.build.closure import closure
 from lockgate.build.modules import Project
 from lockgate.build.packages import Installed
+from lockgate.build.splitting import Splitting
 from lockgate.build.trace import environment_digest
 from lockgate.build.wiring import Wiring, address, hints_of, required, where
 from lockgate.codecs import json_value
 from lockgate.declare import Approval, DeployTo, Gate, Pipeline, Predictor, Step
 from lockgate.errors import UsageError
+from lockgate.records.dataset import DATASET
 from lockgate.records.digest import Json
 from lockgate.records.graph import Definition, Node, PipelineInfo
 from lockgate.records.wire import to_json
@@ -39,7 +41,7 @@ FACADE = ("lockgate.step", "lockgate.predictor", "lockgate.Pipeline", "lockgate.
 def lower(root: Path, modules: Sequence[str], sources: Sequence[str], *, looking: Looking) -> dict[str, Json]:
     """Lower every Pipeline value of the modules. `looking` learns which files analysis read."""
     pipelines = _find_pipelines(modules)
-    lowering = _Lowering(root, looking, Wiring([p for p, _ in pipelines], sources))
+    lowering = _Lowering(root, looking, [p for p, _ in pipelines], sources)
     nodes: dict[str, Node] = {}
     for pipeline, _ in pipelines:
         for step in pipeline.steps:
@@ -49,6 +51,7 @@ def lower(root: Path, modules: Sequence[str], sources: Sequence[str], *, looking
                     "two steps have one name", value=node.name, allowed="one name, one step", next=where(step.function)
                 )
     infos = {p.name: lowering.info(p, module) for p, module in pipelines}
+    nodes |= lowering.splitting.nodes
     ordered = _topological(nodes)
     lowering.note_files()
     return {
@@ -83,12 +86,13 @@ def _find_pipelines(modules: Sequence[str]) -> list[tuple[Pipeline, str]]:
 class _Lowering:
     """What lowering needs to know beside the step itself."""
 
-    def __init__(self, root: Path, looking: Looking, wiring: Wiring) -> None:
+    def __init__(self, root: Path, looking: Looking, pipelines: Sequence[Pipeline], sources: Sequence[str]) -> None:
         self.project = Project(root)
         self.effects = Effects(self.project)
         self.installed = Installed(root)
         self.looking = looking
-        self.wiring = wiring
+        self.wiring = Wiring(pipelines, sources)
+        self.splitting = Splitting(pipelines, self.installed.reached)
 
     def node(self, pipeline: Pipeline, step: Step[..., object]) -> Node:
         """Lower one step."""
@@ -100,19 +104,22 @@ class _Lowering:
             )
         target = address(step)
         inputs, parameters = self.wiring.wire(pipeline, function)
+        types = {n: codecs.type_name(required(hints, n, function)) for n in inputs}
+        each = self.splitting.each(step, types, codecs.type_name(hints["return"]))
         code = self._closure(target)
         return Node(
             name=f"{pipeline.name}.{step.name}",
             target=target,
-            inputs=inputs,
-            input_types={n: codecs.type_name(required(hints, n, function)) for n in inputs},
+            inputs=self.splitting.wired(inputs, each),
+            input_types=types,
             parameters=parameters,
             type=codecs.type_name(hints["return"]),
-            codec=codecs.codec_for(hints["return"]),
+            codec=DATASET if each else codecs.codec_for(hints["return"]),
             definitions=self._definitions(code),
             packages=self._packages(code),
             checked=step.contract is not None,
             doc=_summary(function),
+            each=each,
         )
 
     def note_files(self) -> None:
@@ -122,6 +129,9 @@ class _Lowering:
                 self.looking.note_file(module.file, module.text)
         for name, found in self.installed.files().items():
             self.looking.note_file(name, found)
+
+    def _whole(self, pipeline: Pipeline, name: str, function: Callable[..., object] | None = None) -> str:
+        return self.splitting.whole(self.wiring.resolve(pipeline, name, function))
 
     def _closure(self, *targets: str) -> Closure:
         pairs = [(module, name) for module, _, name in (t.partition(":") for t in targets)]
@@ -139,17 +149,17 @@ class _Lowering:
         return self.installed.reached([*(m for m in code.third_party if not m.startswith(FACADE)), *more])
 
     def info(self, pipeline: Pipeline, module: str) -> PipelineInfo:
-        """Lower what later stages need of a pipeline."""
-        holdout, trained_rows = (
-            n and self.wiring.resolve(pipeline, n) for n in (pipeline.holdout, pipeline.trained_rows)
-        )
+        """Lower what later stages need of a pipeline: a table in one piece, whoever made it in partitions."""
+        holdout, trained_rows = (n and self._whole(pipeline, n) for n in (pipeline.holdout, pipeline.trained_rows))
+        predictor = self._predictor(pipeline, pipeline.predictor) if pipeline.predictor else None
+        joined = {holdout, trained_rows, *(predictor or {}).get("inputs", {}).values()} & set(self.splitting.nodes)
         return PipelineInfo(
             name=pipeline.name,
             kind=pipeline.kind,
             module=module,
-            nodes=tuple(f"{pipeline.name}.{s.name}" for s in pipeline.steps),
+            nodes=(*(f"{pipeline.name}.{s.name}" for s in pipeline.steps), *sorted(n for n in joined if n)),
             publishes=tuple(pipeline.publishes),
-            predictor=self._predictor(pipeline, pipeline.predictor) if pipeline.predictor else None,
+            predictor=predictor,
             holdout=holdout,
             trained_rows=trained_rows,
             delivers=pipeline.delivers.name if pipeline.delivers else None,
@@ -167,7 +177,7 @@ class _Lowering:
         return {
             "target": f"{function.__module__}:{function.__qualname__}",
             "variable": next(k for k, v in vars(sys.modules[function.__module__]).items() if v is predictor),
-            "inputs": {n: self.wiring.resolve(pipeline, n, function) for n in names},
+            "inputs": {n: self._whole(pipeline, n, function) for n in names},
             "input_types": {n: codecs.type_name(required(hints, n, function)) for n in names},
             "state": dict(predictor.state),
             "modules": list(code.modules),

@@ -22,11 +22,17 @@ from lockgate.records.plan import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from lockgate.build.pieces import Pieces
     from lockgate.records.artifact import Artifact
+    from lockgate.records.dataset import Dataset
     from lockgate.records.digest import Json
     from lockgate.records.graph import Graph, Node
 
-__all__ = ["Known", "decide", "make_plan", "needed"]
+__all__ = ["Known", "decide", "make_plan", "needed", "planned_pieces"]
+
+
+def _nothing(_: object) -> None:
+    """What a planner knows that was told nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class Known:
         interpreter: as it enters keys.
         accepted: fingerprint → the result of earlier code that a person let stand for it, or None; asked only when
             nothing is stored under it.
+        record: fingerprint → the whole result stored under it, or None.
+        dataset: the record that an artifact made of partitions stands for; None when a part of it is gone.
     """
 
     externals: Mapping[str, str]
@@ -48,7 +56,9 @@ class Known:
     last: Callable[[str], Result | None]
     parameters: Mapping[str, Mapping[str, Json]]
     interpreter: str
-    accepted: Callable[[str], Reuse | None] = lambda _: None
+    record: Callable[[str], Result | None] = _nothing
+    dataset: Callable[[Artifact], Dataset | None] = _nothing
+    accepted: Callable[[str], Reuse | None] = _nothing
 
 
 def make_plan(graph: Graph, targets: Sequence[str], known: Known) -> Plan:
@@ -58,12 +68,36 @@ def make_plan(graph: Graph, targets: Sequence[str], known: Known) -> Plan:
     actions: dict[str, Action] = {}
     steps: list[PlannedStep] = []
     for name in needed(graph, targets):
-        action, key = decide(graph.nodes[name], identities, actions, known)
+        node = graph.nodes[name]
+        action, key = decide(node, identities, actions, known)
+        if node.each and key and isinstance(action, Run):
+            action = _by_partition(node, actions, known) or action
         actions[name] = action
         if isinstance(action, Reuse):
             identities[name] = action.artifact.digest
         steps.append(PlannedStep(name, action, key))
     return Plan(tuple(steps))
+
+
+def planned_pieces(node: Node, actions: Mapping[str, Action], known: Known) -> Pieces | None:
+    """The partitions of a step as a plan sees them; None when it has none, or an input is not known yet."""
+    if node.each is None:
+        return None
+    from lockgate.build.pieces import pieces_of
+
+    def artifact(name: str) -> Artifact | None:
+        action = actions.get(name)
+        return action.artifact if isinstance(action, Reuse) else None
+
+    return pieces_of(node, node.each, artifact, known)
+
+
+def _by_partition(node: Node, actions: Mapping[str, Action], known: Known) -> Run | None:
+    """Which partitions will run and why, when that is known."""
+    from lockgate.build.pieces import say  # only where partitions are: a no-op plan does without
+
+    pieces = planned_pieces(node, actions, known)
+    return None if pieces is None else Run(say(node, pieces, known))
 
 
 def decide(
@@ -132,6 +166,8 @@ def _check_parameters(graph: Graph, parameters: Mapping[str, Mapping[str, Json]]
     """Each parameter belongs to some step, and is of its default's kind, whether that step is asked for or not."""
     allowed: dict[str, set[str]] = {}
     for name, node in graph.nodes.items():
+        if "@" in name:  # splitting and joining are nobody's to set
+            continue
         allowed.setdefault(name.rpartition(".")[2], set()).update(node.parameters)
         parameters_of(node, parameters)
     for step, values in parameters.items():

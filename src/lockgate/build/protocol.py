@@ -21,12 +21,16 @@ __all__ = ["InputFile", "Job", "Reply", "receive", "send"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputFile:
-    """One input as the step's process finds it: where, how to read it, and as what type. `value` replaces the file."""
+    """One input as the step's process finds it: where, how to read it, and as what type.
+
+    `value` replaces the file; `parts` do when it is a table in partitions, one file each.
+    """
 
     codec: str
     type: str
     path: str = ""
     value: Json = None
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,7 @@ class Job:
     """Run one step: import `target` from `root`, read the inputs, write the output to `output`.
 
     `files`: the project's modules that may be imported, path → digest of the text that was planned; None: any.
+    `partition`: `by`, `period`, `number`, `lookback` of the one whose rows are asked for; None: the step makes all.
     """
 
     node: str
@@ -47,6 +52,7 @@ class Job:
     log: str
     checked: bool = False
     files: Mapping[str, str] | None = None
+    partition: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

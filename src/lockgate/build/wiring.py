@@ -82,7 +82,7 @@ def address(step: Step[..., object]) -> str:
         found = cast("object", codecs.resolve(name))
     except (AttributeError, ImportError):
         found = None
-    if found is step or (found is function and step.contract is None):
+    if found is step or (found is function and step.contract is None and step.partitioned is None):
         return name
     raise UsageError(
         "a step cannot be found by its name", value=name.replace(":", "."),

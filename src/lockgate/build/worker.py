@@ -80,33 +80,48 @@ def _run(job: Job) -> str:
             allowed=job.type.replace(":", "."),
             next="correct the return value or the annotation",
         )
+    made = result
+    if job.partition:
+        from lockgate.codecs import dataset
+
+        made = dataset.cut(cast("Any", result), job.partition)
+        result = made.frames[0][1]
     if job.checked:
         cast("Any", found).contract.check(result)
     try:
-        codecs.save(job.codec, result, Path(job.output))
+        codecs.save(job.codec, made, Path(job.output))
     except OSError as error:
         if error.errno not in DISK:
             raise
         raise ServiceUnavailable(
             "an output cannot be written", value=f"{job.node}: {error.strerror}", next="make room on the disk"
         ) from error
-    return codecs.identity(job.codec, result)
+    return codecs.identity(job.codec, made)
 
 
 def _input(job: Job, name: str, given: InputFile, kind: Any) -> object:
     """Read one input as the step's own annotation wants it."""
-    from lockgate import codecs
     from lockgate.codecs import json_value
 
-    if not given.path:
+    if not (given.path or given.parts):
         return json_value.decode(kind, given.value)
     try:
-        value = codecs.load(given.codec, Path(given.path), kind)
+        value = _read(given, kind)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise _not_as_annotated(job, name, kind, f"{type(error).__name__}: {error}") from error
     if not _is_a(value, kind):
         raise _not_as_annotated(job, name, kind, f"it is a {type(value).__module__}.{type(value).__qualname__}")
     return value
+
+
+def _read(given: InputFile, kind: Any) -> object:
+    from lockgate import codecs
+
+    if not given.parts:
+        return codecs.load(given.codec, Path(given.path), kind)
+    from lockgate.codecs import dataset
+
+    return dataset.load_parts([Path(p) for p in given.parts], codecs.plain(kind))
 
 
 def _not_as_annotated(job: Job, name: str, kind: Any, why: str) -> StepFailed:

@@ -42,7 +42,7 @@ def why_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def plan(arguments: argparse.Namespace) -> int:
-    """Print the plan; nothing runs."""
+    """Print the plan; nothing of the project's runs."""
     planned = _planned(arguments)
     reuse = {s.node: s.action for s in planned.plan.steps if isinstance(s.action, Reuse)}
     steps = [
@@ -132,7 +132,7 @@ def parameters(given: list[str]) -> dict[str, dict[str, Json]]:
 
 
 def _planned(arguments: argparse.Namespace) -> delivery.Planned:
-    return delivery.plan(
+    return delivery.plan_by_partition(
         open_project(Path.cwd()), getattr(arguments, "pipeline", None),
         now=now(), to=getattr(arguments, "to", None), params=parameters(arguments.param),
     )  # fmt: skip

@@ -36,6 +36,7 @@ MODULES = {
     "file": "lockgate.codecs.file",
     "json": "lockgate.codecs.json_value",
     "columns.npz": "lockgate.codecs.columns",
+    "dataset": "lockgate.codecs.dataset",
 }
 
 SUFFIXES = {
@@ -46,6 +47,7 @@ SUFFIXES = {
     "file": "",
     "json": ".json",
     "columns.npz": ".npz",
+    "dataset": ".json",
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lockgate.delivery.changes import changes
 from lockgate.delivery.run import node_named, plan
 from lockgate.errors import NotFound
+from lockgate.records.dataset import DATASET
 from lockgate.records.digest import short
 from lockgate.records.pack import Change
 from lockgate.records.plan import Reuse
@@ -30,7 +31,7 @@ VALUE_LIMIT_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An artifact, where its bytes lie, and its value when it is JSON."""
+    """An artifact, where its bytes lie, and its value when it is JSON: of a dataset, the record of its partitions."""
 
     name: str
     artifact: Artifact
@@ -49,7 +50,7 @@ def show(
         raise NotFound("this artifact is not made yet, or is out of date", value=node, next=f"lockgate run --to {name}")
     artifact = step.action.artifact
     path = project.store.get(artifact.object)
-    small = artifact.codec == "json" and artifact.size_bytes <= VALUE_LIMIT_BYTES
+    small = artifact.codec in ("json", DATASET) and artifact.size_bytes <= VALUE_LIMIT_BYTES
     return Shown(node, artifact, path, json.loads(path.read_bytes()) if small else None)
 
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lockgate.build.explain import differences, words
 from lockgate.build.fingerprint import parameters_of
-from lockgate.build.plan import Known, make_plan, needed
+from lockgate.build.plan import Known, make_plan, needed, planned_pieces
 from lockgate.build.trace import interpreter
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.sources import Seen, materialise, see
 from lockgate.durable import sweep, write_atomic
 from lockgate.errors import IntegrityError, LockgateError, NotFound, did_you_mean
 from lockgate.records.artifact import Artifact
+from lockgate.records.dataset import DATASET, Dataset
 from lockgate.records.digest import Json, canonical, digest
 from lockgate.records.graph import AS_OF, Graph
 from lockgate.records.plan import Action, Maybe, Plan, Result, Reuse, StepRecord, reused
@@ -42,6 +43,7 @@ __all__ = [
     "last_key",
     "node_named",
     "plan",
+    "plan_by_partition",
     "run",
     "sources_of",
     "stored_result",
@@ -95,6 +97,25 @@ def plan(
     known = known_of(project, externals, {**project.settings.params, **_merged(project, params)})
     known = replace(known, accepted=_accepted(project, known))
     return Planned(graph, make_plan(graph, targets, known), known, sources, as_of, targets)
+
+
+def plan_by_partition(
+    project: Project,
+    pipeline: str | None = None,
+    *,
+    now: dt.datetime,
+    to: str | None = None,
+    params: Mapping[str, Mapping[str, Json]] | None = None,
+) -> Planned:
+    """`plan` for a reader: tables that only wait to be split are split, so that it names the partitions to run."""
+    planned = plan(project, pipeline, now=now, to=to, params=params)
+    if any(n.each for n in planned.graph.nodes.values()):
+        from lockgate.delivery.partitions import looked
+
+        last: dict[str, str] = {}
+        planned = looked(planned, lambda part: _carry_out(project, part, last, lambda _: None, now, keep_going=False))
+        _remember(project, last)
+    return planned
 
 
 def run(
@@ -162,7 +183,8 @@ def _carry_out(
 
     def keep(node: str, key: str, result: Result) -> None:
         results.put(key, to_json(result))
-        last[node] = key
+        if node in planned.graph.nodes:  # what a partition was made from, its step's result says
+            last[node] = key
 
     _sweep(project, now)
     with _engine(project, planned) as engine:
@@ -187,6 +209,10 @@ def why(planned: Planned, step: str) -> tuple[str, list[str]]:
     node, last = planned.graph.nodes[name], planned.known.last(name)
     if action == "reuse" or last is None:
         return action, [reason, *_behind(planned, found.action)]
+    if pieces := planned_pieces(node, {s.node: s.action for s in planned.plan.steps}, planned.known):
+        from lockgate.build.pieces import lines_of
+
+        return action, lines_of(node, pieces, planned.known)
     inputs = inputs_of(planned, name)
     known = inputs if all(inputs.values()) else None
     lines = list(differences(node, last, known, parameters_of(node, planned.known.parameters)))
@@ -241,15 +267,39 @@ def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str
     """What the planner may know: identities from outside, stored results, and what ran here last."""
     results = project.results("results")
     last = _remembered(project)
+    read: dict[str, Dataset] = {}
+
+    def whole(artifact: Artifact | None) -> Artifact | None:
+        """An artifact of which all is in the store."""
+        if artifact is None or not project.store.has(artifact.object):
+            return None
+        return artifact if artifact.codec != DATASET or dataset(artifact) else None
+
+    def dataset(artifact: Artifact) -> Dataset | None:
+        if artifact.object not in read and (found := _complete(project, artifact)):
+            read[artifact.object] = found
+        return read.get(artifact.object)
 
     def result(key: str) -> Artifact | None:
-        found = _read(Artifact, (results.get(key) or {}).get("artifact"))
-        return found if found and project.store.has(found.object) else None
+        return whole(_read(Artifact, (results.get(key) or {}).get("artifact")))
+
+    def record(key: str) -> Result | None:
+        found = _read(Result, results.get(key))
+        return found if found and whole(found.artifact) else None
 
     def last_result(node: str) -> Result | None:
         return stored_result(project, last[node]) if node in last else None
 
-    return Known(externals, result, last_result, params, interpreter())
+    return Known(externals, result, last_result, params, interpreter(), record, dataset)
+
+
+def _complete(project: Project, artifact: Artifact) -> Dataset | None:
+    """The record of a dataset, if every partition that it names is in the store."""
+    try:
+        found = from_json(Dataset, json.loads(project.store.get(artifact.object).read_bytes()))
+    except (LockgateError, ValueError):
+        return None
+    return found if all(project.store.has(p.object) for p in (*found.parts, found.empty)) else None
 
 
 def _accepted(project: Project, known: Known) -> Callable[[str], Reuse | None]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lockgate.records.digest import Json
 
-__all__ = ["AS_OF", "Definition", "FileState", "Graph", "Node", "PipelineInfo", "Trace"]
+__all__ = ["AS_OF", "Definition", "Each", "FileState", "Graph", "Node", "PipelineInfo", "Trace"]
 
 AS_OF = "@as_of"
 """The name under which the project's day is wired to a parameter `as_of`."""
@@ -21,6 +21,23 @@ class Definition:
     file: str
     line: int
     digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Each:
+    """A step that runs once per partition.
+
+    Attributes:
+        period: `day`, `week`, `month` or `year`.
+        by: the date column that decides where a row belongs.
+        lookback: how many periods before its own a partition sees.
+        cut: the inputs that are cut to what a partition sees, sorted; they come from nodes that make datasets.
+    """
+
+    period: str
+    by: str
+    lookback: int
+    cut: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +56,7 @@ class Node:
         packages: `distribution==version` it reaches, with what these require.
         checked: the step declares a contract.
         doc: what its docstring says first; part of no key.
+        each: it runs once per partition, and its output is a dataset.
     """
 
     name: str
@@ -52,6 +70,7 @@ class Node:
     packages: tuple[str, ...]
     checked: bool = False
     doc: str = ""
+    each: Each | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,13 +81,14 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """What happened to one step in a run, as `run --json` prints it."""
+    """What happened to one step in a run, as `run --json` prints it. `partitions`: those that ran, if it has any."""
 
     name: str
     action: Literal["run", "reuse", "maybe", "blocked", "failed"]
     reason: str
     digest: str | None = None
     seconds: float = 0.0
+    partitions: tuple[str, ...] | None = None
 
 
 def reused(name: str, action: Reuse) -> StepRecord:
