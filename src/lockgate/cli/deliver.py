@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.explain import words
 from lockgate.cli.build import parameters, watched
-from lockgate.cli.render import WIDTH, colour, now, print_json, table
+from lockgate.cli.render import WIDTH, colour, now, plain, print_json, table
 from lockgate.delivery.deliver import StageRecord
 from lockgate.delivery.deliver import deliver as deliver_release
 from lockgate.project import open_project
@@ -43,7 +43,7 @@ def deliver(arguments: argparse.Namespace) -> int:
 
     def say(stage: StageRecord) -> None:
         for line in stage_lines(stage):
-            print(line, file=out, flush=True)
+            print(plain(line), file=out, flush=True)
 
     project = open_project(Path.cwd())
     done = watched(lambda tell: deliver_release(

@@ -71,10 +71,14 @@ def plan(
     now: dt.datetime,
     to: str | None = None,
     params: Mapping[str, Mapping[str, Json]] | None = None,
+    graph: Graph | None = None,
 ) -> Planned:
-    """Decide what each needed step will do. Imports nothing of the user's while the graph's trace holds."""
+    """Decide what each needed step will do. Imports nothing of the user's while the graph's trace holds.
+
+    `graph` is one that the caller has read already: what it decided from that one holds for this plan, too.
+    """
     now_ns = int(now.timestamp() * 1e9)
-    graph = graph_of(project, now_ns=now_ns)
+    graph = graph or graph_of(project, now_ns=now_ns)
     targets = targets_of(graph, pipeline, to)
     sources = see(project, now_ns=now_ns)
     as_of = project.as_of(now.date())
@@ -91,9 +95,10 @@ def run(
     to: str | None = None,
     params: Mapping[str, Mapping[str, Json]] | None = None,
     tell: Callable[[Event], None] = lambda _: None,
+    planned: Planned | None = None,
 ) -> RunRecord:
-    """Plan and execute. A failing step keeps everything already computed; its error is in the record."""
-    planned = plan(project, pipeline, now=now, to=to, params=params)
+    """Plan and execute; with `planned`, execute that plan. A failing step keeps everything already computed; its error is in the record."""
+    planned = planned or plan(project, pipeline, now=now, to=to, params=params)
     last = {s.node: s.fingerprint for s in planned.plan.steps if isinstance(s.action, Reuse) and s.fingerprint}
     steps, artifacts, error = _nothing_to_do(planned.plan) or _carry_out(project, planned, last, tell, now)
     _remember(project, last)
