@@ -43,7 +43,7 @@ def deliver(arguments: argparse.Namespace) -> int:
 
     def say(stage: StageRecord) -> None:
         for line in stage_lines(stage):
-            print(plain(line), file=out, flush=True)
+            print(line, file=out, flush=True)
 
     project = open_project(Path.cwd())
     done = watched(lambda tell: deliver_release(
@@ -79,7 +79,7 @@ def _judged(verdict: Verdict, evidence: Evidence) -> dict[str, Json]:
 def stage_lines(stage: StageRecord) -> list[str]:
     """A stage's outcome, name and sentence, wrapped to the terminal's width."""
     indent = " " * 39
-    lines = textwrap.wrap(stage.text, WIDTH, initial_indent=indent, subsequent_indent=indent) or [indent]
+    lines = textwrap.wrap(plain(stage.text), WIDTH, initial_indent=indent, subsequent_indent=indent) or [indent]
     return [f"{colour(f'{stage.outcome:<14}')}  {stage.stage:<22} {lines[0][39:]}".rstrip(), *lines[1:]]
 
 
