@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from lockgate.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -25,6 +28,10 @@ __all__ = [
     "sync_file",
     "write_atomic",
 ]
+
+LOCK_MODE: Final = 0o660  # a team that shares a folder by its group shares the locks in it
+LOCK_SECONDS: Final = 30.0
+LOCK_POLL_SECONDS: Final = 0.005
 
 _MADE: Final[set[Path]] = set()  # folders whose names this process has waited for; one wait each is enough
 
@@ -131,14 +138,37 @@ def sync_directory(path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Generator[None]:
-    """Hold an advisory lock on a file for the length of the block; the kernel drops it when the process dies."""
+    """Hold an advisory lock on a file for the length of the block; the kernel drops it when the process dies.
+
+    Raises ServiceUnavailable when another process holds it for longer than half a minute: what is done under a lock
+    takes milliseconds, so that one is stopped or stuck.
+    """
     make_folder(path.parent)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, LOCK_MODE)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(PermissionError):  # another user made it
+            os.fchmod(descriptor, LOCK_MODE)
+        _wait_for(descriptor, path)
         yield
     finally:
         os.close(descriptor)
+
+
+def _wait_for(descriptor: int, path: Path) -> None:
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > until:
+                raise ServiceUnavailable(
+                    "another process holds a lock",
+                    value=f"{path}, for more than {LOCK_SECONDS:g} s",
+                    next=f"fuser -v {path}",
+                ) from error
+            time.sleep(LOCK_POLL_SECONDS)
+        else:
+            return
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

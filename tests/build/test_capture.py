@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from lockgate.adapters.local import LocalResults
 from lockgate.errors import UsageError
 
 from build.working_copy import HEAD, WorkingCopy
@@ -421,3 +423,72 @@ def test_a_file_that_no_analysis_saw_is_refused(tmp_path: Path, monkeypatch: pyt
     copy.write("flow/hidden.py", "X = 1\n")
     monkeypatch.setenv("PYTHONPATH", str(library))
     assert "a step imports a project file that its plan did not see: flow/hidden.py" in str(copy.run().error)
+
+
+def test_an_import_that_hangs_is_ended_and_its_line_named(tmp_path: Path) -> None:
+    copy = WorkingCopy(tmp_path, "import flow.slow\n" + PLAIN, flow__slow="import time\n\ntime.sleep(600)\n")
+    done = copy.command("plan", LOCKGATE_CAPTURE_SECONDS="2")
+    assert done.returncode == 2, done.stderr
+    assert "too long to import: 2 s" in done.stderr
+    assert "LOCKGATE_CAPTURE_SECONDS" in done.stderr
+    assert "look at flow/slow.py:3" in done.stderr
+    assert copy.command("plan", LOCKGATE_CAPTURE_SECONDS="soon").returncode == 2
+
+
+SCRATCH = """
+import os, tempfile
+with tempfile.NamedTemporaryFile("w", delete=False) as made:
+    made.write("3")
+with open(made.name) as again:
+    FOUND = int(again.read())
+os.unlink(made.name)
+with tempfile.TemporaryDirectory() as folder:
+    assert os.listdir(folder) == []
+with open("flow/scratch%d" % os.getpid(), "w") as made:
+    made.write("4")
+with open(made.name) as again:
+    FOUND += int(again.read())
+os.unlink(made.name)
+"""
+
+
+def test_a_scratch_file_on_import_is_nobodys_input(tmp_path: Path) -> None:
+    copy = WorkingCopy(tmp_path, PLAIN.replace("return 1", "return FOUND").replace("@step", SCRATCH + "@step"))
+    assert copy.value("a") == 7
+    assert copy.did() == {"a": "reuse"}
+
+
+def test_a_file_that_is_gone_after_the_import_is_named(tmp_path: Path) -> None:
+    made = "import os, subprocess\nname = 'flow/gone%d' % os.getpid()\nsubprocess.run(['touch', name], check=True)\nopen(name).close()\nos.unlink(name)\n"
+    done = WorkingCopy(tmp_path, made + PLAIN).command("plan")
+    assert done.returncode == 2, done.stderr
+    assert "gone afterwards" in done.stderr
+    assert "flow/gone" in done.stderr
+
+
+LIMITS = HEAD + "LIMIT = int(open({path!r}).read())\n@step\ndef a(limit: int = LIMIT) -> int:\n    return limit\n" + END
+
+
+def test_a_folder_of_our_name_is_not_ours(tmp_path: Path) -> None:
+    limits = tmp_path / "lockgate" / "limits"
+    copy = WorkingCopy(tmp_path / "lockgate" / "shop", LIMITS.format(path=str(limits)))
+    limits.write_text("1")
+    assert copy.value("a") == 1
+    limits.write_text("22")
+    assert copy.value("a") == 22
+
+
+def test_a_graph_from_a_machine_with_lockgate_elsewhere_is_taken_over(tmp_path: Path) -> None:
+    copy = WorkingCopy(tmp_path, COUNTED)
+    copy.plan()
+    seen = imports(copy)
+    graphs = LocalResults(copy.root / ".lockgate" / "graphs")
+    (stored,) = (copy.root / ".lockgate" / "graphs").glob("??/*")
+    key = f"blake3:{stored.name}"
+    record = dict(graphs.get(key) or {})
+    there = json.loads(json.dumps(record).replace(record["lockgate"], "/elsewhere/lockgate"))
+    for kept, again in ((there, 0), ({k: v for k, v in there.items() if k != "lockgate"}, 2)):
+        graphs.put(key, kept)
+        (copy.root / ".lockgate" / "graph.json").unlink()
+        copy.plan()
+        assert imports(copy) == seen + again, "one that does not say what was Lockgate's is captured again"

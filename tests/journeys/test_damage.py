@@ -11,7 +11,7 @@ import pytest
 
 from lockgate.adapters.local import LocalResults
 
-from journeys.walking import HUMAN, REFUSED, USAGE, Lockgate, Server, flip
+from journeys.walking import HUMAN, OUTSIDE, REFUSED, USAGE, Lockgate, Server, flip
 
 Copier = Callable[[Lockgate], Lockgate]
 
@@ -164,3 +164,15 @@ def test_a_damaged_result_is_named_and_made_again_as_the_message_says(ran: Lockg
     place.unlink()
     assert lockgate.actions()["model"] == "run"
     lockgate("show", "model")
+
+
+@pytest.mark.parametrize("path", ["manifest.json", "inputs/model.json", "code/shop/pipelines.py"])
+def test_a_lost_file_of_a_release_is_bundled_again(waiting: Lockgate, fresh: Copier, path: str) -> None:
+    lockgate = fresh(waiting)
+    release, lost = lockgate.release(), stored(lockgate, path)
+    lost.unlink()
+    lockgate("run")
+    done = lockgate("deliver", "--wait", "0", expect=OUTSIDE)  # nobody serves staging now
+    assert "not in the store" not in done.err, done.text
+    assert lockgate.release() == release
+    assert lost.is_file()

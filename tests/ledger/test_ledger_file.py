@@ -18,9 +18,11 @@ import pytest
 import lockgate
 from lockgate.adapters import ledger_file
 from lockgate.adapters.ledger_file import FileLedger
-from lockgate.errors import IntegrityError, MovedOn, ServiceUnavailable
+from lockgate.errors import IntegrityError, MovedOn, ServiceUnavailable, UsageError
+from lockgate.records.digest import canonical, sha256_bytes
 from lockgate.records.ledger import EMPTY, Entry, Head
 from lockgate.records.statement import PREDICATES, Envelope, Statement, seal
+from lockgate.records.trust import trusted
 from lockgate.testing.ledger import LEDGER_CHECKS, MemoryLedger, MemorySigner
 
 if TYPE_CHECKING:
@@ -344,3 +346,60 @@ def test_the_fake_fails_when_told() -> None:
         ledger.append(envelope("mine"), after=ledger.head(), time=NOON)
     assert words(ledger) == ["rival", "mine"]
     assert ledger.head() == Head(size=2, digest=ledger.entries[1].digest)
+
+
+def line(data: dict[str, object], *, after: Head) -> bytes:
+    """What a stranger may write: chained rightly, whatever it holds."""
+    body = canonical({"prev": after.digest, "seq": after.size, **data})
+    return canonical({"digest": sha256_bytes(body)})[:-1] + b"," + body[1:] + b"\n"
+
+
+def stranger(payload: bytes, **more: object) -> dict[str, object]:
+    sealed = Envelope(payload=payload, keyid="nobody", signature=b"x")
+    return {"envelope": sealed.to_json(), "time": NOON.isoformat(), **more}
+
+
+def nested(depth: int) -> bytes:
+    deep = b"[" * depth + b"]" * depth
+    start = b'{"_type":"https://in-toto.io/Statement/v1","predicateType":"' + PREDICATES.encode() + b'decision/v1",'
+    return start + b'"subject":[{"digest":{"sha256":"00"},"name":"x"}],"predicate":{"deep":' + deep + b"}}"
+
+
+@pytest.mark.parametrize("depth", [100, 900, 100_000])
+def test_a_strangers_deep_line_is_set_aside(tmp_path: Path, depth: int) -> None:
+    entries = filled(tmp_path)
+    with (tmp_path / "ledger.jsonl").open("ab") as file:
+        file.write(line(stranger(nested(depth)), after=entries[-1].head))
+    read = FileLedger(tmp_path).read()
+    assert len(read) == 4
+    assert trusted(read).said[-1].field == "statement"
+    with pytest.raises(IntegrityError):
+        FileLedger(tmp_path).append(read[-1].envelope, after=read[-1].head, time=NOON)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-23:59",
+        "2026-01-05T12:00:00+01:00",
+        "2026-01-05T12:00:00",
+        7,
+    ],
+)
+def test_a_time_that_is_not_utc_is_refused(tmp_path: Path, time: object) -> None:
+    entries = filled(tmp_path)
+    with (tmp_path / "ledger.jsonl").open("ab") as file:
+        file.write(line(stranger(nested(1), time=time), after=entries[-1].head))
+    with pytest.raises(IntegrityError, match="entry 3 cannot be read"):
+        FileLedger(tmp_path).read()
+
+
+def test_a_line_without_end_is_refused(tmp_path: Path) -> None:
+    entries = filled(tmp_path)
+    with (tmp_path / "ledger.jsonl").open("ab") as file:
+        file.write(line(stranger(nested(1), more="x" * (4 << 20)), after=entries[-1].head))
+    with pytest.raises(IntegrityError, match="entry 3 is too long"):
+        FileLedger(tmp_path).read()
+    with pytest.raises(UsageError, match="too much"):
+        FileLedger(tmp_path / "other").append(envelope("x" * (4 << 20)), after=EMPTY, time=NOON)

@@ -166,7 +166,10 @@ class FileLedger:
         head = self._known_head()
         if self._seen is None or head.size <= seen.size:
             return
-        with suppress(OSError, IntegrityError), locked(self._seen.with_name(self._seen.name + ".lock")):
+        with (
+            suppress(OSError, IntegrityError, ServiceUnavailable),
+            locked(self._seen.with_name(self._seen.name + ".lock")),
+        ):
             newest = self._read_seen()  # another reader may have come further, or have met another history
             if head.size > newest.size and is_ancestor(newest, self._entries):
                 sync_file(self._path)  # never remember what a power cut could still take away

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["LocalResults", "LocalStore"]
 
 DIGEST = re.compile("[0-9a-f]{64}")
+MAKE_AGAIN = "lockgate run; for a part of a release, lockgate deliver from the same commit"
+"""Results come back by running, releases by bundling again what they were made of: the same bytes, the same names."""
 NAME = re.compile(r"\w[\w.-]{0,79}")
 
 
@@ -59,7 +61,7 @@ class LocalStore:
         """The object's file, its bytes checked against its name."""
         path = self._path(digest)
         if not path.is_file():
-            raise NotFound("an object is not in the store", value=digest, next="lockgate run")
+            raise NotFound("an object is not in the store", value=digest, next=MAKE_AGAIN)
         with _translated(self._objects):
             actual = digest_file(path)
         if actual != digest:
@@ -67,7 +69,7 @@ class LocalStore:
                 "an object in the store is damaged",
                 value=f"{path.name[:12]} holds {actual}",
                 allowed=digest,
-                next=f"remove {path} and run `lockgate run` to make it again",
+                next=f"remove {path}, then: {MAKE_AGAIN}",
             )
         return path
 

@@ -1,8 +1,8 @@
 """Which statements do more on import than bind names: they belong to everything that imports their module.
 
 A statement asks (`calls.py`) what it calls; here the questions are answered from lists of what is known to be
-harmless, and from the project's own classes. What is not known counts as acting. Operators, properties and iteration
-of own objects count as harmless, except where an operand was made by a call of our own (`first >> second`).
+harmless, and from the project's own classes. What is not known counts as acting. Operators, attributes and iteration
+count as harmless, except on what a call of our own made (`first >> second`, `settings.path` behind a property).
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import builtins
 import sys
 from typing import TYPE_CHECKING
 
-from lockgate.build.calls import Question
+from lockgate.build.calls import READING_METHODS, TOUCHED, Question
 
 if TYPE_CHECKING:
+    from lockgate.build.calls import Kind
     from lockgate.build.modules import Module, Project, Unit
     from lockgate.build.scopes import Chain, Import
 
@@ -23,13 +24,6 @@ ACTING_BUILTINS = frozenset(
     {"__import__", "breakpoint", "compile", "delattr", "eval", "exec", "exit", "globals", "input", "locals", "next",
      "open", "quit", "setattr", "type", "vars"}
 )  # fmt: skip
-
-READING_METHODS = frozenset(
-    {"capitalize", "casefold", "copy", "count", "decode", "difference", "encode", "endswith", "format", "get", "index",
-     "intersection", "items", "join", "keys", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace",
-     "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "title", "union", "upper", "values"}
-)  # fmt: skip
-"""Methods of text and containers that change nothing."""
 
 HARMLESS = (
     "abc.", "collections.", "contextlib.asynccontextmanager", "contextlib.contextmanager", "contextlib.nullcontext",
@@ -141,8 +135,10 @@ class Effects:
     def _builtin(self, module: Module, question: Question) -> bool:
         """A name that the module does not bind: a builtin, or something out of `from x import *`."""
         head, rest = question.chain[0], question.chain[1:]
-        if question.kind in ("operand", "parent", "given"):
+        if question.kind in ("operand", "parent", "given", "inert"):
             return not module.stars and hasattr(builtins, head)
+        if question.kind == "touched":  # a name that is not bound at all is one for the type checker only
+            return not module.stars or hasattr(builtins, head)
         if module.stars or not hasattr(builtins, head) or head.startswith("__") or head in ACTING_BUILTINS:
             return False
         return len(rest) <= 1 and (question.kind != "outside" or head in FRESH_BUILTINS)
@@ -153,6 +149,10 @@ class Effects:
         match question.kind:
             case "operand":
                 return unit.kind in ("plain", "function", "class") or not self._makes_own(module, unit)
+            case "touched":
+                return unit.kind in ("function", "class") or not self._makes_own(module, unit, inert=True)
+            case "inert":
+                return unit.kind == "class" and not rest and self._is_inert_class(module, unit)
             case "given":
                 return unit.kind not in ("function", "class")
             case "parent":
@@ -172,19 +172,34 @@ class Effects:
         if (question.kind, *names) in self._followed:
             return False  # a circle of imports
         self._followed.add((question.kind, *names))
+        whole = self._project.module(".".join(names))
+        if question.kind == "touched" and whole is not None:  # a module
+            self._followed.discard((question.kind, *names))
+            return "__getattr__" not in whole.bound
         owners = [(self._project.module(".".join(names[:size])), names[size:]) for size in range(1, len(names))]
         asked = [self._harmless(m, Question(r, question.kind)) for m, r in owners if m is not None and r[0] in m.bound]
         self._followed.discard((question.kind, *names))
         return bool(asked) and all(asked)
 
-    def _makes_own(self, module: Module, unit: Unit) -> bool:
-        """Whether a value comes from a call of something of ours, whose operators may do anything."""
-        calls = [q for q in unit.questions or () if q.kind == "call"]
-        return unit.questions is None or any(not self._harmless(module, Question(q.chain, "outside")) for q in calls)
+    def _makes_own(self, module: Module, unit: Unit, *, inert: bool = False) -> bool:
+        """Whether a value comes from a call of something of ours, whose operators may do anything.
+
+        `inert`: leave out classes of ours whose objects run nothing when they are touched.
+        """
+        calls = [q.chain for q in unit.questions or () if q.kind == "call"]
+        kinds: tuple[Kind, ...] = ("outside", "inert") if inert else ("outside",)
+        return unit.questions is None or not all(
+            any(self._harmless(module, Question(c, kind)) for kind in kinds) for c in calls
+        )
+
+    def _is_inert_class(self, module: Module, unit: Unit) -> bool:
+        parents = [q.chain for q in unit.questions or () if q.kind == "parent"]
+        quiet = unit.questions is not None and not unit.hooks
+        return quiet and all(self._harmless(module, Question(p, "inert")) for p in parents)
 
     def _is_quiet_class(self, module: Module, unit: Unit) -> bool:
         """Calling it runs none of our code: a dataclass, an enum, a named tuple."""
-        return not unit.hooks and self._parents(module, unit)
+        return not unit.hooks - {TOUCHED} and self._parents(module, unit)
 
     def _is_quiet_parent(self, module: Module, unit: Unit) -> bool:
         loud = {"__init_subclass__", "metaclass", *({"__init__", "__new__"} if _is_enum(unit) else ())}
@@ -198,7 +213,9 @@ class Effects:
 def _is_known(names: Chain, question: Question) -> bool:
     """Whether what others offer is known to be harmless."""
     dotted = ".".join(names)
-    if question.kind in ("operand", "given") or (question.kind == "parent" and names[0] in sys.stdlib_module_names):
+    if question.kind in ("operand", "given", "touched") or (
+        question.kind in ("parent", "inert") and names[0] in sys.stdlib_module_names
+    ):
         return True
     return dotted.startswith(HARMLESS) and not (question.kind == "outside" and dotted.startswith(MAY_ANSWER_OURS))
 

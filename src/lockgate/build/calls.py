@@ -15,12 +15,22 @@ from lockgate.build.scopes import COMPREHENSIONS, Chain, chain_of, stored
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Question", "hooks", "is_plain", "questions"]
+__all__ = ["READING_METHODS", "TOUCHED", "Kind", "Question", "hooks", "is_plain", "questions"]
 
-Kind = Literal["call", "outside", "parent", "operand", "given"]
+Kind = Literal["call", "outside", "parent", "operand", "given", "touched", "inert"]
+
+TOUCHED = "touched"
+"""The mark of a class whose objects may run code of their own when an attribute is read or an operator meets them."""
 
 CALLBACKS = frozenset({"key", "default_factory", "factory", "default", "func", "function", "object_hook"})
 """Keywords whose value is called by the one it is given to."""
+
+READING_METHODS = frozenset(
+    {"capitalize", "casefold", "copy", "count", "decode", "difference", "encode", "endswith", "format", "get", "index",
+     "intersection", "items", "join", "keys", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace",
+     "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "title", "union", "upper", "values"}
+)  # fmt: skip
+"""Methods of text and containers that change nothing."""
 
 CALL_THEIR_FIRST = frozenset({"defaultdict", "filter", "map", "reduce"})
 
@@ -33,6 +43,9 @@ HOOKS = frozenset(
 @dataclass(frozen=True, slots=True)
 class Question:
     """Is `chain` harmless: to call, to call a method of its result (`outside`), to inherit from, to operate on, to give away?
+
+    `touched`: to read an attribute or an item of, to compare, to loop over. `inert`: does calling it make an object that
+    can be touched without running code of ours?
 
     Given to a method of a result, a function of ours may be called there.
     """
@@ -59,10 +72,24 @@ def hooks(node: ast.stmt) -> frozenset[str]:
     """Through what a class runs code of its own when it is called or inherited from."""
     if not isinstance(node, ast.ClassDef):
         return frozenset()
-    own = HOOKS & stored(node.body)
+    own = HOOKS & stored(node.body) | (frozenset() if all(map(_is_inert, node.body)) else {TOUCHED})
     metaclass = [k.value for k in node.keywords if k.arg == "metaclass"]
     plain = all((chain_of(m) or ("",))[-1] in ("ABCMeta", "EnumMeta", "EnumType") for m in metaclass)
     return own if plain else own | {"metaclass"}
+
+
+def _is_inert(node: ast.stmt) -> bool:
+    """A field, a constant or a plain method: no property, no descriptor, no operator."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            plain = all((chain_of(d) or ("",))[-1] in ("classmethod", "staticmethod") for d in node.decorator_list)
+            return plain and not (node.name.startswith("__") and node.name not in HOOKS)
+        case ast.AnnAssign() | ast.Assign():
+            value = node.value
+            is_field = isinstance(value, ast.Call) and (chain_of(value.func) or ("",))[-1] == "field"
+            return value is None or is_field or isinstance(value, ast.Constant | ast.UnaryOp | ast.Tuple)
+        case _:
+            return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
 def is_plain(node: ast.stmt) -> bool:
@@ -108,10 +135,20 @@ class _Asker:
                 for side in (node.left, node.right):
                     if chain := chain_of(side):
                         self._ask(chain, "operand")
-                    self.expression(side)
+                    self._touch(side)
+            case ast.Compare():
+                self._touch(node.left, *node.comparators)
+            case ast.UnaryOp(operand=value) | ast.Starred(value=value) | ast.FormattedValue(value=value):
+                self._touch(value)
+            case ast.Attribute(value=value):
+                self._touch(value)
+            case ast.Subscript():
+                self._touch(node.value)
+                self.expression(node.slice)
             case ast.Await() | ast.Yield() | ast.YieldFrom():
                 raise _Acts
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                self._touch(*(g.iter for g in node.generators))
                 self.local |= {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
                 self._each(ast.iter_child_nodes(node))
             case _:
@@ -121,6 +158,21 @@ class _Asker:
         for node in nodes:
             if node is not None:
                 self.expression(node)
+
+    def _touch(self, *values: ast.expr) -> None:
+        """An attribute, an operator, a loop: an object of our own may answer it by code of ours."""
+        for value in values:
+            chain = chain_of(value)
+            made = chain_of(value.func) if isinstance(value, ast.Call) else None
+            if made and len(made) > 1 and made[-1] in READING_METHODS:
+                chain, made = made[:-1], None  # what it answers was in there
+            if (chain or made or ("",))[0] in self.local:
+                pass  # elements of what was asked about where the loop begins
+            elif chain:
+                self._ask(chain, "touched")
+            elif made:
+                self._ask(made, "outside")
+            self.expression(value)
 
     def _ask(self, chain: Chain, kind: Kind) -> None:
         if chain[0] in self.local:

@@ -7,10 +7,12 @@ JSON object. Nothing else of the user's code runs.
 from __future__ import annotations
 
 import datetime as dt
+import faulthandler
 import gc
 import importlib
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -31,6 +33,7 @@ __all__: list[str] = []
 
 def main(arguments: Sequence[str]) -> None:
     """Capture and print. A user's mistake is printed as an `error` object; anything else is a traceback, exit 1."""
+    faulthandler.register(signal.SIGUSR1)  # the parent asks so where we hang
     root, names, shift = Path(arguments[0]), json.loads(arguments[1]), int(arguments[2])
     modules, sources = names
     answer_to = os.dup(1)  # whatever the modules print goes to stderr, also from native code
@@ -46,6 +49,7 @@ def main(arguments: Sequence[str]) -> None:
     looking.watch()
     for module in modules:
         importlib.import_module(module)
+    looking.forget_gone()
     try:
         answer = lower(root, modules, sources, looking=looking)
     except LockgateError as error:

@@ -43,6 +43,7 @@ class Looking:
         self.listings: dict[str, str] = {}
         self.environment: set[str] = set()
         self.seen: dict[str, dict[str, Definition]] = {}
+        self._made: set[str] = set()
         self._busy = False
 
     def watch(self) -> None:
@@ -59,6 +60,14 @@ class Looking:
         known = self.files.setdefault(name, digest)
         self.files[name] = digest if known == digest else CHANGED
 
+    def forget_gone(self) -> None:
+        """What the modules made and removed again was never looked at by anybody else."""
+        gone = {os.path.relpath(p, self.root) for p in self._made if not os.path.exists(p)}
+        self.files = {n: d for n, d in self.files.items() if n not in gone}
+        for seen in self.seen.values():
+            for label in [k for k, d in seen.items() if d.file in gone]:
+                del seen[label]
+
     def definitions(self, modules: Iterable[str]) -> list[Definition]:
         """What these modules saw on import, as parts of a key."""
         found = {label: d for m in modules for label, d in self.seen.get(m, {}).items()}
@@ -66,13 +75,17 @@ class Looking:
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         """An audit hook. It reads files itself, so it does not listen to itself."""
-        if self._busy or event not in ("open", "os.listdir", "os.scandir"):
+        if self._busy or event not in ("open", "os.listdir", "os.scandir", "os.mkdir"):
             return
         self._busy = True
         try:
             module = _asked_by(inspect.currentframe(), self.root)
             if module is not None and isinstance(arguments[0] or ".", str):
-                self._saw(module, event, os.path.abspath(arguments[0] or "."), arguments)
+                path = os.path.abspath(arguments[0] or ".")
+                if _makes(event, path, arguments):
+                    self._made.add(path)
+                elif path not in self._made or is_project_path(path, self.root):  # a scratch file holds what code wrote
+                    self._saw(module, event, path, arguments)
         finally:
             self._busy = False
 
@@ -134,6 +147,17 @@ def _asked_by(frame: FrameType | None, root: str) -> str | None:
             return str(frame.f_globals.get("__name__", ""))
         frame = frame.f_back
     return None
+
+
+def _makes(event: str, path: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether a file or folder is about to appear."""
+    return (event == "os.mkdir" or (event == "open" and _is_writing(*arguments[1:3]))) and not os.path.lexists(path)
+
+
+def _is_writing(mode: object, flags: object) -> bool:
+    if isinstance(mode, str):
+        return bool({*mode} & {*"wxa+"})
+    return isinstance(flags, int) and bool(flags & os.O_CREAT)
 
 
 def _is_reading(mode: object, flags: object) -> bool:

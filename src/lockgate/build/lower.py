@@ -17,7 +17,7 @@ from lockgate.build.trace import environment_digest
 from lockgate.build.wiring import Wiring, address, hints_of, required, where
 from lockgate.codecs import json_value
 from lockgate.declare import Approval, DeployTo, Gate, Pipeline, Predictor, Step
-from lockgate.errors import UsageError
+from lockgate.errors import UsageError, did_you_mean
 from lockgate.records.dataset import DATASET
 from lockgate.records.digest import Json
 from lockgate.records.graph import Definition, Node, PipelineInfo
@@ -36,6 +36,9 @@ SUMMARY_LENGTH = 300
 FACADE = ("lockgate.step", "lockgate.predictor", "lockgate.Pipeline", "lockgate.Choices", "lockgate.Horizon",
           "lockgate.Html", "lockgate.Svg", "lockgate.approval", "lockgate.deploy_to", "lockgate.declare")  # fmt: skip
 """Declarations: they carry no behaviour into a step, so they are not part of its key."""
+
+MEASURED_WITH = ("numpy", "scipy")
+"""What Lockgate itself computes evidence with; its own metadata names them in an extra only."""
 
 
 def lower(root: Path, modules: Sequence[str], sources: Sequence[str], *, looking: Looking) -> dict[str, Json]:
@@ -184,6 +187,7 @@ class _Lowering:
             "files": sorted(str(f.relative_to(self.project.root)) for m in code.modules if (f := self.project.file(m))),
             "definitions": [to_json(d) for d in self._definitions(code)],
             "packages": list(self._packages(code, "lockgate")),
+            "measured_with": list(self.installed.reached(MEASURED_WITH)),
         }
 
     def _stage(self, stage: object) -> dict[str, Json]:
@@ -199,10 +203,10 @@ class _Lowering:
         return {
             "kind": "gate", "name": stage.name, "rule": stage.rule,
             "evidence": f"{function.__module__}:{function.__qualname__}",
-            "takes": {n: codecs.type_name(codecs.plain(t)) for n, t in hints_of(function).items() if n != "return"},
+            **_taken(stage, function),
             "params": json_value.encode(dict(stage.params)), "limits": json_value.encode(dict(stage.limits)),
             "definitions": [to_json(d) for d in self._definitions(code)],
-            "packages": list(self.installed.reached([*code.third_party, "lockgate.gates"])),
+            "packages": list(self.installed.reached([*code.third_party, "lockgate.gates", *MEASURED_WITH])),
         }  # fmt: skip
 
 
@@ -212,6 +216,19 @@ def _evidence_function(gate: Gate) -> Callable[..., object]:
         return gate.evidence
     module, _, name = gate.evidence.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def _taken(gate: Gate, function: Callable[..., object]) -> dict[str, Json]:
+    """What a gate's function asks for by name beside its declared parameters, and what of it may be left out."""
+    parameters = inspect.signature(function).parameters
+    if unused := sorted(set(gate.params) - set(parameters)):
+        raise UsageError(
+            "a gate has a parameter that its function does not take", value=f"{gate.name}: {unused[0]}",
+            allowed=did_you_mean(unused[0], parameters), next=where(function),
+        )  # fmt: skip
+    takes = [n for n in parameters if n not in gate.params]
+    optional = [n for n in takes if parameters[n].default is not inspect.Parameter.empty]
+    return {"takes": takes, "optional": optional, "where": where(function)}
 
 
 def _topological(nodes: Mapping[str, Node]) -> list[str]:

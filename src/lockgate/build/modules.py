@@ -200,7 +200,8 @@ def _names_of_type_checking(tree: ast.Module) -> frozenset[str]:
             tests |= {a.asname or a.name for a in node.names if a.name == "TYPE_CHECKING"}
         elif isinstance(node, ast.Import):
             tests |= {f"{a.asname or a.name}.TYPE_CHECKING" for a in node.names if a.name == "typing"}
-    return frozenset(tests - stored(tree.body))
+    bound = stored(tree.body)
+    return frozenset(t for t in tests - bound if "__name__" not in t or "__name__" not in bound)
 
 
 def _without_text(node: ast.stmt) -> ast.stmt:

@@ -11,9 +11,13 @@ ANYTHING = frozenset({"__import__", "compile", "eval", "exec", "__builtins__"})
 """Builtins that reach everything there is."""
 
 ANYWHERE = ("builtins.__import__", "builtins.compile", "builtins.eval", "builtins.exec", "cloudpickle", "code", "codeop", "dill",
-            "gc", "imp", "importlib", "joblib.load", "marshal", "pickle", "pkgutil", "runpy", "shelve", "sys.modules",
-            "zipimport")  # fmt: skip
-"""What others offer that finds code by a name computed at run time."""
+            "gc", "imp", "importlib", "inspect.getmodule", "joblib.load", "marshal", "multiprocessing.spawn", "os.popen",
+            "os.system", "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell", "pickle", "pkgutil", "pydoc",
+            "runpy", "shelve", "subprocess", "sys.modules", "zipimport",
+            *(f"os.{how}" for how in ("execl", "execle", "execlp", "execlpe", "execv", "execve", "execvp", "execvpe",
+              "posix_spawn", "posix_spawnp", "spawnl", "spawnle", "spawnlp", "spawnlpe", "spawnv", "spawnve", "spawnvp",
+              "spawnvpe")))  # fmt: skip
+"""What others offer that finds code by a name computed at run time, or starts a program, which may be `python -m ours`."""
 
 NOWHERE = ("gc.collect", "gc.disable", "gc.enable", "gc.freeze", "importlib.metadata", "importlib.resources")
 

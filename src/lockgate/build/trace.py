@@ -95,9 +95,13 @@ def listing_digest(folder: str, *, every_name: bool) -> str:
 
 
 def environment_digest(name: str) -> str | None:
-    """Digest of an environment variable's value, None when it is absent."""
+    """Digest of an environment variable's value as user code sees it: None when it is absent, or holds a secret."""
     value = os.environ.get(name)
-    return None if value is None else digest("environment", value)
+    if value is None:
+        return None
+    from lockgate.build.environment import hidden  # most plans ask for nothing
+
+    return None if hidden(name, value) else digest("environment", value)
 
 
 def _same(file: FileState, root: Path) -> bool:

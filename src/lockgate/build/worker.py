@@ -158,6 +158,7 @@ def _is_a(value: object, kind: Any) -> bool:
 
 def _told(job: Job, error: BaseException) -> dict[str, str]:
     """Say where user code raised: the innermost frame below the project's root."""
+    from lockgate.build.environment import missed
     from lockgate.build.loading import is_project_path
 
     frames = traceback.extract_tb(error.__traceback__)
@@ -169,6 +170,6 @@ def _told(job: Job, error: BaseException) -> dict[str, str]:
     return {
         "what": f"step {job.node} failed",
         "value": f"{type(error).__name__}: {error}",
-        "allowed": "",
+        "allowed": missed(f"{type(error).__name__}: {error}"),
         "next": f"look at {place}; the whole traceback is in {job.log}",
     }

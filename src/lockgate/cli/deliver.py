@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.explain import words
 from lockgate.cli.build import parameters, watched
-from lockgate.cli.render import WIDTH, colour, now, print_json, table
+from lockgate.cli.render import WIDTH, colour, now, plain, print_json, table
 from lockgate.delivery.deliver import StageRecord
 from lockgate.delivery.deliver import deliver as deliver_release
 from lockgate.project import open_project
@@ -79,7 +79,7 @@ def _judged(verdict: Verdict, evidence: Evidence) -> dict[str, Json]:
 def stage_lines(stage: StageRecord) -> list[str]:
     """A stage's outcome, name and sentence, wrapped to the terminal's width."""
     indent = " " * 39
-    lines = textwrap.wrap(stage.text, WIDTH, initial_indent=indent, subsequent_indent=indent) or [indent]
+    lines = textwrap.wrap(plain(stage.text), WIDTH, initial_indent=indent, subsequent_indent=indent) or [indent]
     return [f"{colour(f'{stage.outcome:<14}')}  {stage.stage:<22} {lines[0][39:]}".rstrip(), *lines[1:]]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.cli.build import parameters
-from lockgate.cli.render import now, print_json, table
+from lockgate.cli.render import now, plain, print_json, table
 from lockgate.errors import NotFound
 from lockgate.project import open_project
 from lockgate.records.digest import short
@@ -58,7 +58,7 @@ def show(arguments: argparse.Namespace) -> int:
         rows = [["type", artifact.type], ["digest", artifact.digest], ["size", f"{artifact.size_bytes:,} bytes"]]
         print(
             f"{shown.name}\n{table(rows)}\npath    {shown.path}"
-            + (f"\nvalue  {_cut(str(shown.value))}" if shown.value is not None else "")
+            + (f"\nvalue  {plain(_cut(str(shown.value)))}" if shown.value is not None else "")
         )
     return 0
 

@@ -64,23 +64,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(given)
     except LockgateError as error:
-        print(error, file=sys.stderr)
+        _complain(error)
         return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     except UnicodeDecodeError as error:
-        print(UsageError("a file is not UTF-8 text", value=str(error), next="save it as UTF-8"), file=sys.stderr)
+        _complain(UsageError("a file is not UTF-8 text", value=str(error), next="save it as UTF-8"))
         return 2
     except OSError as error:
         from lockgate.errors import ServiceUnavailable
 
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        print(ServiceUnavailable("the system refused", value=what, next="mend it and try again"), file=sys.stderr)
+        _complain(ServiceUnavailable("the system refused", value=what, next="mend it and try again"))
         return 5
     except KeyboardInterrupt:
         print("stopped; everything finished is kept", file=sys.stderr)
         return 130
+
+
+def _complain(error: LockgateError) -> None:
+    from lockgate.cli.render import plain
+
+    print(plain(str(error)), file=sys.stderr)
 
 
 def _dispatch(given: list[str]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.cli.render import now, print_json, table
+from lockgate.cli.render import now, plain, print_json, table
 from lockgate.project import open_project
 from lockgate.records.digest import short
 
@@ -118,4 +118,4 @@ def _print_feedback(score: Score, joined: list[Joined], field: str) -> None:
 
 
 def _say(line: str) -> None:
-    print(f"{now():%H:%M:%S}  {line}", flush=True)
+    print(f"{now():%H:%M:%S}  {plain(line)}", flush=True)

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from lockgate.build.execute import Event
     from lockgate.records.digest import Json
 
-__all__ = ["WIDTH", "Progress", "colour", "now", "print_json", "table"]
+__all__ = ["WIDTH", "Progress", "colour", "now", "plain", "print_json", "table"]
 
 WIDTH = 100
+HARMLESS = "\n\t\xa0\u2009\u202f"
 COLOURS = {"run": "33", "failed": "31", "blocked": "31", "fail": "31", "refused": "31", "rejected": "31",
            "reuse": "32", "pass": "32", "live": "32", "healthy": "32", "maybe": "36", "uncertain": "36"}  # fmt: skip
 
@@ -33,6 +34,17 @@ def print_json(value: Json) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def plain(text: str) -> str:
+    """Text of records as it is, but what would steer a terminal spelled out; line ends stay.
+
+    >>> plain("fine\\x1b[2Jprint \\u202e")
+    'fine\\\\x1b[2Jprint \\\\u202e'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in HARMLESS else c.encode("unicode_escape").decode() for c in text)
+
+
 def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> str:
     """Left-aligned columns; the last one is cut so that no line is longer than 100 columns.
 
@@ -40,17 +52,18 @@ def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> str:
     a    bb
     ccc  d
     """
-    everything = [list(header), *rows] if header else [list(r) for r in rows]
+    given = [[plain(" ".join(str(c).split("\n"))) for c in row] for row in rows]
+    everything = [list(header), *given] if header else given
     if not everything:
         return ""
-    widths = [max(len(str(r[i])) for r in everything) for i in range(len(everything[0]))]
+    widths = [max(len(r[i]) for r in everything) for i in range(len(everything[0]))]
     return "\n".join(_line(row, widths) for row in everything)
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     cells = [str(c).ljust(w) for c, w in zip(row[:-1], widths, strict=False)]
     room = max(WIDTH - sum(len(c) + 2 for c in cells), 12)
-    last = " ".join(str(row[-1]).split("\n"))
+    last = str(row[-1])
     last = last if len(last) <= room else last[: room - 1] + "…"
     return "  ".join([*(colour(c) for c in cells), last]).rstrip()
 
@@ -89,7 +102,7 @@ class Progress:
 
     def _say(self, text: str, *, final: bool) -> None:
         self._said = time.monotonic()
-        line = f"{self._done:>3} done  {text}"[:WIDTH]
+        line = plain(f"{self._done:>3} done  {text}")[:WIDTH]
         if self._out.isatty():
             self._out.write(f"\r\x1b[K{line}" + ("\n" if final else ""))
         else:

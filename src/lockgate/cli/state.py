@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.cli.render import now, print_json, table
+from lockgate.cli.render import now, plain, print_json, table
 from lockgate.project import open_project
 from lockgate.records.digest import short
 from lockgate.records.wire import to_json
@@ -85,7 +85,7 @@ def status(arguments: argparse.Namespace) -> int:
     print(table(rows, header=["environment", "release", "since (UTC)", "health"]))
     for s in found:
         if s.newest and s.newest != s.release and s.blocker:
-            print(f"\n{short(s.newest)} is the newest release; before {s.environment}: {s.blocker}")
+            print(f"\n{short(s.newest)} is the newest release; before {s.environment}: {plain(s.blocker)}")
     return 0
 
 

@@ -10,6 +10,7 @@ from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.ask import ask_environment
 from lockgate.delivery.claims import look, propose, record
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
+from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import read_ledger, who
 from lockgate.delivery.judge import NOTHING_JUDGED, Judged, Material, judge
 from lockgate.delivery.keep import keep_value
@@ -98,11 +99,12 @@ def deliver(
             allowed=DELIVERER,
             next="lockgate people",
         )
-    graph = plan(project, now=now, params=params).graph
+    graph = graph_of(project, now_ns=int(now.timestamp() * 1e9))
     walk = walk_of(project, graph)
     if to is not None:
         walk.check(to)
-    ran = run(project, walk.delivery.name, now=now, params=params, tell=tell)
+    planned = plan(project, walk.delivery.name, now=now, params=params, graph=graph)
+    ran = run(project, walk.delivery.name, now=now, tell=tell, agreed=planned)
     if ran.error is not None:
         raise ran.error
     manifest = build_release(project, walk.training, ran)
@@ -278,7 +280,7 @@ class _Walking:
             manifest=keep_value(self.project, to_json(manifest_of(self.project, self.release)), dict),
             served=self.served,
         )
-        return judge(self.project, self.walk, material, tell=self.tell)
+        return judge(self.project, self.walk, material, trace=self.ran.planned.graph.trace, tell=self.tell)
 
     def _record(self, verdict: Verdict) -> None:
         inputs = {n: a.digest for n, a in self.judged.artifacts.items() if n in GATE_INPUTS}

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["graph_of"]
 
+OWN = "lockgate"
+"""The field of a stored graph that says where its machine has Lockgate."""
+
 
 def graph_of(project: Project, *, now_ns: int) -> Graph:
     """Answer the graph. Imports nothing of the user's while the trace of the last capture holds."""
@@ -37,6 +40,7 @@ def graph_of(project: Project, *, now_ns: int) -> Graph:
         from lockgate.build.capture import capture  # a no-op run does not come here
 
         graph = capture(project.root, project.settings.pipelines, sources=asked[1], now_ns=now_ns)
+        graph = dataclasses.replace(graph, extra={**graph.extra, OWN: _own_folder()})
         project.results("graphs").put(key, to_json(graph))
     with contextlib.suppress(OSError):  # a shortcut: without it the next command captures again
         write_atomic(project.home / "graph.json", canonical({"asked": asked, "graph": to_json(graph)}), sync=False)
@@ -58,36 +62,46 @@ def _shared(project: Project, key: str, *, now_ns: int) -> Graph | None:
         if record is None:
             return None
         graph = from_json(Graph, record)
-        now = take_trace(project.root, _looked_at(graph.trace), now_ns=now_ns)
+        theirs = str(graph.extra.get(OWN, ""))
+        now = take_trace(project.root, _looked_at(graph.trace, theirs), now_ns=now_ns)
     except (OSError, IntegrityError):
         return None
-    return dataclasses.replace(graph, trace=now) if _content(now) == _content(graph.trace) else None
+    if _content(now, _own_folder()) != _content(graph.trace, theirs):
+        return None
+    return dataclasses.replace(graph, trace=now, extra={**graph.extra, OWN: _own_folder()})
 
 
-def _looked_at(trace: Trace) -> dict[str, Json]:
-    """What that capture looked at, with this machine's Lockgate in place of that one's."""
+def _looked_at(trace: Trace, theirs: str) -> dict[str, Json]:
+    """What that capture looked at, with this machine's Lockgate in place of that one's, which lay in `theirs`."""
     own = _own_files()
     return {
-        "files": [*(f.path for f in trace.files if not _is_own(f.path)), *own],
-        "listings": [*(n for n in trace.listings if not _is_own(n)), *{os.path.dirname(f) for f in own}],
+        "files": [*(f.path for f in trace.files if not _is_below(f.path, theirs)), *own],
+        "listings": [*(n for n in trace.listings if not _is_below(n, theirs)), *{os.path.dirname(f) for f in own}],
         "environment": trace.environment,
         "preload": trace.preload,
     }
 
 
-def _content(trace: Trace) -> list[Json]:
+def _content(trace: Trace, own: str) -> list[Json]:
     """A trace without stat numbers and without Lockgate's own files, which the key has."""
-    files = {f.path: f.digest for f in trace.files if not _is_own(f.path)}
+    files = {f.path: f.digest for f in trace.files if not _is_below(f.path, own)}
     return [
         files,
-        {n: d for n, d in trace.listings.items() if not _is_own(n)},
+        {n: d for n, d in trace.listings.items() if not _is_below(n, own)},
         dict(trace.environment),
         trace.interpreter,
     ]
 
 
-def _is_own(path: str) -> bool:
-    return os.path.isabs(path) and "lockgate" in path.split(os.sep)
+def _is_below(path: str, folder: str) -> bool:
+    """Whether an absolute path is a folder or lies in it; nothing lies in a folder that nobody named."""
+    return bool(folder) and (path == folder or path.startswith(folder + os.sep))
+
+
+def _own_folder() -> str:
+    import lockgate
+
+    return os.path.dirname(os.path.abspath(lockgate.__file__))
 
 
 def _content_key(project: Project, asked: list[list[str]]) -> str:
@@ -107,7 +121,5 @@ def _content_key(project: Project, asked: list[list[str]]) -> str:
 
 def _own_files() -> list[str]:
     """Lockgate's own files when it is an editable install; a released one is known by its version."""
-    import lockgate
-
-    folder = Path(lockgate.__file__).parent
+    folder = Path(_own_folder())
     return [] if folder.parent.name == "site-packages" else sorted(str(p) for p in folder.rglob("*.py"))

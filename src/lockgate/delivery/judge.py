@@ -35,6 +35,8 @@ __all__ = ["NOTHING_JUDGED", "Judged", "Material", "judge", "load_json"]
 
 PATH = "pathlib:Path"
 EVIDENCE = "lockgate.records.evidence:Evidence"
+MEASURED_WITH = ("numpy", "scipy")
+"""What `lockgate.evaluation` computes with: loaded once, for all gates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +70,15 @@ NOTHING_JUDGED = Judged(evidence={}, verdicts={}, artifacts={}, steps=())
 
 
 def judge(
-    project: Project, walk: Walk, material: Material, *, tell: Callable[[Event], None] = lambda _: None
+    project: Project, walk: Walk, material: Material, *, trace: Trace, tell: Callable[[Event], None] = lambda _: None
 ) -> Judged:
-    """Measure all gates whose inputs exist now; `integration` waits for `served`."""
+    """Measure all gates whose inputs exist now; `integration` waits for `served`.
+
+    `trace` is that of the graph the walk was read from: a gate's code must still be the text that it captured.
+    """
     nodes = _nodes(walk, material)
-    graph = Graph(nodes=nodes, order=tuple(nodes), pipelines={}, trace=_no_trace())
+    trace = replace(trace, preload=tuple(dict.fromkeys((*trace.preload, *MEASURED_WITH))))
+    graph = Graph(nodes=nodes, order=tuple(nodes), pipelines={}, trace=trace)
     given = _given(material)
     identities = {name: a.digest for name, a in given.items()} | {"@release": material.release}
     files: dict[str, Path | str] = {"@release": fetch(project, material.release)}
@@ -86,9 +92,7 @@ def judge(
     def keep(_: str, key: str, result: Result) -> None:
         results.put(key, to_json(result))
 
-    with Engine(
-        project.root, project.store_folder / "tmp", store=project.store, files=files, trace=graph.trace
-    ) as engine:
+    with Engine(project.root, project.store_folder / "tmp", store=project.store, files=files, trace=trace) as engine:
         done = execute(graph, plan, known, engine=engine, keep=keep, tell=tell, workers=project.settings.workers,
                        given=given, keep_going=True)  # fmt: skip
     evidence = {n: _evidence(project, walk, n, done.artifacts, done.steps) for n in walk.gates if f"gate.{n}" in nodes}
@@ -105,7 +109,8 @@ def load_json(project: Project, artifact: Artifact) -> Json:
 
 def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
     """Scoring first, then a node per gate that can be measured."""
-    packages = tuple((walk.training.predictor or {}).get("packages", ()))
+    predictor = walk.training.predictor or {}
+    packages = tuple(sorted({*predictor.get("packages", ()), *predictor.get("measured_with", ())}))
     found = [
         _step("scored", "lockgate.release.scoring:scored", {"release": "@release", "holdout": "@holdout"}, packages)
     ]
@@ -220,7 +225,3 @@ def _shown(walk: Walk) -> dict[str, Json]:
     metric = next((p["metric"] for p in params if "metric" in p), "wape")
     baseline = next((p["baseline"] for p in params if "baseline" in p), "")
     return {"by": by, "metric": metric, "baseline": baseline}
-
-
-def _no_trace() -> Trace:
-    return Trace(interpreter="", files=(), listings={}, environment={}, packages={}, preload=("numpy", "scipy"))

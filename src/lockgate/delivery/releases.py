@@ -46,8 +46,8 @@ def build_release(project: Project, pipeline: PipelineInfo, record: RunRecord) -
     ]  # fmt: skip
     key = digest("bundle", made_of)
     known = project.results("bundles").get(key)
-    if known is not None and project.results("releases").get(known["release"]):
-        return manifest_of(project, known["release"])
+    if known is not None and (whole := _whole(project, known["release"])):
+        return whole
     module = predictor["target"].partition(":")[0]
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder), code)
@@ -71,6 +71,15 @@ def build_release(project: Project, pipeline: PipelineInfo, record: RunRecord) -
     return manifest
 
 
+def _whole(project: Project, release: str) -> Manifest | None:
+    """The manifest of a release whose every object is in the store; else it has to be bundled again."""
+    record = project.results("releases").get(release)
+    if record is None or not project.store.has(record["manifest"]):
+        return None
+    manifest = manifest_of(project, release)
+    return manifest if all(project.store.has(f.blake3) for f in manifest.files) else None
+
+
 def fetch(project: Project, release: str) -> Path:
     """The unpacked, verified folder of a release, from the shared store.
 
@@ -85,9 +94,11 @@ def fetch(project: Project, release: str) -> Path:
 
 @contextlib.contextmanager
 def naming(thing: str) -> Generator[None]:
-    """A damaged object gets the name that people know it by."""
+    """A damaged or lost object gets the name that people know it by."""
     try:
         yield
+    except NotFound as error:
+        raise NotFound(f"{thing} is not in the store", value=error.value, next=error.next) from error
     except IntegrityError as error:
         message = f"{thing} is damaged in the store"
         raise IntegrityError(message, value=error.value, allowed=error.allowed, next=error.next) from error
@@ -185,8 +196,13 @@ def code_files(pipeline: PipelineInfo, record: RunRecord) -> list[str]:
 def _planned_code(project: Project, planned: Planned, files: list[str]) -> dict[str, bytes]:
     """The predictor's files as they were when the run was planned; a file that changed since stops the release."""
     expected = {f.path: f.digest for f in planned.graph.trace.files}
-    code = {f: (project.root / f).read_bytes() for f in files}
-    moved = sorted(f for f, data in code.items() if f in expected and digest_bytes(data) != expected[f])
+    if unseen := sorted(set(files) - set(expected)):
+        raise IntegrityError(
+            "the plan did not see a file of the predictor", value=", ".join(unseen),
+            next=f"remove {project.home / 'graph.json'} and run the command again",
+        )  # fmt: skip
+    code = {f: (project.root / f).read_bytes() for f in files if (project.root / f).is_file()}
+    moved = sorted(f for f in files if f not in code or digest_bytes(code[f]) != expected[f])
     if moved:
         raise StepFailed("code changed while the run was going on", value=", ".join(moved), next="lockgate deliver")
     return code

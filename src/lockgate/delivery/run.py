@@ -86,10 +86,14 @@ def plan(
     now: dt.datetime,
     to: str | None = None,
     params: Mapping[str, Mapping[str, Json]] | None = None,
+    graph: Graph | None = None,
 ) -> Planned:
-    """Decide what each needed step will do. Imports nothing of the user's while the graph's trace holds."""
+    """Decide what each needed step will do. Imports nothing of the user's while the graph's trace holds.
+
+    `graph` is one that the caller has read already: what it decided from that one holds for this plan, too.
+    """
     now_ns = int(now.timestamp() * 1e9)
-    graph = graph_of(project, now_ns=now_ns)
+    graph = graph or graph_of(project, now_ns=now_ns)
     targets = targets_of(graph, pipeline, to)
     sources = see(project, now_ns=now_ns, wanted=sources_of(graph, targets))
     as_of = project.as_of(now.date())

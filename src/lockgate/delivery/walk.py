@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.declare import Approval, DeployTo, Gate, Pipeline, Stage
 from lockgate.errors import NotFound, UsageError, did_you_mean
+from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import (
     Policy,
     check_policy,
@@ -88,7 +89,19 @@ def walk_of(project: Project, graph: Graph) -> Walk:
     declared = Pipeline(delivery.name, kind="delivery", stages=stages)
     check_policy(policy, declared)
     captured = {s["name"]: s for s in delivery.stages if s["kind"] == "gate"}
+    for gate in captured.values():
+        _check_inputs(gate)
     return Walk(delivery, training, stages, captured, policy, policy_digest(policy, declaration(declared)))
+
+
+def _check_inputs(gate: Mapping[str, Json]) -> None:
+    """A gate's function asks by parameter name, for what there is."""
+    unknown = [n for n in gate["takes"] if n not in INPUTS and n not in gate.get("optional", ())]
+    if unknown:
+        raise UsageError(
+            "a gate asks for something that no release has", value=f"{gate['name']}({unknown[0]})",
+            allowed=did_you_mean(unknown[0], INPUTS) + "; or a value in gates.custom(…)", next=str(gate.get("where", "")),
+        )  # fmt: skip
 
 
 def _policy(project: Project) -> Policy:

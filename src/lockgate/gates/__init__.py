@@ -122,9 +122,9 @@ def custom(
 ) -> Gate:  # fmt: skip
     """An own gate: a plain function that returns `Evidence`, or an `Estimate` or `Interval` of one number.
 
-    The function asks for what it needs by parameter name, as every gate does; `params` fill the others. Give
-    exactly one of `at_most` and `at_least`; the interval is held against it. Start with `scored.require("truth",
-    "answer")`: NaN compares as false, so a missing answer would hide.
+    The function asks for what it needs by parameter name, as every gate does; `params` fill the others, and a name that
+    is neither is refused before anything runs. Give exactly one of `at_most` and `at_least`; the interval is held
+    against it. Start with `scored.require("truth", "answer")`: NaN compares as false, so a missing answer would hide.
 
     >>> def far_off(scored):
     ...     '''Share of answers that miss by more than ten units.'''

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["EMPTY", "VERIFY", "Entry", "Head", "chain", "decode_line", "encode_line", "is_ancestor"]
 
 VERIFY: Final = "lockgate ledger verify"
+LONGEST_BYTES: Final = 4 << 20
+"""Of a line, newline left out. A register of a thousand people has a tenth of it."""
 
 _OPENING: Final = b'{"digest":"sha256:'
 _HEX_END: Final = len(_OPENING) + 64
@@ -65,9 +67,12 @@ def chain(envelope: Envelope, *, after: Head, time: datetime) -> Entry:
 
 
 def encode_line(entry: Entry) -> bytes:
-    """The entry as one line, newline included."""
+    """The entry as one line, newline included. Raises UsageError for one that no reader would take."""
     after = Head(size=entry.seq, digest=entry.prev)
-    return canonical({"digest": entry.digest, **_body(entry.envelope, after=after, time=entry.time)}) + b"\n"
+    line = canonical({"digest": entry.digest, **_body(entry.envelope, after=after, time=entry.time)})
+    if len(line) > LONGEST_BYTES:
+        raise UsageError("too much for one ledger entry", value=f"{len(line)} bytes", allowed=f"{LONGEST_BYTES} bytes")
+    return line + b"\n"
 
 
 def _body(envelope: Envelope, *, after: Head, time: datetime) -> dict[str, Json]:
@@ -76,12 +81,16 @@ def _body(envelope: Envelope, *, after: Head, time: datetime) -> dict[str, Json]
 
 def decode_line(line: bytes, *, after: Head) -> Entry:
     """Read one line, without its newline, that must follow `after`. Raises IntegrityError naming the entry."""
+    if len(line) > LONGEST_BYTES:
+        raise IntegrityError(
+            f"ledger entry {after.size} is too long", value=f"{len(line)} bytes", allowed=f"{LONGEST_BYTES} bytes", next=VERIFY
+        )  # fmt: skip
     digest = _checked_digest(line, seq=after.size)
     try:
         data = cast("dict[str, Any]", json.loads(line))
-        seq, prev, time = data["seq"], data["prev"], datetime.fromisoformat(data["time"]).astimezone(UTC)
+        seq, prev, time = data["seq"], data["prev"], utc_time(data["time"])
         envelope = Envelope.from_json(data["envelope"])
-    except (KeyError, TypeError, ValueError, RecursionError, IntegrityError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, OverflowError, IntegrityError) as error:
         raise IntegrityError(f"ledger entry {after.size} cannot be read", value=str(error), next=VERIFY) from error
     if (seq, prev) != (after.size, after.digest):
         raise IntegrityError(
@@ -91,6 +100,15 @@ def decode_line(line: bytes, *, after: Head) -> Entry:
             next=VERIFY,
         )
     return Entry(seq=seq, prev=prev, time=time, envelope=envelope, digest=digest)
+
+
+def utc_time(text: str) -> datetime:
+    """A moment as the chain writes it, with `+00:00`. Raises ValueError for any other zone: one moment, one text."""
+    time = datetime.fromisoformat(text)
+    if not text.endswith("+00:00"):
+        message = f"{text} is not UTC, +00:00"
+        raise ValueError(message)
+    return time
 
 
 def _checked_digest(line: bytes, *, seq: int) -> str:

@@ -37,6 +37,9 @@ __all__ = [
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 PREDICATES: Final = "https://lockgate.dev/attestation/"
+DEEPEST: Final = 64
+"""Nesting of a payload. Readers walk it by recursion, in depths that differ; no statement of ours has ten."""
+
 KEY_KINDS: Final = ("ssh-ed25519", "ecdsa-sha2-nistp256")
 
 
@@ -105,7 +108,12 @@ class Envelope:
             known = self.payload_type == PAYLOAD_TYPE and data["_type"] == STATEMENT_TYPE
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise _not_a_statement(self) from error
-        if not known or not isinstance(predicate, dict) or not all(isinstance(p, str) for p in parts):
+        if (
+            not known
+            or not isinstance(predicate, dict)
+            or not all(isinstance(p, str) for p in parts)
+            or _too_deep(data)
+        ):
             raise _not_a_statement(self)
         return Statement(
             predicate_type=parts[1],
@@ -118,6 +126,17 @@ class Envelope:
     def payload_digest(self) -> str:
         """sha256 of what was signed; the same for every signature somebody may make over it."""
         return sha256_bytes(self.payload)
+
+
+def _too_deep(value: Json) -> bool:
+    """Whether lists and objects lie in each other more than `DEEPEST` times."""
+    level: list[Json] = [value]
+    for _ in range(DEEPEST):
+        inner = [list(v.values()) if isinstance(v, dict) else v for v in level if isinstance(v, dict | list)]
+        level = [item for items in inner for item in items]
+        if not level:
+            return False
+    return True
 
 
 def _not_a_statement(envelope: Envelope) -> IntegrityError:

@@ -148,7 +148,9 @@ class _Fold:
                 return self._take_people(entry, claim)
         except IntegrityError as error:
             return self._aside(entry, None, "statement", error.what)
-        except (UnicodeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (
+            UnicodeError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError
+        ) as error:  # fmt: skip
             # Anybody may append a line; one that cannot even be digested counts for nothing and stops nobody.
             self.keys = self.keys if self.root else {}
             return self._aside(entry, None, "statement", f"it cannot be read: {type(error).__name__}")

@@ -63,9 +63,20 @@ def _decoder(kind: typing.Any) -> Decoder:
             return lambda data: None if data is None else inner[0](data)
     if kind in SCALARS:
         return _scalar_decoder(kind)
-    if kind in (dt.datetime, dt.date):
-        return kind.fromisoformat
+    if kind is dt.datetime:
+        return _utc
+    if kind is dt.date:
+        return dt.date.fromisoformat
     return lambda data: data
+
+
+def _utc(data: Json) -> dt.datetime:
+    """A moment in UTC; elsewhere clocks cannot be compared at the ends of time, and one moment has many texts."""
+    moment = dt.datetime.fromisoformat(data)
+    if moment.utcoffset() not in (None, dt.timedelta(0)):
+        message = f"{data} is not UTC"
+        raise ValueError(message)
+    return moment
 
 
 def _tuple_decoder(args: tuple[typing.Any, ...]) -> Decoder:
