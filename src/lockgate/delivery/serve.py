@@ -17,6 +17,7 @@ from lockgate.errors import IntegrityError, PermissionRefused
 from lockgate.records import decisions
 from lockgate.records.decisions import Healthy, Refused
 from lockgate.records.people import OPERATOR
+from lockgate.serving.child import rebinding_warning
 from lockgate.serving.follow import Follower, Wanted, listen
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def serve(
 
     Args:
         trust: the digest of the trust root to believe; another one is refused.
-        names: hosts by which clients may call a server on a loopback address, besides the loopback ones.
+        names: hosts by which clients may call, besides loopback names and addresses; elsewhere than on loopback: any if none is given.
 
     Raises PermissionRefused when this key may not speak for an environment, NotFound when there is none of this name.
     """
@@ -76,6 +77,8 @@ def serve(
     address = reachable(bound, at)
     if bound in EVERYWHERE:
         say(f"bound to all interfaces of this machine; the ledger names {address}")
+    if warning := rebinding_warning(bound, names):
+        say(warning)
 
     def wanted() -> Wanted | None:
         nonlocal walk, looked_for
@@ -97,13 +100,13 @@ def serve(
             decided=_decided(read, want.entry), names=names,
         )  # fmt: skip
 
-    def page(read: Trusted, want: Wanted | Want) -> Path | None:
+    def page(read: Trusted, want: Wanted | Want) -> tuple[Path, str] | None:
         """The page as it was shown to who approved; where nobody was asked, that of today."""
         if cited := approvals_behind(read, want.entry):
-            return next((p for d in cited if (p := page_with(project, read, d.page))), None)
+            return next(((p, d.page) for d in cited if (p := page_with(project, read, d.page))), None)
         places = (environment, *reversed(walk.environments))
         found = (page_of(project, walk, read, release=want.release, environment=e) for e in places)
-        return next((p[0] for p in found if p), None)
+        return next((p for p in found if p), None)
 
     def answer(outcome: str, asked: Wanted, reason: str) -> None:
         def claim(read: Trusted) -> Healthy | Refused | None:
