@@ -27,7 +27,7 @@ def serve_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOST",
         action="append",
         default=[],
-        help="a host name by which clients call; others are refused (on other than loopback addresses: once one is given)",
+        help="a host name that clients may call this server by",
     )
 
 
