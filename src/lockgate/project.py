@@ -143,7 +143,9 @@ class Project:
             return today
         path = self.root / self.settings.as_of_file
         try:
-            return dt.date.fromisoformat(path.read_text().strip())
+            from lockgate.records.day import read_day
+
+            return read_day(path.read_text().strip())
         except OSError as error:
             raise NotFound(
                 "the file with the replayed day is missing",

@@ -20,6 +20,7 @@ from lockgate.build.lower import lower
 from lockgate.build.protocol import Job, Reply
 from lockgate.build.worker import run_job
 from lockgate.delivery import run as delivery
+from lockgate.delivery.why import why
 from lockgate.project import Project, open_project
 from lockgate.records.graph import Graph, Node, PipelineInfo, Trace
 from lockgate.records.wire import from_json
@@ -165,7 +166,7 @@ class Here:
     def why(self, root: Path, step: str) -> list[str]:
         with imported_from(root):
             importlib.import_module("flow.steps")
-            return delivery.why(delivery.plan_by_partition(open_project(root), now=NOW), step)[1]
+            return why(delivery.plan_by_partition(open_project(root), now=NOW), step)[1]
 
 
 def ran(record: delivery.RunRecord) -> dict[str, tuple[str, ...]]:

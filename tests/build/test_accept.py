@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lockgate.build.plan import Known, make_plan
+from lockgate.delivery import known
 from lockgate.delivery import run as delivery
 from lockgate.delivery.accept import accept
 from lockgate.errors import NotFound, PermissionRefused, UsageError
@@ -77,7 +78,7 @@ def test_it_ends_with_the_next_change_and_comes_back_with_an_edit_back(chain: Wo
 
 def test_a_second_change_can_be_accepted_against_the_result_that_really_ran(chain: WorkingCopy) -> None:
     project = open_project(chain.root)
-    ran = delivery.last_key(project, "flow.second")
+    ran = known.last_key(project, "flow.second")
     chain.edit("flow/steps.py", *HARMLESS)
     assert signed(chain).before == ran
     chain.did()
@@ -189,7 +190,7 @@ def test_gates_are_judged_without_asking_for_acceptances(chain: WorkingCopy) -> 
     key = signed(chain).fingerprint
     project = open_project(chain.root)
     assert delivery.plan(project, now=NOW).known.accepted(key) is not None
-    assert delivery.known_of(project, {}, {}).accepted(key) is None
+    assert known.known_of(project, {}, {}).accepted(key) is None
 
 
 CODES = st.sampled_from(["1", "2", "3"])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lockgate.records.digest import sha256_file
 from lockgate.serving.child import Wanted, listen
 from lockgate.serving.follow import Answer, Follower
 
@@ -50,7 +51,8 @@ class Environment:
         with self._answered:
             before = len(self.answers)
             self._entries += 1
-            self.wanted = Wanted(release=release, entry=str(self._entries), banner=banner, evidence=evidence)
+            page = (evidence, sha256_file(evidence)) if evidence else None
+            self.wanted = Wanted(release=release, entry=str(self._entries), banner=banner, evidence=page)
             assert self._answered.wait_for(lambda: len(self.answers) > before, WAIT_SECONDS), self.said
         return self.answers[-1]
 

@@ -22,7 +22,7 @@ from lockgate.gates.policy import parse_policy
 from lockgate.records.decisions import Decision
 from lockgate.records.ledger import Entry
 from lockgate.records.wire import from_json
-from lockgate.serving import worker
+from lockgate.serving import connection, worker
 from lockgate.serving.answer import Desk, Invalid
 from lockgate.serving.child import Wanted, listen
 from lockgate.testing.scene import Scene
@@ -160,20 +160,21 @@ def test_a_failure_before_the_state_begins_is_about_the_day() -> None:
         desk.answer([{}], as_of=dt.date(2011, 7, 2))
 
 
-def test_names_are_checked_on_loopback_only() -> None:
-    def names(host: str) -> frozenset[str]:
+def test_names_are_checked_on_loopback_and_where_one_is_given() -> None:
+    def names(host: str, *given: str) -> frozenset[str]:
         with listen(host) as listener:
-            orders = {"directory": "", "release": "", "environment": "", "log": "", "names": ["Shop.example"]}
+            orders = {"directory": "", "release": "", "environment": "", "log": "", "names": given}
             known = from_json(worker.Orders, {**orders, "listen_fd": listener.fileno(), "control_fd": 0})
             return worker._names(known)  # pyright: ignore[reportPrivateUsage]
 
     assert names("0.0.0.0") == frozenset()
-    assert names("127.0.0.2") == {"localhost", "127.0.0.1", "::1", "127.0.0.2", "shop.example"}
+    assert "shop.example" in names("0.0.0.0", "Shop.example")
+    assert names("127.0.0.2", "Shop.example") == {"localhost", "127.0.0.1", "::1", "127.0.0.2", "shop.example"}
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"])
 def test_a_request_that_does_not_come_in_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
-    monkeypatch.setattr(worker, "SLOWEST_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "SLOWEST_SECONDS", 0.2)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         while (message := await receive()).get("more_body"):
@@ -184,7 +185,7 @@ def test_a_request_that_does_not_come_in_is_not_waited_for(monkeypatch: pytest.M
             await send({"type": "http.response.body", "body": b""})
 
     async def scenario() -> None:
-        config = uvicorn.Config(cast("Any", app), http=worker.HurriedProtocol, lifespan="off", log_level="error")
+        config = uvicorn.Config(cast("Any", app), http=connection.GuardedProtocol, lifespan="off", log_level="error")
         server = uvicorn.Server(config)
         server.capture_signals = cast("Any", contextlib.nullcontext)
         with listen() as listener:

@@ -86,7 +86,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def why(arguments: argparse.Namespace) -> int:
     """Print why a step would run, one line per reason."""
-    action, lines = delivery.why(_planned(arguments), arguments.to)
+    from lockgate.delivery.why import why as differences_of
+
+    action, lines = differences_of(_planned(arguments), arguments.to)
     if arguments.json:
         print_json({"step": arguments.to, "action": action, "reasons": lines})
     else:

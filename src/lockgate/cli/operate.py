@@ -27,7 +27,7 @@ def serve_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOST",
         action="append",
         default=[],
-        help="another host name that requests to a loopback address may carry",
+        help="a host name that clients may call this server by",
     )
 
 

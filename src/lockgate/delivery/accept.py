@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from lockgate.build.explain import differences
 from lockgate.build.fingerprint import earlier, fingerprint, parameters_of
 from lockgate.delivery.identity import append, read_ledger, who
-from lockgate.delivery.run import inputs_of, last_key, node_named, plan
+from lockgate.delivery.known import last_key
+from lockgate.delivery.run import node_named, plan
+from lockgate.delivery.why import inputs_of
 from lockgate.errors import LockgateError, NotFound, PermissionRefused, UsageError
 from lockgate.records.decisions import AcceptedChange
 from lockgate.records.digest import short

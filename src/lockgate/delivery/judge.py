@@ -14,8 +14,8 @@ from lockgate.build.engine import Engine
 from lockgate.build.execute import Event, execute
 from lockgate.build.plan import make_plan
 from lockgate.declare import Gate
+from lockgate.delivery.known import known_of
 from lockgate.delivery.releases import fetch
-from lockgate.delivery.run import known_of
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import judge as judge_by_rule

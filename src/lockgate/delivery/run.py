@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from lockgate.build.explain import differences, words
-from lockgate.build.fingerprint import parameters_of
-from lockgate.build.plan import Known, make_plan, needed, planned_pieces
-from lockgate.build.trace import interpreter
+from lockgate.build.plan import Known, make_plan, needed
 from lockgate.delivery.graph import graph_of
+from lockgate.delivery.known import accepted_by, known_of, remembered
 from lockgate.delivery.sources import Seen, materialise, see
 from lockgate.durable import sweep, write_atomic
-from lockgate.errors import IntegrityError, LockgateError, NotFound, did_you_mean
+from lockgate.errors import LockgateError, NotFound, did_you_mean
 from lockgate.records.artifact import Artifact
-from lockgate.records.dataset import DATASET, Dataset
 from lockgate.records.digest import Json, canonical, digest
 from lockgate.records.graph import AS_OF, Graph
-from lockgate.records.plan import Action, Maybe, Plan, Result, Reuse, StepRecord, reused
-from lockgate.records.wire import from_json, to_json
+from lockgate.records.plan import Plan, Result, Reuse, StepRecord, reused
+from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -32,24 +28,9 @@ if TYPE_CHECKING:
     from lockgate.build.execute import Event
     from lockgate.project import Project
 
-R = TypeVar("R")
 LEFTOVERS_KEPT_S = 7 * 24 * 3600
 
-__all__ = [
-    "Planned",
-    "RunRecord",
-    "inputs_of",
-    "known_of",
-    "last_key",
-    "node_named",
-    "plan",
-    "plan_by_partition",
-    "run",
-    "sources_of",
-    "stored_result",
-    "targets_of",
-    "why",
-]
+__all__ = ["Planned", "RunRecord", "node_named", "plan", "plan_by_partition", "run", "sources_of", "targets_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +80,7 @@ def plan(
     as_of = project.as_of(now.date())
     externals = {f"source:{n}": s.identity for n, s in sources.items()} | {AS_OF: digest("day", as_of.isoformat())}
     known = known_of(project, externals, {**project.settings.params, **_merged(project, params)})
-    known = replace(known, accepted=_accepted(project, known))
+    known = replace(known, accepted=accepted_by(project, known))
     return Planned(graph, make_plan(graph, targets, known), known, sources, as_of, targets)
 
 
@@ -205,43 +186,6 @@ def sources_of(graph: Graph, targets: Sequence[str]) -> frozenset[str]:
     return frozenset(i.removeprefix("source:") for i in inputs if i.startswith("source:"))
 
 
-def why(planned: Planned, step: str) -> tuple[str, list[str]]:
-    """What a step will do, and every difference to its last result here, one line each."""
-    name = node_named(planned.graph, step)
-    found = next(s for s in planned.plan.steps if s.node == name)
-    action, reason = words(found)
-    node, last = planned.graph.nodes[name], planned.known.last(name)
-    if action == "reuse" or last is None:
-        return action, [reason, *_behind(planned, found.action)]
-    if pieces := planned_pieces(node, {s.node: s.action for s in planned.plan.steps}, planned.known):
-        from lockgate.build.pieces import lines_of
-
-        return action, lines_of(node, pieces, planned.known)
-    inputs = inputs_of(planned, name)
-    known = inputs if all(inputs.values()) else None
-    lines = list(differences(node, last, known, parameters_of(node, planned.known.parameters)))
-    return action, [*(lines or [reason]), *_behind(planned, found.action)]
-
-
-def _behind(planned: Planned, action: Action) -> list[str]:
-    """What runs before a step that only may run: the reasons are there."""
-    waits = set(action.upstream) if isinstance(action, Maybe) else set[str]()
-    found: list[str] = []
-    for step in reversed(planned.plan.steps):
-        if step.node in waits:
-            waits |= set(step.action.upstream) if isinstance(step.action, Maybe) else set()
-            kind, reason = words(step)
-            found.append(f"{step.node}: {kind}, {reason}")
-    return found
-
-
-def inputs_of(planned: Planned, name: str) -> dict[str, str]:
-    """A step's inputs and their identities; empty for those that are not made yet."""
-    identities = {s.node: s.action.artifact.digest for s in planned.plan.steps if isinstance(s.action, Reuse)}
-    known = {**identities, **planned.known.externals}
-    return {p: known.get(i, "") for p, i in planned.graph.nodes[name].inputs.items()}
-
-
 def targets_of(graph: Graph, pipeline: str | None, to: str | None) -> tuple[str, ...]:
     """The nodes that were asked for: one step, one pipeline, or every data and training pipeline."""
     if pipeline is not None and pipeline not in graph.pipelines:
@@ -267,71 +211,6 @@ def node_named(graph: Graph, name: str, *, among: Sequence[str] | None = None) -
     raise NotFound("no such step" if not hits else "the name means more than one step", value=name, allowed=allowed)
 
 
-def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str, Mapping[str, Json]]) -> Known:
-    """What the planner may know: identities from outside, stored results, and what ran here last."""
-    results = project.results("results")
-    last = _remembered(project)
-    read: dict[str, Dataset] = {}
-
-    def whole(artifact: Artifact | None) -> Artifact | None:
-        """An artifact of which all is in the store."""
-        if artifact is None or not project.store.has(artifact.object):
-            return None
-        return artifact if artifact.codec != DATASET or dataset(artifact) else None
-
-    def dataset(artifact: Artifact) -> Dataset | None:
-        if artifact.object not in read and (found := _complete(project, artifact)):
-            read[artifact.object] = found
-        return read.get(artifact.object)
-
-    def result(key: str) -> Artifact | None:
-        return whole(_read(Artifact, (results.get(key) or {}).get("artifact")))
-
-    def record(key: str) -> Result | None:
-        found = _read(Result, results.get(key))
-        return found if found and whole(found.artifact) else None
-
-    def last_result(node: str) -> Result | None:
-        return stored_result(project, last[node]) if node in last else None
-
-    return Known(externals, result, last_result, params, interpreter(), record, dataset)
-
-
-def _complete(project: Project, artifact: Artifact) -> Dataset | None:
-    """The record of a dataset, if every partition that it names is in the store."""
-    try:
-        found = from_json(Dataset, json.loads(project.store.get(artifact.object).read_bytes()))
-    except (LockgateError, ValueError):
-        return None
-    return found if all(project.store.has(p.object) for p in (*found.parts, found.empty)) else None
-
-
-def _accepted(project: Project, known: Known) -> Callable[[str], Reuse | None]:
-    """Asks the ledger, once, and only when a step's result is missing: planning nothing reads no ledger."""
-    asked: list[Callable[[str], Reuse | None]] = []
-
-    def accepted(key: str) -> Reuse | None:
-        if not asked:
-            from lockgate.delivery.accept import accepted_changes
-
-            asked.append(accepted_changes(project, known.result))
-        return asked[0](key)
-
-    return accepted
-
-
-def _carry_over(project: Project, before: str, now: str) -> None:
-    if record := project.results("results").get(before):
-        project.results("results").put(now, record)
-
-
-def _read(kind: type[R], record: Json) -> R | None:
-    """A record of another shape, from another version, is as good as none."""
-    with contextlib.suppress(IntegrityError):
-        return from_json(kind, record) if record else None
-    return None
-
-
 def _engine(project: Project, planned: Planned) -> Engine:
     """Sources are copied in only when a step will read them."""
     todo = [planned.graph.nodes[s.node] for s in planned.plan.steps if not isinstance(s.action, Reuse)]
@@ -353,31 +232,18 @@ def _sweep(project: Project, now: dt.datetime) -> None:
     sweep(project.home / "releases", ".*-*", before_s=before_s)
 
 
+def _carry_over(project: Project, before: str, now: str) -> None:
+    if record := project.results("results").get(before):
+        project.results("results").put(now, record)
+
+
 def _merged(project: Project, params: Mapping[str, Mapping[str, Json]] | None) -> dict[str, Mapping[str, Json]]:
     given = params or {}
     return {s: {**project.settings.params.get(s, {}), **v} for s, v in given.items()}
 
 
-def stored_result(project: Project, key: str) -> Result | None:
-    """What is recorded under a fingerprint, whether its bytes are still here or not."""
-    return _read(Result, project.results("results").get(key))
-
-
-def last_key(project: Project, node: str) -> str | None:
-    """The fingerprint under which this working copy saw the step's last result."""
-    return _remembered(project).get(node)
-
-
-def _remembered(project: Project) -> dict[str, str]:
-    try:
-        known = json.loads((project.home / "last.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
 def _remember(project: Project, last: Mapping[str, str]) -> None:
-    known = _remembered(project)
+    known = remembered(project)
     if any(known.get(n) != k for n, k in last.items()):
         with contextlib.suppress(OSError):  # only reasons come from it
             write_atomic(project.home / "last.json", canonical({**known, **last}), sync=False)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.explain import differences, words
 from lockgate.build.fingerprint import parameters_of
-from lockgate.delivery.run import inputs_of, plan
+from lockgate.delivery.run import plan
+from lockgate.delivery.why import inputs_of
 from lockgate.durable import write_atomic
 from lockgate.errors import UsageError
 from lockgate.records.artifact import Artifact

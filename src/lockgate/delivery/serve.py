@@ -17,6 +17,7 @@ from lockgate.errors import IntegrityError, PermissionRefused
 from lockgate.project import open_project
 from lockgate.records.decisions import Decision, Healthy, Refused
 from lockgate.records.people import OPERATOR
+from lockgate.serving.child import rebinding_warning
 from lockgate.serving.follow import Answer, Follower, Wanted, listen
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def serve(
 
     Args:
         trust: the digest of the trust root to believe; another one is refused.
-        names: hosts by which clients may call a server on a loopback address, besides the loopback ones.
+        names: hosts by which clients may call, besides loopback names and addresses; elsewhere than on loopback: any if none is given.
 
     Raises PermissionRefused when this key may not speak for an environment, NotFound when there is none of this name.
     """
@@ -74,6 +75,8 @@ def serve(
     address = reachable(bound, at)
     if bound in EVERYWHERE:
         say(f"bound to all interfaces of this machine; the ledger names {address}")
+    if warning := rebinding_warning(bound, names):
+        say(warning)
     follower = Follower(
         environment, listener, wanted=place.wanted, fetch=place.bring,
         answer=lambda outcome, asked, reason: place.answer(outcome, asked, reason, address=address),
@@ -144,14 +147,15 @@ class _Environment:
         self.project = open_project(self.project.root)
         return walk_of(self.project, graph_of(self.project, now_ns=int(self.clock().timestamp() * 1e9)))
 
-    def _page(self, read: Trusted, entry: str, release: str) -> Path | None:
+    def _page(self, read: Trusted, entry: str, release: str) -> tuple[Path, str] | None:
         """The page as it was shown to who approved; where nobody was asked, that of today."""
         if cited := approvals_behind(read, entry):
             pages = (a.claim.page for a in cited if isinstance(a.claim, Decision))
-            return next((p.path for sha256 in pages if (p := page_with(self.project, read, sha256))), None)
+            found = (page_with(self.project, read, sha256) for sha256 in pages)
+            return next(((p.path, p.sha256) for p in found if p), None)
         places = (self.name, *reversed(self._walk.environments))
         found = (page_of(self.project, self._walk, read, release=release, environment=e) for e in places)
-        return next((p.path for p in found if p), None)
+        return next(((p.path, p.sha256) for p in found if p), None)
 
 
 def _decided(read: Trusted, entry: str) -> tuple[str, ...]:

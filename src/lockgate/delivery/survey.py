@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from lockgate.build.explain import words
-from lockgate.delivery.run import Planned, plan, stored_result, targets_of
+from lockgate.delivery.known import stored_result
+from lockgate.delivery.run import Planned, plan, targets_of
 from lockgate.errors import LockgateError
 from lockgate.records.digest import short
 from lockgate.records.graph import AS_OF

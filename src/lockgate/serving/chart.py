@@ -50,9 +50,10 @@ def draw(
     """Draw the last `days` days before `as_of` and the forecast behind them."""
     first = as_of - dt.timedelta(days=days)
     shown = [(day, value) for day, value in points if day >= first]
-    ticks = _ticks([v for _, v in shown] + [v for v in (forecast.value, forecast.low, forecast.high) if v is not None])
+    values = [v for _, v in shown] + [v for v in (forecast.value, forecast.low, forecast.high) if v is not None]
+    ticks = _ticks(values)
     total = max((forecast.day - first).days + 3, days + 8)
-    scale = _Scale(first, total, ticks[0], ticks[-1], width, height)
+    scale = _Scale(first, total, min(0.0, *values), ticks[-1], width, height)
     parts = [
         *_grid(scale, ticks),
         *_future(scale, as_of),
@@ -95,12 +96,16 @@ def amount(value: float) -> str:
 
 
 def _ticks(values: Sequence[float]) -> list[float]:
+    """Round steps from the lowest value to above the highest: one small negative bar needs no whole step below zero.
+
+    >>> _ticks([-7.0, 180.0])
+    [0.0, 50.0, 100.0, 150.0, 200.0]
+    """
     low, high = min(0.0, *values, 0.0), max(*values, 1.0)
     raw = (high - low) / 4
     magnitude = 10.0 ** math.floor(math.log10(raw))
     step = next(s * magnitude for s in (1, 2, 2.5, 5, 10) if s * magnitude >= raw)
-    start, count = math.floor(low / step), math.ceil(high / step)
-    return [tick * step for tick in range(start, count + 1)]
+    return [tick * step for tick in range(math.ceil(low / step), math.ceil(high / step) + 1)]
 
 
 def _grid(scale: _Scale, ticks: Sequence[float]) -> list[str]:

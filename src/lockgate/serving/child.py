@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import socket
 import subprocess
@@ -9,27 +10,31 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lockgate import errors
 from lockgate.errors import LockgateError, ServiceUnavailable, StepFailed
 from lockgate.records.digest import canonical
 from lockgate.release.client import host_environment
 
-__all__ = ["Wanted", "Worker", "listen"]
+__all__ = ["Wanted", "Worker", "is_loopback", "listen", "rebinding_warning"]
+
+LONGEST_LINE_BYTES = 64 << 10
+LONGEST_NOTE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What the ledger wants served. `entry` names the ledger entry, so that the same release can be wanted anew.
 
-    `decided`: who let it in, one sentence each. `names`: hosts by which clients may call a server on a loopback address, besides the loopback ones.
+    `evidence`: the file of the page that was signed, and its sha256. `decided`: who let it in, one sentence each.
+    `names`: hosts by which clients may call, besides this machine's own.
     """
 
     release: str
     entry: str
     banner: str = ""
-    evidence: Path | None = None
+    evidence: tuple[Path, str] | None = None
     decided: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
@@ -49,6 +54,22 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     return opened
 
 
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach a bound address.
+
+    >>> is_loopback("127.0.0.2"), is_loopback("::1"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+
+
+def rebinding_warning(bound: str, names: tuple[str, ...]) -> str:
+    """What to tell an operator whose server takes requests under any name; empty when it does not."""
+    if names or is_loopback(bound):
+        return ""
+    return f"warning: {bound} answers under any host name, so a web page can point its own name here: give --name HOST"
+
+
 class Worker:
     """One worker process and the line to it."""
 
@@ -59,6 +80,7 @@ class Worker:
         self.directory = directory
         self.ready = self.accepting = False
         self.failure: LockgateError | None = None
+        self.note = ""  # what the operator should know of it
         self._buffer = b""
         self.control, theirs = socket.socketpair()
         self.control.setblocking(False)
@@ -70,7 +92,7 @@ class Worker:
             "listen_fd": listener.fileno(),
             "control_fd": theirs.fileno(),
             "banner": wanted.banner,
-            "evidence": str(wanted.evidence) if wanted.evidence else None,
+            "evidence": [str(wanted.evidence[0]), wanted.evidence[1]] if wanted.evidence else None,
             "decided": wanted.decided,
             "names": wanted.names,
         }
@@ -91,20 +113,28 @@ class Worker:
             theirs.close()
 
     def hear(self) -> None:
-        """Read what the worker said."""
+        """Read what the worker said. It runs the release's code: a line that makes no sense is passed over."""
         try:
             self._buffer += self.control.recv(65536)
         except (BlockingIOError, ConnectionError):
             return
         *lines, self._buffer = self._buffer.split(b"\n")
+        self._buffer = self._buffer[:LONGEST_LINE_BYTES]
         for line in lines:
-            said: dict[str, Any] = json.loads(line)
-            self.accepting = self.accepting or bool(said.get("accepting"))
-            if said.get("ready") is False:
-                parts = said["error"]
-                kind = getattr(errors, parts["kind"], StepFailed)
-                self.failure = kind(parts["what"], value=parts["value"], allowed=parts["allowed"], next=parts["next"])
-            self.ready = self.ready or bool(said.get("ready"))
+            try:
+                said: Any = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(said, dict):
+                self._take(cast("dict[str, Any]", said))
+
+    def _take(self, said: dict[str, Any]) -> None:
+        self.accepting = self.accepting or said.get("accepting") is True
+        self.ready = self.ready or said.get("ready") is True
+        if said.get("ready") is False:
+            self.failure = _failure(said.get("error"))
+        if isinstance(note := said.get("no_evidence"), str):
+            self.note = "".join(c if c.isprintable() else " " for c in note[:LONGEST_NOTE])
 
     def tell(self, line: str) -> None:
         """Say one line; a worker that is gone is noticed by `dead`."""
@@ -122,3 +152,12 @@ class Worker:
             self.process.kill()
         self.process.wait()
         self.control.close()
+
+
+def _failure(error: object) -> LockgateError:
+    """The error a worker told; one that is told wrongly is a failure all the same."""
+    parts = cast("dict[str, object]", error) if isinstance(error, dict) else {}
+    kind = getattr(errors, str(parts.get("kind")), None)
+    known = kind if isinstance(kind, type) and issubclass(kind, LockgateError) else StepFailed
+    what, value, allowed, then = (str(parts.get(name, "")) for name in ("what", "value", "allowed", "next"))
+    return known(what or "the worker did not say why it cannot start", value=value, allowed=allowed, next=then)

@@ -11,9 +11,10 @@ import select
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from types import FrameType
 from typing import Literal
@@ -21,6 +22,7 @@ from typing import Literal
 from lockgate.errors import IntegrityError, LockgateError, ServiceUnavailable, StepFailed
 from lockgate.records.digest import canonical, short
 from lockgate.serving.child import Wanted, Worker, listen
+from lockgate.serving.retry import Retry
 
 __all__ = ["Answer", "Follower", "Wanted", "listen"]
 
@@ -38,7 +40,7 @@ class Follower:
     """Follows what is wanted in one environment.
 
     Args:
-        wanted: what the ledger wants now, or None; asked every 0.5 s. What it raises leaves everything as it is.
+        wanted: what the ledger wants now, or None; asked every 0.5 s. What it raises leaves everything as it is, and is asked more slowly.
         fetch: brings a release here, verified, and answers its folder; called in a thread of its own.
         answer: told once per wanted entry: `healthy`, or `refused` with the reason.
         log: folder of the prediction log.
@@ -70,7 +72,8 @@ class Follower:
         self._look_at = 0.0
         self._stop = False
         self._failure: LockgateError | None = None
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="fetch")
+        self._looking, self._settling = Retry(), Retry()
+        self._one_fetch = threading.Lock()
 
     @property
     def live(self) -> str | None:
@@ -102,8 +105,8 @@ class Follower:
         self._hear()
         now = time.monotonic()
         if now >= self._look_at:
-            self._look_at = now + LOOK_SECONDS
             self._look()
+            self._look_at = now + max(LOOK_SECONDS, self._looking.pause_s, self._settling.pause_s)
         self._live_worker(now)
         self._next_worker(now)
         self._fetched()
@@ -117,6 +120,9 @@ class Follower:
         for worker in workers:
             if worker.control in readable:
                 worker.hear()
+            if worker.note:
+                self._say(f"{short(worker.wanted.release)} is served without its evidence: {worker.note}")
+                worker.note = ""
         if self._listener in readable:
             self._turn_away()
 
@@ -124,8 +130,10 @@ class Follower:
         try:
             wanted = self._wanted()
         except Exception as error:  # whatever it is, the live release goes on
-            self._say(f"cannot see what is wanted; the live release goes on: {_what(error)}")
+            if text := self._looking.failed(error):
+                self._say(f"cannot see what is wanted; the live release goes on: {text}")
             return
+        self._looking.worked()
         if wanted is None or wanted.entry == self._decided:
             return
         self._decided = wanted.entry
@@ -135,7 +143,21 @@ class Follower:
             self._settle("healthy", wanted, "")
             return
         self._say(f"{short(wanted.release)} is wanted: fetching and verifying")
-        self._fetching = (wanted, self._pool.submit(self._fetch, wanted))
+        self._fetching = (wanted, self._in_background(wanted))
+
+    def _in_background(self, wanted: Wanted) -> Future[Path]:
+        """Fetch in a thread that the end of this process does not wait for, one at a time."""
+        future = Future[Path]()
+
+        def fetch() -> None:
+            try:
+                with self._one_fetch:
+                    future.set_result(self._fetch(wanted))
+            except BaseException as error:  # raised again where the result is asked for
+                future.set_exception(error)
+
+        threading.Thread(target=fetch, name="fetch", daemon=True).start()
+        return future
 
     def _fetched(self) -> None:
         if self._next or self._fetching is None or not self._fetching[1].done():
@@ -215,8 +237,11 @@ class Follower:
         try:
             self._answer(answer, wanted, reason)
             self._settled = wanted.entry
+            self._settling.worked()
         except Exception as error:  # whatever it is, the live release goes on
-            self._say(f"{answer} could not be written to the ledger; trying again: {_what(error)}")
+            if text := self._settling.failed(error):
+                self._say(f"{answer} could not be written to the ledger; trying again: {text}")
+            self._look_at = time.monotonic() + self._settling.pause_s
             self._decided = None  # look again: the wanted entry is settled then
 
     def _spawn(self, wanted: Wanted, directory: Path) -> Worker:
@@ -253,7 +278,6 @@ class Follower:
 
     def end(self) -> None:
         """Stop listening, let every worker finish what it holds, and leave no process behind."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
         self._drop_next()
         workers = [w for w in (self._live, *self._draining) if w]
         for worker in workers:
@@ -272,7 +296,3 @@ class Follower:
 def _pause(deaths: int) -> float:
     """Seconds before the next start: twice as long each time, up to the longest."""
     return min(0.1 * 2 ** min(deaths, 10), LONGEST_PAUSE_SECONDS)
-
-
-def _what(error: Exception) -> str:
-    return error.what if isinstance(error, LockgateError) else type(error).__name__

@@ -11,9 +11,11 @@ GET  /health  /release  /evidence
 
 from __future__ import annotations
 
+import ipaddress
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from enum import Enum
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from lockgate.errors import (
@@ -32,6 +34,25 @@ __all__ = ["Http"]
 
 BODY_LIMIT_BYTES = 1 << 20
 QUERY_LIMIT_BYTES = 8 << 10
+
+FOR_PEOPLE = ("/", "/release", "/evidence")
+
+CROSS_SITE = UsageError(
+    "another web site may not ask this server",
+    value="Sec-Fetch-Site: cross-site",
+    allowed="this server's own pages, a bookmark, a program",
+    next="open / and ask there",
+)
+
+
+class _No(Enum):
+    """Why there is no body."""
+
+    TOO_LARGE = "too large"
+    DISCONNECTED = "the client left"
+
+
+TOO_LARGE, DISCONNECTED = _No.TOO_LARGE, _No.DISCONNECTED
 
 STATUS: tuple[tuple[type[LockgateError], int], ...] = (
     (NotFound, 404),
@@ -63,6 +84,8 @@ class Http:
         if scope["type"] != "http":
             return
         page = await self._respond(scope, receive)
+        if page is None:  # nobody is there any more
+            return
         headers = {
             "content-type": f"{page.type}; charset=utf-8",
             "content-length": str(len(page.body)),
@@ -79,16 +102,19 @@ class Http:
         await send({"type": "http.response.start", "status": page.status, "headers": encoded})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else page.body})
 
-    async def _respond(self, scope: Scope, receive: Receive) -> Page:
+    async def _respond(self, scope: Scope, receive: Receive) -> Page | None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         html = "text/html" in headers.get(b"accept", "")
+        if len(hosts := [value for name, value in scope["headers"] if name == b"host"]) > 1:
+            given = ", ".join(value.decode("latin-1") for value in hosts)
+            return self._failed(UsageError("more than one Host header", value=given, allowed="one"), 400, html)
         if not _is_meant(headers.get(b"host", ""), self.settings.names):
             allowed, then = ", ".join(sorted(self.settings.names)), "lockgate serve ENV --name HOST"
             error = UsageError("this server has another name", value=headers[b"host"], allowed=allowed, next=then)
             return self._failed(error, 421, html)
         methods = self._routes.get(scope["path"])
         if methods is None:
-            error = NotFound("no such page", value=scope["path"], allowed=", ".join(self._routes))
+            error = NotFound("no such page", value=scope["path"], allowed=", ".join(self._pages(html)))
             return self._failed(error, 404, html)
         route = methods.get("GET" if scope["method"] == "HEAD" else scope["method"])
         if route is None:
@@ -97,14 +123,32 @@ class Http:
         if scope["method"] == "POST" and not _is_json(kind := headers.get(b"content-type", "")):
             error = UsageError("the body is not sent as JSON", value=kind or "no content type", allowed=JSON_TYPE)
             return self._failed(error, 415, html, {"connection": "close"})
+        if headers.get(b"sec-fetch-site") == "cross-site" and self._is_asking(scope):
+            return self._failed(CROSS_SITE, 403, html)
         body = await _body(receive)
-        if body is None or len(scope["query_string"]) > QUERY_LIMIT_BYTES:
+        if body is DISCONNECTED:
+            return None
+        if body is TOO_LARGE or len(scope["query_string"]) > QUERY_LIMIT_BYTES:
             limit = f"{BODY_LIMIT_BYTES} bytes of body, {QUERY_LIMIT_BYTES} of query"
             # What is left of the body is not read, so the connection cannot be used again.
             return self._failed(
                 UsageError("the request is too large", allowed=limit), 413, html, {"connection": "close"}
             )
         return self._run(route, scope["query_string"], body, html)
+
+    def _pages(self, html: bool) -> list[str]:
+        """What a person may open, or a program may ask."""
+        own = [path for path in self._routes if not path.startswith("/static/")]
+        if self.settings.evidence is None:
+            own.remove("/evidence")
+        return [path for path in own if path in FOR_PEOPLE] if html else own
+
+    def _is_asking(self, scope: Scope) -> bool:
+        """Whether this would be answered with a prediction, which is written down."""
+        if scope["path"] != "/":
+            return scope["path"] == "/predict"
+        given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        return any(name == field.name for name, _ in given for field in self.desk.fields)
 
     def _run(self, route: Route, query: bytes, body: bytes, wants_html: bool) -> Page:
         try:
@@ -148,24 +192,35 @@ def _is_json(kind: str) -> bool:
 def _is_meant(host: str, names: frozenset[str]) -> bool:
     """Whether a request is addressed to this server; HTTP/1.0 may leave out to whom.
 
-    A web page that points its own name at this machine (DNS rebinding) cannot hide that name in `Host`.
+    A web page that points its own name at this machine (DNS rebinding) cannot hide that name in `Host`. An address
+    is no name: whoever wrote it meant this machine.
     """
     if not host or not names:
         return True
     try:
-        return urlsplit(f"//{host}").hostname in names
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:
+        return False
+    return name in names or _is_address(name)
+
+
+def _is_address(name: str | None) -> bool:
+    try:
+        return bool(ipaddress.ip_address(name or ""))
     except ValueError:
         return False
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body, or None when it is larger than the limit."""
+async def _body(receive: Receive) -> bytes | Literal[_No.TOO_LARGE, _No.DISCONNECTED]:
+    """The whole body; TOO_LARGE above the limit, DISCONNECTED when the client left before it was here."""
     parts, size = list[bytes](), 0
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return DISCONNECTED
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > BODY_LIMIT_BYTES:
-            return None
+            return TOO_LARGE
         if not message.get("more_body"):
             return b"".join(parts)

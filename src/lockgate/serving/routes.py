@@ -7,10 +7,10 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import cast
 
 from lockgate.errors import NotFound, UsageError
+from lockgate.records.day import read_day
 from lockgate.records.digest import Json
 from lockgate.serving import app as pages
 from lockgate.serving.answer import Desk
@@ -26,13 +26,13 @@ JSON_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the operator said at the start: a banner on every page, the evidence page to link to, and who approved.
+    """What the operator said at the start: a banner on every page, the evidence page, and who approved.
 
-    `names`: the only hosts that a request may be addressed to; empty: any.
+    `names`: the only hosts that a request may be addressed to, besides this machine's addresses; empty: any.
     """
 
     banner: str = ""
-    evidence: Path | None = None
+    evidence: bytes | None = None
     decided: tuple[str, ...] = ()
     names: frozenset[str] = frozenset()
 
@@ -82,8 +82,7 @@ class _Routes:
 
     def page(self, asked: Asked) -> Page:
         given = {n: v for n, v in asked.query.items() if n in {f.name for f in self.desk.fields}}
-        links = {"evidence": "/evidence"} if self._has_evidence() else {}
-        html, status = pages.page(self.desk, given, banner=self.settings.banner, links=links)
+        html, status = pages.page(self.desk, given, banner=self.settings.banner, links=self._links())
         return Page(body=html, status=status, type="text/html")
 
     def predict_query(self, asked: Asked) -> Page:
@@ -137,18 +136,18 @@ class _Routes:
     def release(self, asked: Asked) -> Page:
         summary = {**pages.release_summary(self.desk), "decided": list(self.settings.decided)}
         if asked.wants_html:
-            has = {"evidence": "/evidence"} if self._has_evidence() else {}
-            return Page(body=pages.release_page(self.desk, self.settings.banner, summary, has), type="text/html")
+            html = pages.release_page(self.desk, self.settings.banner, summary, self._links())
+            return Page(body=html, type="text/html")
         return json_page(summary)
 
     def evidence(self, _: Asked) -> Page:
-        path = self.settings.evidence
-        if path is None or not path.is_file():
+        page = self.settings.evidence
+        if page is None:
             raise NotFound("no evidence page was given to this server", next="lockgate evidence REF")
-        return Page(body=path.read_bytes(), type="text/html", headers={"content-security-policy": EVIDENCE_POLICY})
+        return Page(body=page, type="text/html", headers={"content-security-policy": EVIDENCE_POLICY})
 
-    def _has_evidence(self) -> bool:
-        return self.settings.evidence is not None and self.settings.evidence.is_file()
+    def _links(self) -> Mapping[str, str]:
+        return {"evidence": "/evidence"} if self.settings.evidence is not None else {}
 
 
 def _static(name: str) -> Callable[[Asked], Page]:
@@ -173,7 +172,7 @@ def _day(text: Json) -> dt.date | None:
     if text is None:
         return None
     try:
-        return dt.date.fromisoformat(str(text))
+        return read_day(text)
     except ValueError as error:
         raise UsageError("`as_of` is not a day", value=str(text), allowed="YYYY-MM-DD") from error
 

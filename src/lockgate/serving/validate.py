@@ -6,14 +6,17 @@ Pure: the choices and dates of the day are arguments.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import math
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from typing import cast
 
+from lockgate.records.day import read_day
 from lockgate.records.digest import Json
 from lockgate.records.release import FieldSchema
 from lockgate.release.schema import DateRange
@@ -22,6 +25,9 @@ __all__ = ["Allowed", "Checked", "Choice", "ChoiceIndex", "FieldError", "check",
 
 SUGGESTIONS = 5
 LONGEST_GUESS = 64
+MOST_WORDS = 8
+LIKELY = 40  # names that are compared letter by letter
+MOST_LOOKED_AT = 20_000
 LARGEST_INTEGER = 2**63 - 1
 
 
@@ -67,9 +73,10 @@ class ChoiceIndex:
         self.choices = tuple(Choice(value, label) for value, label in choices)
         self._by_value = {c.value: c for c in self.choices}
         self._by_folded: dict[str, list[Choice]] = {}
-        for choice in self.choices:
-            for text in {choice.value.casefold(), choice.label.casefold(), _both(choice).casefold()}:
-                self._by_folded.setdefault(text, []).append(choice)
+        self._entries = tuple(_Entry.of(choice) for choice in self.choices)
+        for entry in self._entries:
+            for text in {entry.value, entry.label, entry.both}:
+                self._by_folded.setdefault(text, []).append(entry.choice)
 
     def __contains__(self, value: object) -> bool:
         return value in self._by_value
@@ -90,18 +97,43 @@ class ChoiceIndex:
 
     def search(self, query: str, limit: int = 20) -> list[Choice]:
         """Choices that hold every word of the query; those that begin with it first."""
-        words = query.casefold().split()
-        matching = [c for c in self.choices if all(w in _both(c).casefold() for w in words)]
-        return sorted(matching, key=lambda c: not _begins(c, query.casefold()))[:limit]
+        folded = query[:LONGEST_GUESS].casefold()
+        found: Sequence[_Entry] = self._entries
+        for word in _needed(folded.split()):
+            found = [e for e in found if word in e.both]
+        first, rest = list[Choice](), list[Choice]()
+        for entry in found:
+            (first if entry.value.startswith(folded) or entry.label.startswith(folded) else rest).append(entry.choice)
+        return (first + rest)[:limit]
 
     def nearest(self, text: str) -> tuple[str, ...]:
         """Values that somebody who typed this may have meant, best first."""
         text = text[:LONGEST_GUESS]
         found = [c.value for c in self.search(text, SUGGESTIONS)] if text.strip() else []
         if not found:
-            close = get_close_matches(text.casefold(), self._by_folded, n=SUGGESTIONS)
+            close = get_close_matches(text.casefold(), self._alike(text.casefold()), n=SUGGESTIONS)
             found = [self._by_folded[name][0].value for name in close]
         return tuple(dict.fromkeys(found))
+
+    def _alike(self, text: str) -> list[str]:
+        """The few names worth an exact comparison: those that share the most of the text's rarest pairs of letters."""
+        holding = sorted((self._pairs[pair] for pair in _pairs(text) if pair in self._pairs), key=len)
+        shared, looked = Counter[str](), 0
+        for names in holding:
+            if looked > MOST_LOOKED_AT:
+                break
+            shared.update(names)
+            looked += len(names)
+        return [name for name, _ in shared.most_common(LIKELY)]
+
+    @functools.cached_property
+    def _pairs(self) -> Mapping[str, list[str]]:
+        """Two letters → the names that hold them; made when somebody first mistypes."""
+        pairs: dict[str, list[str]] = {}
+        for name in self._by_folded:
+            for pair in _pairs(name):
+                pairs.setdefault(pair, []).append(name)
+        return pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +194,8 @@ def _check_field(field: FieldSchema, given: Mapping[str, Json], allowed: Allowed
 
 def _check_date(field: FieldSchema, value: Json, allowed: Allowed) -> _Good | FieldError:
     try:
-        day = dt.date.fromisoformat(value)
-        written_so = day.isoformat() == value
-    except (TypeError, ValueError):
-        day, written_so = dt.date.min, False
-    if not written_so:
+        day = read_day(value)
+    except ValueError:
         return _error(
             field.name, value, _says(field, allowed), f"{field.label} must be a day, written like 2011-10-31."
         )
@@ -253,12 +282,36 @@ def say_day(day: dt.date) -> str:
     return f"{day:%a} {day.day} {day:%b %Y}"
 
 
-def _both(choice: Choice) -> str:
-    return f"{choice.value} {choice.label}"
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A choice, and how it is searched: in small letters, once."""
+
+    choice: Choice
+    value: str
+    label: str
+    both: str
+
+    @classmethod
+    def of(cls, choice: Choice) -> _Entry:
+        value, label = choice.value.casefold(), choice.label.casefold()
+        return cls(choice, value, label, f"{value} {label}")
 
 
-def _begins(choice: Choice, query: str) -> bool:
-    return choice.value.casefold().startswith(query) or choice.label.casefold().startswith(query)
+def _needed(words: Sequence[str]) -> list[str]:
+    """The words that say something, longest first: one that is part of another is found with it.
+
+    >>> _needed(["e", "e", "heart"])
+    ['heart']
+    """
+    kept = list[str]()
+    for word in sorted(set(words), key=len, reverse=True):
+        if not any(word in longer for longer in kept):
+            kept.append(word)
+    return kept[:MOST_WORDS]
+
+
+def _pairs(text: str) -> set[str]:
+    return {text[at : at + 2] for at in range(len(text) - 1)}
 
 
 def _error(field: str, value: Json, allowed: str, message: str, suggestions: tuple[str, ...] = ()) -> FieldError:

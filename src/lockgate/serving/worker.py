@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import datetime as dt
 import gc
-import ipaddress
 import json
 import os
 import signal
@@ -27,7 +26,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lockgate.errors import LockgateError
 from lockgate.records.digest import Json, short
@@ -35,6 +33,9 @@ from lockgate.records.wire import from_json
 from lockgate.release.host import check_holdout
 from lockgate.release.open import open_release, read_holdout
 from lockgate.serving.answer import Desk, new_id
+from lockgate.serving.child import is_loopback
+from lockgate.serving.connection import KEEP_ALIVE_SECONDS, MOST_CONNECTIONS, GuardedProtocol
+from lockgate.serving.evidence import read_evidence
 from lockgate.serving.http import Http
 from lockgate.serving.log import PredictionLog
 from lockgate.serving.routes import Settings
@@ -45,9 +46,6 @@ if TYPE_CHECKING:
 __all__ = ["DrainingServer", "Orders", "main"]
 
 END_SECONDS = 1.0  # when nobody serves after us, an idle connection is not waited for
-KEEP_ALIVE_SECONDS = 75
-SLOWEST_SECONDS = 20.0  # for a whole request to come in
-MOST_CONNECTIONS = 512  # more are answered 503 and closed
 BACKLOG = 2048
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -63,40 +61,9 @@ class Orders:
     listen_fd: int
     control_fd: int
     banner: str = ""
-    evidence: str | None = None
+    evidence: tuple[str, str] | None = None
     decided: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-
-
-class HurriedProtocol(HttpToolsProtocol):
-    """Closes a connection whose request does not come in whole in time, so that slow clients cannot hold them all."""
-
-    hurry: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._start()
-
-    def data_received(self, data: bytes) -> None:
-        if self.hurry is None:
-            self._start()
-        super().data_received(data)
-
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._stop()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._stop()
-
-    def _start(self) -> None:
-        self.hurry = self.loop.call_later(SLOWEST_SECONDS, self.transport.close)
-
-    def _stop(self) -> None:
-        if self.hurry:
-            self.hurry.cancel()
-        self.hurry = None
 
 
 class DrainingServer(uvicorn.Server):
@@ -105,7 +72,7 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, http: Http) -> None:
         config = uvicorn.Config(
             http,  # pyright: ignore[reportArgumentType]  # ASGI messages are dicts; uvicorn wants its own TypedDicts
-            http=HurriedProtocol,
+            http=GuardedProtocol,
             limit_concurrency=MOST_CONNECTIONS,
             loop="uvloop",
             ws="none",
@@ -175,14 +142,19 @@ class _Control:
                 return
             except OSError:
                 data = b""
-            *lines, self._buffer = (self._buffer + data).split(b"\n")
-            for line in lines:
-                drain(float(line.removeprefix(b"drain ")))
+            self._buffer += data
+            obey()
             if not data:
                 loop.remove_reader(self._socket)
                 drain(END_SECONDS)
 
+        def obey() -> None:
+            *lines, self._buffer = self._buffer.split(b"\n")
+            for line in lines:
+                drain(float(line.removeprefix(b"drain ")))
+
         loop.add_reader(self._socket, readable)
+        obey()  # what came together with `accept`
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -193,7 +165,7 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which drains us
     control = _Control(orders.control_fd)
     try:
-        http, checked = _warm(orders)
+        http, checked = _warm(orders, _evidence(orders, control))
     except LockgateError as error:
         parts = {"kind": type(error).__name__, "what": error.what, "value": error.value}
         control.say({"ready": False, "error": {**parts, "allowed": error.allowed, "next": error.next}})
@@ -205,7 +177,19 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _warm(orders: Orders) -> tuple[Http, int]:
+def _evidence(orders: Orders, control: _Control) -> bytes | None:
+    """The page as it was signed, held in memory from now on; without it the release is served all the same."""
+    if orders.evidence is None:
+        return None
+    path, sha256 = orders.evidence
+    try:
+        return read_evidence(Path(path), sha256)
+    except LockgateError as error:
+        control.say({"no_evidence": f"{error.what}: {error.value}"})
+        return None
+
+
+def _warm(orders: Orders, evidence: bytes | None) -> tuple[Http, int]:
     """Open the release, repeat its recorded answers, and make the desk."""
     directory = Path(orders.directory)
     release = open_release(directory, orders.release)
@@ -221,17 +205,15 @@ def _warm(orders: Orders) -> tuple[Http, int]:
     )
     gc.collect()
     gc.freeze()
-    evidence = Path(orders.evidence) if orders.evidence else None
-    return Http(
-        desk, Settings(banner=orders.banner, evidence=evidence, decided=orders.decided, names=_names(orders))
-    ), checked
+    names = _names(orders)
+    return Http(desk, Settings(banner=orders.banner, evidence=evidence, decided=orders.decided, names=names)), checked
 
 
 def _names(orders: Orders) -> frozenset[str]:
-    """Hosts that a request may be addressed to: on a loopback address only known ones, elsewhere any."""
+    """Hosts that a request may be addressed to: on a loopback address only known ones, elsewhere any if none is given."""
     with socket.socket(fileno=os.dup(orders.listen_fd)) as listener:
         bound = str(listener.getsockname()[0])
-    if not ipaddress.ip_address(bound.partition("%")[0]).is_loopback:
+    if not orders.names and not is_loopback(bound):
         return frozenset()
     return frozenset((*LOOPBACK_NAMES, bound, *(name.lower() for name in orders.names)))
 
@@ -241,6 +223,8 @@ def _serve(http: Http, control: _Control, listen_fd: int) -> None:
 
     async def run() -> None:
         control.follow(server.drain)
+        if server.should_exit:  # told to end before it began
+            return
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.drain, END_SECONDS)
         serving = asyncio.ensure_future(server.serve(sockets=[socket.socket(fileno=listen_fd)]))
         while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn has no event for it

@@ -1,0 +1,102 @@
+"""What a plan may know: identities from outside, stored results, accepted changes, and what ran here last."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from lockgate.build.plan import Known
+from lockgate.build.trace import interpreter
+from lockgate.errors import IntegrityError, LockgateError
+from lockgate.records.artifact import Artifact
+from lockgate.records.dataset import DATASET, Dataset
+from lockgate.records.plan import Result, Reuse
+from lockgate.records.wire import from_json
+
+if TYPE_CHECKING:
+    from lockgate.project import Project
+    from lockgate.records.digest import Json
+
+R = TypeVar("R")
+
+__all__ = ["accepted_by", "known_of", "last_key", "remembered", "stored_result"]
+
+
+def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str, Mapping[str, Json]]) -> Known:
+    """What the planner may know: identities from outside, stored results, and what ran here last."""
+    results = project.results("results")
+    last = remembered(project)
+    read: dict[str, Dataset] = {}
+
+    def whole(artifact: Artifact | None) -> Artifact | None:
+        """An artifact of which all is in the store."""
+        if artifact is None or not project.store.has(artifact.object):
+            return None
+        return artifact if artifact.codec != DATASET or dataset(artifact) else None
+
+    def dataset(artifact: Artifact) -> Dataset | None:
+        if artifact.object not in read and (found := _complete(project, artifact)):
+            read[artifact.object] = found
+        return read.get(artifact.object)
+
+    def result(key: str) -> Artifact | None:
+        return whole(_read(Artifact, (results.get(key) or {}).get("artifact")))
+
+    def record(key: str) -> Result | None:
+        found = _read(Result, results.get(key))
+        return found if found and whole(found.artifact) else None
+
+    def last_result(node: str) -> Result | None:
+        return stored_result(project, last[node]) if node in last else None
+
+    return Known(externals, result, last_result, params, interpreter(), record, dataset)
+
+
+def _complete(project: Project, artifact: Artifact) -> Dataset | None:
+    """The record of a dataset, if every partition that it names is in the store."""
+    try:
+        found = from_json(Dataset, json.loads(project.store.get(artifact.object).read_bytes()))
+    except (LockgateError, ValueError):
+        return None
+    return found if all(project.store.has(p.object) for p in (*found.parts, found.empty)) else None
+
+
+def accepted_by(project: Project, known: Known) -> Callable[[str], Reuse | None]:
+    """Asks the ledger, once, and only when a step's result is missing: planning nothing reads no ledger."""
+    asked: list[Callable[[str], Reuse | None]] = []
+
+    def accepted(key: str) -> Reuse | None:
+        if not asked:
+            from lockgate.delivery.accept import accepted_changes
+
+            asked.append(accepted_changes(project, known.result))
+        return asked[0](key)
+
+    return accepted
+
+
+def _read(kind: type[R], record: Json) -> R | None:
+    """A record of another shape, from another version, is as good as none."""
+    with contextlib.suppress(IntegrityError):
+        return from_json(kind, record) if record else None
+    return None
+
+
+def stored_result(project: Project, key: str) -> Result | None:
+    """What is recorded under a fingerprint, whether its bytes are still here or not."""
+    return _read(Result, project.results("results").get(key))
+
+
+def last_key(project: Project, node: str) -> str | None:
+    """The fingerprint under which this working copy saw the step's last result."""
+    return remembered(project).get(node)
+
+
+def remembered(project: Project) -> dict[str, str]:
+    try:
+        known = json.loads((project.home / "last.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
