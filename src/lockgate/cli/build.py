@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from lockgate.build.explain import words
 from lockgate.cli.render import Progress, now, print_json, table
 from lockgate.delivery import run as delivery
+from lockgate.delivery.why import why as differences_of
 from lockgate.errors import UsageError
 from lockgate.project import open_project
 from lockgate.records.plan import Reuse
@@ -86,8 +87,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def why(arguments: argparse.Namespace) -> int:
     """Print why a step would run, one line per reason."""
-    from lockgate.delivery.why import why as differences_of
-
     action, lines = differences_of(_planned(arguments), arguments.to)
     if arguments.json:
         print_json({"step": arguments.to, "action": action, "reasons": lines})
