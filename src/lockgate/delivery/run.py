@@ -25,6 +25,7 @@ from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
     import datetime as dt
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from lockgate.build.engine import Engine
@@ -129,6 +130,7 @@ def _carry_out(
 ) -> Outcome:
     """Execute; `last` learns the key of each step that ran."""
     from lockgate.build.execute import execute
+    from lockgate.delivery.turns import Turns
 
     results = project.results("results")
 
@@ -136,13 +138,24 @@ def _carry_out(
         results.put(key, to_json(result))
         last[node] = key
 
+    def alone(node: str, key: str) -> AbstractContextManager[Artifact | None]:
+        return turns.alone(key, made=lambda: last.update({node: key}))
+
     _sweep(project, now)
-    with _engine(project, planned) as engine:
-        done = execute(
-            planned.graph, planned.plan, planned.known,
-            engine=engine, keep=keep, tell=tell, workers=project.settings.workers,
-        )  # fmt: skip
+    with Turns(project.leases, result=planned.known.result, lasts_s=project.settings.lease_s) as turns:
+        turns.pin(_read_by(planned), store=project.store)
+        with _engine(project, planned) as engine:
+            done = execute(
+                planned.graph, planned.plan, planned.known,
+                engine=engine, keep=keep, tell=tell, workers=project.settings.workers, alone=alone,
+            )  # fmt: skip
     return done.steps, done.artifacts, done.error
+
+
+def _read_by(planned: Planned) -> tuple[str, ...]:
+    """Objects that a run may read and did not make itself."""
+    reused = {s.action.artifact.object for s in planned.plan.steps if isinstance(s.action, Reuse)}
+    return tuple(sorted(reused | {d for s in planned.sources.values() for _, d in s.files}))
 
 
 def why(planned: Planned, step: str) -> tuple[str, list[str]]:
