@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.tables import Table
 
-__all__ = ["Project", "Settings", "SourceSettings", "adapter", "find_root", "open_project", "read_settings"]
+__all__ = ["KINDS", "Project", "Settings", "SourceSettings", "adapter", "find_root", "open_project", "read_settings"]
 
 FILE = "lockgate.toml"
+KINDS = ("results", "graphs", "sources", "releases", "bundles", "pages", "feedback")
+"""Records beside the objects. `lockgate store` looks through all of them: what it does not know it would collect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,17 @@ class Project:
         """The copies on this machine of a store that lies far away."""
         return adapter("local", "LocalStore")(self.store_folder) if self._is_far else None
 
+    def store_itself(self, scratch: Path) -> Store:
+        """The store without what is cached here, to read what really lies there; fetched files go into `scratch`."""
+        if not self._is_far:
+            return self.store
+        near = adapter("local", "LocalStore")(scratch)
+        return adapter("s3.store", "S3Store")(self.settings.store, cache=near, scratch=scratch / "tmp")
+
     def results(self, kind: str) -> Results:
-        """Small records beside the store: `results`, `graphs`, `sources`, `releases`."""
+        """Small records beside the store, of one of the `KINDS`."""
+        if kind not in KINDS:
+            raise UsageError("records of an unknown kind", value=kind, allowed=", ".join(KINDS))
         if self._is_far:
             return adapter("s3.results", "S3Results")(self.settings.store, kind)
         return adapter("local", "LocalResults")(self.store_folder / kind)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 from lockgate.adapters.local import LocalLeases
-from lockgate.delivery.turns import Turns, is_gone
+from lockgate.delivery.turns import Collected, Turns, is_gone
+from lockgate.errors import ServiceUnavailable
 from lockgate.records.artifact import Artifact
 from lockgate.records.held import GRACE_S, Lease, is_over
-from lockgate.testing.store import MemoryLeases, MemoryStore
+from lockgate.testing.store import MemoryLeases
 
 from adapters.seaweed import Seaweed
 from build.working_copy import LOCKGATE, WorkingCopy
@@ -56,7 +57,9 @@ STEPS = """
 """
 
 
-def project(root: Path, counter: Path, *, seconds: float = 0.4, store: str = ".lockgate", lease_s: int = 4) -> WorkingCopy:
+def project(
+    root: Path, counter: Path, *, seconds: float = 0.4, store: str = ".lockgate", lease_s: int = 4
+) -> WorkingCopy:
     toml = f'[store]\nurl = "{store}"\nlease_s = {lease_s}\n'
     return WorkingCopy(root, STEPS.format(counter=str(counter), seconds=seconds), toml=toml)
 
@@ -220,13 +223,25 @@ def test_when_a_lease_is_over() -> None:
 
 
 def test_a_run_waits_for_a_collection_and_looks_again() -> None:
-    from lockgate.errors import ServiceUnavailable
-
-    leases, store = MemoryLeases(), MemoryStore()
-    collecting = Lease(owner="gc", until_s=time.time(), lasts_s=0.5, host="another machine")
-    leases.take("gc", collecting)
+    leases = MemoryLeases()
+    leases.take("gc", Lease(owner="gc", until_s=time.time(), lasts_s=0.5, host="another machine"))
+    started_s = time.monotonic()
     with (
         Turns(leases, result=lambda _: None, lasts_s=0.5) as turns,
-        pytest.raises(ServiceUnavailable, match="garbage was collected"),
+        pytest.raises(Collected, match="garbage was collected"),
     ):
-        turns.pin(["blake3:" + "0" * 64], store=store)
+        turns.pin(["blake3:" + "0" * 64], still_there=lambda: False)
+    assert time.monotonic() - started_s >= 0.5
+
+
+def test_of_two_collections_one_is_told_to_wait() -> None:
+    leases = MemoryLeases()
+    with (
+        Turns(leases, result=lambda _: None, lasts_s=5) as one,
+        Turns(leases, result=lambda _: None, lasts_s=5) as two,
+        one.collecting(),
+        pytest.raises(ServiceUnavailable, match="somebody else collects"),
+        two.collecting(),
+    ):
+        raise AssertionError
+    assert leases.leases == {}

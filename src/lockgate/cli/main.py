@@ -43,6 +43,7 @@ COMMANDS = {
         "ledger": ("state", "log | verify: what was decided"),
     },
     "Operating": {
+        "store": ("store", "how large it is; check | gc: find and heal damage, collect garbage"),
         "feedback": ("operate", "import: join what happened to what was predicted"),
     },
 }

@@ -84,8 +84,8 @@ def judge(
     plan = make_plan(graph, tuple(nodes), known)
     results = project.results("results")
 
-    def keep(_: str, key: str, result: Result) -> None:
-        results.put(key, to_json(result))
+    def keep(node: str, key: str, result: Result) -> None:
+        results.put(key, {**to_json(result), "node": node})
 
     with (
         Turns(project.leases, result=known.result, lasts_s=project.settings.lease_s) as turns,

@@ -16,7 +16,7 @@ from lockgate.build.trace import interpreter
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.sources import Seen, materialise, see
 from lockgate.durable import sweep, write_atomic
-from lockgate.errors import IntegrityError, LockgateError, NotFound, did_you_mean
+from lockgate.errors import IntegrityError, LockgateError, NotFound, ServiceUnavailable, did_you_mean
 from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json, canonical, digest
 from lockgate.records.graph import AS_OF, Graph
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 LEFTOVERS_KEPT_S = 7 * 24 * 3600
 
-__all__ = ["Planned", "RunRecord", "known_of", "node_named", "plan", "run", "targets_of", "why"]
+__all__ = ["Planned", "RunRecord", "known_of", "last_keys", "node_named", "plan", "run", "targets_of", "why"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,18 @@ def run(
     tell: Callable[[Event], None] = lambda _: None,
 ) -> RunRecord:
     """Plan and execute. A failing step keeps everything already computed; its error is in the record."""
-    planned = plan(project, pipeline, now=now, to=to, params=params)
-    last = {s.node: s.fingerprint for s in planned.plan.steps if isinstance(s.action, Reuse) and s.fingerprint}
-    steps, artifacts, error = _nothing_to_do(planned.plan) or _carry_out(project, planned, last, tell, now)
+    tries = 0
+    while True:
+        tries += 1
+        planned = plan(project, pipeline, now=now, to=to, params=params)
+        last = {s.node: s.fingerprint for s in planned.plan.steps if isinstance(s.action, Reuse) and s.fingerprint}
+        try:
+            outcome = _nothing_to_do(planned.plan) or _carry_out(project, planned, last, tell, now)
+            break
+        except ServiceUnavailable:
+            if tries == 2 or _still_there(planned):
+                raise
+    steps, artifacts, error = outcome
     _remember(project, last)
     record = RunRecord(
         run=f"{now:%Y%m%dT%H%M%S}-{digest('run', [str(now), os.getpid()])[7:13]}",
@@ -135,7 +144,7 @@ def _carry_out(
     results = project.results("results")
 
     def keep(node: str, key: str, result: Result) -> None:
-        results.put(key, to_json(result))
+        results.put(key, {**to_json(result), "node": node})
         last[node] = key
 
     def alone(node: str, key: str) -> AbstractContextManager[Artifact | None]:
@@ -143,7 +152,7 @@ def _carry_out(
 
     _sweep(project, now)
     with Turns(project.leases, result=planned.known.result, lasts_s=project.settings.lease_s) as turns:
-        turns.pin(_read_by(planned), store=project.store)
+        turns.pin(_read_by(planned), still_there=lambda: _still_there(planned))
         with _engine(project, planned) as engine:
             done = execute(
                 planned.graph, planned.plan, planned.known,
@@ -153,9 +162,17 @@ def _carry_out(
 
 
 def _read_by(planned: Planned) -> tuple[str, ...]:
-    """Objects that a run may read and did not make itself."""
-    reused = {s.action.artifact.object for s in planned.plan.steps if isinstance(s.action, Reuse)}
-    return tuple(sorted(reused | {d for s in planned.sources.values() for _, d in s.files}))
+    """Objects that a run may read and did not make itself, and the fingerprints under which it found them."""
+    reused = {
+        d for s in planned.plan.steps if isinstance(s.action, Reuse) for d in (s.action.artifact.object, s.fingerprint)
+    }
+    return tuple(sorted(d for d in reused | {d for s in planned.sources.values() for _, d in s.files} if d))
+
+
+def _still_there(planned: Planned) -> bool:
+    """Whether what the plan would reuse can still be reused; a collection removes the result before its object."""
+    reused = (s.fingerprint for s in planned.plan.steps if isinstance(s.action, Reuse))
+    return all(key and planned.known.result(key) is not None for key in reused)
 
 
 def why(planned: Planned, step: str) -> tuple[str, list[str]]:
@@ -199,7 +216,7 @@ def node_named(graph: Graph, name: str, *, among: Sequence[str] | None = None) -
 def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str, Mapping[str, Json]]) -> Known:
     """What the planner may know: identities from outside, stored results, and what ran here last."""
     results = project.results("results")
-    last = _remembered(project)
+    last = last_keys(project)
 
     def result(key: str) -> Artifact | None:
         found = _read(Artifact, (results.get(key) or {}).get("artifact"))
@@ -244,7 +261,8 @@ def _merged(project: Project, params: Mapping[str, Mapping[str, Json]] | None) -
     return {s: {**project.settings.params.get(s, {}), **v} for s, v in given.items()}
 
 
-def _remembered(project: Project) -> dict[str, str]:
+def last_keys(project: Project) -> dict[str, str]:
+    """Node → the fingerprint of its last result in this working copy."""
     try:
         known = json.loads((project.home / "last.json").read_bytes())
     except (OSError, ValueError):
@@ -253,7 +271,7 @@ def _remembered(project: Project) -> dict[str, str]:
 
 
 def _remember(project: Project, last: Mapping[str, str]) -> None:
-    known = _remembered(project)
+    known = last_keys(project)
     if any(known.get(n) != k for n, k in last.items()):
         with contextlib.suppress(OSError):  # only reasons come from it
             write_atomic(project.home / "last.json", canonical({**known, **last}), sync=False)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lockgate.ports import Source
     from lockgate.project import Project
 
-__all__ = ["Seen", "materialise", "see"]
+__all__ = ["Seen", "materialise", "places", "see", "source_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,17 @@ def see(project: Project, *, now_ns: int) -> dict[str, Seen]:
             digests = _digests(memory, source.name, files)
             single = (project.root / source.path).is_file()
             found[source.name] = Seen(source.name, digest("source", digests), digests, single, dict(files))
-        elif record := project.results("sources").get(_key(project, source.name)):
+        elif record := project.results("sources").get(source_key(project, source.name)):
             digests = tuple((n, d) for n, d in record["files"])
             found[source.name] = Seen(source.name, digest("source", digests), digests, bool(record.get("single")), {})
     memory.save()
     return found
+
+
+def places(project: Project) -> list[Path]:
+    """Every file of every source that is here."""
+    opened = (adapter("files", "FileSource")(project.root, s.path) for s in project.settings.sources)
+    return [path for source in opened for _, path in source.files()]
 
 
 def _digests(memory: _Memory, source: str, files: Sequence[tuple[str, Path]]) -> tuple[tuple[str, str], ...]:
@@ -77,8 +83,10 @@ def materialise(project: Project, seen: Seen) -> Path:
         if not project.store.has(expected):
             _keep(project, seen, name, expected)
     record = {"files": [list(f) for f in seen.files], "single": seen.single}
-    if project.results("sources").get(_key(project, seen.name)) != record:
-        project.results("sources").put(_key(project, seen.name), record)
+    if project.results("sources").get(source_key(project, seen.name)) != record:
+        project.results("sources").put(source_key(project, seen.name), record)
+    if project.results("sources").get(seen.identity) is None:  # by what it was: releases say which version they saw
+        project.results("sources").put(seen.identity, {**record, "name": seen.name})
     view = project.home / "tmp" / "sources" / seen.identity.rpartition(":")[2] / seen.name
     for name, expected in seen.files:
         link = view / name
@@ -110,7 +118,8 @@ def _link(link: Path, target: Path) -> None:
         os.replace(temporary, link)
 
 
-def _key(project: Project, source: str) -> str:
+def source_key(project: Project, source: str) -> str:
+    """Under which key a source's newest version is recorded."""
     return digest("source-key", [project.settings.name, source])
 
 

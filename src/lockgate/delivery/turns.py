@@ -20,15 +20,19 @@ from lockgate.records.held import Lease, is_over
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from lockgate.ports import Leases, Store
+    from lockgate.ports import Leases
     from lockgate.records.artifact import Artifact
 
-__all__ = ["COLLECTING", "Turns", "Watch", "is_gone"]
+__all__ = ["COLLECTING", "Collected", "Turns", "Watch", "is_gone"]
 
 COLLECTING: Final = "gc"
 """The lease of a garbage collection; each run has one called `run-…`."""
 
 ASK_S: Final = 0.5
+
+
+class Collected(ServiceUnavailable):
+    """Garbage was collected between planning and saying what will be read; plan again."""
 
 
 class Turns:
@@ -74,23 +78,38 @@ class Turns:
         finally:
             self._drop(key)
 
-    def pin(self, digests: Sequence[str], *, store: Store) -> None:
-        """Say which objects this run will read, so that no garbage collection removes them.
+    def pin(self, digests: Sequence[str], *, still_there: Callable[[], bool]) -> None:
+        """Say which objects this run will read, and by which fingerprints, so that no garbage collection removes them.
 
-        A collection that is under way is waited for: it may not have seen what we say.
+        A collection that is under way is waited for: it may not have seen what we say. Raises Collected when
+        something is gone already.
         """
         name = f"run-{self._owner}"
         if not self._take(name, self._lease(pins=tuple(digests))):
             raise ServiceUnavailable("a lease was not given", value=name, next="lockgate run")
         watch = Watch()
-        while (holder := self._leases.holder(COLLECTING)) is not None:
-            if watch.is_over(holder):
-                break
+        while (holder := self._leases.holder(COLLECTING)) is not None and not watch.is_over(holder):
             self._stop.wait(min(ASK_S, self._lasts_s / 10))
-        if watch.looked and (lost := [d for d in digests if not store.has(d)]):
-            raise ServiceUnavailable(
-                "garbage was collected while this run was planned", value=lost[0], next="lockgate run"
-            )
+        if not still_there():
+            raise Collected("garbage was collected while this run was planned", next="lockgate run")
+
+    @contextlib.contextmanager
+    def collecting(self) -> Generator[None]:
+        """Be the one that collects garbage; runs that begin meanwhile wait."""
+        lease, watch = self._lease(), Watch()
+        if not self._take(COLLECTING, lease):
+            holder = self._leases.holder(COLLECTING)
+            if holder is None or not watch.is_over(holder) or not self._take(COLLECTING, lease, over=holder):
+                raise ServiceUnavailable("somebody else collects garbage", next="wait, then lockgate store gc")
+        try:
+            yield
+        finally:
+            self._drop(COLLECTING)
+
+    def still_collecting(self) -> None:
+        """Stop when the lease was taken from us (the machine slept): runs wait for us no more."""
+        if COLLECTING not in self._held:
+            raise ServiceUnavailable("the collection took too long between two steps", next="lockgate store gc")
 
     def _wait(self, key: str) -> Artifact | None:
         watch = Watch()
@@ -145,11 +164,6 @@ class Watch:
     def __init__(self) -> None:
         self._seen: Lease | None = None
         self._since_s = 0.0
-
-    @property
-    def looked(self) -> bool:
-        """Whether there was anything to look at."""
-        return self._seen is not None
 
     def is_over(self, lease: Lease) -> bool:
         """Whether it has not changed for as long as it lasts, or its process is known to be gone."""
