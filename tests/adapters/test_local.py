@@ -14,11 +14,10 @@ import pytest
 from lockgate.adapters.local import LocalLeases, LocalResults, LocalStore
 from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
 from lockgate.records.digest import digest_bytes
+from lockgate.testing.leases import MemoryLeases, lease_checks
 from lockgate.testing.store import (
-    MemoryLeases,
     MemoryResults,
     MemoryStore,
-    lease_checks,
     results_checks,
     store_checks,
 )

@@ -18,7 +18,8 @@ from lockgate.errors import IntegrityError, LockgateError, MovedOn, NotFound, Se
 from lockgate.records.digest import digest_bytes
 from lockgate.records.ledger import EMPTY
 from lockgate.testing.ledger import LEDGER_CHECKS, NOON, _envelope
-from lockgate.testing.store import lease_checks, results_checks, store_checks
+from lockgate.testing.leases import lease_checks
+from lockgate.testing.store import results_checks, store_checks
 
 from adapters.seaweed import Seaweed
 

@@ -15,7 +15,7 @@ from lockgate.delivery.turns import Collected, Turns, is_gone
 from lockgate.errors import ServiceUnavailable
 from lockgate.records.artifact import Artifact
 from lockgate.records.held import GRACE_S, Lease, is_over
-from lockgate.testing.store import MemoryLeases
+from lockgate.testing.leases import MemoryLeases
 
 from adapters.seaweed import Seaweed
 from build.working_copy import LOCKGATE, WorkingCopy
@@ -197,7 +197,7 @@ def test_a_process_of_this_machine_that_is_gone_is_seen_at_once() -> None:
     code = (
         "import sys, dataclasses, json\n"
         "from lockgate.delivery.turns import Turns\n"
-        "from lockgate.testing.store import MemoryLeases\n"
+        "from lockgate.testing.leases import MemoryLeases\n"
         "print(json.dumps(dataclasses.asdict(Turns(MemoryLeases(), result=lambda _: None, lasts_s=9)._lease())), flush=True)\n"
         "sys.stdin.read()\n"
     )

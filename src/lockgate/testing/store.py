@@ -1,4 +1,4 @@
-"""Store, results and leases in memory with knobs to fail, and the exams that each of them passes.
+"""A store and results in memory with knobs to fail, and the exams that every store and every results pass.
 
 for check in store_checks():
     check(lambda: MyStore(...))  # a new, empty one each time
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
 import time
 import weakref
 from pathlib import Path
@@ -16,15 +15,15 @@ from typing import TYPE_CHECKING
 
 from lockgate.errors import IntegrityError, LockgateError, NotFound, ServiceUnavailable
 from lockgate.records.digest import canonical, digest_bytes, digest_file
-from lockgate.records.held import Held, Lease
+from lockgate.records.held import Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from lockgate.ports import Leases, Results, Store
+    from lockgate.ports import Results, Store
     from lockgate.records.digest import Json
 
-__all__ = ["MemoryLeases", "MemoryResults", "MemoryStore", "lease_checks", "results_checks", "store_checks"]
+__all__ = ["MemoryResults", "MemoryStore", "results_checks", "store_checks"]
 
 
 class _Knobs:
@@ -142,48 +141,6 @@ class MemoryResults:
         self.records.pop(key, None)
 
 
-class MemoryLeases:
-    """`Leases` among the threads of one process; knobs as in `MemoryStore`."""
-
-    def __init__(self, *, fail_call: int = 0) -> None:
-        self.leases: dict[str, Lease] = {}
-        self.knobs = _Knobs(fail_call=fail_call, drop_writes=0)
-        self._lock = threading.Lock()
-
-    def take(self, name: str, lease: Lease, *, over: Lease | None = None) -> bool:
-        """Take what nobody holds, or what the holder of `over` held."""
-        return self._replace(name, lease, over)
-
-    def renew(self, name: str, lease: Lease, *, before: Lease) -> bool:
-        """Replace our own."""
-        return self._replace(name, lease, before)
-
-    def drop(self, name: str, lease: Lease) -> None:
-        """Give it back."""
-        self.knobs.called()
-        with self._lock:
-            if name in self.leases and self.leases[name].owner == lease.owner:
-                del self.leases[name]
-
-    def holder(self, name: str) -> Lease | None:
-        """Who holds it."""
-        self.knobs.called()
-        return self.leases.get(name)
-
-    def names(self) -> Iterator[str]:
-        """What is held."""
-        self.knobs.called()
-        return iter(tuple(self.leases))
-
-    def _replace(self, name: str, lease: Lease, before: Lease | None) -> bool:
-        self.knobs.called()
-        with self._lock:
-            if self.leases.get(name) != before:
-                return False
-            self.leases[name] = lease
-        return True
-
-
 def store_checks() -> Sequence[Callable[[Callable[[], Store]], None]]:
     """What any store must do; each check takes a function that makes a new, empty one."""
     return (
@@ -211,11 +168,6 @@ def results_checks() -> Sequence[Callable[[Callable[[], Results]], None]]:
         _records_are_held_by_key,
         _deleting_forgets_a_record,
     )
-
-
-def lease_checks() -> Sequence[Callable[[Callable[[], Leases]], None]]:
-    """What any leases must do; each check takes a function that makes new, empty ones."""
-    return (_one_of_many_gets_it, _a_lease_comes_back, _only_what_was_seen_is_taken_over, _what_was_taken_is_not_ours)
 
 
 def _put(store: Store, data: bytes) -> str:
@@ -352,62 +304,6 @@ def _deleting_forgets_a_record(make: Callable[[], Results]) -> None:
             results.delete(key)
         assert results.get(key) is None
     assert list(results.held()) == []
-
-
-def _lease(owner: str, beat: int = 0) -> Lease:
-    return Lease(owner=owner, until_s=1e9, lasts_s=10.0, beat=beat, pins=("blake3:" + "1" * 64,))
-
-
-def _one_of_many_gets_it(make: Callable[[], Leases]) -> None:
-    leases = make()
-    for name in ("blake3:" + "ab" * 32, "gc", "run-1"):
-        got: list[str] = []
-
-        def race(owner: str, name: str = name, got: list[str] = got) -> None:
-            if leases.take(name, _lease(owner)):
-                got.append(owner)
-
-        threads = [threading.Thread(target=race, args=(f"owner-{n}",)) for n in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        holder = leases.holder(name)
-        assert holder is not None
-        assert got == [holder.owner]
-    assert sorted(leases.names()) == sorted(["blake3:" + "ab" * 32, "gc", "run-1"])
-
-
-def _a_lease_comes_back(make: Callable[[], Leases]) -> None:
-    leases = make()
-    assert leases.holder("one") is None
-    assert leases.take("one", _lease("a"))
-    assert leases.holder("one") == _lease("a")
-    assert leases.renew("one", _lease("a", 1), before=_lease("a"))
-    assert leases.holder("one") == _lease("a", 1)
-    leases.drop("one", _lease("a", 1))
-    assert leases.holder("one") is None
-    assert list(leases.names()) == []
-    leases.drop("one", _lease("a", 1))
-
-
-def _only_what_was_seen_is_taken_over(make: Callable[[], Leases]) -> None:
-    leases = make()
-    assert leases.take("one", _lease("a", 1))
-    assert not leases.take("one", _lease("b"))
-    assert not leases.take("one", _lease("b"), over=_lease("a", 0))
-    assert leases.take("one", _lease("b"), over=_lease("a", 1))
-    assert not leases.take("one", _lease("c"), over=_lease("a", 1))
-    assert leases.holder("one") == _lease("b")
-
-
-def _what_was_taken_is_not_ours(make: Callable[[], Leases]) -> None:
-    leases = make()
-    assert leases.take("one", _lease("a"))
-    assert leases.take("one", _lease("b"), over=_lease("a"))
-    assert not leases.renew("one", _lease("a", 1), before=_lease("a"))
-    leases.drop("one", _lease("a"))
-    assert leases.holder("one") == _lease("b")
 
 
 _KEYS = ("blake3:" + "ab" * 32, "blake3:" + "ac" * 32, "source:shop-sales", "source:shop-sale")
