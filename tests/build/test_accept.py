@@ -208,7 +208,9 @@ def test_an_acceptance_holds_for_its_fingerprint_and_for_no_other(
 
     def known(state: tuple[str, str, str], stands: dict[str, Reuse]) -> tuple[Graph, Known]:
         step = node("a", "source:s", code=state[0], parameters={"p": state[1]})
-        return graph(step), Known({"source:s": state[2]}, lambda _: None, lambda _: None, {}, "python", accepted=stands.get)
+        return graph(step), Known(
+            {"source:s": state[2]}, lambda _: None, lambda _: None, {}, "python", accepted=stands.get
+        )
 
     artifact = World().run(node("x"), {}, {})[0]
     key = make_plan(known(accepted, {})[0], ["p.a"], known(accepted, {})[1]).steps[0].fingerprint

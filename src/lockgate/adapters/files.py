@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lockgate.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,7 +17,11 @@ UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
 
 
 class FileSource:
-    """Files under a project's root, hidden ones left out; symlinks are followed (what is read is what counts)."""
+    """Files under a project's root, hidden ones left out.
+
+    A link inside a tree counts as the file it points to; one that leads out of the tree, or nowhere, is refused: what
+    it points to may be another thing on the next machine. The path itself may be a link: it was declared.
+    """
 
     def __init__(self, root: Path, path: str) -> None:
         self._root, self._path = root, path
@@ -67,5 +74,15 @@ class ArrivingFiles:
 
 
 def _named(found: Iterable[Path], top: Path) -> list[tuple[str, Path]]:
-    named = [(f.relative_to(top).as_posix(), f) for f in found if f.is_file()]
-    return sorted((n, f) for n, f in named if not any(part.startswith(".") for part in n.split("/")))
+    named = sorted((f.relative_to(top).as_posix(), f) for f in found)
+    seen = [(n, f) for n, f in named if not any(part.startswith(".") for part in n.split("/"))]
+    inside = f"{os.path.realpath(top)}{os.sep}"
+    for name, file in seen:
+        if file.is_symlink() and not (file.exists() and os.path.realpath(file).startswith(inside)):
+            raise UsageError(
+                "a link in a source leads out of its tree, or nowhere",
+                value=f"{name} -> {os.readlink(file)}",
+                allowed=f"links to files below {top}",
+                next="put the file itself there, or declare a source of its own",
+            )
+    return [(n, f) for n, f in seen if f.is_file()]

@@ -1,4 +1,4 @@
-"""A store and results in a folder: on a laptop `.lockgate/`, for a team any shared folder."""
+"""Store, results and leases in a folder: on a laptop `.lockgate/`, for a team any shared folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.durable import make_folder, sync_directory, sync_file, write_atomic
+from lockgate.durable import locked, make_folder, sync_directory, sync_file, write_atomic
 from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
 from lockgate.records.digest import canonical, digest, digest_file, sha256_bytes
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
     from lockgate.records.digest import Json
+    from lockgate.records.held import Held, Lease
 
-__all__ = ["LocalResults", "LocalStore"]
+__all__ = ["LocalLeases", "LocalResults", "LocalStore"]
 
 DIGEST = re.compile("[0-9a-f]{64}")
 MAKE_AGAIN = "lockgate run; for a part of a release, lockgate deliver from the same commit"
@@ -36,13 +37,14 @@ class LocalStore:
     def put(self, path: Path) -> str:
         """Move (same file system) or copy a finished file in; readers never see a part of it.
 
-        What is there already is kept if it is whole and replaced if it is damaged.
+        What is there already is kept, made young, if it is whole, and replaced if it is damaged.
         """
         found = digest_file(path)
         target = self._path(found)
         with _translated(self._objects):
             make_folder(target.parent)
             if _holds(target, found, size=path.stat().st_size):
+                os.utime(target)
                 sync_directory(target.parent)  # who put it there may not have come so far
                 path.unlink(missing_ok=True)
                 return found
@@ -54,6 +56,7 @@ class LocalStore:
                     raise
                 self._copy(path, target)
             target.chmod(0o444)
+            os.utime(target)  # a moved file brings the time at which it was written
             sync_directory(target.parent)
         return found
 
@@ -69,7 +72,7 @@ class LocalStore:
                 "an object in the store is damaged",
                 value=f"{path.name[:12]} holds {actual}",
                 allowed=digest,
-                next=f"remove {path}, then: {MAKE_AGAIN}",
+                next=f"lockgate store check --heal, then {MAKE_AGAIN}",
             )
         return path
 
@@ -81,13 +84,22 @@ class LocalStore:
     def list(self) -> Iterator[str]:
         """Every object, by name; what a killed copy left behind is none."""
         for path in self._objects.glob("??/*"):
-            if not path.name.startswith("."):
+            if DIGEST.fullmatch(path.name):
                 yield f"blake3:{path.name}"
 
     def delete(self, digest: str) -> None:
         """Remove the file."""
         with _translated(self._objects):
             self._path(digest).unlink(missing_ok=True)
+
+    def held(self) -> Iterator[Held]:
+        """Every object with its size and age, by a stat each; one that is deleted meanwhile is left out."""
+        from lockgate.records.held import Held
+
+        for key in self.list():
+            with contextlib.suppress(FileNotFoundError):
+                status = self._path(key).stat()
+                yield Held(key=key, size_bytes=status.st_size, modified_s=status.st_mtime)
 
     def _path(self, digest: str) -> Path:
         name = digest.removeprefix("blake3:")
@@ -126,12 +138,90 @@ class LocalResults:
     def put(self, key: str, record: Mapping[str, Json]) -> None:
         """Write a record, whole or not at all."""
         with _translated(self._folder):
-            write_atomic(self._path(key), canonical({"digest": digest("result", [key, record]), "record": record}))
+            sealed = {"digest": digest("result", [key, record]), "key": key, "record": record}
+            write_atomic(self._path(key), canonical(sealed))
+
+    def held(self) -> Iterator[Held]:
+        """Every record, each read and checked."""
+        from lockgate.records.held import Held
+
+        for path in self._folder.glob("??/*"):
+            if path.name.startswith("."):
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                key = next((k for k in _keys(path) if self._path(k) == path and self.get(k) is not None), None)
+                yield Held(
+                    key=key or path.name, size_bytes=status.st_size, modified_s=status.st_mtime, whole=key is not None
+                )
+
+    def delete(self, key: str) -> None:
+        """Remove the record's file."""
+        with _translated(self._folder):
+            self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         name = key.rpartition(":")[2]
         name = name if NAME.fullmatch(name) else sha256_bytes(name.encode())[7:]
         return self._folder / name[:2] / name
+
+
+class LocalLeases:
+    """One small file per lease under `leases/`; a lock of the kernel makes taking one step. Lost in a power cut."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "leases"
+        self._lock = self._folder / ".lock"
+
+    def take(self, name: str, lease: Lease, *, over: Lease | None = None) -> bool:
+        """Take it if its holder is still the one that the asker saw, or nobody."""
+        return self._replace(name, lease, before=over)
+
+    def renew(self, name: str, lease: Lease, *, before: Lease) -> bool:
+        """Write the next beat."""
+        return self._replace(name, lease, before=before)
+
+    def drop(self, name: str, lease: Lease) -> None:
+        """Remove the file, if it is ours."""
+        with _translated(self._folder), locked(self._lock):
+            holder = self.holder(name)
+            if holder is not None and holder.owner == lease.owner:
+                self._path(name).unlink(missing_ok=True)
+
+    def holder(self, name: str) -> Lease | None:
+        """Read the file; absent and damaged are the same."""
+        from lockgate.records.held import Lease
+        from lockgate.records.wire import from_json
+
+        try:
+            return from_json(Lease, json.loads(self._path(name).read_bytes()))
+        except (OSError, ValueError, IntegrityError):
+            return None
+
+    def names(self) -> Iterator[str]:
+        """The files' names."""
+        for path in self._folder.glob("[!.]*"):
+            yield path.name.replace("=", ":")
+
+    def _replace(self, name: str, lease: Lease, *, before: Lease | None) -> bool:
+        from lockgate.records.wire import to_json
+
+        with _translated(self._folder), locked(self._lock):
+            if self.holder(name) != before:
+                return False
+            write_atomic(self._path(name), canonical(to_json(lease)), sync=False)
+        return True
+
+    def _path(self, name: str) -> Path:
+        return self._folder / name.replace(":", "=")
+
+
+def _keys(path: Path) -> list[str]:
+    """What a record's file may be called: it says so itself; those of older versions are digests."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        said = json.loads(path.read_bytes())["key"]
+        return [said] if isinstance(said, str) else []
+    return [f"blake3:{path.name}", f"sha256:{path.name}", path.name]
 
 
 def _holds(target: Path, digest: str, *, size: int) -> bool:

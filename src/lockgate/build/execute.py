@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from lockgate.records.graph import Graph, Node
     from lockgate.records.plan import Action
 
-__all__ = ["Event", "Executed", "execute"]
+__all__ = ["Alone", "Event", "Executed", "execute"]
+
+Alone = Callable[[str, str], AbstractContextManager[Artifact | None]]
+"""(node, fingerprint) → a block in which nobody else runs that step; what another run made of it meanwhile, if one did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ def execute(
     workers: int,
     given: Mapping[str, Artifact] | None = None,
     keep_going: bool = False,
+    alone: Alone = lambda _node, _key: nullcontext(),
 ) -> Executed:
     """Run a plan.
 
@@ -67,9 +72,10 @@ def execute(
         workers: how many steps may run at once.
         given: artifacts that stand for inputs outside the graph.
         keep_going: after a failure, run what does not depend on it.
+        alone: waits until nobody else runs the step.
     """
     return _Execution(
-        graph, plan, known, engine, keep, tell, dict(given or {}), keep_going=keep_going, workers=workers
+        graph, plan, known, engine, keep, tell, dict(given or {}), keep_going=keep_going, workers=workers, alone=alone
     ).run()
 
 
@@ -79,8 +85,9 @@ class _Execution:
     def __init__(
         self, graph: Graph, plan: Plan, known: Known, engine: Engine,
         keep: Callable[[str, str, Result], None], tell: Callable[[Event], None], given: dict[str, Artifact],
-        *, keep_going: bool, workers: int,
+        *, keep_going: bool, workers: int, alone: Alone,
     ) -> None:  # fmt: skip
+        self.alone = alone
         self.graph, self.known, self.engine, self.keep, self.tell = graph, known, engine, keep, tell
         self.allowed = {s.node for s in plan.steps if isinstance(s.action, Run | Maybe)}
         self.waiting = [s.node for s in plan.steps]
@@ -94,7 +101,7 @@ class _Execution:
         self.pieces: dict[str, Pieces] = {}
         self.records: dict[str, StepRecord] = {}
         self.errors: list[LockgateError] = []
-        self.finished: queue.Queue[tuple[str, Result | LockgateError]] = queue.Queue()
+        self.finished: queue.Queue[tuple[str, Result | Artifact | LockgateError]] = queue.Queue()
         self.running: set[str] = set()
 
     def run(self) -> Executed:
@@ -158,20 +165,9 @@ class _Execution:
     def _work(self, node: Node) -> None:
         """In a thread of its own: the step's process does the work, this one waits and stores."""
         try:
-            inputs = {p: self.identities[i] for p, i in node.inputs.items()}
-            parameters = parameters_of(node, self.known.parameters)
-            artifact, seconds, extra = self._made(node, parameters)
-            result = Result(
-                artifact=artifact,
-                inputs=inputs,
-                parameters=parameters,
-                definitions=tuple((d.name, d.file, d.line, d.digest) for d in node.definitions),
-                packages=node.packages,
-                seconds=round(seconds, 4),
-                extra=extra,
-            )
-            self.keep(node.name, self.keys[node.name], result)
-            self.finished.put((node.name, result))
+            with self.alone(node.name, self.keys[node.name]) as made:
+                outcome = made or self._run_and_keep(node)
+            self.finished.put((node.name, outcome))
         except LockgateError as error:
             self.finished.put((node.name, error))
         except Exception as error:  # an engine fault must end the run, not hang it
@@ -206,13 +202,34 @@ class _Execution:
         self.pieces[node.name] = pieces
         return Run(say(node, pieces, self.known))
 
-    def _end(self, name: str, outcome: Result | LockgateError) -> None:
+    def _run_and_keep(self, node: Node) -> Result:
+        inputs = {p: self.identities[i] for p, i in node.inputs.items()}
+        parameters = parameters_of(node, self.known.parameters)
+        artifact, seconds, extra = self._made(node, parameters)
+        result = Result(
+            artifact=artifact,
+            inputs=inputs,
+            parameters=parameters,
+            definitions=tuple((d.name, d.file, d.line, d.digest) for d in node.definitions),
+            packages=node.packages,
+            seconds=round(seconds, 4),
+            extra=extra,
+        )
+        self.keep(node.name, self.keys[node.name], result)
+        return result
+
+    def _end(self, name: str, outcome: Result | Artifact | LockgateError) -> None:
         self.running.discard(name)
         record = self.records[name]
         if isinstance(outcome, LockgateError):
             self.errors.append(outcome)
             self.records[name] = replace(record, action="failed", reason=str(outcome.value or outcome.what))
             self.tell(Event(name, "failed", outcome.what))
+            return
+        if isinstance(outcome, Artifact):
+            made = StepRecord(name=name, action="reuse", reason="another run made it", digest=outcome.digest)
+            self._settle(name, outcome, made)
+            self.tell(Event(name, "done", made.reason))
             return
         done = replace(record, digest=outcome.artifact.digest, seconds=outcome.seconds)
         self._settle(name, outcome.artifact, done)

@@ -16,6 +16,7 @@ from lockgate.build.plan import make_plan
 from lockgate.declare import Gate
 from lockgate.delivery.known import known_of
 from lockgate.delivery.releases import fetch
+from lockgate.delivery.turns import Turns
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import judge as judge_by_rule
@@ -89,12 +90,15 @@ def judge(
     plan = make_plan(graph, tuple(nodes), known)
     results = project.results("results")
 
-    def keep(_: str, key: str, result: Result) -> None:
-        results.put(key, to_json(result))
+    def keep(node: str, key: str, result: Result) -> None:
+        results.put(key, {**to_json(result), "node": node})
 
-    with Engine(project.root, project.store_folder / "tmp", store=project.store, files=files, trace=trace) as engine:
+    with (
+        Turns(project.leases, result=known.result, lasts_s=project.settings.lease_s) as turns,
+        Engine(project.root, project.store_folder / "tmp", store=project.store, files=files, trace=trace) as engine,
+    ):
         done = execute(graph, plan, known, engine=engine, keep=keep, tell=tell, workers=project.settings.workers,
-                       given=given, keep_going=True)  # fmt: skip
+                       given=given, keep_going=True, alone=lambda _, key: turns.alone(key))  # fmt: skip
     evidence = {n: _evidence(project, walk, n, done.artifacts, done.steps) for n in walk.gates if f"gate.{n}" in nodes}
     verdicts = {n: _verdict(walk, n, e, done.artifacts) for n, e in evidence.items()}
     return Judged(evidence=evidence, verdicts=verdicts, artifacts=done.artifacts, steps=done.steps)

@@ -13,7 +13,7 @@ from lockgate.delivery.graph import graph_of
 from lockgate.delivery.known import accepted_by, known_of, remembered
 from lockgate.delivery.sources import Seen, materialise, see
 from lockgate.durable import sweep, write_atomic
-from lockgate.errors import LockgateError, NotFound, did_you_mean
+from lockgate.errors import LockgateError, NotFound, ServiceUnavailable, did_you_mean
 from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json, canonical, digest
 from lockgate.records.graph import AS_OF, Graph
@@ -22,6 +22,7 @@ from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
     import datetime as dt
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from lockgate.build.engine import Engine
@@ -120,15 +121,19 @@ def run(
         keep_going: after a failure, run what does not depend on it.
         agreed: carry out this plan; what else is given only names the record.
     """
-    planned = agreed or plan(project, pipeline, now=now, to=to, params=params)
-    known = [(s, s.action) for s in planned.plan.steps if isinstance(s.action, Reuse) and s.fingerprint]
-    last = {s.node: a.under or str(s.fingerprint) for s, a in known}
-    for step, action in known:
-        if action.under and not action.accepted:  # recognised by an older algorithm: the next plan finds it at once
-            _carry_over(project, action.under, str(step.fingerprint))
-    steps, artifacts, error = _nothing_to_do(planned.plan) or _carry_out(
-        project, planned, last, tell, now, keep_going=keep_going
-    )
+    tries = 0
+    while True:
+        tries += 1
+        planned = agreed or plan(project, pipeline, now=now, to=to, params=params)
+        last = _settled(project, planned)
+        try:
+            steps, artifacts, error = _nothing_to_do(planned.plan) or _carry_out(
+                project, planned, last, tell, now, keep_going=keep_going
+            )
+            break
+        except ServiceUnavailable:  # garbage was collected between planning and running: plan again, once
+            if tries == 2 or agreed is not None or _still_there(planned):
+                raise
     _remember(project, last)
     record = RunRecord(
         run=f"{now:%Y%m%dT%H%M%S}-{digest('run', [str(now), os.getpid()])[7:13]}",
@@ -163,21 +168,54 @@ def _carry_out(
 ) -> Outcome:  # fmt: skip
     """Execute; `last` learns the key of each step that ran."""
     from lockgate.build.execute import execute
+    from lockgate.delivery.turns import Turns
 
     results = project.results("results")
 
     def keep(node: str, key: str, result: Result) -> None:
-        results.put(key, to_json(result))
+        results.put(key, {**to_json(result), "node": node})
         if node in planned.graph.nodes:  # what a partition was made from, its step's result says
             last[node] = key
 
+    def alone(node: str, key: str) -> AbstractContextManager[Artifact | None]:
+        return turns.alone(key, made=lambda: last.update({node: key}))
+
     _sweep(project, now)
-    with _engine(project, planned) as engine:
-        done = execute(
-            planned.graph, planned.plan, planned.known,
-            engine=engine, keep=keep, tell=tell, workers=project.settings.workers, keep_going=keep_going,
-        )  # fmt: skip
+    with Turns(project.leases, result=planned.known.result, lasts_s=project.settings.lease_s) as turns:
+        turns.pin(_read_by(planned), still_there=lambda: _still_there(planned))
+        with _engine(project, planned) as engine:
+            done = execute(
+                planned.graph, planned.plan, planned.known,
+                engine=engine, keep=keep, tell=tell, workers=project.settings.workers, keep_going=keep_going, alone=alone,
+            )  # fmt: skip
     return done.steps, done.artifacts, done.error
+
+
+def _settled(project: Project, planned: Planned) -> dict[str, str]:
+    """Node → the key under which its result was found."""
+    known = [(s, s.action) for s in planned.plan.steps if isinstance(s.action, Reuse) and s.fingerprint]
+    for step, action in known:
+        if action.under and not action.accepted:  # recognised by an older algorithm: the next plan finds it at once
+            _carry_over(project, action.under, str(step.fingerprint))
+    return {s.node: a.under or str(s.fingerprint) for s, a in known}
+
+
+def _read_by(planned: Planned) -> tuple[str, ...]:
+    """Objects that a run may read and did not make itself, and the fingerprints under which it found them."""
+    reuse = [(s, s.action) for s in planned.plan.steps if isinstance(s.action, Reuse)]
+    found = {d for s, a in reuse for d in (a.artifact.object, a.under or s.fingerprint)}
+    parts = {
+        p.object for _, a in reuse if (made := planned.known.dataset(a.artifact)) for p in (*made.parts, made.empty)
+    }
+    files = {d for s in planned.sources.values() for _, d in s.files}
+    return tuple(sorted(d for d in found | parts | files if d))
+
+
+def _still_there(planned: Planned) -> bool:
+    """Whether what the plan would reuse can still be reused; a collection removes the result before its object."""
+    reuse = [(s, s.action) for s in planned.plan.steps if isinstance(s.action, Reuse)]
+    keys = [a.under or s.fingerprint for s, a in reuse]
+    return all(key and planned.known.result(key) is not None for key in keys)
 
 
 def sources_of(graph: Graph, targets: Sequence[str]) -> frozenset[str]:

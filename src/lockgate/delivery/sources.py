@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lockgate.ports import Files
     from lockgate.project import Project, SourceSettings
 
-__all__ = ["Seen", "held", "materialise", "see"]
+__all__ = ["Seen", "held", "materialise", "places", "see", "source_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _see_file(project: Project, source: SourceSettings, memory: _Memory) -> Seen
         digests = _digests(memory, source.name, files)
         single = (project.root / source.path).is_file()
         return Seen(source.name, digest("source", digests), digests, single, dict(files))
-    if record := project.results("sources").get(_key(project, source.name)):
+    if record := project.results("sources").get(source_key(project, source.name)):
         digests = tuple((n, d) for n, d in record["files"])
         return Seen(source.name, digest("source", digests), digests, bool(record.get("single")), {})
     return None
@@ -117,6 +117,13 @@ def _see_folder(project: Project, source: SourceSettings, memory: _Memory, now_n
     return Seen(source.name, digest("source", files), files, False, places, waiting=waiting, recorded=True)
 
 
+def places(project: Project) -> list[Path]:
+    """Every file of every source that is here."""
+    settings = (s for s in project.settings.sources if s.kind == "file")
+    opened = (adapter("files", "FileSource")(project.root, s.path) for s in settings)
+    return [path for source in opened for _, path in source.files()]
+
+
 def _digests(memory: _Memory, source: str, files: Sequence[tuple[str, Path]]) -> tuple[tuple[str, str], ...]:
     try:
         return tuple((name, memory.digest(path)) for name, path in files)
@@ -135,8 +142,10 @@ def materialise(project: Project, seen: Seen) -> Path:
         if not project.store.has(expected):
             _keep(project, seen, name, expected)
     record = {"files": [list(f) for f in seen.files], "single": seen.single}
-    if not seen.recorded and project.results("sources").get(_key(project, seen.name)) != record:
-        project.results("sources").put(_key(project, seen.name), record)
+    if not seen.recorded and project.results("sources").get(source_key(project, seen.name)) != record:
+        project.results("sources").put(source_key(project, seen.name), record)
+    if project.results("sources").get(seen.identity) is None:  # by what it was: releases say which version they saw
+        project.results("sources").put(seen.identity, {**record, "name": seen.name})
     view = project.home / "tmp" / "sources" / seen.identity.rpartition(":")[2] / seen.name
     for name, expected in seen.files:
         link = view / name
@@ -168,7 +177,8 @@ def _link(link: Path, target: Path) -> None:
         os.replace(temporary, link)
 
 
-def _key(project: Project, source: str) -> str:
+def source_key(project: Project, source: str) -> str:
+    """Under which key a source's newest version is recorded."""
     return digest("source-key", [project.settings.name, source])
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.errors import IntegrityError, LockgateError, NotFound, ServiceUnavailable
 from lockgate.records.digest import canonical, digest_bytes, digest_file
+from lockgate.records.held import Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -101,6 +103,12 @@ class MemoryStore:
         self.knobs.called()
         self.objects.pop(digest, None)
 
+    def held(self) -> Iterator[Held]:
+        """Every object; all of them are young."""
+        self.knobs.called()
+        for digest, data in tuple(self.objects.items()):
+            yield Held(key=digest, size_bytes=len(data), modified_s=time.time())
+
 
 class MemoryResults:
     """A `Results` that forgets when the process ends; knobs as in `MemoryStore`."""
@@ -121,6 +129,17 @@ class MemoryResults:
         if self.knobs.writes():
             self.records[key] = record
 
+    def held(self) -> Iterator[Held]:
+        """Every record; all of them are young."""
+        self.knobs.called()
+        for key, record in tuple(self.records.items()):
+            yield Held(key=key, size_bytes=len(canonical(record)), modified_s=time.time())
+
+    def delete(self, key: str) -> None:
+        """Forget a record."""
+        self.knobs.called()
+        self.records.pop(key, None)
+
 
 def store_checks() -> Sequence[Callable[[Callable[[], Store]], None]]:
     """What any store must do; each check takes a function that makes a new, empty one."""
@@ -133,12 +152,22 @@ def store_checks() -> Sequence[Callable[[Callable[[], Store]], None]]:
         _put_takes_the_file_over,
         _what_is_not_there_is_not_found,
         _deleting_forgets,
+        _what_is_held_has_size_and_age,
+        _putting_again_makes_young,
     )
 
 
 def results_checks() -> Sequence[Callable[[Callable[[], Results]], None]]:
     """What any results must do; each check takes a function that makes a new, empty one."""
-    return (_nothing_is_none, _a_record_comes_back, _a_record_is_replaced, _keys_do_not_touch, _odd_keys_work)
+    return (
+        _nothing_is_none,
+        _a_record_comes_back,
+        _a_record_is_replaced,
+        _keys_do_not_touch,
+        _odd_keys_work,
+        _records_are_held_by_key,
+        _deleting_forgets_a_record,
+    )
 
 
 def _put(store: Store, data: bytes) -> str:
@@ -209,6 +238,23 @@ def _deleting_forgets(make: Callable[[], Store]) -> None:
     assert store.has(found)
 
 
+def _what_is_held_has_size_and_age(make: Callable[[], Store]) -> None:
+    store = make()
+    found = {_put(store, data): len(data) for data in (b"", b"one", b"x" * 70_000)}
+    held = list(store.held())
+    assert {h.key: h.size_bytes for h in held} == found
+    assert all(abs(h.modified_s - time.time()) < 120 for h in held)
+
+
+def _putting_again_makes_young(make: Callable[[], Store]) -> None:
+    store = make()
+    _put(store, b"one")
+    before = next(store.held()).modified_s
+    time.sleep(1.1)  # S3 says whole seconds
+    _put(store, b"one")
+    assert next(store.held()).modified_s > before
+
+
 def _nothing_is_none(make: Callable[[], Results]) -> None:
     assert make().get("blake3:" + "0" * 64) is None
 
@@ -239,6 +285,25 @@ def _odd_keys_work(make: Callable[[], Results]) -> None:
     for key in ("source:a b", "source:ünï", "source:a/../../b", "source:..", "source:" + "x" * 400, "source:.hidden"):
         results.put(key, {"key": key})
         assert results.get(key) == {"key": key}
+
+
+def _records_are_held_by_key(make: Callable[[], Results]) -> None:
+    results = make()
+    keys = [*_KEYS, "source:" + "x" * 400, "sha256:" + "0" * 64]
+    for key in keys:
+        results.put(key, {"key": key})
+    assert sorted(h.key for h in results.held()) == sorted(keys)
+    assert all(h.whole and h.size_bytes > 0 for h in results.held())
+
+
+def _deleting_forgets_a_record(make: Callable[[], Results]) -> None:
+    results = make()
+    for key in (*_KEYS, "source:" + "x" * 400):
+        results.put(key, {})
+        for _ in range(2):
+            results.delete(key)
+        assert results.get(key) is None
+    assert list(results.held()) == []
 
 
 _KEYS = ("blake3:" + "ab" * 32, "blake3:" + "ac" * 32, "source:shop-sales", "source:shop-sale")

@@ -1,0 +1,1 @@
+"""Any S3-compatible object store: store, results, leases and ledger under one bucket and prefix."""

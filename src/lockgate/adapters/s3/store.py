@@ -1,0 +1,109 @@
+"""A store in a bucket, with a cache on this machine: bytes are checked on every get, wherever they come from."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.adapters.s3.bucket import Bucket
+from lockgate.errors import IntegrityError, NotFound
+from lockgate.records.digest import digest_file
+from lockgate.records.held import GRACE_S, Held
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lockgate.ports import Store
+
+__all__ = ["S3Store"]
+
+DIGEST = re.compile("blake3:([0-9a-f]{64})")
+
+
+class S3Store:
+    """Whole objects under `objects/ab/…`, named by the BLAKE3 digest of their bytes.
+
+    Args:
+        url: `s3://BUCKET/PREFIX?endpoint=…&region=…`.
+        cache: keeps what was fetched and what was made here.
+        scratch: a folder on the cache's file system.
+        young_s: an object that is there and younger is not sent again; an older one is, so that no garbage collection
+            takes it for old.
+    """
+
+    def __init__(self, url: str, *, cache: Store, scratch: Path, young_s: float = GRACE_S / 2) -> None:
+        self._bucket, self._cache, self._scratch, self._young_s = Bucket(url), cache, scratch, young_s
+        self._here: set[str] = set()  # seen in the bucket by this process
+
+    def put(self, path: Path) -> str:
+        """Send a finished file, then move it into the cache. It is in the bucket when this returns."""
+        found = digest_file(path)
+        there = self._bucket.stat(_name(found))
+        if there is None or there[0] != path.stat().st_size or time.time() - there[1] >= self._young_s:
+            self._bucket.send(_name(found), path)
+        self._here.add(found)
+        return self._cache.put(path)
+
+    def get(self, digest: str) -> Path:
+        """The object's file in the cache, checked now; a damaged copy is replaced from the bucket."""
+        name = _name(digest)
+        try:
+            return self._cache.get(digest)
+        except IntegrityError:
+            self._cache.delete(digest)
+        except NotFound:
+            pass
+        return self._fetched(digest, name)
+
+    def has(self, digest: str) -> bool:
+        """Ask the bucket, once per process for what is there: others rely on it, so the cache alone does not count."""
+        if not DIGEST.fullmatch(digest):
+            return False
+        if digest not in self._here and self._bucket.stat(_name(digest)) is not None:
+            self._here.add(digest)
+        return digest in self._here
+
+    def list(self) -> Iterator[str]:
+        """Every object in the bucket."""
+        return (h.key for h in self.held())
+
+    def held(self) -> Iterator[Held]:
+        """Every object in the bucket, a thousand per request."""
+        for name, size_bytes, modified_s in self._bucket.list("objects"):
+            if DIGEST.fullmatch(digest := f"blake3:{name.rpartition('/')[2]}"):
+                yield Held(key=digest, size_bytes=size_bytes, modified_s=modified_s)
+
+    def delete(self, digest: str) -> None:
+        """Remove it from the bucket and from this machine's cache."""
+        self._bucket.delete(_name(digest))
+        self._here.discard(digest)
+        self._cache.delete(digest)
+
+    def _fetched(self, digest: str, name: str) -> Path:
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        draft = self._scratch / f"{os.getpid()}-{os.urandom(4).hex()}"
+        try:
+            if not self._bucket.fetch(name, draft):
+                self._here.discard(digest)
+                raise NotFound("an object is not in the store", value=digest, next="lockgate run")
+            if (actual := digest_file(draft)) != digest:
+                raise IntegrityError(
+                    "an object in the store is damaged",
+                    value=f"{self._bucket.place}/{name} holds {actual}",
+                    allowed=digest,
+                    next="lockgate store check --heal",
+                )
+            self._cache.put(draft)
+        finally:
+            draft.unlink(missing_ok=True)
+        return self._cache.get(digest)
+
+
+def _name(digest: str) -> str:
+    found = DIGEST.fullmatch(digest)
+    if not found:
+        raise NotFound("not the digest of an object", value=digest[:100], allowed="blake3: and 64 hex digits")
+    return f"objects/{found[1][:2]}/{found[1]}"

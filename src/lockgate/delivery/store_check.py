@@ -1,0 +1,265 @@
+"""`store check`: read everything, name every damage and what it belonged to; `--heal` brings back or forgets.
+
+Nothing is healed silently. A good copy is taken from wherever there is one: the cache of a far store, an unpacked
+release, the source's own file. Without one the result is forgotten, so that the next run makes it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from lockgate.delivery.keep import keep_bytes
+from lockgate.delivery.store_map import Named, named_records
+from lockgate.errors import IntegrityError, LockgateError, NotFound
+from lockgate.records.digest import digest_file, sha256_file, short
+from lockgate.release.layout import MANIFEST, release_path
+
+if TYPE_CHECKING:
+    from lockgate.ports import Store
+    from lockgate.project import Project
+    from lockgate.records.trust import Trusted
+
+__all__ = ["Checked", "Fault", "check"]
+
+AGAIN: Mapping[str, str] = {
+    "results": "lockgate run",
+    "graphs": "lockgate plan",
+    "sources": "bring the source's files, then lockgate run",
+    "releases": "lockgate deliver, or bring .lockgate/releases/ from a machine that has it",
+    "bundles": "lockgate deliver",
+    "pages": "lockgate deliver",
+    "feedback": "lockgate feedback import, with the same file",
+}
+"""Kind of record → what makes it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One damage.
+
+    Attributes:
+        what: an object, a record, or a copy in the cache of a far store.
+        kinds: the kinds of record that need it.
+        words: what it belongs to.
+        next: how to get it back.
+        healed: what was done, in words; "" when it is still damaged.
+    """
+
+    what: Literal["object", "record", "copy"]
+    state: Literal["damaged", "missing"]
+    key: str
+    kinds: tuple[str, ...]
+    words: tuple[str, ...]
+    next: str
+    healed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was read, and every fault."""
+
+    objects: int
+    records: int
+    size_bytes: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """Nothing is damaged, or not any more."""
+        return all(f.healed for f in self.faults)
+
+
+def check(project: Project, *, heal: bool = False, tell: Callable[[Fault], None] = lambda _: None) -> Checked:
+    """Read every object and record. `tell` hears of each fault, after it was healed if it was.
+
+    Raises IntegrityError when the ledger itself does not hold: it says what is needed.
+    """
+    from lockgate.delivery.identity import read_ledger
+
+    trust = read_ledger(project)
+    records = tuple(named_records(project, trust))
+    needed = _needed(records)
+    faults: list[Fault] = []
+    with tempfile.TemporaryDirectory(prefix="check-", dir=_scratch(project)) as folder:
+        store = project.store_itself(Path(folder))
+        count, size_bytes = 0, 0
+        there: set[str] = set()
+        found: list[tuple[Literal["damaged", "missing"], str]] = []
+        for held in store.held():
+            there.add(held.key)
+            count, size_bytes = count + 1, size_bytes + held.size_bytes
+            if not _reads(project, store, held.key):
+                found.append(("damaged", held.key))
+        for digest in needed:
+            if digest not in there:
+                found.append(("missing", digest))
+        wanted: list[Fault] = [_of_object(state, digest, needed.get(digest, ())) for state, digest in found]
+        wanted += [_of_record(r) for r in records if r.record is None]
+        wanted += _lost_releases(trust, records)
+        for fault in wanted:
+            faults.append(_healed(project, fault, records) if heal else fault)
+            tell(faults[-1])
+    for fault in _of_cache(project, heal=heal):
+        faults.append(fault)
+        tell(fault)
+    return Checked(objects=count, records=len(records), size_bytes=size_bytes, faults=tuple(faults))
+
+
+def _scratch(project: Project) -> Path | None:
+    """Beside the store, where there is room for its objects; a store that cannot be written is read all the same."""
+    folder = project.store_folder / "tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return None
+
+
+def _reads(project: Project, store: Store, digest: str) -> bool:
+    """Whether an object's bytes are its own. A copy that was fetched to see that goes at once."""
+    try:
+        path = store.get(digest)
+        if store is not project.store:
+            path.unlink()
+    except IntegrityError:
+        return False
+    except NotFound:  # somebody deletes while we read
+        return True
+    return True
+
+
+def _needed(records: tuple[Named, ...]) -> dict[str, list[tuple[str, str]]]:
+    """Object → (kind, words) of everything that names it."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for record in records:
+        for digest, words in record.objects.items():
+            found.setdefault(digest, []).append((record.kind, words))
+    return found
+
+
+def _of_object(state: Literal["damaged", "missing"], digest: str, by: list[tuple[str, str]] | tuple[()]) -> Fault:
+    kinds = tuple(dict.fromkeys(k for k, _ in by))
+    words = tuple(dict.fromkeys(w for _, w in by)) or ("nothing that is needed",)
+    again = AGAIN[kinds[0]] if kinds else "lockgate store check --heal"
+    return Fault(what="object", state=state, key=digest, kinds=kinds, words=words, next=again)
+
+
+def _of_record(record: Named) -> Fault:
+    return Fault(
+        what="record",
+        state="damaged",
+        key=record.key,
+        kinds=(record.kind,),
+        words=(record.words,),
+        next=AGAIN[record.kind],
+    )
+
+
+def _lost_releases(trust: Trusted, records: tuple[Named, ...]) -> Iterator[Fault]:
+    """Releases that the ledger knows and the store does not."""
+    from lockgate.records.decisions import Proposed
+
+    there = {r.key for r in records if r.kind == "releases"} | {
+        f"sha256:{r.key}" for r in records if r.kind == "releases"
+    }
+    for release in dict.fromkeys(s.claim.release for s in trust.said if isinstance(s.claim, Proposed)):
+        if release not in there:
+            yield Fault(
+                what="record", state="missing", key=release, kinds=("releases",), words=(f"release {short(release)}",),
+                next=AGAIN["releases"],
+            )  # fmt: skip
+
+
+def _healed(project: Project, fault: Fault, records: tuple[Named, ...]) -> Fault:
+    """Do what can be done; a fault that only work can mend stays one, with what makes it again."""
+    if fault.what == "record":
+        return _healed_record(project, fault)
+    copy = next(_copies(project, fault.key, records), None)
+    if copy is not None:
+        keep = project.store_folder / "tmp" / f"heal-{short(fault.key)}"
+        shutil.copyfile(copy, keep)
+        project.store.delete(fault.key)
+        project.store.put(keep)
+        return replace(fault, healed=f"brought back from {copy}")
+    project.store.delete(fault.key)
+    forgotten = [r for r in records if r.kind == "results" and fault.key in r.objects]
+    for record in forgotten:
+        project.results("results").delete(record.key)
+    releases = {r.key for r in records if r.kind == "releases" and fault.key in r.objects}
+    for record in records:
+        if record.kind == "bundles" and (record.record or {}).get("release") in releases:
+            project.results("bundles").delete(record.key)  # so that `deliver` builds it again
+    if set(fault.kinds) <= {"results"}:
+        return replace(fault, healed="forgotten; the next run makes it again" if fault.kinds else "removed")
+    return fault
+
+
+def _healed_record(project: Project, fault: Fault) -> Fault:
+    kind = fault.kinds[0]
+    if kind == "releases":
+        return _healed_release(project, fault)
+    project.results(kind).delete(fault.key)
+    return replace(fault, healed=f"forgotten; to have it again: {AGAIN[kind]}")
+
+
+def _healed_release(project: Project, fault: Fault) -> Fault:
+    """A release's record says where its manifest is; an unpacked copy of the release tells as well."""
+    release = f"sha256:{fault.key.rpartition(':')[2]}"
+    path = release_path(project.home / "releases", release) / MANIFEST
+    with contextlib.suppress(OSError):
+        if sha256_file(path) == release:
+            record = {"manifest": keep_bytes(project, path.read_bytes()), "release": release}
+            project.results("releases").put(release, record)
+            return replace(fault, healed=f"written again from {path}")
+    return fault
+
+
+def _copies(project: Project, digest: str, records: tuple[Named, ...]) -> Iterator[Path]:
+    """Good copies of an object on this machine."""
+    if project.cache is not None:
+        with contextlib.suppress(LockgateError):
+            yield project.cache.get(digest)
+    for path in _places(project, digest, records):
+        with contextlib.suppress(OSError):
+            if digest_file(path) == digest:
+                yield path
+
+
+def _places(project: Project, digest: str, records: tuple[Named, ...]) -> Iterator[Path]:
+    """Where a copy may lie: in an unpacked release, or where a source's file came from."""
+    from lockgate.delivery.sources import places
+
+    for record in records:
+        if record.kind == "releases" and digest in record.objects:
+            words = record.objects[digest]
+            name = MANIFEST if words.startswith("the manifest") else words.rpartition(" of release ")[0]
+            yield release_path(project.home / "releases", record.key) / name
+    if any(r.kind == "sources" and digest in r.objects for r in records):
+        yield from places(project)
+
+
+def _of_cache(project: Project, *, heal: bool) -> Iterator[Fault]:
+    """A damaged copy on this machine harms nobody: it is fetched again when it is needed."""
+    cache = project.cache
+    if cache is None:
+        return
+    for held in cache.held():
+        try:
+            cache.get(held.key)
+        except NotFound:
+            continue
+        except IntegrityError:
+            fault = Fault(
+                what="copy", state="damaged", key=held.key, kinds=(), words=("a copy on this machine",),
+                next="nothing: it is fetched again when it is needed",
+            )  # fmt: skip
+            if heal:
+                cache.delete(held.key)
+            yield replace(fault, healed="removed; it is fetched again" if heal else "")

@@ -1,0 +1,142 @@
+"""What lies in the store and what it belongs to: every record, the objects it names, and names that people know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.delivery.known import remembered
+from lockgate.delivery.sources import source_key
+from lockgate.errors import LockgateError
+from lockgate.project import KINDS
+from lockgate.records.dataset import DATASET, Dataset
+from lockgate.records.digest import Json, short
+from lockgate.records.wire import from_json
+
+if TYPE_CHECKING:
+    from lockgate.project import Project
+    from lockgate.records.trust import Trusted
+
+__all__ = ["Named", "named_records", "objects_in"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """One record.
+
+    Attributes:
+        words: what people call it.
+        objects: digest → what people call that object; what it needs to be whole.
+        record: its content; None when it is damaged.
+    """
+
+    kind: str
+    key: str
+    words: str
+    size_bytes: int
+    modified_s: float
+    record: Mapping[str, Json] | None
+    objects: Mapping[str, str]
+
+
+def named_records(project: Project, trust: Trusted | None) -> Iterator[Named]:
+    """Every record of the store, damaged ones too. `trust`: the ledger, when it can be read, to name pages."""
+    pages = _pages(trust)
+    sources = {source_key(project, s.name): s.name for s in project.settings.sources}
+    steps = {key: node for node, key in remembered(project).items()}
+    for kind in KINDS:
+        results = project.results(kind)
+        for held in results.held():
+            record = results.get(held.key) if held.whole else None
+            known = steps | sources | pages
+            called = known.get(held.key) or known.get(f"blake3:{held.key}") or ""
+            words, objects = _described(project, kind, held.key, record, called)
+            yield Named(
+                kind=kind, key=held.key, words=words, size_bytes=held.size_bytes, modified_s=held.modified_s,
+                record=record, objects=objects,
+            )  # fmt: skip
+
+
+def objects_in(value: Json) -> Iterator[str]:
+    """Every text that looks like an object's digest, at any depth: what might be needed is not garbage."""
+    if isinstance(value, str):
+        if value.startswith("blake3:"):
+            yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from objects_in(key)
+            yield from objects_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from objects_in(item)
+
+
+def _described(
+    project: Project, kind: str, key: str, record: Mapping[str, Json] | None, called: str
+) -> tuple[str, Mapping[str, str]]:
+    """A record in words, and the objects it cannot do without."""
+    found = record or {}
+    match kind:
+        case "results":
+            step = called or found.get("node") or _function(found)
+            words = f"the result of step {step}" if step else f"the result of a step ({short(key)})"
+            return words, _of_result(project, found["artifact"], words) if record else {}
+        case "releases":
+            return f"release {short(key)}", _release_files(project, key, found) if record else {}
+        case "pages":
+            words = called or f"an evidence page ({short(key)})"
+            return words, {d: f"{words} ({what})" for what, d in found.items()}
+        case "sources":
+            name = called or found.get("name")
+            words = f"source {name}" if name else f"a source ({short(key)})"
+            return words, {d: f"{n} of {words}" for n, d in found.get("files", ())}
+        case "feedback":
+            return f"feedback {found.get('name', short(key))}", {
+                found["object"]: f"feedback {found['name']}"
+            } if found else {}
+        case _:
+            return f"{'a captured graph' if kind == 'graphs' else 'the note of a bundle'} ({short(key)})", {}
+
+
+def _of_result(project: Project, artifact: Mapping[str, Json], words: str) -> Mapping[str, str]:
+    """The object of a result and, when it is made of partitions, every one of them."""
+    found = {artifact["object"]: words}
+    if artifact["codec"] != DATASET:
+        return found
+    try:
+        made = from_json(Dataset, json.loads(project.store.get(artifact["object"]).read_bytes()))
+    except (LockgateError, ValueError):  # damaged: it is named as such, its partitions cannot be
+        return found
+    return found | {p.object: f"partition {p.key or 'without rows'} of {words}" for p in (*made.parts, made.empty)}
+
+
+def _release_files(project: Project, key: str, record: Mapping[str, Json]) -> Mapping[str, str]:
+    """The manifest, and every file it lists when it can be read."""
+    from lockgate.release.layout import read_manifest
+
+    manifest = record["manifest"]
+    found = {manifest: f"the manifest of release {short(key)}"}
+    try:
+        listed = read_manifest(project.store.get(manifest).read_bytes(), expected=key).files
+    except (LockgateError, OSError):
+        return found
+    return found | {f.blake3: f"{f.path} of release {short(key)}" for f in listed}
+
+
+def _function(record: Mapping[str, Json]) -> str:
+    """Records of older versions do not say their step; the last definition is near enough for a person."""
+    definitions = record.get("definitions") or ()
+    return str(definitions[0][0]) if definitions else ""
+
+
+def _pages(trust: Trusted | None) -> dict[str, str]:
+    from lockgate.records.decisions import Shown
+
+    claims = (s.claim for s in trust.said) if trust else ()
+    return {
+        c.shows: f"the evidence page of release {short(c.release)} for {c.environment}"
+        for c in claims
+        if isinstance(c, Shown)
+    }
