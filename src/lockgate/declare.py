@@ -57,13 +57,26 @@ class Contract(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Under which conditions a step runs; see `step`. None of them is an input."""
+
+    memory_mb: int | None = None
+    timeout_s: float | None = None
+    retries: int = 0
+    sandbox: bool = True
+    allow: Sequence[str] = ()
+    environment: Sequence[str] = ()
+
+
 class Step(Generic[P, R]):
     """A plain function with declared inputs and one typed output; calling it calls the function."""
 
-    def __init__(self, function: Callable[P, R], *, contract: Contract | None) -> None:
+    def __init__(self, function: Callable[P, R], *, contract: Contract | None, limits: Limits = Limits()) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.contract = contract
+        self.limits = limits
 
     @property
     def name(self) -> str:
@@ -77,15 +90,42 @@ class Step(Generic[P, R]):
 @overload
 def step(function: Callable[P, R], /) -> Step[P, R]: ...
 @overload
-def step(*, contract: Contract | None = None) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
-    function: Callable[P, R] | None = None, /, *, contract: Contract | None = None
+    *,
+    contract: Contract | None = None,
+    memory_mb: int | None = None,
+    timeout_s: float | None = None,
+    retries: int = 0,
+    sandbox: bool = True,
+    allow: Sequence[str] = (),
+    environment: Sequence[str] = (),
+) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(
+    function: Callable[P, R] | None = None,
+    /,
+    *,
+    contract: Contract | None = None,
+    memory_mb: int | None = None,
+    timeout_s: float | None = None,
+    retries: int = 0,
+    sandbox: bool = True,
+    allow: Sequence[str] = (),
+    environment: Sequence[str] = (),
 ) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
     """Declare a function as a step. Its parameters' names wire the graph, its return type picks the codec.
 
     Args:
         contract: anything with `check(value)`, such as `lockgate.data.contracts.Contract`; it raises before a broken
             value is stored.
+        memory_mb: more than this, over all processes of the step, ends it. In MiB of anonymous and shared memory.
+        timeout_s: more wall-clock time than this ends it, with everything it started.
+        retries: how often it runs again after an error that is marked retryable: `lockgate.errors.ServiceUnavailable`,
+            or an exception whose class has `retryable = True`. Other errors are not tried again.
+        sandbox: False lets it read, write and reach what you can; nothing undeclared is found then. Shown in plan and record.
+        allow: what stays open beside its inputs: `"network"`, or paths to read, relative to the project. What is read
+            there is in no key: a change goes unnoticed.
+        environment: names of environment variables that it needs without its code spelling them out; values are part
+            of its key. `os.environ["NAME"]` in the code declares NAME by itself.
 
     >>> @step
     ... def double(number: int) -> int:
@@ -95,7 +135,8 @@ def step(
     """
     if function is not None:
         return Step(function, contract=None)
-    return lambda f: Step(f, contract=contract)
+    limits = Limits(memory_mb, timeout_s, retries, sandbox, tuple(allow), tuple(environment))
+    return lambda f: Step(f, contract=contract, limits=limits)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ __all__ = ["Event", "Executed", "execute"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A step began or ended; what a progress display needs."""
+    """A step began or ended, or (`note`, no step) something is to be said; what a progress display needs."""
 
     node: str
     state: str
@@ -90,6 +90,7 @@ class _Execution:
         self.errors: list[LockgateError] = []
         self.finished: queue.Queue[tuple[str, Result | LockgateError]] = queue.Queue()
         self.running: set[str] = set()
+        self.warned = False
 
     def run(self, workers: int) -> Executed:
         order = list(self.waiting)
@@ -159,14 +160,15 @@ class _Execution:
         try:
             inputs = {p: self.identities[i] for p, i in node.inputs.items()}
             parameters = parameters_of(node, self.known.parameters)
-            artifact, seconds = self.engine.run(node, self.artifacts, parameters)
+            ran = self.engine.run(node, self.artifacts, parameters)
             result = Result(
-                artifact=artifact,
+                artifact=ran.artifact,
                 inputs=inputs,
                 parameters=parameters,
                 definitions=tuple((d.name, d.file, d.line, d.digest) for d in node.definitions),
                 packages=node.packages,
-                seconds=round(seconds, 4),
+                seconds=round(ran.seconds, 4),
+                extra={"attempts": ran.attempts, "sandbox": ran.sandbox},
             )
             self.keep(node.name, self.keys[node.name], result)
             self.finished.put((node.name, result))
@@ -182,12 +184,22 @@ class _Execution:
         record = self.records[name]
         if isinstance(outcome, LockgateError):
             self.errors.append(outcome)
-            self.records[name] = replace(record, action="failed", reason=str(outcome.value or outcome.what))
+            attempts = self.engine.attempts.get(name, 0)
+            self.records[name] = replace(
+                record, action="failed", reason=str(outcome.value or outcome.what), attempts=attempts
+            )
             self.tell(Event(name, "failed", outcome.what))
             return
-        done = replace(record, digest=outcome.artifact.digest, seconds=outcome.seconds)
+        done = replace(record, digest=outcome.artifact.digest, seconds=outcome.seconds, **outcome.extra)
+        self._warn(done)
         self._settle(name, outcome.artifact, done)
         self.tell(Event(name, "done", record.reason, outcome.seconds))
+
+    def _warn(self, record: StepRecord) -> None:
+        """Say once, by name, that the kernel does not hold the sandbox."""
+        if not self.warned and record.sandbox != self.graph.nodes[record.name].guard:
+            self.warned = True
+            self.tell(Event("", "note", f"sandbox: {record.sandbox}"))
 
     def _settle(self, name: str, artifact: Artifact, record: StepRecord) -> None:
         self.identities[name] = artifact.digest

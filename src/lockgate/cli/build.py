@@ -46,11 +46,13 @@ def plan(arguments: argparse.Namespace) -> int:
         (s.node, *words(s), s.action.artifact.digest if isinstance(s.action, Reuse) else None)
         for s in planned.plan.steps
     ]
+    guards = {n: node.guard for n, node in planned.graph.nodes.items()}
     if arguments.json:
         print_json({"run": None, "pipeline": arguments.pipeline or "all", "as_of": planned.as_of.isoformat(),
-                    "steps": [{"name": n, "action": a, "reason": "" if d else r, "digest": d, "seconds": 0.0} for n, a, r, d in steps]})  # fmt: skip
+                    "steps": [{"name": n, "action": a, "reason": "" if d else r, "digest": d, "seconds": 0.0, "sandbox": guards[n]} for n, a, r, d in steps]})  # fmt: skip
     else:
-        print(table([[n, a, r] for n, a, r, _ in steps], header=["step", "action", "reason"]))
+        rows = [[n, a, r if guards[n] == "on" else f"[sandbox {guards[n]}] {r}"] for n, a, r, _ in steps]
+        print(table(rows, header=["step", "action", "reason"]))
     return 0
 
 

@@ -38,6 +38,10 @@ class Node:
         definitions: the code closure.
         packages: `distribution==version` it reaches, with what these require.
         checked: the step declares a contract.
+        sandbox: False: the step asked to run without.
+        allow: what the sandbox leaves open beside the inputs: `network`, or paths to read.
+        memory_mb, timeout_s: limits; a step that breaks one is ended.
+        retries: how often it runs again after an error that is marked retryable.
     """
 
     name: str
@@ -50,6 +54,18 @@ class Node:
     definitions: tuple[Definition, ...]
     packages: tuple[str, ...]
     checked: bool = False
+    sandbox: bool = True
+    allow: tuple[str, ...] = ()
+    memory_mb: int | None = None
+    timeout_s: float | None = None
+    retries: int = 0
+
+    @property
+    def guard(self) -> str:
+        """What its sandbox shuts, in words: `on`, `on but for …`, `off`."""
+        if not self.sandbox:
+            return "off"
+        return f"on but for {', '.join(self.allow)}" if self.allow else "on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

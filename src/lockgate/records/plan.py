@@ -74,10 +74,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """What happened to one step in a run, as `run --json` prints it."""
+    """What happened to one step in a run, as `run --json` prints it.
+
+    `attempts`: how often it was started. `sandbox`: what held around it: `on`, `on but for …`, `off`, or how far a
+    kernel without Landlock holds it (`audit hooks only`); empty when nothing came out.
+    """
 
     name: str
     action: Literal["run", "reuse", "maybe", "blocked", "failed"]
     reason: str
     digest: str | None = None
     seconds: float = 0.0
+    attempts: int = 0
+    sandbox: str = ""
