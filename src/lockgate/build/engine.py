@@ -104,7 +104,8 @@ class Engine:
             if reply.ok:
                 return self._take(node, job, reply, attempt)
             Path(job.output).unlink(missing_ok=True)
-            self._open.discard(folder)  # its log stays
+            if not self._closed:
+                self._open.discard(folder)  # its log stays
         parts = dict(cast("Mapping[str, str]", reply.error))
         if attempt > 1:
             parts["value"] += f" (attempt {attempt} of {node.retries + 1})"
