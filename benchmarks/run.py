@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("startup", "ledger", "governance", "cycle")
+NAMES = ("startup", "isolation", "ledger", "governance", "cycle")
 
 
 def main(names: list[str]) -> int:

@@ -43,7 +43,7 @@ def pids(copy: WorkingCopy) -> list[int]:
     return []
 
 
-STARTS_TWO = '''
+STARTS_TWO = """
 import os, subprocess, sys, time
 {step}
 def a() -> int:
@@ -52,7 +52,7 @@ def a() -> int:
     print("pids", os.getpid(), here.pid, away.pid)
     time.sleep({sleep})
     return 1
-'''
+"""
 
 
 def test_a_step_that_takes_too_long_is_ended_with_what_it_started(tmp_path: Path) -> None:
@@ -70,7 +70,9 @@ def test_a_step_that_takes_too_long_is_ended_with_what_it_started(tmp_path: Path
 
 
 def test_a_step_that_is_quick_enough_passes_and_leaves_nothing_running(tmp_path: Path) -> None:
-    text = STARTS_TWO.format(step="@step(timeout_s=30, memory_mb=2000)", sleep=0.2).replace("return 1", "return [os.getpid(), here.pid, away.pid]")
+    text = STARTS_TWO.format(step="@step(timeout_s=30, memory_mb=2000)", sleep=0.2).replace(
+        "return 1", "return [os.getpid(), here.pid, away.pid]"
+    )
     copy = WorkingCopy(tmp_path, HEAD + text.replace("-> int", "-> list[int]") + ONE)
     started = copy.value("a")
     assert len(started) == 3
@@ -123,7 +125,7 @@ time.sleep(60)
         process.communicate()
 
 
-RETRIES = '''
+RETRIES = """
 import os
 from pathlib import Path
 from lockgate.errors import ServiceUnavailable
@@ -140,7 +142,7 @@ def a() -> int:
     if tried < {fails}:
         raise {error}
     return tried
-'''
+"""
 
 
 @pytest.mark.parametrize(("error", "fails", "retries", "tried", "passes"), [
@@ -218,7 +220,7 @@ def test_a_run_that_is_stopped_leaves_nothing_behind(tmp_path: Path, how: signal
     assert copy.did() == {"early": "reuse", "a": "run"}
 
 
-WITHOUT_LANDLOCK = '''
+WITHOUT_LANDLOCK = """
 import ctypes, struct, sys
 from lockgate.build import landlock
 LINES = [(0x20, 0, 0, 0), (0x35, 0, 2, 444), (0x35, 1, 0, 447), (6, 0, 0, 0x50000 | 38), (6, 0, 0, 0x7FFF0000)]
@@ -226,7 +228,7 @@ landlock._filter = lambda: b"".join(struct.pack("HBBI", *line) for line in LINES
 assert landlock.deny_sockets()
 from lockgate.cli.main import main
 sys.exit(main())
-'''
+"""
 
 
 def test_a_kernel_without_landlock_is_named(tmp_path: Path) -> None:

@@ -448,7 +448,9 @@ def test_nothing_outside_its_scratch_is_changed(run: Runner, step: str) -> None:
     assert run("lists_its_source") == ["a.csv", "b.csv"]
 
 
-@pytest.mark.parametrize("step", ["asks_by_http", "asks_and_goes_on", "sends_a_datagram", "connects", "another_program_connects"])
+@pytest.mark.parametrize(
+    "step", ["asks_by_http", "asks_and_goes_on", "sends_a_datagram", "connects", "another_program_connects"]
+)
 def test_the_network_is_shut(run: Runner, step: str) -> None:
     said = str(run(step))
     if step in ("asks_by_http", "asks_and_goes_on"):

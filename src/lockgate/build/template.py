@@ -28,6 +28,8 @@ __all__ = ["RUNNING", "ask", "end_job", "start_job"]
 
 RUNNING = -1
 WORD = 8
+OWN = ("faulthandler", "lockgate.codecs.json_value", "lockgate.declare")
+"""What every step's process would import."""
 ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
 
 
@@ -60,7 +62,7 @@ def main(control: socket.socket, root: str, scratch: str, modules: Sequence[str]
     """Import, then serve the engine until it hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine decides when to stop
     sys.dont_write_bytecode = True
-    for module in modules:
+    for module in (*OWN, *modules):
         with contextlib.suppress(Exception):  # the step that needs it will say what is wrong
             importlib.import_module(module)
     machine = Machine(root)
