@@ -368,7 +368,7 @@ class Runner:
             ran = self.engine.run(node, {}, dict(node.parameters))
         except LockgateError as error:
             return str(error)
-        assert ran.sandbox == ("on" if node.sandbox else "off")
+        assert ran.sandbox == node.guard
         data = self.engine.store.get(ran.artifact.object).read_bytes()
         return json.loads(data) if ran.artifact.codec == "json" else data.decode()
 
