@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("startup", "partitions", "ledger", "governance", "cycle")
+NAMES = ("startup", "partitions", "isolation", "sources", "ledger", "governance", "cycle")
 
 
 def main(names: list[str]) -> int:

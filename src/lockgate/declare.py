@@ -70,16 +70,30 @@ class Partitioned:
     whole: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Under which conditions a step runs; see `step`. None of them is an input."""
+
+    memory_mb: int | None = None
+    timeout_s: float | None = None
+    retries: int = 0
+    sandbox: bool = True
+    allow: Sequence[str] = ()
+    environment: Sequence[str] = ()
+
+
 class Step(Generic[P, R]):
     """A plain function with declared inputs and one typed output; calling it calls the function."""
 
     def __init__(
-        self, function: Callable[P, R], *, contract: Contract | None, partitioned: Partitioned | None = None
-    ) -> None:
+        self, function: Callable[P, R], *, contract: Contract | None, partitioned: Partitioned | None = None,
+        limits: Limits = Limits(),
+    ) -> None:  # fmt: skip
         functools.update_wrapper(self, function)
         self.function = function
         self.contract = contract
         self.partitioned = partitioned
+        self.limits = limits
 
     @property
     def name(self) -> str:
@@ -100,6 +114,12 @@ def step(
     lookback: int = 0,
     by: str = "date",
     whole: Sequence[str] = (),
+    memory_mb: int | None = None,
+    timeout_s: float | None = None,
+    retries: int = 0,
+    sandbox: bool = True,
+    allow: Sequence[str] = (),
+    environment: Sequence[str] = (),
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
     function: Callable[P, R] | None = None,
@@ -110,6 +130,12 @@ def step(
     lookback: int = 0,
     by: str = "date",
     whole: Sequence[str] = (),
+    memory_mb: int | None = None,
+    timeout_s: float | None = None,
+    retries: int = 0,
+    sandbox: bool = True,
+    allow: Sequence[str] = (),
+    environment: Sequence[str] = (),
 ) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
     """Declare a function as a step. Its parameters' names wire the graph, its return type picks the codec.
 
@@ -123,6 +149,15 @@ def step(
         by: the column of dates (or of times, by their local day) that says where a row belongs.
         whole: inputs that are tables but are read whole; when one changes, every partition runs. Inputs of other types
             (`Path`, a model, numbers) are whole anyway.
+        memory_mb: more than this, over all processes of the step, ends it. In MiB of anonymous and shared memory.
+        timeout_s: more wall-clock time than this ends it, with everything it started.
+        retries: how often it runs again after an error that is marked retryable: `lockgate.errors.ServiceUnavailable`,
+            or an exception whose class has `retryable = True`. Other errors are not tried again.
+        sandbox: False lets it read, write and reach what you can; nothing undeclared is found then. Shown in plan and record.
+        allow: what stays open beside its inputs: `"network"`, or paths to read, relative to the project. What is read
+            there is in no key: a change goes unnoticed.
+        environment: names of environment variables that it needs without its code spelling them out; values are part
+            of its key. `os.environ["NAME"]` in the code declares NAME by itself.
 
     Raises:
         UsageError: `each` is no period, `lookback` is negative, or they are there without `each`.
@@ -136,7 +171,8 @@ def step(
     if function is not None:
         return Step(function, contract=None)
     partitioned = _partitioned(each, lookback, by, whole)
-    return lambda f: Step(f, contract=contract, partitioned=partitioned)
+    limits = Limits(memory_mb, timeout_s, retries, sandbox, tuple(allow), tuple(environment))
+    return lambda f: Step(f, contract=contract, partitioned=partitioned, limits=limits)
 
 
 def _partitioned(each: Period | None, lookback: int, by: str, whole: Sequence[str]) -> Partitioned | None:

@@ -26,7 +26,7 @@ def imports(copy: WorkingCopy) -> int:
 
 COUNTED = (
     HEAD
-    + "from pathlib import Path\nwith (Path(__file__).parents[1] / 'imported').open('a') as log:\n    print(1, file=log)\n@step\ndef a() -> int:\n    return 1\n"
+    + "from pathlib import Path\nwith (Path(__file__).parents[1] / 'imported').open('a') as log:\n    print(1, file=log)\n@step(sandbox=False)\ndef a() -> int:\n    return 1\n"
     + END
 )
 

@@ -222,8 +222,8 @@ def test_independent_steps_run_at_the_same_time(tmp_path: Path) -> None:
     """Each waits for the other: one after the other they would not end."""
     wait = "    (Path('{0}') / '{1}').touch()\n    while not (Path('{0}') / '{2}').exists():\n        time.sleep(0.01)\n    return 1\n"
     text = HEAD + "import time\nfrom pathlib import Path\n"
-    text += "@step\ndef a() -> int:\n" + wait.format(tmp_path, "one", "two")
-    text += "@step\ndef b() -> int:\n" + wait.format(tmp_path, "two", "one")
+    text += "@step(sandbox=False)\ndef a() -> int:\n" + wait.format(tmp_path, "one", "two")
+    text += "@step(sandbox=False)\ndef b() -> int:\n" + wait.format(tmp_path, "two", "one")
     copy = WorkingCopy(tmp_path, text + "flow = Pipeline('flow', kind='data', steps=[a, b])\n")
     assert copy.did() == {"a": "run", "b": "run"}
 
@@ -254,7 +254,7 @@ def test_two_runs_at_once_are_both_right(tmp_path: Path) -> None:
 def test_an_interrupted_run_leaves_no_step_behind(tmp_path: Path) -> None:
     text = (
         HEAD
-        + f"import os, time\nfrom pathlib import Path\n@step\ndef a() -> int:\n    Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\n    time.sleep(60)\n    return 1\nflow = Pipeline('flow', kind='data', steps=[a])\n"
+        + f"import os, time\nfrom pathlib import Path\n@step(sandbox=False)\ndef a() -> int:\n    Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\n    time.sleep(60)\n    return 1\nflow = Pipeline('flow', kind='data', steps=[a])\n"
     )
     for how in (signal.SIGINT, signal.SIGKILL):
         (tmp_path / "pid").unlink(missing_ok=True)
@@ -346,7 +346,7 @@ def test_code_that_changes_between_plan_and_run_is_refused(tmp_path: Path) -> No
 from pathlib import Path
 from flow.other import later
 
-@step
+@step(sandbox=False)
 def a() -> int:
     other = Path({str(tmp_path)!r}) / "flow" / "other.py"
     other.write_text(other.read_text().replace("a + 1", "a + 2"))

@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import shutil
-import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
-from lockgate.build.environment import without_secrets
-from lockgate.build.parts import keep_parts, keep_record, made_in, read_record
-from lockgate.build.protocol import InputFile, Job, Reply, receive, send
-from lockgate.build.template import RUNNING, ask, start_job
+from lockgate.build.endings import died, last_words
+from lockgate.build.environment import for_steps
+from lockgate.build.jobs import Jobs
+from lockgate.build.limits import Watch
+from lockgate.build.parts import keep_parts, keep_record, made_in
+from lockgate.build.protocol import Job, Reply, receive, send
+from lockgate.build.template import RUNNING, ask, end_job, start_job
 from lockgate.errors import ServiceUnavailable, StepFailed
 from lockgate.records.artifact import Artifact
-from lockgate.records.dataset import DATASET
-from lockgate.records.graph import AS_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from lockgate.build.pieces import Made, Piece
     from lockgate.ports import Store
-    from lockgate.records.dataset import Dataset, Part
+    from lockgate.records.dataset import Dataset
     from lockgate.records.digest import Json
     from lockgate.records.graph import Each, Node, Trace
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "Ran"]
 
-LAST_LINES = 8
 FOR_STEPS = ("lockgate.declare", "lockgate.codecs.json_value")
 FOR_TABLES = ("numpy", "lockgate.codecs.polars_frame", "lockgate.codecs.dataset")
 """What every step imports (10 ms), and what reading and writing a Polars table does (0.3 s): once, in the template."""
-PATIENCE_S = 1.0
-# Steps run beside each other; numeric libraries that each take every core slow all of them down, and another thread
-# count may round differently: the count is the same for everybody, so it needs no place in the key.
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What a step left in the store, and how: seconds of the attempt that worked, attempts, what its sandbox held."""
+
+    artifact: Artifact
+    seconds: float
+    attempts: int
+    sandbox: str
 
 
 class Engine:
@@ -61,10 +68,14 @@ class Engine:
     def __init__(
         self, root: Path, scratch: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace
     ) -> None:
-        self.root, self.scratch, self.store, self.files = root, scratch, store, files
+        self.root, self.scratch, self.store = root, scratch, store
+        self.attempts: dict[str, int] = {}
+        self._jobs = Jobs(root, store=store, files=files, trace=trace)
         self._preload = (*FOR_STEPS, *trace.preload, *(FOR_TABLES if "polars" in trace.preload else ()))
-        self._texts = {f.path: f.digest for f in trace.files if f.path.endswith(".py")} or None
         self._template: tuple[socket.socket, subprocess.Popen[bytes]] | None = None
+        self._temporary = ""
+        self._open: set[Path] = set()
+        self._closed = False
         self._lock = threading.Lock()
         self._count = 0
 
@@ -72,40 +83,79 @@ class Engine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Hang up: the template ends, and with it every step that still runs."""
+        """Hang up: the template ends, and with it every step that still runs and everything these wrote."""
+        with self._lock:
+            self._closed = True
         if self._template:
             self._template[0].close()
             self._template[1].wait()
+        for folder in tuple(self._open):
+            shutil.rmtree(folder, ignore_errors=True)
 
-    def run(
-        self, node: Node, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Json]
-    ) -> tuple[Artifact, float]:
-        """Run a step; answer what it left in the store and the seconds it took."""
-        folder = self._folder(node.name)
-        job = self._job(node, artifacts, parameters, folder)
-        reply = self._done(job)
+    def run(self, node: Node, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Json]) -> Ran:
+        """Run a step, again when its error says that this may help and it declares `retries`.
+
+        Raises:
+            StepFailed, ServiceUnavailable: the last attempt's error.
+        """
+
+        def make(folder: Path, scratch: str) -> Job:
+            return self._jobs.job(node, artifacts, parameters, folder=folder, scratch=scratch)
+
+        job, reply, attempt = self._attempts(node, node.name, make)
+        return self._take(node, job, reply, attempt)
+
+    def _attempts(self, node: Node, name: str, make: Callable[[Path, str], Job]) -> tuple[Job, Reply, int]:
+        """Run a job until it works or nothing helps any more; answer the one that worked."""
+        attempt, reply = 0, None
+        while reply is None or (reply.retryable and attempt <= node.retries):
+            if attempt:
+                time.sleep(min(PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S))
+            self.attempts[name] = attempt = attempt + 1
+            folder = self._folder(name)
+            job = make(folder, self._scratch_of(folder))
+            reply = self._in_child(job, node)
+            shutil.rmtree(job.scratch, ignore_errors=True)
+            if reply.ok:
+                return job, reply, attempt
+            Path(job.output).unlink(missing_ok=True)
+            if not self._closed:
+                self._open.discard(folder)  # its log stays
+        parts = dict(cast("Mapping[str, str]", reply.error))
+        if attempt > 1:
+            parts["value"] += f" (attempt {attempt} of {node.retries + 1})"
+        raise (ServiceUnavailable if reply.outside else StepFailed)(**parts)
+
+    def _take(self, node: Node, job: Job, reply: Reply, attempt: int) -> Ran:
+        """Move the output into the store."""
+        folder = Path(job.output).parent
         size_bytes = Path(job.output).stat().st_size
         keep_parts(self.store, folder)
         stored = self.store.put(Path(job.output))
         shutil.rmtree(folder, ignore_errors=True)
-        return Artifact(
+        self._open.discard(folder)
+        artifact = Artifact(
             type=node.type, codec=node.codec, digest=reply.identity, object=stored, size_bytes=size_bytes
-        ), reply.seconds
+        )
+        return Ran(artifact=artifact, seconds=reply.seconds, attempts=attempt, sandbox=reply.sandbox)
 
     def run_piece(
         self, node: Node, each: Each, piece: Piece, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Json]
     ) -> tuple[Made, float]:
         """Run a step for one partition; answer its rows, which are in the store, and the seconds it took."""
         name = f"{node.name}[{piece.key}]"
-        folder = self._folder(name)
-        cut = {p: self._parts(s, node.input_types[p]) for p, s in piece.slices.items()}
-        whole = {p: self._input(i, node.input_types[p], artifacts) for p, i in node.inputs.items() if p not in cut}
         wanted = {"by": each.by, "period": each.period, "number": piece.number, "lookback": each.lookback}
-        job = self._job(node, artifacts, parameters, folder, inputs={**whole, **cut})
-        reply = self._done(replace(job, node=name, partition=wanted))
+
+        def make(folder: Path, scratch: str) -> Job:
+            job = self._jobs.job(node, artifacts, parameters, folder=folder, scratch=scratch, slices=piece.slices)
+            return replace(job, node=name, partition=wanted)
+
+        job, reply, _ = self._attempts(node, name, make)
+        folder = Path(job.output).parent
         made = made_in(folder)
         keep_parts(self.store, folder)
         shutil.rmtree(folder, ignore_errors=True)
+        self._open.discard(folder)
         return made, reply.seconds
 
     def keep_dataset(self, node: Node, dataset: Dataset) -> Artifact:
@@ -113,15 +163,8 @@ class Engine:
         folder = self._folder(node.name)
         artifact = keep_record(self.store, folder, dataset, type=node.type)
         shutil.rmtree(folder, ignore_errors=True)
+        self._open.discard(folder)
         return artifact
-
-    def _done(self, job: Job) -> Reply:
-        """Run a job to its end. Raises what its process answered when that is an error."""
-        reply = self._in_child(job)
-        if not reply.ok:
-            Path(job.output).unlink(missing_ok=True)
-            raise (ServiceUnavailable if reply.outside else StepFailed)(**cast("dict[str, str]", reply.error))
-        return reply
 
     def _folder(self, name: str) -> Path:
         with self._lock:
@@ -129,6 +172,7 @@ class Engine:
             folder = self.scratch / f"{os.getpid()}-{os.urandom(3).hex()}-{self._count}-{name}"
         try:
             folder.mkdir(parents=True)
+            self._open.add(folder)
         except OSError as error:
             raise ServiceUnavailable(
                 "the store's folder cannot be written",
@@ -137,64 +181,58 @@ class Engine:
             ) from error
         return folder
 
-    def _job(
-        self, node: Node, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Json], folder: Path,
-        *, inputs: Mapping[str, InputFile] | None = None,
-    ) -> Job:  # fmt: skip
-        return Job(
-            node=node.name,
-            target=node.target,
-            root=str(self.root),
-            inputs=inputs or {p: self._input(i, node.input_types[p], artifacts) for p, i in node.inputs.items()},
-            parameters=parameters,
-            type=node.type,
-            codec=node.codec,
-            output=str(folder / "output"),
-            log=str(folder / "log.txt"),
-            checked=node.checked,
-            files=self._texts,
-        )
+    def _scratch_of(self, folder: Path) -> str:
+        """A folder for temporary files with a short name: the path of a UNIX socket has 107 bytes."""
+        with self._lock:
+            self._started()
+        scratch = os.path.join(self._temporary, folder.name.split("-")[2])
+        os.mkdir(scratch, 0o700)
+        return scratch
 
-    def _input(self, source: str, kind: str, artifacts: Mapping[str, Artifact]) -> InputFile:
-        if source == AS_OF:
-            return InputFile(codec="json", type=kind, value=str(self.files[AS_OF]))
-        if source in artifacts:
-            artifact = artifacts[source]
-            if artifact.codec == DATASET:
-                dataset = read_record(self.store, artifact)
-                return self._parts(dataset.parts or (dataset.empty,), kind)
-            return InputFile(codec=artifact.codec, type=kind, path=str(self.store.get(artifact.object)))
-        return InputFile(codec="file", type=kind, path=str(self.files[source]))
-
-    def _parts(self, parts: Sequence[Part], kind: str) -> InputFile:
-        return InputFile(codec=DATASET, type=kind, parts=tuple(str(self.store.get(p.object)) for p in parts))
-
-    def _in_child(self, job: Job) -> Reply:
+    def _in_child(self, job: Job, node: Node) -> Reply:
         ours, theirs = socket.socketpair()
+        status, broken = RUNNING, None
         with ours:
             try:
                 with self._lock, theirs:
                     pid = start_job(self._started(), theirs)
                 send(ours, job)
-                while not select.select([ours], [], [], PATIENCE_S)[0]:
+                watch = Watch(node, pid)
+                while not select.select([ours], [], [], watch.wait_s)[0]:
+                    if broken := watch.broken():
+                        return self._end(pid, job, broken)
                     if self._ask(pid) != RUNNING:  # it is dead, though a process it left may hold the socket
                         break
                 reply = cast("Reply | None", receive(ours, Reply)) if select.select([ours], [], [], 0)[0] else None
                 status = RUNNING if reply else self._ended(pid)
             except ConnectionError:
-                reply, status = None, RUNNING
-        return reply or Reply(ok=False, error=_died(job, status))
+                reply = None
+        return reply or Reply(ok=False, error=died(job, status))
+
+    def _end(self, pid: int, job: Job, broken: dict[str, str]) -> Reply:
+        """Kill a step that broke a limit, and what it started."""
+        with self._lock:
+            end_job(self._started(), pid)
+        self._ended(pid)
+        if said := last_words(job):
+            broken["value"] += f"; {said}"
+            broken["next"] += f"; its output is in {job.log}"
+        return Reply(ok=False, error=broken)
 
     def _started(self) -> socket.socket:
+        if self._closed:
+            raise ConnectionResetError
         if self._template is None or self._template[1].poll() is not None:
             ours, theirs = socket.socketpair()
-            command = [sys.executable, "-P", "-m", "lockgate.build.template", str(theirs.fileno()), *self._preload]
-            environment = {
-                **without_secrets(os.environ),
-                **ONE_THREAD,
-                "PYTHONHASHSEED": "0",
-            }  # a set has one order in every run
-            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment)
+            self._temporary = os.path.realpath(tempfile.mkdtemp(prefix="lockgate-"))
+            command = [
+                sys.executable, "-P", "-m", "lockgate.build.template",
+                str(theirs.fileno()), str(self.root), self._temporary, *self._preload,
+            ]  # fmt: skip
+            process = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=for_steps(os.environ),
+                process_group=0,  # Ctrl-C in a terminal reaches the engine alone
+            )  # fmt: skip
             theirs.close()
             self._template = (ours, process)
         return self._template[0]
@@ -210,26 +248,3 @@ class Engine:
                 return status
             time.sleep(0.05)
         return RUNNING
-
-
-def _died(job: Job, status: int) -> dict[str, str]:
-    """A process that ended without an answer: killed by a signal, out of memory, or `os._exit`."""
-    lines: list[str] = []
-    with contextlib.suppress(OSError):
-        text = Path(job.log).read_text(errors="replace").partition("Fatal Python error")[0]  # a stack follows
-        lines = text.splitlines()[-LAST_LINES:]
-    said = f"its last output: {'; '.join(lines)}" if lines else "it said nothing"
-    return {
-        "what": f"step {job.node} died without an answer",
-        "value": f"{_how(status)}; {said}",
-        "next": f"its output is in {job.log}" if lines else "lockgate run",
-    }
-
-
-def _how(status: int) -> str:
-    if status == RUNNING:
-        return "lost"
-    if os.WIFSIGNALED(status):
-        name = signal.Signals(os.WTERMSIG(status)).name
-        return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-    return f"exit code {os.waitstatus_to_exitcode(status)}"

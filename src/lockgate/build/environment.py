@@ -1,4 +1,8 @@
-"""What the caller's environment shows to user code: everything but what holds secrets, by its name or by its value."""
+"""What the caller's environment shows to user code.
+
+On import, everything but what holds secrets, by its name or by its value; in a step, what tells where programs, packages and certificates
+lie and how text and time are read, and the names that its code spells out, whose values are part of its key.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["hidden", "missed", "without_secrets"]
+__all__ = ["for_steps", "hidden", "missed", "without_secrets"]
 
+MACHINE = (
+    "PATH", "LANG", "LANGUAGE", "TZ", "TZDIR", "PYTHONTZPATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENBLAS_CORETYPE", "LOGNAME", "USER",
+)  # fmt: skip
+# Steps run beside each other; numeric libraries that each take every core slow all of them down, and another thread
+# count may round differently: the count is the same for everybody, so it needs no place in the key.
+FIXED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+         "PYTHONHASHSEED": "0"}  # fmt: skip  # a set has one order in every run
 SECRET = re.compile(
     r"(PASSWORD|PASSWD|PASSPHRASE|PWD|APIKEY|TOKEN|SECRETS?|CREDENTIALS?)$"
     r"|(^|_)(PAT|AUTH|PASS)$|(^|_)(PASSWORD|TOKEN|SECRET|CREDENTIAL)S?_"
@@ -58,3 +70,15 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     {'HOME': '/home/ada'}
     """
     return {name: value for name, value in environment.items() if not hidden(name, value)}
+
+
+def for_steps(environment: Mapping[str, str]) -> dict[str, str]:
+    """What every step sees.
+
+    >>> for_steps({"LANG": "C.UTF-8", "HOME": "/home/ada", "RATE": "3"})["LANG"]
+    'C.UTF-8'
+    >>> "RATE" in for_steps({"RATE": "3"})
+    False
+    """
+    kept = {n: v for n, v in environment.items() if n in MACHINE or n.startswith("LC_")}
+    return {**kept, **FIXED}

@@ -34,7 +34,7 @@ Alone = Callable[[str, str], AbstractContextManager[Artifact | None]]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A step began or ended; what a progress display needs."""
+    """A step began or ended, or (`note`, no step) something is to be said; what a progress display needs."""
 
     node: str
     state: str
@@ -103,6 +103,7 @@ class _Execution:
         self.errors: list[LockgateError] = []
         self.finished: queue.Queue[tuple[str, Result | Artifact | LockgateError]] = queue.Queue()
         self.running: set[str] = set()
+        self.warned = False
 
     def run(self) -> Executed:
         order = list(self.waiting)
@@ -178,7 +179,8 @@ class _Execution:
     def _made(self, node: Node, parameters: Mapping[str, Json]) -> tuple[Artifact, float, Mapping[str, Json]]:
         if node.each is None:
             with self.slots:
-                return *self.engine.run(node, self.artifacts, parameters), {}
+                ran = self.engine.run(node, self.artifacts, parameters)
+                return ran.artifact, ran.seconds, {"attempts": ran.attempts, "sandbox": ran.sandbox}
         if node.name not in self.pieces:
             raise StepFailed("partitions are not in the store", value=f"an input of {node.name}", next="lockgate run")
         from lockgate.build.each import Turn, run_each
@@ -223,7 +225,10 @@ class _Execution:
         record = self.records[name]
         if isinstance(outcome, LockgateError):
             self.errors.append(outcome)
-            self.records[name] = replace(record, action="failed", reason=str(outcome.value or outcome.what))
+            attempts = self.engine.attempts.get(name, 0)
+            self.records[name] = replace(
+                record, action="failed", reason=str(outcome.value or outcome.what), attempts=attempts
+            )
             self.tell(Event(name, "failed", outcome.what))
             return
         if isinstance(outcome, Artifact):
@@ -231,9 +236,19 @@ class _Execution:
             self._settle(name, outcome, made)
             self.tell(Event(name, "done", made.reason))
             return
-        done = replace(record, digest=outcome.artifact.digest, seconds=outcome.seconds)
+        done = replace(
+            record, digest=outcome.artifact.digest, seconds=outcome.seconds,
+            attempts=int(outcome.extra.get("attempts", 1)), sandbox=str(outcome.extra.get("sandbox", self.graph.nodes[name].guard)),
+        )  # fmt: skip
+        self._warn(done)
         self._settle(name, outcome.artifact, done)
         self.tell(Event(name, "done", record.reason, outcome.seconds))
+
+    def _warn(self, record: StepRecord) -> None:
+        """Say once, by name, that the kernel does not hold the sandbox."""
+        if not self.warned and record.sandbox != self.graph.nodes[record.name].guard:
+            self.warned = True
+            self.tell(Event("", "note", f"sandbox: {record.sandbox}"))
 
     def _settle(self, name: str, artifact: Artifact, record: StepRecord) -> None:
         self.identities[name] = artifact.digest

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    ModuleSpec,
+    SourceFileLoader,
+)
+from importlib.util import spec_from_file_location
 from typing import TYPE_CHECKING
 
 from lockgate.errors import StepFailed
@@ -27,12 +35,13 @@ def is_project_path(path: str, root: str) -> bool:
     return path == root or (path.startswith(root + os.sep) and NOT_OURS.isdisjoint(path[len(root) + 1 :].split(os.sep)))
 
 
-def load_from_text(root: str, check: Callable[[str, bytes], None]) -> None:
+def load_from_text(root: str, check: Callable[[str, bytes], None], *, listing: bool = True) -> None:
     """From now on, import what lies below `root` from its `.py` files, without bytecode.
 
-    `check` sees the path relative to the root and the bytes of each, before they run.
+    `check` sees the path relative to the root and the bytes of each, before they run. `listing` False: find modules
+    by their names, without listing a folder.
     """
-    sys.path_hooks.insert(0, _hook(root, check))
+    sys.path_hooks.insert(0, _hook(root, check, listing=listing))
     for path in [p for p in sys.path_importer_cache if is_project_path(p, root)]:
         del sys.path_importer_cache[path]
 
@@ -54,22 +63,47 @@ def as_planned(planned: Mapping[str, str] | None) -> Callable[[str, bytes], None
     return check
 
 
-def _hook(root: str, check: Callable[[str, bytes], None]) -> Callable[[str], FileFinder]:
+def _hook(root: str, check: Callable[[str, bytes], None], *, listing: bool) -> Callable[[str], FileFinder]:
     class FromText(SourceFileLoader):
         def path_stats(self, path: str) -> Mapping[str, object]:
             raise OSError(path)  # what importlib takes as: there is no bytecode to compare with
 
         def get_data(self, path: str) -> bytes:
-            data = super().get_data(path)
+            try:
+                data = super().get_data(path)
+            except PermissionError:  # the sandbox shut what the plan did not see: say that
+                check(os.path.relpath(path, root), b"")
+                raise
             if path.endswith(".py"):
                 check(os.path.relpath(path, root), data)
             return data
 
     details = [(ExtensionFileLoader, EXTENSION_SUFFIXES), (FromText, SOURCE_SUFFIXES)]
+    candidates = [(suffix, loader) for loader, suffixes in details for suffix in suffixes]
+
+    class WithoutListing(FileFinder):
+        """Asks for each name that a module may have: a step's process cannot list the project's folders."""
+
+        def find_spec(self, fullname: str, target: object = None) -> ModuleSpec | None:  # noqa: ARG002
+            place = os.path.join(self.path, fullname.rpartition(".")[2])
+            for stem, inside in ((os.path.join(place, "__init__"), [place]), (place, None)):
+                for suffix, loader in candidates:
+                    if os.path.isfile(stem + suffix):
+                        found = loader(fullname, stem + suffix)
+                        return spec_from_file_location(
+                            fullname, stem + suffix, loader=found, submodule_search_locations=inside
+                        )
+            if not os.path.isdir(place):
+                return None
+            spec = ModuleSpec(fullname, None)
+            spec.submodule_search_locations = [place]
+            return spec
+
+    finder = FileFinder if listing else WithoutListing
 
     def hook(path: str) -> FileFinder:
         if not is_project_path(os.path.abspath(path), root):
             raise ImportError
-        return FileFinder(path, *details)
+        return finder(path, *details)
 
     return hook

@@ -14,7 +14,7 @@ from lockgate.build.modules import Project
 from lockgate.build.packages import Installed
 from lockgate.build.splitting import Splitting
 from lockgate.build.trace import environment_digest
-from lockgate.build.wiring import Wiring, address, hints_of, required, where
+from lockgate.build.wiring import Wiring, address, hints_of, limits_of, required, where
 from lockgate.codecs import json_value
 from lockgate.declare import Approval, DeployTo, Gate, Pipeline, Predictor, Step
 from lockgate.errors import UsageError, did_you_mean
@@ -118,11 +118,12 @@ class _Lowering:
             parameters=parameters,
             type=codecs.type_name(hints["return"]),
             codec=DATASET if each else codecs.codec_for(hints["return"]),
-            definitions=self._definitions(code),
+            definitions=self._definitions(code, step.limits.environment),
             packages=self._packages(code),
             checked=step.contract is not None,
             doc=_summary(function),
             each=each,
+            **limits_of(step),
         )
 
     def note_files(self) -> None:
@@ -140,11 +141,11 @@ class _Lowering:
         pairs = [(module, name) for module, _, name in (t.partition(":") for t in targets)]
         return closure(self.project, pairs, effects=self.effects)
 
-    def _definitions(self, code: Closure) -> tuple[Definition, ...]:
+    def _definitions(self, code: Closure, variables: Sequence[str] = ()) -> tuple[Definition, ...]:
         """The code, and what it looked at on import or will ask of the environment."""
-        for name in code.environment:
-            self.looking.environment.add(name)
-        asked = [Definition(f"environment {n}", "", 0, environment_digest(n) or "absent") for n in code.environment]
+        names = sorted({*code.environment, *variables})
+        self.looking.environment.update(names)
+        asked = [Definition(f"environment {n}", "", 0, environment_digest(n) or "absent") for n in names]
         looked = {d.name: d for d in (*asked, *self.looking.definitions(code.modules))}
         return (*code.definitions, *(d for _, d in sorted(looked.items())))
 

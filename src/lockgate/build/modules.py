@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Module", "Project", "Unit", "parse"]
 
+LIMITS = ("memory_mb", "timeout_s", "retries")
 NOTHING = Reading(frozenset(), (), (), frozenset(), frozenset(), frozenset())
 
 
@@ -70,6 +71,7 @@ def parse(name: str, file: str, source: bytes) -> Module:
     package = _package(name, file)
     tree = ast.parse(source, filename=file)
     for_types = _names_of_type_checking(tree)
+    _drop_limits(tree)
     units: list[Unit] = []
     bound: dict[str, list[Unit]] = {}
     for node in tree.body:
@@ -202,6 +204,26 @@ def _names_of_type_checking(tree: ast.Module) -> frozenset[str]:
             tests |= {f"{a.asname or a.name}.TYPE_CHECKING" for a in node.names if a.name == "typing"}
     bound = stored(tree.body)
     return frozenset(t for t in tests - bound if "__name__" not in t or "__name__" not in bound)
+
+
+def _drop_limits(tree: ast.Module) -> None:
+    """Take out of `@step(…)` what says how long or how often it may run: it changes no result."""
+    steps = {"lockgate.step"} | {
+        a.asname or a.name
+        for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "lockgate"
+        for a in node.names if a.name == "step"
+    }  # fmt: skip
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list[:] = [
+                _without_limits(d) if isinstance(d, ast.Call) and ast.unparse(d.func) in steps else d
+                for d in node.decorator_list
+            ]
+
+
+def _without_limits(call: ast.Call) -> ast.expr:
+    call.keywords[:] = [k for k in call.keywords if k.arg not in LIMITS]
+    return call if call.keywords or call.args else call.func
 
 
 def _without_text(node: ast.stmt) -> ast.stmt:

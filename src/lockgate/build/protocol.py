@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.records.digest import Json
@@ -37,8 +37,16 @@ class InputFile:
 class Job:
     """Run one step: import `target` from `root`, read the inputs, write the output to `output`.
 
-    `files`: the project's modules that may be imported, path → digest of the text that was planned; None: any.
-    `partition`: `by`, `period`, `number`, `lookback` of the one whose rows are asked for; None: the step makes all.
+    Attributes:
+        files: the project's modules that may be imported, path → digest of the text that was planned; None: any.
+        modules: the project's files that importing may read, relative to `root`.
+        scratch: the folder that stands for TMPDIR and HOME.
+        denied: where the names of refused files are noted.
+        sandbox, network: False: the step runs without the one; True: it may use the other.
+        guard: what holds around the step when the kernel does its part, in words.
+        environment: names and values to add.
+        reads: files and folders beside its inputs: what its modules read on import, and what it is allowed by name.
+        partition: `by`, `period`, `number`, `lookback` of the one whose rows are asked for; None: the step makes all.
     """
 
     node: str
@@ -53,17 +61,33 @@ class Job:
     checked: bool = False
     files: Mapping[str, str] | None = None
     partition: Mapping[str, Json] | None = None
+    modules: tuple[str, ...] = ()
+    scratch: str = ""
+    denied: str = ""
+    sandbox: bool = True
+    network: bool = False
+    guard: str = "on"
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """The identity of what was written, or the four parts of an error; `outside`: the disk failed, not the step."""
+    """The identity of what was written, or the four parts of an error.
+
+    Attributes:
+        outside: something outside failed (the disk, a service), not the step.
+        retryable: the error says that trying again may help.
+        sandbox: what held around the step: the job's `guard`, or `audit hooks only`.
+    """
 
     ok: bool
     identity: str = ""
     seconds: float = 0.0
     error: Mapping[str, str] | None = None
     outside: bool = False
+    retryable: bool = False
+    sandbox: str = ""
 
 
 def send(channel: socket.socket, record: Job | Reply) -> None:

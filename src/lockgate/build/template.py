@@ -1,28 +1,36 @@
-"""The warm template: `python -P -m lockgate.build.template FD MODULE…`.
+"""The warm template: `python -P -m lockgate.build.template FD ROOT SCRATCH MODULE…`.
 
 It imports third-party modules only, never user code, and forks a process for each step it is handed a socket for.
-Asked about a process it says whether that still runs, or how it ended. When the engine is gone, so are the steps.
+Asked about a process it says whether that still runs, or how it ended; told to, it ends one. When the engine is gone,
+so are the steps, whatever they started, and the scratch folder.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import os
+import shutil
 import signal
 import socket
 import sys
+import time
 from typing import TYPE_CHECKING
 
+from lockgate.build.sandbox import Machine
 from lockgate.build.worker import serve_job
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["RUNNING", "ask", "start_job"]
+__all__ = ["RUNNING", "ask", "end_job", "start_job"]
 
 RUNNING = -1
 WORD = 8
+OWN = ("faulthandler", "lockgate.codecs.json_value", "lockgate.declare")
+"""What every step's process would import."""
+ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
 
 
 def start_job(control: socket.socket, channel: socket.socket) -> int:
@@ -37,6 +45,12 @@ def ask(control: socket.socket, pid: int) -> int:
     return _number(control)
 
 
+def end_job(control: socket.socket, pid: int) -> int:
+    """The engine's side: kill a step's process and its group; answers like `ask`."""
+    control.sendall(b"end" + pid.to_bytes(WORD, "little"))
+    return _number(control)
+
+
 def _number(control: socket.socket) -> int:
     answer = control.recv(WORD, socket.MSG_WAITALL)
     if len(answer) < WORD:
@@ -44,38 +58,52 @@ def _number(control: socket.socket) -> int:
     return int.from_bytes(answer, "little", signed=True)
 
 
-def main(control: socket.socket, modules: Sequence[str]) -> None:
+def main(control: socket.socket, root: str, scratch: str, modules: Sequence[str]) -> None:
     """Import, then serve the engine until it hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine decides when to stop
     sys.dont_write_bytecode = True
-    for module in modules:
+    for module in (*OWN, *modules):
         with contextlib.suppress(Exception):  # the step that needs it will say what is wrong
             importlib.import_module(module)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine decides when to stop
-    ended: dict[int, int] = {}
+    machine = Machine(root)
+    _adopt_orphans()
     running: set[int] = set()
+    try:
+        _serve(control, machine, running)
+    finally:
+        for pid in running:
+            _kill_group(pid)
+        _end_orphans()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _serve(control: socket.socket, machine: Machine, running: set[int]) -> None:
+    ended: dict[int, int] = {}
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
         if not message:
-            break
+            return
         _reap(running, ended)
         if descriptors:
-            answer = _fork(control, descriptors[0])
+            answer = _fork(control, descriptors[0], machine)
             running.add(answer)
         else:
-            answer = ended.get(int.from_bytes(message[3:], "little"), RUNNING)
+            pid = int.from_bytes(message[3:], "little")
+            if message.startswith(b"end") and pid in running:
+                _kill_group(pid)
+            answer = ended.get(pid, RUNNING)
         control.sendall(answer.to_bytes(WORD, "little", signed=True))
-    for pid in running:
-        _kill_group(pid)
 
 
-def _fork(control: socket.socket, descriptor: int) -> int:
+def _fork(control: socket.socket, descriptor: int, machine: Machine) -> int:
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
             os.setpgid(0, 0)
+            _adopt_orphans()
             control.close()
-            serve_job(socket.socket(fileno=descriptor))
+            serve_job(socket.socket(fileno=descriptor), machine)
             status = 0
         finally:
             os._exit(status)
@@ -85,13 +113,44 @@ def _fork(control: socket.socket, descriptor: int) -> int:
     return pid
 
 
+def _adopt_orphans() -> None:
+    """What a step leaves behind, even in a session of its own, becomes a child of the step, then of the template."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(ADOPT_ORPHANS, *(ctypes.c_ulong(n) for n in (1, 0, 0, 0)))
+
+
 def _reap(running: set[int], ended: dict[int, int]) -> None:
     """Collect finished processes, and end what they left behind."""
     with contextlib.suppress(ChildProcessError):
         while (found := os.waitpid(-1, os.WNOHANG))[0]:
-            pid, ended[found[0]] = found
-            running.discard(pid)
-            _kill_group(pid)
+            pid, status = found
+            if pid in running:
+                ended[pid] = status
+                running.discard(pid)
+                _kill_group(pid)
+                _end_orphans(except_for=running)
+
+
+def _end_orphans(*, except_for: set[int] = frozenset()) -> None:  # type: ignore[assignment]
+    """Kill every child that is no running step, until none comes after."""
+    for _ in range(100):
+        orphans = _children() - except_for
+        if not orphans:
+            return
+        for pid in orphans:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.01)
+
+
+def _children() -> set[int]:
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return {int(n) for n in file.read().split()}
+    except OSError:  # not Linux, or a kernel without this list
+        return set()
 
 
 def _kill_group(pid: int) -> None:
@@ -100,4 +159,4 @@ def _kill_group(pid: int) -> None:
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
+    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3], sys.argv[4:])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lockgate.declare import Pipeline, Step
 
-__all__ = ["Wiring", "address", "hints_of", "required", "where"]
+__all__ = ["Wiring", "address", "hints_of", "limits_of", "required", "where"]
 
 
 class Wiring:
@@ -88,6 +88,29 @@ def address(step: Step[..., object]) -> str:
         "a step cannot be found by its name", value=name.replace(":", "."),
         allowed="a function at the top level of a module, decorated there with @step", next=where(function),
     )  # fmt: skip
+
+
+def limits_of(step: Step[..., object]) -> dict[str, Any]:
+    """What `@step` says about how it runs, checked, as fields of its node."""
+    given = step.limits
+    checks = {
+        "memory_mb": (given.memory_mb is None or given.memory_mb > 0, "a whole number of MiB above 0"),
+        "timeout_s": (given.timeout_s is None or given.timeout_s > 0, "seconds above 0"),
+        "retries": (given.retries >= 0, "0 or more"),
+        "allow": (
+            all(given.allow) and (given.sandbox or not given.allow),
+            "network, or paths; nothing beside sandbox=False",
+        ),
+    }
+    for name, (holds, allowed) in checks.items():
+        if not holds:
+            raise UsageError(
+                "a step's limit cannot be", value=f"{step.name}: {name}={getattr(given, name)!r}", allowed=allowed,
+                next=where(step.function),
+            )  # fmt: skip
+    return {n: getattr(given, n) for n in ("sandbox", "memory_mb", "timeout_s", "retries")} | {
+        "allow": tuple(given.allow)
+    }
 
 
 def hints_of(function: Callable[..., object]) -> dict[str, Any]:

@@ -7,14 +7,17 @@ import errno
 import os
 import signal
 import sys
+import tempfile
 import time
 import traceback
 import types
 import typing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lockgate.build.protocol import Job, Reply, receive, send
+from lockgate.build.sandbox import ALLOWED, Sandbox, refused
 from lockgate.errors import LockgateError, ServiceUnavailable, StepFailed
 
 if TYPE_CHECKING:
@@ -22,26 +25,38 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lockgate.build.protocol import InputFile
+    from lockgate.build.sandbox import Machine
 
 __all__ = ["run_job", "serve_job"]
 
 DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO})
 
 
-def run_job(job: Job) -> Reply:
-    """Run one step here. A step that fails answers with the error; nothing is raised."""
+def run_job(job: Job, sandbox: Sandbox) -> Reply:
+    """Run one step here, inside its sandbox. A step that fails answers with the error; nothing is raised.
+
+    A file that was refused fails the step even if it caught the error: its result could depend on what it did not see.
+    """
     started = time.perf_counter()
+    reply = _attempt(job)
+    if names := sandbox.denied():
+        also = reply.error["value"] if reply.error else ""
+        reply = Reply(ok=False, error=refused(job.node, names, also))
+    return replace(reply, seconds=time.perf_counter() - started, sandbox=sandbox.level)
+
+
+def _attempt(job: Job) -> Reply:
     try:
-        return Reply(ok=True, identity=_run(job), seconds=time.perf_counter() - started)
+        return Reply(ok=True, identity=_run(job))
     except LockgateError as error:
         parts = {"what": error.what, "value": error.value, "allowed": error.allowed, "next": error.next}
         outside = isinstance(error, ServiceUnavailable)
-        return Reply(ok=False, error=parts, outside=outside, seconds=time.perf_counter() - started)
+        return Reply(ok=False, error=parts, outside=outside, retryable=outside)
     except (Exception, SystemExit) as error:  # whatever user code raises becomes one clear message
-        return Reply(ok=False, error=_told(job, error), seconds=time.perf_counter() - started)
+        return Reply(ok=False, error=_told(job, error), retryable=getattr(error, "retryable", None) is True)
 
 
-def serve_job(channel: socket.socket) -> None:
+def serve_job(channel: socket.socket, machine: Machine) -> None:
     """One job in a fresh process: its output goes to the job's log, its working folder is the project."""
     import faulthandler
 
@@ -58,9 +73,13 @@ def serve_job(channel: socket.socket) -> None:
         cast("Any", stream).reconfigure(line_buffering=True)  # so that the log has the last words of one that dies
     faulthandler.enable()
     os.chdir(job.root)
+    os.environ.update(job.environment)
+    tempfile.tempdir = None  # a library may have asked for it in the template
+    sandbox = Sandbox(job, machine)
+    sandbox.enter()
     sys.path.insert(0, job.root)
-    load_from_text(job.root, as_planned(job.files))
-    send(channel, run_job(job))
+    load_from_text(job.root, as_planned(job.files), listing=not job.sandbox)
+    send(channel, run_job(job, sandbox))
 
 
 def _run(job: Job) -> str:
@@ -167,9 +186,18 @@ def _told(job: Job, error: BaseException) -> dict[str, str]:
     place = f"{os.path.relpath(frame.filename, job.root)}:{frame.lineno} in {frame.name}" if own else frame.name
     with contextlib.suppress(OSError), Path(job.log).open("a") as log:
         log.write("".join(traceback.format_exception(error)))
-    return {
-        "what": f"step {job.node} failed",
-        "value": f"{type(error).__name__}: {error}",
-        "allowed": missed(f"{type(error).__name__}: {error}"),
-        "next": f"look at {place}; the whole traceback is in {job.log}",
-    }
+    next_ = f"look at {place}; the whole traceback is in {job.log}"
+    if not job.sandbox or not _is_refusal(error):
+        return {
+            "what": f"step {job.node} failed",
+            "value": f"{type(error).__name__}: {error}",
+            "allowed": missed(f"{type(error).__name__}: {error}"),
+            "next": next_,
+        }
+    return {"what": f"step {job.node} failed", "value": f"{type(error).__name__}: {error}", "allowed": ALLOWED,
+            "next": f"declare what it reads as a source, or write @step(sandbox=False); {next_}"}  # fmt: skip
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Native code says it in its own words, some in an error of its own kind."""
+    return isinstance(error, PermissionError) or "os error 13" in str(error) or "Permission denied" in str(error)

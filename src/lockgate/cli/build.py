@@ -46,16 +46,17 @@ def plan(arguments: argparse.Namespace) -> int:
     """Print the plan; nothing of the project's runs."""
     planned = _planned(arguments)
     reuse = {s.node: s.action for s in planned.plan.steps if isinstance(s.action, Reuse)}
-    steps = [
-        (s.node, *words(s), reuse[s.node].artifact.digest if s.node in reuse else None) for s in planned.plan.steps
-    ]
+    made = {n: a.artifact.digest for n, a in reuse.items()}
+    steps = [(s.node, *words(s), made.get(s.node)) for s in planned.plan.steps]
+    guards = {n: node.guard for n, node in planned.graph.nodes.items()}
     if arguments.json:
         print_json({"run": None, "pipeline": arguments.pipeline or "all", "as_of": planned.as_of.isoformat(),
-                    "steps": [{"name": n, "action": a, "reason": reuse[n].accepted if d else r, "digest": d, "seconds": 0.0} for n, a, r, d in steps]})  # fmt: skip
+                    "steps": [{"name": n, "action": a, "reason": reuse[n].accepted if d else r, "digest": d, "seconds": 0.0, "sandbox": guards[n]} for n, a, r, d in steps]})  # fmt: skip
     else:
-        print(table([[n, a, r] for n, a, r, _ in steps], header=["step", "action", "reason"]))
+        shown = [[n, a, r if guards[n] == "on" else f"[sandbox {guards[n]}] {r}"] for n, a, r, _ in steps]
+        print(table(shown, header=["step", "action", "reason"]))
     if arguments.save:
-        from lockgate.cli.saved import save
+        from lockgate.cli.saved import save  # most plans are only looked at
 
         save(arguments, planned, parameters(arguments.param))
     return 0

@@ -85,6 +85,9 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         """Hear about a step."""
+        if event.state == "note":
+            self._say(event.reason, final=True)
+            return
         name = event.node.rpartition(".")[2]
         if event.state == "begin":
             self._running[name] = time.monotonic()

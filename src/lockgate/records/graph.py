@@ -57,6 +57,10 @@ class Node:
         checked: the step declares a contract.
         doc: what its docstring says first; part of no key.
         each: it runs once per partition, and its output is a dataset.
+        sandbox: False: the step asked to run without.
+        allow: what the sandbox leaves open beside the inputs: `network`, or paths to read.
+        memory_mb, timeout_s: limits; a step that breaks one is ended.
+        retries: how often it runs again after an error that is marked retryable.
     """
 
     name: str
@@ -71,6 +75,18 @@ class Node:
     checked: bool = False
     doc: str = ""
     each: Each | None = None
+    sandbox: bool = True
+    allow: tuple[str, ...] = ()
+    memory_mb: int | None = None
+    timeout_s: float | None = None
+    retries: int = 0
+
+    @property
+    def guard(self) -> str:
+        """What its sandbox shuts, in words: `on`, `on but for …`, `off`."""
+        if not self.sandbox:
+            return "off"
+        return f"on but for {', '.join(self.allow)}" if self.allow else "on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

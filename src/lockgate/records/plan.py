@@ -81,7 +81,12 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """What happened to one step in a run, as `run --json` prints it. `partitions`: those that ran, if it has any."""
+    """What happened to one step in a run, as `run --json` prints it.
+
+    `partitions`: those that ran, if it has any.
+    `attempts`: how often it was started. `sandbox`: what held around it: `on`, `on but for …`, `off`, or how far a
+    kernel without Landlock holds it (`audit hooks only`); empty when nothing came out.
+    """
 
     name: str
     action: Literal["run", "reuse", "maybe", "blocked", "failed"]
@@ -89,6 +94,8 @@ class StepRecord:
     digest: str | None = None
     seconds: float = 0.0
     partitions: tuple[str, ...] | None = None
+    attempts: int = 0
+    sandbox: str = ""
 
 
 def reused(name: str, action: Reuse) -> StepRecord:

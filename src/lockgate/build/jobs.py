@@ -1,0 +1,121 @@
+"""From a node to the job that a step's process is given: inputs, and what it may reach beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.build.environment import without_secrets
+from lockgate.build.loading import NOT_OURS
+from lockgate.build.parts import read_record
+from lockgate.build.protocol import InputFile, Job
+from lockgate.records.dataset import DATASET
+from lockgate.records.graph import AS_OF
+
+if TYPE_CHECKING:
+    from lockgate.ports import Store
+    from lockgate.records.artifact import Artifact
+    from lockgate.records.dataset import Part
+    from lockgate.records.digest import Json
+    from lockgate.records.graph import Node, Trace
+
+__all__ = ["Jobs"]
+
+FILE, FOLDER, VARIABLE = "file ", "folder ", "environment "
+"""How the definitions are called that stand for what modules looked at (`build/looking.py`)."""
+CODE = (".py", ".so", ".pyd")
+NETWORK = "network"
+
+
+class Jobs:
+    """Makes jobs for one run.
+
+    Args:
+        root: the project's folder.
+        store: where artifacts lie.
+        files: `source:NAME` → file or folder; `@as_of` → the day as text.
+        trace: what the plan saw.
+    """
+
+    def __init__(self, root: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace) -> None:
+        self.root, self.store, self.files, self._trace = root, store, files, trace
+        self._texts = {f.path: f.digest for f in trace.files if f.path.endswith(".py")} or None
+        self._modules = tuple(f.path for f in trace.files if f.path.endswith(CODE)) or tuple(_modules(root))
+        listed = [n.removesuffix("/*") for n in trace.listings if n.endswith("/*")]
+        self._looked = tuple(
+            self._place(n) for n in (*(f.path for f in trace.files if f.path not in self._modules), *listed)
+        )
+
+    def job(
+        self,
+        node: Node,
+        artifacts: Mapping[str, Artifact],
+        parameters: Mapping[str, Json],
+        *,
+        folder: Path,
+        scratch: str,
+        slices: Mapping[str, Sequence[Part]] | None = None,
+    ) -> Job:
+        """One job. `folder` receives its output and log; `scratch` is its TMPDIR and HOME.
+
+        `slices`: input → the partitions that it is cut to; other inputs are read whole.
+        """
+        cut = {p: self._parts(parts, node.input_types[p]) for p, parts in (slices or {}).items()}
+        whole = {p: self._input(i, node.input_types[p], artifacts) for p, i in node.inputs.items() if p not in cut}
+        return Job(
+            node=node.name, target=node.target, root=str(self.root), parameters=parameters,
+            inputs={**whole, **cut},
+            type=node.type, codec=node.codec, checked=node.checked,
+            output=str(folder / "output"), log=str(folder / "log.txt"), denied=str(folder / "denied"), scratch=scratch,
+            files=self._texts, modules=self._modules, sandbox=node.sandbox, network=NETWORK in node.allow, guard=node.guard,
+            environment=_environment(node, scratch), reads=self._reads(node),
+        )  # fmt: skip
+
+    def _input(self, source: str, kind: str, artifacts: Mapping[str, Artifact]) -> InputFile:
+        if source == AS_OF:
+            return InputFile(codec="json", type=kind, value=str(self.files[AS_OF]))
+        if source in artifacts:
+            artifact = artifacts[source]
+            if artifact.codec == DATASET:
+                dataset = read_record(self.store, artifact)
+                return self._parts(dataset.parts or (dataset.empty,), kind)
+            return InputFile(codec=artifact.codec, type=kind, path=str(self.store.get(artifact.object)))
+        return InputFile(codec="file", type=kind, path=str(self.files[source]))
+
+    def _parts(self, parts: Sequence[Part], kind: str) -> InputFile:
+        return InputFile(codec=DATASET, type=kind, parts=tuple(str(self.store.get(p.object)) for p in parts))
+
+    def _reads(self, node: Node) -> tuple[str, ...]:
+        """What its modules read on import, which is in its key, and what it is allowed by name."""
+        found = [self._place(n) for n in node.allow if n != NETWORK]
+        for d in node.definitions:
+            kind = next((k for k in (FILE, FOLDER) if d.name.startswith(k) and not d.line), None)
+            if kind and d.file:
+                found.append(self._place(d.file))
+            elif kind:  # outside the project: a key holds no absolute path, the trace does
+                name = d.name.removeprefix(kind)
+                found += [p for p in self._looked if p == name or (kind == FILE and os.path.basename(p) == name)]
+        return tuple(dict.fromkeys(found))
+
+    def _place(self, name: str) -> str:
+        return os.path.join(self.root, name)
+
+
+def _environment(node: Node, scratch: str) -> dict[str, str]:
+    """Without a sandbox, the caller's; else scratch, and the names that the step's key holds."""
+    here = without_secrets(os.environ)
+    if not node.sandbox:
+        return here
+    declared = {d.name.removeprefix(VARIABLE) for d in node.definitions if d.name.startswith(VARIABLE) and not d.line}
+    return {n: v for n, v in here.items() if n in declared} | {"TMPDIR": scratch, "HOME": scratch}
+
+
+def _modules(root: Path) -> list[str]:
+    """Every module of the project, for nodes that no capture made (gates)."""
+    found: list[str] = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = [f for f in folders if f not in NOT_OURS and not f.startswith(".")]
+        found += [os.path.relpath(os.path.join(folder, f), root) for f in files if f.endswith(CODE)]
+    return found
