@@ -184,7 +184,7 @@ def table_of(root: Path, record: delivery.RunRecord, node: str) -> pl.DataFrame:
     return pl.concat([pl.read_ipc(open_project(root).store.get(p["object"])) for p in parts])
 
 
-def _in_this_process(_: Engine, job: Job) -> Reply:
+def _in_this_process(_: Engine, job: Job, __: object) -> Reply:
     return run_job(job)
 
 

@@ -46,8 +46,7 @@ def plan(arguments: argparse.Namespace) -> int:
     """Print the plan; nothing of the project's runs."""
     planned = _planned(arguments)
     reuse = {s.node: s.action for s in planned.plan.steps if isinstance(s.action, Reuse)}
-    made = {n: a.artifact.digest for n, a in reuse.items()}
-    steps = [(s.node, *words(s), made.get(s.node)) for s in planned.plan.steps]
+    steps = [(s.node, *words(s), a.artifact.digest if (a := reuse.get(s.node)) else None) for s in planned.plan.steps]
     guards = {n: node.guard for n, node in planned.graph.nodes.items()}
     if arguments.json:
         print_json({"run": None, "pipeline": arguments.pipeline or "all", "as_of": planned.as_of.isoformat(),
