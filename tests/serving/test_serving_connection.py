@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -183,6 +184,21 @@ def test_who_reads_slowly_gets_everything(monkeypatch: pytest.MonkeyPatch) -> No
     run(scenario())
 
 
+def test_who_has_read_everything_is_kept_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "UNREAD_SECONDS", 0.05)
+
+    async def scenario() -> None:
+        async with served() as (connect, _):
+            reader, writer = await connect()
+            for pause_s in (0.0, 0.3, *(0.01,) * 30):
+                await asyncio.sleep(pause_s)
+                writer.write(GET)
+                assert (await answered(reader)).startswith(b"HTTP/1.1 200 ")
+            writer.close()
+
+    run(scenario())
+
+
 def test_requests_sent_ahead_are_answered_up_to_a_limit() -> None:
     async def scenario() -> None:
         async with served() as (connect, _):
@@ -221,3 +237,20 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("left_bytes", "gone"),
+    [([0], False), ([300, 0], False), ([90_000, 60_000, 0], False), ([300, 300], True), ([90_000, 89_000], True)],
+)
+def test_only_who_reads_too_little_between_two_looks_is_left(left_bytes: list[int], gone: bool) -> None:
+    looks, left, aborted = list[Any](), iter(left_bytes), list[bool]()
+    guarded = connection.GuardedProtocol.__new__(connection.GuardedProtocol)
+    guarded.loop = cast("Any", SimpleNamespace(call_later=lambda _, look, *before: looks.append((look, before))))
+    transport = SimpleNamespace(get_write_buffer_size=lambda: next(left), abort=lambda: aborted.append(True))
+    guarded.transport = cast("Any", transport)
+    guarded._watch()  # pyright: ignore[reportPrivateUsage]
+    while looks:
+        look, before = looks.pop()
+        look(*before)
+    assert (bool(aborted), next(left, None)) == (gone, None)

@@ -55,14 +55,17 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.since = self.loop.time()
         self._hurry_up()
-        if self._crowd() > MOST_CONNECTIONS - FREE_CONNECTIONS:
+        if len(self.connections) > MOST_CONNECTIONS - FREE_CONNECTIONS:
             self._make_room()
 
     def data_received(self, data: bytes) -> None:
+        if len(data) <= PIECE_BYTES and not self.deaf:
+            self._feed(data)
+            return
         for start in range(0, len(data), PIECE_BYTES):
             if self.deaf or self.transport.is_closing():
                 return
-            self._feed(data[start : start + PIECE_BYTES] if len(data) > PIECE_BYTES else data)
+            self._feed(data[start : start + PIECE_BYTES])
 
     def _feed(self, piece: bytes) -> None:
         self.spare -= len(piece)
@@ -88,19 +91,21 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self.spare, self.partial = HEAD_LIMIT_BYTES, False
-        _cancel(self.hurry)
-        self.hurry = None
+        if self.hurry:
+            self.hurry.cancel()
+            self.hurry = None
         if not self.flow.write_paused:
             self.since = None
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        crowded = self._crowd() > MOST_CONNECTIONS * 3 // 4
+        crowded = len(self.connections) > MOST_CONNECTIONS * 3 // 4
         self.timeout_keep_alive = CROWDED_KEEP_ALIVE_SECONDS if crowded else self.config.timeout_keep_alive
         if not self.pipeline:
             self.since = self.loop.time()
         super().on_response_complete()
-        self._watch()
+        if self.unread is None:
+            self._watch()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self.running = cycle
@@ -169,20 +174,18 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.close()
         self._watch()
 
-    def _watch(self) -> None:
-        """What was sent must be read: look again soon, as long as something is left."""
-        if self.unread is None and (left := self.transport.get_write_buffer_size()):
-            self.unread = self.loop.call_later(UNREAD_SECONDS, self._look_again, left)
+    def _watch(self, before: int | None = None) -> None:
+        """What was sent must be read: look twice, and once more as long as something is left."""
+        if self.unread is None:
+            self.unread = self.loop.call_later(UNREAD_SECONDS, self._look_again, before)
 
-    def _look_again(self, before: int) -> None:
+    def _look_again(self, before: int | None) -> None:
         self.unread = None
-        if self.transport.get_write_buffer_size() > before - LEAST_READ_BYTES:
+        left = self.transport.get_write_buffer_size()
+        if left and before is not None and left > before - LEAST_READ_BYTES:
             self.transport.abort()
-        else:
-            self._watch()
-
-    def _crowd(self) -> int:
-        return len(self.connections)
+        elif left:
+            self._watch(left)
 
     def _make_room(self) -> None:
         """The connection that has waited longest for its client leaves; one that we work for never does."""
