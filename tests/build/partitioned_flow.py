@@ -18,6 +18,7 @@ from lockgate.build.explain import words
 from lockgate.build.looking import Looking
 from lockgate.build.lower import lower
 from lockgate.build.protocol import Job, Reply
+from lockgate.build.sandbox import Machine, Sandbox
 from lockgate.build.worker import run_job
 from lockgate.delivery import run as delivery
 from lockgate.delivery.why import why
@@ -185,7 +186,7 @@ def table_of(root: Path, record: delivery.RunRecord, node: str) -> pl.DataFrame:
 
 
 def _in_this_process(_: Engine, job: Job, __: object) -> Reply:
-    return run_job(job)
+    return run_job(job, Sandbox(job, Machine(job.root)))
 
 
 def _captured_here(project: Project, **_: object) -> Graph:

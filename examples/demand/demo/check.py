@@ -33,7 +33,7 @@ def play(data: str) -> int:
         servers.wait_until_live(address)
         title("The same answers over HTTP and from the release in the store")
         found = answers(address)
-        note("equal ✓  Next: `make demo` opens the app, `make next-week` reveals seven days.")
+        note("They are equal. Next: `make demo` opens the app, `make next-week` reveals seven days.")
         print(json.dumps(found, sort_keys=True), flush=True)
     return 0
 
