@@ -41,7 +41,9 @@ def main() -> None:
     """Print a table."""
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else STEPS
     print(f"CPU ms per step, mean of {steps}; the budget for a restricted fork is {BUDGET_MS:g}\n")
-    print("| template with | bare fork | restricted fork | whole step, no sandbox | whole step, sandbox | the sandbox adds |")
+    print(
+        "| template with | bare fork | restricted fork | whole step, no sandbox | whole step, sandbox | the sandbox adds |"
+    )
     print("|---|---|---|---|---|---|")
     for name, imports in CASES.items():
         with tempfile.TemporaryDirectory() as folder:

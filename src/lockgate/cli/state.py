@@ -93,7 +93,7 @@ def _health(s: EnvironmentStatus) -> str:
     if s.health == "waiting":
         return f"waiting: {short(s.wanted or '')} is wanted, and no server has answered yet"
     if s.answers is False:
-        return f"{s.health} when last seen; no server answers now: lockgate serve {s.environment}"
+        return f"{s.health}, but silent now: lockgate serve {s.environment}"
     return s.health
 
 
