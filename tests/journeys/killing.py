@@ -201,7 +201,7 @@ def whole(root: Path) -> None:
     for path in home.glob("objects/??/*"):
         assert path.name.startswith(".") or digest_file(path) == f"blake3:{path.name}", path
     for path in (p for kind in RECORDS for p in (home / kind).glob("??/*") if not p.name.startswith(".")):
-        assert set(json.loads(path.read_bytes())) == {"digest", "record"}, path
+        assert set(json.loads(path.read_bytes())) == {"digest", "key", "record"}, path
     for path in (p for p in (home / "releases").glob("*") if len(p.name) == 64):
         verify(path, f"sha256:{path.name}")
     for path in [*home.glob("*.json"), *home.glob("runs/*.json"), *home.glob("ledger-seen")]:
