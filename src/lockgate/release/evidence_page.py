@@ -249,7 +249,7 @@ def _view(pack: Pack) -> View:
         more_cases=more,
         idle=_idle(pack),
         approve=_decide("approve", pack, accept=tuple(v.gate for v in pack.verdicts if v.outcome == "uncertain")),
-        reject=_decide("reject", pack) if pack.rule else "",
+        reject=_decide("reject", pack) if pack.rule or headline(pack.verdicts).may_approve else "",
         figures=figures.draw(pack),
     )
 
