@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KEY, SECRET, BUCKET = "lockgate-test", "not-a-secret-of-anybody", "lockgate-test"
-WITHIN_S = 60.0
+WITHIN_S = 180.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _make_bucket(weed: Path, master: int, filer: int) -> None:
     while True:
         done = subprocess.run(
             [weed, "shell", f"-master=127.0.0.1:{master}", f"-filer=127.0.0.1:{filer}"],
-            input=f"s3.bucket.create -name {BUCKET}\ns3.bucket.list\n", text=True, capture_output=True, timeout=60,
+            input=f"s3.bucket.create -name {BUCKET}\ns3.bucket.list\n", text=True, capture_output=True, timeout=WITHIN_S,
         )  # fmt: skip
         if f"created bucket {BUCKET}" in done.stdout:
             return

@@ -49,11 +49,11 @@ def founded_team(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (engineer.root / ".gitignore").open("a") as ignored:
         ignored.write("data/*.csv\n")
     module = engineer.root / "shop" / "pipelines.py"
-    note = '''
+    note = """
 import contextlib
 with contextlib.suppress(PermissionError), open("../imports", "a") as _file:  # a step's sandbox refuses it
     _file.write(__file__ + "\\n")
-'''
+"""
     module.write_text(module.read_text() + note)
     engineer("init", "--person", "ada")
     git(engineer.root, "rm", "--quiet", "--cached", "data/sales.csv")

@@ -242,7 +242,7 @@ def test_a_source_that_cannot_be_a_link_back_into_the_store(tmp_path: Path) -> N
         + f"""
 from pathlib import Path
 
-@step
+@step(sandbox=False)
 def made() -> Path:
     return Path({str(tmp_path / "link")!r})
 

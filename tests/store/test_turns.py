@@ -33,22 +33,22 @@ STEPS = """
         os.close(descriptor)
         time.sleep({seconds})
 
-    @step
+    @step(sandbox=False)
     def a() -> int:
         count("a")
         return 1
 
-    @step
+    @step(sandbox=False)
     def b() -> int:
         count("b")
         return 2
 
-    @step
+    @step(sandbox=False)
     def c(a: int, b: int) -> int:
         count("c")
         return a + b
 
-    @step
+    @step(sandbox=False)
     def d(c: int) -> int:
         count("d")
         return c * 10
