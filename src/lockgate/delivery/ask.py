@@ -26,6 +26,7 @@ __all__ = ["address_of", "answers", "ask_environment", "post"]
 
 TIMEOUT_SECONDS = 30.0
 SHORT_SECONDS = 0.5
+SWITCH_SECONDS = 10.0
 POLL_SECONDS = 0.2
 
 
@@ -121,12 +122,22 @@ def _replay(address: str, recorded: Sequence[Mapping[str, Json]], release: str) 
     answered: list[Mapping[str, Json] | None] = []
     for as_of, group in groupby(recorded, key=lambda r: r["as_of"]):
         rows = list(group)
-        status, body = post(address, "/predict", {"as_of": as_of, "requests": [r["request"] for r in rows]})
+        status, body = _predict(address, {"as_of": as_of, "requests": [r["request"] for r in rows]}, release)
         if status != 200 or body["release"] != release or len(body["answers"]) != len(rows):
             answered += [None] * len(rows)
             continue
         answered += [_without_empty({**a["output"], "note": a.get("note")}) for a in body["answers"]]
     return answered
+
+
+def _predict(address: str, asked: Json, release: str) -> tuple[int, Json]:
+    """Ask; a moment after a switch the release before may still take a connection, and is asked no more then."""
+    ends = time.monotonic() + SWITCH_SECONDS
+    while True:
+        status, body = post(address, "/predict", asked)
+        if not isinstance(body, dict) or body.get("release") == release or time.monotonic() > ends:
+            return status, body
+        time.sleep(POLL_SECONDS)
 
 
 def _without_empty(answer: Mapping[str, Json]) -> dict[str, Json]:
