@@ -42,7 +42,7 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 soak: $(VENV)/.test
-	$(BIN)/python -m pytest -m soak tests/soak $(ARGS)
+	$(BIN)/python benchmarks/soak.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) examples/demand/.lockgate examples/demand/data

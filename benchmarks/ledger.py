@@ -22,7 +22,7 @@ from lockgate.testing.ledger import MemorySigner
 from lockgate.testing.scene import Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from lockgate.records.ledger import Entry
 
@@ -36,7 +36,7 @@ def story(count: int) -> list[Entry]:
 
 
 @contextmanager
-def timed(what: str) -> Iterator[None]:
+def timed(what: str) -> Generator[None]:
     wall, cpu = time.perf_counter(), time.process_time()
     yield
     print(f"{what:<44} {time.perf_counter() - wall:7.3f} s wall {time.process_time() - cpu:7.3f} s CPU")

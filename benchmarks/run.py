@@ -31,7 +31,6 @@ def main(names: list[str]) -> int:
         done = subprocess.run([sys.executable, HERE / f"{name}.py"], capture_output=True, text=True, check=False)
         print(done.stdout, done.stderr[-2000:] if done.returncode else "", flush=True)
         failed |= done.returncode
-        text = done.stdout.strip()
         parts.append(_section(name, done.stdout.strip()))
     if not names:
         (HERE / "results.md").write_text("\n".join(parts))
