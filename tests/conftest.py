@@ -1,4 +1,4 @@
-"""A part that is missing on a laptop skips with its name; in CI a skip is a failure."""
+"""Who runs beside whom; and a part that is missing on a laptop skips with its name, in CI that is a failure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from adapters.seaweed import Seaweed, binary, seaweed
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two processes share the tests: one takes the journeys, which share prepared projects, the other file after file."""
+    for item in items:
+        group = "journeys" if item.path.parent.name == "journeys" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.path.parent.name != "journeys")  # the longest first
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "Project", "Settings", "SinkSettings", "SourceSettings", "adapter", "find_root", "open_project", "read_settings"]  # fmt: skip
 
 FILE = "lockgate.toml"
+OWN_STORE = ".lockgate"
 ROWS = ("query", "watermark", "refresh", "version")
 KINDS = ("results", "graphs", "sources", "releases", "bundles", "pages", "feedback")
 """Records beside the objects. `lockgate store` looks through all of them: what it does not know it would collect."""
@@ -90,7 +91,7 @@ class Settings:
     banner: str = ""
     credit: tuple[str, ...] = ()
     target: str = ""
-    store: str = ".lockgate"
+    store: str = OWN_STORE
     lease_s: int = 20
     ledger: str | None = None
     workers: int = 2
@@ -164,6 +165,11 @@ class Project:
         return adapter("ledger_file", "FileLedger")(folder, seen=seen)
 
     @property
+    def is_shared(self) -> bool:
+        """Others may write to the store: what is not here may still be there."""
+        return self.settings.store != OWN_STORE
+
+    @property
     def _is_far(self) -> bool:
         return _is_far(self.settings.store)
 
@@ -224,7 +230,7 @@ def read_settings(text: str) -> Settings:
         banner=project.text("banner", ""),
         credit=project.texts("credit", ()),
         target=project.text("target", ""),
-        store=store.text("url", ".lockgate"),
+        store=store.text("url", OWN_STORE),
         lease_s=store.number("lease_s", 20, least=1, most=3600),
         ledger=ledger.maybe_text("url"),
         workers=run.number("workers", 2, least=1),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lockgate.build.engine import Ran
 from lockgate.build.execute import Executed, execute
 from lockgate.build.explain import differences, words
 from lockgate.build.fingerprint import fingerprint
@@ -44,6 +45,7 @@ class World:
         self.last: dict[str, str] = {}
         self.values: dict[str, object] = {}
         self.ran: list[str] = []
+        self.attempts: dict[str, int] = {}
         self.at_once = self.most = 0
         self.lock = threading.Lock()
         self.known = Known(
@@ -57,9 +59,7 @@ class World:
         self.stored[key] = result
         self.last[name] = key
 
-    def run(
-        self, node: Node, artifacts: Mapping[str, Artifact], parameters: Mapping[str, object]
-    ) -> tuple[Artifact, float]:
+    def run(self, node: Node, artifacts: Mapping[str, Artifact], parameters: Mapping[str, object]) -> Ran:
         step = node.name.removeprefix("p.")
         with self.lock:
             self.ran.append(step)
@@ -73,9 +73,8 @@ class World:
         finally:
             with self.lock:
                 self.at_once -= 1
-        return Artifact(
-            type="builtins:int", codec="json", digest=f"blake3:{value}", object="blake3:0", size_bytes=1
-        ), 0.1
+        made = Artifact(type="builtins:int", codec="json", digest=f"blake3:{value}", object="blake3:0", size_bytes=1)
+        return Ran(artifact=made, seconds=0.1, attempts=1, sandbox="")
 
     def plan(self, graph: Graph, *targets: str) -> Plan:
         return make_plan(graph, [f"p.{t}" for t in targets] or list(graph.nodes), self.known)
@@ -203,7 +202,7 @@ def test_blocked_by_a_source() -> None:
     world = World()
     plan = world.plan(nodes)
     assert said(plan) == {"a": "blocked", "b": "blocked", "c": "run"}
-    assert plan.steps[0].action == Blocked("source sales is neither here nor in the store")
+    assert plan.steps[0].action == Blocked("source sales is neither at its path nor in a shared store")
     assert plan.steps[1].action == Blocked("p.a is blocked")
     done = world.do(nodes, plan, keep_going=True)
     assert world.ran == ["c"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from journeys.walking import DAYS, Lockgate, copy, edit, write_sales
+from journeys.walking import DAYS, FAILED, Lockgate, copy, edit, write_sales
 
 Copier = Callable[[Lockgate], Lockgate]
 
@@ -137,9 +137,12 @@ def test_a_day_more_runs_the_data_steps_again(ran: Lockgate, fresh: Copier) -> N
     assert ran_now(lockgate) == set()
 
 
-def test_nothing_left_and_the_data_gone_still_tells_its_plan(ran: Lockgate, fresh: Copier) -> None:
+def test_data_that_went_away_is_named_and_back_again_nothing_runs(ran: Lockgate, fresh: Copier) -> None:
     lockgate = fresh(ran)
-    (lockgate.root / "data" / "sales.csv").unlink()
+    (lockgate.root / "data" / "sales.csv").rename(lockgate.root / "away.csv")
+    done = lockgate("run", expect=FAILED)
+    assert "source sales is neither at data/sales.csv nor in a shared store" in done.err
+    (lockgate.root / "away.csv").rename(lockgate.root / "data" / "sales.csv")
     assert ran_now(lockgate) == set()
 
 

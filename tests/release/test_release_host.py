@@ -77,6 +77,16 @@ def test_a_table_without_its_day_is_refused(toy: Toy, tmp_path: Path) -> None:
             host.score(tmp_path / "u.arrow", tmp_path / "out.npz")
 
 
+@pytest.mark.parametrize("days", [-3, 60])
+def test_a_holdout_that_asks_what_nobody_could_ask_is_refused(tmp_path: Path, days: int) -> None:
+    table = shop.holdout()
+    odd = table.with_columns(
+        date=pl.when(pl.arange(table.height) == 7).then(pl.col("as_of") + dt.timedelta(days=days)).otherwise("date")
+    )
+    with pytest.raises(ContractBroken, match="nobody could ask for"):
+        shop.make(tmp_path, holdout=odd)
+
+
 def test_other_packages_than_locked_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError) as error:
         shop.make(tmp_path, lock=shop.lock().replace("polars==", "polars==9.9."))

@@ -31,7 +31,13 @@ from lockgate.testing.scene import Scene
 def walk(*before: Stage) -> Walk:
     """A way to staging with these stages before it."""
     return Walk(
-        cast("Any", None), cast("Any", None), (*before, DeployTo("staging")), {}, parse_policy(""), "sha256:policy"
+        cast("Any", None),
+        cast("Any", None),
+        (*before, DeployTo("staging")),
+        {},
+        parse_policy(""),
+        "sha256:policy",
+        cast("Any", None),
     )
 
 

@@ -34,12 +34,16 @@ Alone = Callable[[str, str], AbstractContextManager[Artifact | None]]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A step began or ended, or (`note`, no step) something is to be said; what a progress display needs."""
+    """A step began or ended, or (`note`, no step) something is to be said; what a progress display needs.
+
+    `left`: steps that run now or may still run.
+    """
 
     node: str
     state: str
     reason: str = ""
     seconds: float = 0.0
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,7 @@ class _Execution:
         keys = tuple(p.key for p in self.pieces[name] if p.made is None) if name in self.pieces else None
         self.records[name] = StepRecord(name=name, action="run", reason=reason, partitions=keys)
         self.running.add(name)
-        self.tell(Event(name, "begin", reason))
+        self.tell(Event(name, "begin", reason, left=self._left()))
         threading.Thread(target=self._work, args=(node,), daemon=True).start()
 
     def _work(self, node: Node) -> None:
@@ -229,12 +233,12 @@ class _Execution:
             self.records[name] = replace(
                 record, action="failed", reason=str(outcome.value or outcome.what), attempts=attempts
             )
-            self.tell(Event(name, "failed", outcome.what))
+            self.tell(Event(name, "failed", outcome.what, left=self._left()))
             return
         if isinstance(outcome, Artifact):
             made = StepRecord(name=name, action="reuse", reason="another run made it", digest=outcome.digest)
             self._settle(name, outcome, made)
-            self.tell(Event(name, "done", made.reason))
+            self.tell(Event(name, "done", made.reason, left=self._left()))
             return
         done = replace(
             record, digest=outcome.artifact.digest, seconds=outcome.seconds,
@@ -242,7 +246,10 @@ class _Execution:
         )  # fmt: skip
         self._warn(done)
         self._settle(name, outcome.artifact, done)
-        self.tell(Event(name, "done", record.reason, outcome.seconds))
+        self.tell(Event(name, "done", record.reason, outcome.seconds, left=self._left()))
+
+    def _left(self) -> int:
+        return len(self.running) + sum(name in self.allowed for name in self.waiting)
 
     def _warn(self, record: StepRecord) -> None:
         """Say once, by name, that the kernel does not hold the sandbox."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.build.explain import difference
@@ -49,6 +49,7 @@ class Known:
             nothing is stored under it.
         record: fingerprint → the whole result stored under it, or None.
         dataset: the record that an artifact made of partitions stands for; None when a part of it is gone.
+        absent: source → the place where it was looked for in vain.
     """
 
     externals: Mapping[str, str]
@@ -59,6 +60,7 @@ class Known:
     record: Callable[[str], Result | None] = _nothing
     dataset: Callable[[Artifact], Dataset | None] = _nothing
     accepted: Callable[[str], Reuse | None] = _nothing
+    absent: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def make_plan(graph: Graph, targets: Sequence[str], known: Known) -> Plan:
@@ -108,7 +110,7 @@ def decide(
     if blocked := [
         i for i in inputs.values() if isinstance(actions.get(i), Blocked) or _is_missing(i, identities, actions)
     ]:
-        return Blocked(_blocked_reason(blocked[0])), None
+        return Blocked(_blocked_reason(blocked[0], known)), None
     parameters = parameters_of(node, known.parameters)
     if pending := tuple(i for i in inputs.values() if i in actions and i not in identities):
         reason = _reason(node, known, None, parameters)
@@ -157,9 +159,11 @@ def _is_missing(name: str, identities: Mapping[str, str], actions: Mapping[str, 
     return name not in identities and name not in actions
 
 
-def _blocked_reason(name: str) -> str:
-    kind, _, rest = name.partition(":")
-    return f"source {rest} is neither here nor in the store" if kind == "source" else f"{name} is blocked"
+def _blocked_reason(name: str, known: Known) -> str:
+    kind, _, source = name.partition(":")
+    if kind != "source":
+        return f"{name} is blocked"
+    return f"source {source} is neither at {known.absent.get(source, 'its path')} nor in a shared store"
 
 
 def _check_parameters(graph: Graph, parameters: Mapping[str, Mapping[str, Json]]) -> None:

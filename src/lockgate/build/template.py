@@ -69,7 +69,8 @@ def main(control: socket.socket, root: str, scratch: str, modules: Sequence[str]
     _adopt_orphans()
     running: set[int] = set()
     try:
-        _serve(control, machine, running)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # an engine that is killed hangs up anywhere
+            _serve(control, machine, running)
     finally:
         for pid in running:
             _kill_group(pid)

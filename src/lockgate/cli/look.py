@@ -58,8 +58,10 @@ def show(arguments: argparse.Namespace) -> int:
         rows = [["type", artifact.type], ["digest", artifact.digest], ["size", f"{artifact.size_bytes:,} bytes"]]
         print(
             f"{shown.name}\n{table(rows)}\npath    {shown.path}"
-            + (f"\nvalue  {plain(_cut(str(shown.value)))}" if shown.value is not None else "")
+            + (f"\nvalue   {plain(_cut(str(shown.value)))}" if shown.value is not None else "")
         )
+        if begins := look.first_rows(shown):
+            print("\n" + "\n".join(plain(line) for line in begins.splitlines()))
     return 0
 
 

@@ -79,7 +79,7 @@ class Progress:
 
     def __init__(self, out: TextIO = sys.stderr) -> None:
         self._out = out
-        self._done = 0
+        self._done = self._left = 0
         self._running: dict[str, float] = {}
         self._said = time.monotonic()
 
@@ -89,9 +89,11 @@ class Progress:
             self._say(event.reason, final=True)
             return
         name = event.node.rpartition(".")[2]
+        self._left = event.left
         if event.state == "begin":
             self._running[name] = time.monotonic()
-            self._say(f"{name} … ({event.reason})", final=False)
+            if self._out.isatty():
+                self._say(f"{name} … ({event.reason})", final=False)
             return
         self._running.pop(name, None)
         self._done += 1
@@ -105,7 +107,7 @@ class Progress:
 
     def _say(self, text: str, *, final: bool) -> None:
         self._said = time.monotonic()
-        line = plain(f"{self._done:>3} done  {text}")[:WIDTH]
+        line = plain(f"{f'{self._done}/{self._done + self._left}':>7}  {text}")[:WIDTH]
         if self._out.isatty():
             self._out.write(f"\r\x1b[K{line}" + ("\n" if final else ""))
         else:

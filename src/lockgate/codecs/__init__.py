@@ -16,7 +16,7 @@ from lockgate.errors import StepFailed, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CODECS", "SUFFIXES", "codec_for", "identity", "load", "plain", "resolve", "save", "type_name"]
+__all__ = ["CODECS", "SUFFIXES", "codec_for", "identity", "load", "plain", "preview", "resolve", "save", "type_name"]
 
 # Annotation (`module:qualname`) → codec. A dataclass, number, text or plain container is JSON.
 CODECS = {
@@ -117,6 +117,12 @@ def load(codec: str, path: Path, kind: type) -> object:
 def identity(codec: str, value: object) -> str:
     """Digest the value itself."""
     return _module(codec).identity(value)
+
+
+def preview(codec: str, path: Path, *, rows: int = 5, width: int = 100) -> str:
+    """The beginning of a stored table as text; empty for what is no table."""
+    show = getattr(_module(codec), "preview", None)
+    return show(path, rows=rows, width=width) if show else ""
 
 
 def resolve(name: str) -> type:

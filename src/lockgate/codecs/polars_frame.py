@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["READERS", "identity", "load", "parse", "save"]
+__all__ = ["READERS", "identity", "load", "parse", "preview", "save"]
 
 READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
     ".csv": functools.partial(pl.read_csv, try_parse_dates=True),
@@ -44,6 +44,16 @@ def parse(path: Path, kind: type) -> object:
     """Read a file by its suffix."""
     frame = READERS[path.suffix.lower()](path)
     return frame.lazy() if kind is pl.LazyFrame else frame
+
+
+def preview(path: Path, *, rows: int, width: int) -> str:
+    """The first rows as text of at most `width` columns, below the number of rows and columns."""
+    frame = pl.scan_ipc(path)
+    height, columns = frame.select(pl.len()).collect().item(), frame.collect_schema().len()
+    with pl.Config(
+        tbl_width_chars=width, tbl_hide_dataframe_shape=True, tbl_formatting="NOTHING", tbl_hide_dtype_separator=True
+    ):
+        return f"{height:,} rows, {columns} columns\n{frame.head(rows).collect()}"
 
 
 def identity(value: object) -> str:

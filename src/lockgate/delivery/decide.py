@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lockgate.declare import Approval, DeployTo, Gate
-from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import append, read_ledger, who
 from lockgate.delivery.page import card_of, page_of
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import named
-from lockgate.delivery.walk import Walk, walk_of
+from lockgate.delivery.walk import Walk, walk_now
 from lockgate.durable import write_atomic
 from lockgate.errors import NotFound, PermissionRefused, UsageError
 from lockgate.gates.approvals import authors
@@ -51,8 +50,7 @@ def decide(
         PermissionRefused: the key's owner does not hold the role, or it is their own work.
         NotFound: nothing was judged for that environment, so there is no page to sign under.
     """
-    graph = graph_of(project, now_ns=int(now.timestamp() * 1e9))
-    walk = walk_of(project, graph)
+    walk = walk_now(project, now=now)
     if environment:
         walk.check(environment)
     target = environment or _asked_in(walk, role)
@@ -108,7 +106,7 @@ class Evidence:
 
 def evidence_page(project: Project, ref: str, *, environment: str | None = None, now: dt.datetime) -> Evidence:
     """The page of a release. This working copy notes that it was shown here: only what was shown can be approved."""
-    walk = walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
+    walk = walk_now(project, now=now)
     trust = read_ledger(project)
     release = named(trust, ref, live_of(walk, trust))
     if environment:

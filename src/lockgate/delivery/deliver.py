@@ -10,14 +10,13 @@ from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.ask import ask_environment
 from lockgate.delivery.claims import look, propose, record
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
-from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import read_ledger, who
 from lockgate.delivery.judge import NOTHING_JUDGED, Judged, Material, judge
 from lockgate.delivery.keep import keep_value
 from lockgate.delivery.page import keep_page
 from lockgate.delivery.releases import build_release, code_files, manifest_of
 from lockgate.delivery.run import plan, run
-from lockgate.delivery.walk import Walk, walk_of
+from lockgate.delivery.walk import Walk, walk_now
 from lockgate.deploy.environments import fold
 from lockgate.errors import (
     LockgateError,
@@ -99,11 +98,10 @@ def deliver(
             allowed=DELIVERER,
             next="lockgate people",
         )
-    graph = graph_of(project, now_ns=int(now.timestamp() * 1e9))
-    walk = walk_of(project, graph)
+    walk = walk_now(project, now=now)
     if to is not None:
         walk.check(to)
-    planned = plan(project, walk.delivery.name, now=now, params=params, graph=graph)
+    planned = plan(project, walk.delivery.name, now=now, params=params, graph=walk.graph)
     ran = run(project, walk.delivery.name, now=now, tell=tell, agreed=planned)
     if ran.error is not None:
         raise ran.error

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.release import Manifest
 
-__all__ = ["Shown", "diff", "runs", "show"]
+__all__ = ["Shown", "diff", "first_rows", "runs", "show"]
 
 VALUE_LIMIT_BYTES = 1 << 20
 
@@ -52,6 +52,16 @@ def show(
     path = project.store.get(artifact.object)
     small = artifact.codec in ("json", DATASET) and artifact.size_bytes <= VALUE_LIMIT_BYTES
     return Shown(node, artifact, path, json.loads(path.read_bytes()) if small else None)
+
+
+def first_rows(shown: Shown) -> str:
+    """How a table begins, as text; empty for what is no table, or when its library is not installed here."""
+    from lockgate import codecs
+
+    try:
+        return codecs.preview(shown.artifact.codec, shown.path)
+    except ImportError:
+        return ""
 
 
 def diff(project: Project, before: Manifest, after: Manifest) -> tuple[Change, ...]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.declare import Approval, DeployTo, Gate
-from lockgate.delivery.graph import graph_of
 from lockgate.delivery.run import Planned, plan
-from lockgate.delivery.walk import Walk, walk_of
+from lockgate.delivery.walk import Walk, walk_now
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import LIMITS
 
@@ -26,11 +25,10 @@ def preview(
     project: Project, *, now: dt.datetime, to: str | None = None, params: Mapping[str, Mapping[str, Json]] | None = None
 ) -> tuple[Planned, list[tuple[str, str]]]:
     """The training plan, and per stage its name and what it asks; with `to`, no further than that environment."""
-    graph = graph_of(project, now_ns=int(now.timestamp() * 1e9))
-    walk = walk_of(project, graph)
+    walk = walk_now(project, now=now)
     if to is not None:
         walk.check(to)
-    planned = plan(project, walk.delivery.name, now=now, params=params, graph=graph)
+    planned = plan(project, walk.delivery.name, now=now, params=params, graph=walk.graph)
     stages = walk.stages if to is None else (*walk.stages_before(to), DeployTo(to))
     return planned, [_line(walk, stage) for stage in stages]
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.releases import named
-from lockgate.delivery.walk import Walk, walk_of
+from lockgate.delivery.walk import Walk, walk_now
 from lockgate.deploy.environments import fold
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ __all__ = ["live_of", "resolve"]
 
 def resolve(project: Project, ref: str, *, now: dt.datetime) -> str:
     """The release that `ref` means now. Raises NotFound with what it could mean."""
-    walk = walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
+    walk = walk_now(project, now=now)
     trust = read_ledger(project)
     return named(trust, ref, live_of(walk, trust))
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import append, read_ledger, who
-from lockgate.delivery.walk import walk_of
+from lockgate.delivery.walk import walk_now
 from lockgate.deploy.environments import fold
 from lockgate.deploy.releases import rollback_target
 from lockgate.errors import PermissionRefused
@@ -30,7 +29,7 @@ def rollback(project: Project, environment: str, *, to: str | None, reason: str,
         raise PermissionRefused(
             f"{me.name} may not roll back", value=", ".join(me.roles), allowed=OPERATOR, next="lockgate people"
         )
-    walk = walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
+    walk = walk_now(project, now=now)
     walk.check(environment)
     chosen: list[str] = []
 

@@ -81,7 +81,8 @@ def plan(
     as_of = project.as_of(now.date())
     externals = {f"source:{n}": s.identity for n, s in sources.items()} | {AS_OF: digest("day", as_of.isoformat())}
     known = known_of(project, externals, {**project.settings.params, **_merged(project, params)})
-    known = replace(known, accepted=accepted_by(project, known))
+    absent = {s.name: s.path for s in project.settings.sources if s.name not in sources}
+    known = replace(known, accepted=accepted_by(project, known), absent=absent)
     return Planned(graph, make_plan(graph, targets, known), known, sources, as_of, targets)
 
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import LedgerReader, append, read_ledger, who
 from lockgate.delivery.page import page_of, page_with
 from lockgate.delivery.releases import fetch
-from lockgate.delivery.walk import walk_of
+from lockgate.delivery.walk import walk_now
 from lockgate.delivery.wish import approvals_behind, check_wish
 from lockgate.deploy.environments import fold
 from lockgate.errors import IntegrityError, PermissionRefused
@@ -145,7 +144,7 @@ class _Environment:
 
     def _walk_now(self) -> Walk:
         self.project = open_project(self.project.root)
-        return walk_of(self.project, graph_of(self.project, now_ns=int(self.clock().timestamp() * 1e9)))
+        return walk_now(self.project, now=self.clock())
 
     def _page(self, read: Trusted, entry: str, release: str) -> tuple[Path, str] | None:
         """The page as it was shown to who approved; where nobody was asked, that of today."""

@@ -50,7 +50,7 @@ class Seen:
 
 
 def see(project: Project, *, now_ns: int, wanted: Collection[str] | None = None) -> dict[str, Seen]:
-    """Every source that is here or, failing that, recorded in the shared store. Reads only what changed.
+    """Every source that is here or, failing that, recorded in a shared store. Reads only what changed.
 
     `wanted`: the sources that somebody will read; databases and folders in which files arrive are asked only for these.
     """
@@ -92,7 +92,7 @@ def _see_file(project: Project, source: SourceSettings, memory: _Memory) -> Seen
         digests = _digests(memory, source.name, files)
         single = (project.root / source.path).is_file()
         return Seen(source.name, digest("source", digests), digests, single, dict(files))
-    if record := project.results("sources").get(source_key(project, source.name)):
+    if project.is_shared and (record := project.results("sources").get(source_key(project, source.name))):
         digests = tuple((n, d) for n, d in record["files"])
         return Seen(source.name, digest("source", digests), digests, bool(record.get("single")), {})
     return None

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from lockgate.declare import Gate
 from lockgate.delivery.ask import answers
-from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.page import page_of
-from lockgate.delivery.walk import Walk, walk_of
+from lockgate.delivery.walk import Walk, walk_now
 from lockgate.deploy.environments import fold
 from lockgate.deploy.releases import ReleaseState, release_states
 from lockgate.gates.approvals import standing
@@ -81,7 +80,7 @@ def releases(project: Project, *, now: dt.datetime, rejected: bool = False) -> t
 
 
 def _read(project: Project, now: dt.datetime) -> tuple[Walk, Trusted]:
-    return walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9))), read_ledger(project)
+    return walk_now(project, now=now), read_ledger(project)
 
 
 def _blocker(

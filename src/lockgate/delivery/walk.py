@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.declare import Approval, DeployTo, Gate, Pipeline, Stage
+from lockgate.delivery.graph import graph_of
 from lockgate.errors import NotFound, UsageError, did_you_mean
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import (
@@ -17,13 +18,14 @@ from lockgate.gates.policy import (
 )
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
     from lockgate.project import Project
     from lockgate.records.digest import Json
     from lockgate.records.graph import Graph, PipelineInfo
 
-__all__ = ["Walk", "walk_of"]
+__all__ = ["Walk", "walk_now", "walk_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Walk:
         delivery, training: the two pipelines as captured.
         gates: gate name → what was captured about its code.
         digest: *the* policy digest: policy and declaration together.
+        graph: where both pipelines come from.
     """
 
     delivery: PipelineInfo
@@ -42,6 +45,7 @@ class Walk:
     gates: Mapping[str, Mapping[str, Json]]
     policy: Policy
     digest: str
+    graph: Graph
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -74,6 +78,11 @@ class Walk:
             raise NotFound(what, value=environment, allowed=did_you_mean(environment, self.environments))
 
 
+def walk_now(project: Project, *, now: dt.datetime) -> Walk:
+    """The delivery pipeline and the policy as the working copy says now."""
+    return walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
+
+
 def walk_of(project: Project, graph: Graph) -> Walk:
     """Read the only delivery pipeline and `policy.toml`; check one against the other."""
     found = [p for p in graph.pipelines.values() if p.kind == "delivery"]
@@ -91,7 +100,7 @@ def walk_of(project: Project, graph: Graph) -> Walk:
     captured = {s["name"]: s for s in delivery.stages if s["kind"] == "gate"}
     for gate in captured.values():
         _check_inputs(gate)
-    return Walk(delivery, training, stages, captured, policy, policy_digest(policy, declaration(declared)))
+    return Walk(delivery, training, stages, captured, policy, policy_digest(policy, declaration(declared)), graph)
 
 
 def _check_inputs(gate: Mapping[str, Json]) -> None:

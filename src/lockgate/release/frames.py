@@ -26,6 +26,7 @@ __all__ = [
     "request_frame",
     "rows",
     "scatter",
+    "span",
     "typed",
 ]
 
@@ -48,6 +49,12 @@ def cut(table: Table, time_column: str, as_of: dt.date) -> Table:
 def first_day(table: Table, time_column: str) -> dt.date | None:
     """The day of the earliest row; None when no row has a time."""
     return table.select(pl.col(time_column).min().cast(pl.Date)).item()
+
+
+def span(table: Table, column: str) -> tuple[dt.date, dt.date] | None:
+    """The first and the last day of a column; None when no row has one."""
+    first, last = table.select(first=pl.col(column).min().cast(pl.Date), last=pl.col(column).max().cast(pl.Date)).row(0)
+    return (first, last) if first is not None else None
 
 
 def request_frame(requests: Sequence[Mapping[str, object]], fields: Sequence[FieldSchema]) -> Table:

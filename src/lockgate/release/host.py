@@ -61,11 +61,15 @@ def score(release: OpenRelease, table: Table, *, truth: str) -> object:
 
 
 def record_holdout(release: OpenRelease, table: Table, *, rows: int) -> bytes:
-    """Answer a sample of the holdout, as the bytes of `holdout.json`."""
+    """Answer a sample of the holdout, as the bytes of `holdout.json`.
+
+    Raises ContractBroken when a row of the whole table asks for a day that no user could ask for at its `as_of`.
+    """
     from lockgate.records.wire import to_json
     from lockgate.release import frames
 
     _need_as_of(table)
+    _need_served_days(release, table)
     asked = [f.name for f in release.request]
     answered = _answer_all(release, frames.spread(table, rows=rows, origins=ORIGINS))
     kept = cast("list[dict[str, Json]]", to_json(frames.rows(answered)))
@@ -188,6 +192,20 @@ def _answer_all(release: OpenRelease, table: Table) -> Table:
 def _need_as_of(table: Table) -> None:
     if "as_of" not in table.columns or table["as_of"].null_count():
         raise ContractBroken("a scored table has its day in every row", value="as_of", allowed="a date column `as_of`")
+
+
+def _need_served_days(release: OpenRelease, table: Table) -> None:
+    """A release is judged by what will be asked of it: every date of the holdout is one that serving takes."""
+    from lockgate.release import frames
+
+    for field in (f.name for f in release.request if f.horizon and f.name in table.columns):
+        for as_of, part in frames.parts(table):
+            days, allowed = frames.span(part, field), release.dates(field, as_of)
+            if days and allowed and (outside := [d for d in days if not allowed.first <= d <= allowed.last]):
+                raise ContractBroken(
+                    "the holdout asks for a day that nobody could ask for", value=f"{field} {outside[0]} as of {as_of}",
+                    allowed=f"{allowed.first} to {allowed.last}: as-of + 1 up to the horizon",
+                )  # fmt: skip
 
 
 def _private_stdout() -> int:
