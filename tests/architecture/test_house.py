@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import shutil
 import subprocess
@@ -210,3 +211,10 @@ def test_nobody_pickles_or_asks_a_shell() -> None:
         text = path.read_text()
         for word in ("import pickle", "pickle.load", "shell=True", "os.system(", "yaml.load(", "allow_pickle=True"):
             assert word not in text, f"{name}: {word}"
+
+
+def test_no_folder_of_tests_is_left_out(pytestconfig: pytest.Config) -> None:
+    """pytest's default passes by folders called `build`, `dist` or `venv` without a word."""
+    left_out = pytestconfig.getini("norecursedirs")
+    folders = {p.parent.name for root in ("tests", "src") for p in (ROOT / root).rglob("*.py")}
+    assert not [f for f in folders - {"__pycache__"} if any(fnmatch.fnmatch(f, pattern) for pattern in left_out)]

@@ -5,6 +5,7 @@ Only the step's process is left out: everything else, from capture to store, is 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import itertools
 import json
@@ -186,7 +187,13 @@ def table_of(root: Path, record: delivery.RunRecord, node: str) -> pl.DataFrame:
 
 
 def _in_this_process(_: Engine, job: Job, __: object) -> Reply:
-    return run_job(job, Sandbox(job, Machine(job.root)))
+    return run_job(job, Sandbox(job, _machine(job.root)))
+
+
+@functools.cache
+def _machine(root: str) -> Machine:
+    """It holds a descriptor per folder that every step may read, as long as its process lives."""
+    return Machine(root)
 
 
 def _captured_here(project: Project, **_: object) -> Graph:

@@ -212,7 +212,7 @@ def test_an_acceptance_holds_for_its_fingerprint_and_for_no_other(
             {"source:s": state[2]}, lambda _: None, lambda _: None, {}, "python", accepted=stands.get
         )
 
-    artifact = World().run(node("x"), {}, {})[0]
+    artifact = World().run(node("x"), {}, {}).artifact
     key = make_plan(known(accepted, {})[0], ["p.a"], known(accepted, {})[1]).steps[0].fingerprint
     step = make_plan(known(seen, {})[0], ["p.a"], known(seen, {str(key): Reuse(artifact, "old", "ada")})[1]).steps[0]
     assert isinstance(step.action, Reuse if seen == accepted else Run)

@@ -11,8 +11,8 @@ import pytest
 
 from build.partitioned_flow import Here, Model, Row, State, ran
 
-SEEDS = range(5)
-EDITS = 8
+SEEDS = range(3)
+EDITS = 6
 
 
 def append(chance: random.Random, state: State) -> State:

@@ -74,6 +74,8 @@ class WorkingCopy:
         """The stored value of a step that made JSON."""
         project = open_project(self.root)
         record = delivery.run(project, now=NOW)
+        if record.error:
+            raise record.error
         return json.loads(project.store.get(record.artifacts[f"flow.{step}"].object).read_bytes())
 
     def command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
