@@ -25,7 +25,19 @@ from lockgate.evaluation.intervals import Interval, wilson
 from lockgate.evaluation.metrics import SHARE, Metric
 from lockgate.evaluation.scored import Scored
 
-__all__ = ["FAR", "REPLICATES", "SEED", "Ratios", "Resamples", "day_sums", "ratios", "resample", "single"]
+__all__ = [
+    "FAR",
+    "REPLICATES",
+    "SEED",
+    "Ratios",
+    "Resamples",
+    "day_sums",
+    "draws",
+    "ratios",
+    "resample",
+    "single",
+    "studentized",
+]
 
 REPLICATES = 10_000
 SEED = 20261101
@@ -185,9 +197,9 @@ def resample(
     once = np.ones((1, over.blocks))
     center, error = _studentize(over, sums, once, pairs)
     chunks = list[Floats]()
-    for counts, rows in _draws(sums, replicates, seed, width=4 * (len(over.n) + len(pairs))):
+    for counts, rows in draws(sums, replicates, seed, width=4 * (len(over.n) + len(pairs))):
         drawn, spread = _studentize(over, rows, counts, pairs)
-        t = _studentized(drawn, center, spread)
+        t = studentized(drawn, center, spread)
         chunks.append(_largest(t, len(over.n)) if joint else t)
     return Resamples(ratios=over, pairs=pairs, center=center[0], error=error[0], t=np.concatenate(chunks), joint=joint)
 
@@ -221,7 +233,7 @@ def _studentize(over: Ratios, rows: Floats, counts: Floats, pairs: NDArray[np.in
         return center, np.sqrt(np.where(variance > noise, variance, 0.0))
 
 
-def _draws(rows: Floats, replicates: int, seed: int, *, width: int) -> Iterator[tuple[Floats, Floats]]:
+def draws(rows: Floats, replicates: int, seed: int, *, width: int) -> Iterator[tuple[Floats, Floats]]:
     """Yield (counts, rows): how often each block was drawn, in chunks that fit in memory."""
     random, blocks = np.random.default_rng(seed), len(rows)
     weights = None
@@ -238,7 +250,7 @@ def _draws(rows: Floats, replicates: int, seed: int, *, width: int) -> Iterator[
         yield np.bincount(picks.ravel(), minlength=size * blocks).reshape(size, blocks).astype(np.float64), rows
 
 
-def _studentized(drawn: Floats, center: Floats, spread: Floats) -> Floats:
+def studentized(drawn: Floats, center: Floats, spread: Floats) -> Floats:
     """Deviation in units of spread. None at all is 0; some without spread is infinite, and so is what is unknown."""
     with np.errstate(all="ignore"):
         deviation = drawn - center
