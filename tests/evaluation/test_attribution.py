@@ -76,9 +76,7 @@ def test_weights_add_up_to_the_total_whatever_could_be_built(number, lacking, dr
     parts = parts_of(factors, frozenset(values))
     total = values[mix(*factors)] - values[OLD]
     assert sum(value(p, values) for p in parts) == total
-    assert {f for p in parts for f in p.alone} == {
-        f for i, f in enumerate(factors) if i in lacking and number > 1
-    }
+    assert {f for p in parts for f in p.alone} == {f for i, f in enumerate(factors) if i in lacking and number > 1}
 
 
 # ── with intervals ──────────────────────────────────────────────────────────

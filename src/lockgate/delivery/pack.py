@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from lockgate.delivery.cautions import cautions
 from lockgate.delivery.changes import changes
-from lockgate.delivery.judge import load_json
+from lockgate.delivery.measuring import load_json
 from lockgate.delivery.releases import manifest_of
 from lockgate.gates.binding import evidence_root, results
 from lockgate.gates.rules.sentences import capitalized
