@@ -41,8 +41,13 @@ MEASURED_WITH = ("numpy", "scipy")
 """What Lockgate itself computes evidence with; its own metadata names them in an extra only."""
 
 
-def lower(root: Path, modules: Sequence[str], sources: Sequence[str], *, looking: Looking) -> dict[str, Json]:
-    """Lower every Pipeline value of the modules. `looking` learns which files analysis read."""
+def lower(
+    root: Path, modules: Sequence[str], sources: Sequence[str], *, looking: Looking, imported: Sequence[str] = ()
+) -> dict[str, Json]:
+    """Lower every Pipeline value of the modules. `looking` learns which files analysis read.
+
+    `imported`: third-party modules that importing them loaded, whether a step reaches them or not.
+    """
     pipelines = _find_pipelines(modules)
     lowering = _Lowering(root, looking, [p for p, _ in pipelines], sources)
     nodes: dict[str, Node] = {}
@@ -61,6 +66,7 @@ def lower(root: Path, modules: Sequence[str], sources: Sequence[str], *, looking
         "nodes": {n: to_json(node) for n, node in nodes.items()},
         "order": ordered,
         "pipelines": {n: to_json(i) for n, i in infos.items()},
+        "packages": list(lowering.installed.reached(imported)),
     }
 
 
