@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from lockgate.delivery.changes import changes
 from lockgate.errors import LockgateError
 from lockgate.records.digest import canonical
+from lockgate.release.layout import PROJECT, TRAINING_LOCK
 from lockgate.release.wording import count
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["factors_of", "files_of", "in_words", "same_code"]
 
-PROJECT, TRAINING_LOCK = "project.json", "training-lock.txt"  # what releases carry to be made again
 ROWS_LIMIT_BYTES = 64 << 20  # larger source files are told by name only
 NAMED = 4  # more files than this are counted, not named
 
@@ -158,8 +158,8 @@ def _definitions(text: str) -> dict[str, str]:
         if isinstance(body, list) and body and _is_docstring(body[0]):
             del body[0]
     for node in tree.body:
-        named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        found[node.name if named else ""] = found.get(node.name if named else "", "") + ast.dump(node)
+        name = node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else ""
+        found[name] = found.get(name, "") + ast.dump(node)
     return found
 
 

@@ -20,7 +20,7 @@ from lockgate.gates.measure import INPUTS
 from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json
 from lockgate.records.graph import Graph, Node, Trace
-from lockgate.records.plan import Result
+from lockgate.records.plan import Result, Reuse, reused
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ def measure(
     files: dict[str, Path | str] = {name: fetch(project, release) for name, release in releases.items()}
     known = known_of(project, identities, {})
     plan = make_plan(graph, tuple(nodes), known)
+    if all(isinstance(step.action, Reuse) for step in plan.steps):  # an engine costs more than all the rest
+        found = {s.node: s.action for s in plan.steps if isinstance(s.action, Reuse)}
+        made = {n: a.artifact for n, a in found.items()}
+        return Executed(tuple(reused(n, a) for n, a in found.items()), {**given, **made}, None)
     results = project.results("results")
 
     def keep(node: str, key: str, result: Result) -> None:

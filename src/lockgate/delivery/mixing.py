@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
 from lockgate.delivery.releases import manifest_of
-from lockgate.errors import IntegrityError, LockgateError, NotFound
+from lockgate.errors import IntegrityError, LockgateError, NotFound, StepFailed
 from lockgate.records.difference import Unbuilt
 from lockgate.records.digest import digest
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.release import Manifest
 
-__all__ = ["mix", "mixes"]
+__all__ = ["in_one_line", "mix", "mixes"]
 
 KIND = "bundles"
 
@@ -64,7 +64,7 @@ def mix(
         if rebuilt.error is not None:
             raise rebuilt.error
         if rebuilt.release is None:
-            raise NotFound("nothing was released of it", value=note)
+            raise StepFailed("nothing was released of it", value=note)
         project.results(KIND).put(key, {"release": rebuilt.release})
         return rebuilt.release
 

@@ -37,10 +37,11 @@ def _request(texts: Mapping[str, str], fields: Mapping[str, FieldSchema]) -> dic
 
 
 def _typed(text: str, kind: str) -> Json:
-    """
+    """A cell as JSON.
+
     >>> _typed("5.0", "integer"), _typed("0.5", "number"), _typed("True", "boolean"), _typed("", "string")
     (5, 0.5, True, None)
-    """  # noqa: D403
+    """
     if text == "":
         return None
     if kind == "integer":

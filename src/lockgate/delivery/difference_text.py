@@ -1,0 +1,262 @@
+"""A difference of two releases as a person reads it: users first, then the metric, then why, then each answer, then what it is made of."""
+
+from __future__ import annotations
+
+import datetime as dt
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from lockgate.gates.rules.sentences import group, percent
+from lockgate.records.difference import LIMITS
+from lockgate.records.digest import short
+from lockgate.records.evidence import Estimate
+from lockgate.release.wording import better_or_worse, count, day, decimal_of, number, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lockgate.records.difference import Attribution, Difference, Effect, MovedAnswer, Movement
+
+    Table = Callable[..., str]
+
+__all__ = ["text"]
+
+WIDTH = 100
+SHOWN_GROUPS = 12
+MINUS = "\N{MINUS SIGN}"
+ALONE = {"unknown": "unknown"}
+
+
+def text(found: Difference, names: tuple[str, str], *, table: Table) -> str:
+    """The whole page for a terminal, no line longer than 100 columns.
+
+    Args:
+        names: what the reader called the two releases.
+        table: lays out rows, with `header`.
+    """
+    titles = [
+        n if short(d) in n else f"{n} {short(d)}" for n, d in zip(names, (found.before, found.after), strict=True)
+    ]
+    parts = [f"{visible(titles[0])} → {visible(titles[1])}"]
+    if found.before == found.after:
+        return f"{parts[0]}\nthe two releases are the same"
+    if found.movement is None:
+        parts += ["", *_wrapped(f"The answers cannot be compared: {found.unanswered}")]
+    else:
+        parts += [*_requests(found), "", *_users(found.movement, table), "", *_metric(found.movement)]
+        parts += [*_why(found, table), *_largest(found, found.movement)]
+    return "\n".join([*parts, *_made_of(found, table)])
+
+
+def _requests(found: Difference) -> list[str]:
+    moved = found.movement
+    assert moved
+    which = "new" if found.holdout == "after" else "old"
+    span = f"for {_day(moved.first)} to {_day(moved.last)}" if moved.first else ""
+    lines = _wrapped(
+        f"Both answered the {count(moved.rows, 'request')} of the {which} release's test, {span}, each from what was known on its own day."
+    )
+    return lines + [line for words in moved.left_out for line in _wrapped(f"Left out: {words}.")]
+
+
+def _users(moved: Movement, table: Table) -> list[str]:
+    if moved.same == moved.rows:
+        return ["WHAT CHANGES FOR USERS", "Nothing: all answers are the same to the last digit."]
+    shares = moved.overall.shares
+    same = percent(Decimal(moved.same) / Decimal(max(moved.rows, 1)))
+    told = f"{_share(shares[LIMITS[1]])} of the answers move by more than 10%; {same} stay the same to the last digit."
+    rows = [
+        _group("all answers", moved.overall),
+        *(_group(group(g.by, g.group), g) for g in moved.groups[:SHOWN_GROUPS]),
+    ]
+    header = ["", "requests", *(f"beyond {_limit(limit)}" for limit in LIMITS), "mean answer"]
+    more = len(moved.groups) - SHOWN_GROUPS
+    lines = ["WHAT CHANGES FOR USERS", told, *table([_shortened(r) for r in rows], header=header).splitlines()]
+    return lines + ([f"… and {count(more, 'group')} that change less (--json has all)"] if more > 0 else [])
+
+
+def _group(name: str, moved: Mapping[str, object] | object) -> list[str]:
+    from lockgate.records.difference import Moved
+
+    assert isinstance(moved, Moved)
+    mean = f"{_number(moved.before)} → {_number(moved.after)}"
+    return [visible(name), f"{moved.rows:,}", *(_share(moved.shares[limit]) for limit in LIMITS), mean]
+
+
+def _metric(moved: Movement) -> list[str]:
+    words = moved.metric["words"]
+    if moved.before.value is None or moved.after.value is None:
+        return [f"{words}: {moved.before.why or moved.after.why}"]
+    values = f"{number(moved.before.value, moved.before.unit)} → {number(moved.after.value, moved.after.unit)}"
+    return _wrapped(f"{words}: {values}, {_better(moved.relative, moved.metric['better'])}")
+
+
+def _better(relative: Estimate, better: str) -> str:
+    low, high = decimal_of(relative.low), decimal_of(relative.high)
+    if low is None or high is None:
+        return relative.why or "no interval"
+    flip = Decimal(-1 if better == "higher" else 1)
+    words = better_or_worse(*sorted((low * flip, high * flip)))
+    level = percent(Decimal(relative.level)).replace(".0%", "%")
+    return words if low == high == 0 else f"{words} than the old release (paired by day, {level} interval)"
+
+
+# ── why ─────────────────────────────────────────────────────────────────────
+
+
+def _why(found: Difference, table: Table) -> Iterator[str]:
+    """The split of both changes, part by part."""
+    split = found.attribution
+    if split is None:
+        return
+    yield from ("", "WHY")
+    assert found.movement
+    if split.rows < found.movement.rows:
+        yield f"On the {count(split.rows, 'request')} that every release built for this answers."
+    header = ["changed", found.movement.metric["words"].partition(" (")[0], "95% interval", "mean answer", "beyond 10%"]
+    whole = [_part_of("all of it", split.metric, split.answers, found.movement.overall.shares)]
+    rows = [_part_of(_called(e, split), e.metric, e.answers, e.shares) for e in split.effects]
+    yield from table(rows + whole if len(rows) > 1 else rows, header=header).splitlines()
+    if split.factors == ("unknown",):
+        yield from _wrapped(
+            "Nothing that is recorded differs, but answers do: the training gives other results each time it runs."
+        )
+    for lacking in found.unbuilt:
+        yield from _wrapped(f"{lacking.factor} alone is not known. {_reason(lacking.why)}")
+
+
+def _called(effect: Effect, split: Attribution) -> str:
+    if effect.name != "together":
+        return f"only the {effect.name}" if len(split.factors) > 1 else f"the {effect.name}"
+    return " and ".join([*effect.includes, "what they do together"])
+
+
+def _part_of(name: str, metric: Estimate, answers: Estimate, shares: Mapping[str, str]) -> list[str]:
+    return [
+        name,
+        _signed(metric.value, metric.unit),
+        _interval(metric),
+        _signed(answers.value),
+        _share(shares.get(LIMITS[1])),
+    ]
+
+
+def _interval(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return estimate.why or "none"
+    low, high = (_signed(bound, estimate.unit).removesuffix(" points") for bound in (estimate.low, estimate.high))
+    return "none: no answer differs" if low == high == "0" else f"{low} to {high}"
+
+
+def _signed(value: str | None, unit: str = "") -> str:
+    """A change: shares in points, other numbers in their own unit, always with the sign.
+
+    >>> _signed("-0.0123", "share"), _signed("2.5"), _signed("0")
+    ('−1.23 points', '+2.5', '0')
+    """
+    exact = decimal_of(value)
+    if exact is None:
+        return "not known"
+    size = abs(exact) * (100 if unit == "share" else 1)
+    if size == 0:
+        return "0"
+    told = f"{size:.2f}" if size >= Decimal("0.1") or unit == "share" else f"{size:.2g}"
+    told = told.rstrip("0").rstrip(".") if unit != "share" and "." in told and "e" not in told else told
+    return f"{MINUS if exact < 0 else '+'}{told}" + (" points" if unit == "share" else "")
+
+
+def _reason(why: str) -> str:
+    return f"It could not be built: {why}" if not why.startswith("it ") else why[:1].upper() + why[1:]
+
+
+# ── answers ─────────────────────────────────────────────────────────────────
+
+
+def _largest(found: Difference, moved: Movement) -> Iterator[str]:
+    if not moved.largest:
+        return
+    yield from ("", f"THE {len(moved.largest)} LARGEST CHANGES")
+    for place, row in enumerate(moved.largest, 1):
+        asked = " · ".join(visible(row.labels.get(n) or _day(v)) for n, v in row.request.items())
+        known = f", known up to {_day(_before(row.as_of))}" if row.as_of else ""
+        yield _cut(f"{place:>2}  {_number(row.before)} → {_number(row.after)}  {asked}{known}")
+        yield from _indented(_happened(row))
+        yield from _said(row)
+    for side, why in found.unexplained.items():
+        yield from _wrapped(f"The {'old' if side == 'before' else 'new'} release gives no reasons: {why}")
+
+
+def _happened(row: MovedAnswer) -> str:
+    truth = f"it was {_number(row.actual)}" if row.actual is not None else "what happened is not known"
+    parts = [f"{n} {_signed(v)}" for n, v in row.parts.items() if decimal_of(v)]
+    return truth + (f"; by {', '.join(parts)}" if parts else "")
+
+
+def _said(row: MovedAnswer) -> Iterator[str]:
+    if row.reasons_before == row.reasons_after:
+        if row.reasons_before:
+            yield from _indented("both: " + "; ".join(row.reasons_before))
+        return
+    for name, reasons in (("old", row.reasons_before), ("new", row.reasons_after)):
+        if reasons:
+            yield from _indented(f"{name}: " + "; ".join(reasons))
+
+
+def _made_of(found: Difference, table: Table) -> list[str]:
+    if not found.words:
+        return ["", "WHAT DIFFERS", "Nothing that is recorded."]
+    rows = list[list[str]]()
+    for factor, words in found.words:
+        named = factor if not rows or factor not in {r[0] for r in rows} else ""
+        for at, line in enumerate(textwrap.wrap(visible(words), WIDTH - 14) or [""]):
+            rows.append([named if at == 0 else "", line])
+    return ["", "WHAT DIFFERS", *table(rows).splitlines()]
+
+
+# ── words ───────────────────────────────────────────────────────────────────
+
+
+def _share(text: str | None) -> str:
+    value = decimal_of(text)
+    return "" if value is None else percent(value)
+
+
+def _limit(limit: str) -> str:
+    return percent(Decimal(limit)).replace(".0%", "%")
+
+
+def _number(text: str | None) -> str:
+    return number(text) if text is not None else "none"
+
+
+def _day(text: str) -> str:
+    try:
+        return day(dt.date.fromisoformat(text))
+    except ValueError:
+        return text
+
+
+def _before(text: str) -> str:
+    """As-of itself is not known yet."""
+    try:
+        return (dt.date.fromisoformat(text) - dt.timedelta(days=1)).isoformat()
+    except ValueError:
+        return text
+
+
+def _shortened(row: list[str]) -> list[str]:
+    return [row[0] if len(row[0]) <= 40 else row[0][:39] + "…", *row[1:]]
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+
+
+def _wrapped(sentence: str) -> list[str]:
+    return textwrap.wrap(visible(sentence), WIDTH)
+
+
+def _indented(sentence: str) -> Sequence[str]:
+    return textwrap.wrap(visible(sentence), WIDTH, initial_indent="    ", subsequent_indent="      ")
