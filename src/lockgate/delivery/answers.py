@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lockgate.records.graph import Node
     from lockgate.records.release import Manifest
 
-__all__ = ["answers", "holdout_of", "reasons", "told", "why_not"]
+__all__ = ["answers", "answers_by", "holdout_of", "reasons", "told", "why_not"]
 
 SCORED = INPUTS["scored"]
 
@@ -27,7 +27,12 @@ SCORED = INPUTS["scored"]
 def answers(name: str, packages: Sequence[str]) -> Node:
     """Release `@NAME` answers the holdout, each row at its own as-of: the same step that gates are judged on."""
     inputs = {"release": f"@{name}", "holdout": "@holdout"}
-    return answering(name, "lockgate.release.scoring:scored", inputs, packages)
+    return answering(answers_by(name), "lockgate.release.scoring:scored", inputs, packages)
+
+
+def answers_by(name: str) -> str:
+    """The name of the step in which release `@NAME` answers."""
+    return f"answers_{name}"
 
 
 def reasons(name: str, packages: Sequence[str]) -> Node:
@@ -39,7 +44,9 @@ def reasons(name: str, packages: Sequence[str]) -> Node:
 def told(name: str, sides: Sequence[str], parameters: Mapping[str, Json], packages: Sequence[str]) -> Node:
     """One of the functions of `lockgate.evaluation.movement`, on the answers of these sides."""
     target = f"lockgate.evaluation.movement:{name}"
-    return json_step(name, target, {s: s for s in sides}, dict.fromkeys(sides, SCORED), parameters, packages)
+    return json_step(
+        name, target, {s: answers_by(s) for s in sides}, dict.fromkeys(sides, SCORED), parameters, packages
+    )
 
 
 def why_not(done: Executed, name: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
-from lockgate.delivery.answers import answers, holdout_of, reasons, told, why_not
+from lockgate.delivery.answers import answers, answers_by, holdout_of, reasons, told, why_not
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.judge import judged_by
@@ -19,11 +19,12 @@ from lockgate.delivery.look import diff as listed
 from lockgate.delivery.made_of import factors_of, in_words
 from lockgate.delivery.measuring import load_json, measure, measured_with
 from lockgate.delivery.mixing import in_one_line, mixes
+from lockgate.delivery.pack import names_of
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import manifest_of, named
 from lockgate.delivery.walk import walk_of
 from lockgate.errors import LockgateError
-from lockgate.records.difference import Attribution, Difference, MovedAnswer, Movement, Unbuilt
+from lockgate.records.difference import Attribution, Difference, Movement, Unbuilt
 from lockgate.records.wire import from_json
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class _Comparing:
             return replace(found, unanswered=_unanswered(done))
         movement = from_json(Movement, load_json(self.project, done.artifacts["compared"]))
         if not quick and movement.same < movement.rows:
-            found = self._split(found, holdout, {side: done.artifacts[side] for side in SIDES})
+            found = self._split(found, holdout, {side: done.artifacts[answers_by(side)] for side in SIDES})
         return self._explained(found, movement, done)
 
     @property
@@ -120,18 +121,22 @@ class _Comparing:
         if len(factors) > 1:
             made, lacking = mixes(self.project, self.old, self.new, factors, now=self.now, tell=self.tell)
             done = measure(
-                self.project, {f: answers(f, self._packages) for f in made},
+                self.project, {answers_by(f): answers(f, self._packages) for f in made},
                 releases={f"@{f}": release for f, release in made.items()}, given={"@holdout": holdout},
                 trace=self.graph.trace, tell=self.tell,
             )  # fmt: skip
-            silent = [f for f in made if f not in done.artifacts]
-            mute = (Unbuilt(factor=f, why=f"it was built, but cannot answer: {why_not(done, f)}") for f in silent)
+            silent = [f for f in made if answers_by(f) not in done.artifacts]
+            mute = (
+                Unbuilt(factor=f, why=f"it was built, but cannot answer: {why_not(done, answers_by(f))}")
+                for f in silent
+            )
             found = replace(found, unbuilt=(*lacking, *mute))
-            answered = answered | {f: done.artifacts[f] for f in made if f not in silent}
+            answered = answered | {f: done.artifacts[answers_by(f)] for f in made if f not in silent}
         absent: dict[str, Json] = {f: None for f in ("code", "data", "parameters", "packages") if f not in answered}
         node = told("attributed", tuple(answered), {**absent, "factors": list(factors), **self._asked}, self._packages)
+        given = {answers_by(f): artifact for f, artifact in answered.items()}
         done = measure(
-            self.project, {node.name: node}, releases={}, given=answered, trace=self.graph.trace, tell=self.tell
+            self.project, {node.name: node}, releases={}, given=given, trace=self.graph.trace, tell=self.tell
         )
         if done.error is not None:
             raise done.error
@@ -143,22 +148,29 @@ class _Comparing:
         said = {side: load_json(self.project, artifact) for side, artifact in made.items() if artifact}
         missing = {side: why_not(done, f"reasons_{side}") for side in SIDES if side not in said}
         parts = found.attribution.parts if found.attribution else {}
-        rows = tuple(_with(row, said, at, parts) for at, row in enumerate(movement.largest))
+        names, order = names_of(self.project, self.new), [f.name for f in self.new.predictor.request]
+        rows = tuple(
+            replace(
+                row, parts=parts.get(str(row.position), {}), request=_ordered(row.request, order),
+                labels={n: names[n][v] for n, v in row.request.items() if v in names.get(n, {})},
+                reasons_before=_said(said, "before", at), reasons_after=_said(said, "after", at),
+            )
+            for at, row in enumerate(movement.largest)
+        )  # fmt: skip
         return replace(found, movement=replace(movement, largest=rows), unexplained=missing)
 
 
 def _unanswered(done: Executed) -> str:
-    silent = [side for side in SIDES if side not in done.artifacts]
-    return "; ".join(f"{CALLED[side]} cannot answer: {why_not(done, side)}" for side in silent) or why_not(
+    silent = [side for side in SIDES if answers_by(side) not in done.artifacts]
+    return "; ".join(f"{CALLED[side]} cannot answer: {why_not(done, answers_by(side))}" for side in silent) or why_not(
         done, "compared"
     )
 
 
-def _with(
-    row: MovedAnswer, said: Mapping[str, list[list[str]]], at: int, parts: Mapping[str, Mapping[str, str | None]]
-) -> MovedAnswer:
-    reasons_of = {side: tuple(rows[at]) for side, rows in said.items()}
-    return replace(
-        row, parts=parts.get(str(row.position), {}),
-        reasons_before=reasons_of.get("before", ()), reasons_after=reasons_of.get("after", ()),
-    )  # fmt: skip
+def _said(said: Mapping[str, list[list[str]]], side: str, at: int) -> tuple[str, ...]:
+    return tuple(said[side][at]) if side in said else ()
+
+
+def _ordered(request: Mapping[str, str], order: list[str]) -> dict[str, str]:
+    """As the form asks for it; JSON has sorted the names."""
+    return {n: request[n] for n in sorted(request, key=lambda n: order.index(n) if n in order else len(order))}

@@ -17,7 +17,7 @@ from lockgate.release.wording import better_or_worse, count, day, decimal_of, nu
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lockgate.records.difference import Attribution, Difference, Effect, MovedAnswer, Movement
+    from lockgate.records.difference import Attribution, Difference, Effect, Moved, MovedAnswer, Movement
 
     Table = Callable[..., str]
 
@@ -26,7 +26,6 @@ __all__ = ["text"]
 WIDTH = 100
 SHOWN_GROUPS = 12
 MINUS = "\N{MINUS SIGN}"
-ALONE = {"unknown": "unknown"}
 
 
 def text(found: Difference, names: tuple[str, str], *, table: Table) -> str:
@@ -63,7 +62,8 @@ def _requests(found: Difference) -> list[str]:
 
 def _users(moved: Movement, table: Table) -> list[str]:
     if moved.same == moved.rows:
-        return ["WHAT CHANGES FOR USERS", "Nothing: all answers are the same to the last digit."]
+        bounds = _bounds(moved) or ["Nothing: all answers are the same to the last digit."]
+        return ["WHAT CHANGES FOR USERS", *bounds]
     shares = moved.overall.shares
     same = percent(Decimal(moved.same) / Decimal(max(moved.rows, 1)))
     told = f"{_share(shares[LIMITS[1]])} of the answers move by more than 10%; {same} stay the same to the last digit."
@@ -73,14 +73,25 @@ def _users(moved: Movement, table: Table) -> list[str]:
     ]
     header = ["", "requests", *(f"beyond {_limit(limit)}" for limit in LIMITS), "mean answer"]
     more = len(moved.groups) - SHOWN_GROUPS
-    lines = ["WHAT CHANGES FOR USERS", told, *table([_shortened(r) for r in rows], header=header).splitlines()]
+    lines = [
+        "WHAT CHANGES FOR USERS",
+        told,
+        *_bounds(moved),
+        *table([_shortened(r) for r in rows], header=header).splitlines(),
+    ]
     return lines + ([f"… and {count(more, 'group')} that change less (--json has all)"] if more > 0 else [])
 
 
-def _group(name: str, moved: Mapping[str, object] | object) -> list[str]:
-    from lockgate.records.difference import Moved
+def _bounds(moved: Movement) -> list[str]:
+    """What happens to the intervals around the answers, if anything does."""
+    if moved.same_bounds == moved.rows:
+        return []
+    only = "All answers are the same to the last digit, but not the" if moved.same == moved.rows else "The"
+    widths = " → ".join(_number(w) for w in moved.widths)
+    return [f"{only} intervals around them: mean width {widths}."]
 
-    assert isinstance(moved, Moved)
+
+def _group(name: str, moved: Moved) -> list[str]:
     mean = f"{_number(moved.before)} → {_number(moved.after)}"
     return [visible(name), f"{moved.rows:,}", *(_share(moved.shares[limit]) for limit in LIMITS), mean]
 
@@ -115,7 +126,7 @@ def _why(found: Difference, table: Table) -> Iterator[str]:
     assert found.movement
     if split.rows < found.movement.rows:
         yield f"On the {count(split.rows, 'request')} that every release built for this answers."
-    header = ["changed", found.movement.metric["words"].partition(" (")[0], "95% interval", "mean answer", "beyond 10%"]
+    header = ["changed", found.movement.metric["words"].partition(" (")[0], "mean answer", "beyond 10%"]
     whole = [_part_of("all of it", split.metric, split.answers, found.movement.overall.shares)]
     rows = [_part_of(_called(e, split), e.metric, e.answers, e.shares) for e in split.effects]
     yield from table(rows + whole if len(rows) > 1 else rows, header=header).splitlines()
@@ -123,6 +134,8 @@ def _why(found: Difference, table: Table) -> Iterator[str]:
         yield from _wrapped(
             "Nothing that is recorded differs, but answers do: the training gives other results each time it runs."
         )
+    if len(rows) > 1:
+        yield "In brackets: 95% intervals, days resampled. Beyond 10%: answers that this alone moves by more."
     for lacking in found.unbuilt:
         yield from _wrapped(f"{lacking.factor} alone is not known. {_reason(lacking.why)}")
 
@@ -134,20 +147,16 @@ def _called(effect: Effect, split: Attribution) -> str:
 
 
 def _part_of(name: str, metric: Estimate, answers: Estimate, shares: Mapping[str, str]) -> list[str]:
-    return [
-        name,
-        _signed(metric.value, metric.unit),
-        _interval(metric),
-        _signed(answers.value),
-        _share(shares.get(LIMITS[1])),
-    ]
+    return [name, _effect(metric), _effect(answers), _share(shares.get(LIMITS[1]))]
 
 
-def _interval(estimate: Estimate) -> str:
+def _effect(estimate: Estimate) -> str:
+    """A change with its interval; without one where nothing varies."""
+    told = _signed(estimate.value, estimate.unit)
     if estimate.low is None or estimate.high is None:
-        return estimate.why or "none"
+        return f"{told} ({estimate.why})" if estimate.why else told
     low, high = (_signed(bound, estimate.unit).removesuffix(" points") for bound in (estimate.low, estimate.high))
-    return "none: no answer differs" if low == high == "0" else f"{low} to {high}"
+    return told if low == high else f"{told} ({low} to {high})"
 
 
 def _signed(value: str | None, unit: str = "") -> str:
@@ -175,31 +184,41 @@ def _reason(why: str) -> str:
 
 
 def _largest(found: Difference, moved: Movement) -> Iterator[str]:
+    """Old and new answer, the request, what happened, which change did it; reasons when they are not those of the row above."""
     if not moved.largest:
         return
-    yield from ("", f"THE {len(moved.largest)} LARGEST CHANGES")
+    title = "THE LARGEST CHANGE" if len(moved.largest) == 1 else f"THE {len(moved.largest)} LARGEST CHANGES"
+    yield from ("", title)
+    above: list[str] = []
     for place, row in enumerate(moved.largest, 1):
-        asked = " · ".join(visible(row.labels.get(n) or _day(v)) for n, v in row.request.items())
+        asked = ", ".join(_value(row, name) for name in row.request)
         known = f", known up to {_day(_before(row.as_of))}" if row.as_of else ""
-        yield _cut(f"{place:>2}  {_number(row.before)} → {_number(row.after)}  {asked}{known}")
-        yield from _indented(_happened(row))
-        yield from _said(row)
+        yield _cut(visible(f"{place:>2}  {_number(row.before)} → {_number(row.after)}{_happened(row)}  {asked}{known}"))
+        if parts := [f"{n} {_signed(v)}" for n, v in row.parts.items() if decimal_of(v)]:
+            yield from _indented(", ".join(parts))
+        reasons = list(_said(row))
+        if reasons != above:
+            yield from reasons
+        above = reasons
     for side, why in found.unexplained.items():
         yield from _wrapped(f"The {'old' if side == 'before' else 'new'} release gives no reasons: {why}")
 
 
+def _value(row: MovedAnswer, name: str) -> str:
+    """What people call it, and what it is called by machines."""
+    value = row.request[name]
+    return f"{value} {row.labels[name]}" if row.labels.get(name, value) != value else _day(value)
+
+
 def _happened(row: MovedAnswer) -> str:
-    truth = f"it was {_number(row.actual)}" if row.actual is not None else "what happened is not known"
-    parts = [f"{n} {_signed(v)}" for n, v in row.parts.items() if decimal_of(v)]
-    return truth + (f"; by {', '.join(parts)}" if parts else "")
+    return f" (it was {_number(row.actual)})" if row.actual is not None else ""
 
 
 def _said(row: MovedAnswer) -> Iterator[str]:
+    sides = {"old": row.reasons_before, "new": row.reasons_after}
     if row.reasons_before == row.reasons_after:
-        if row.reasons_before:
-            yield from _indented("both: " + "; ".join(row.reasons_before))
-        return
-    for name, reasons in (("old", row.reasons_before), ("new", row.reasons_after)):
+        sides = {"both": row.reasons_after}
+    for name, reasons in sides.items():
         if reasons:
             yield from _indented(f"{name}: " + "; ".join(reasons))
 

@@ -131,7 +131,7 @@ def _code(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
             yield f"{path} is {'new' if old is None else 'gone'}"
             continue
         lines = list(difflib.ndiff(old.splitlines(), new.splitlines()))
-        size = f"{sum(x[:2] == '+ ' for x in lines)} lines added, {sum(x[:2] == '- ' for x in lines)} removed"
+        size = f"{count(sum(x[:2] == '+ ' for x in lines), 'line')} added, {sum(x[:2] == '- ' for x in lines)} removed"
         parts = list(_parts_that_differ(old, new)) if path.endswith(".py") else ["its text"]
         yield f"{path}: {', '.join(parts)} ({size})" if parts else f"{path}: comments and layout only ({size})"
 

@@ -47,7 +47,8 @@ def compared(
     known = np.unique(days[~before.day_is_missing()])
     found = Movement(
         rows=len(before), days=len(known), first=_day(known, 0), last=_day(known, -1),
-        same=int((before.role("answer") == after.role("answer")).sum()),
+        same=int((before.role("answer") == after.role("answer")).sum()), same_bounds=int(_same_bounds(*both).sum()),
+        widths=(_width(before), _width(after)),
         overall=_group("all", "all answers", *both, moves), groups=tuple(sorted(groups, key=_worst_first)),
         largest=tuple(_row(*both, int(at), int(rows[at])) for at in _largest(*both, number)),
         left_out=left_out if asked > len(before) else (), **_measured(*both, metric),
@@ -112,6 +113,23 @@ def _on_rows_all_answer(answers: list[Scored]) -> tuple[list[Scored], NDArray[np
     lacking = int((~known).sum())
     words = f"{lacking:,} of {len(first):,} requests are not answered with a number by both releases"
     return [a.subset(known) for a in answers], np.flatnonzero(known), (words,) if lacking else ()
+
+
+def _same_bounds(before: Scored, after: Scored) -> Mask:
+    """Rows in which low and high are equal to the last bit, or both releases answer none."""
+    found: Mask = np.ones(len(before), dtype=np.bool_)
+    for name in ("low", "high"):
+        sides = [s.role(name) if getattr(s, name) else np.full(len(s), np.nan) for s in (before, after)]
+        found &= (sides[0] == sides[1]) | (np.isnan(sides[0]) & np.isnan(sides[1]))
+    return found
+
+
+def _width(scored: Scored) -> str | None:
+    return (
+        decimal(float((scored.role("high") - scored.role("low")).mean()))
+        if scored.low and scored.high and len(scored)
+        else None
+    )
 
 
 def _groups(before: Scored, after: Scored, column: str, moves: NDArray[np.float64]) -> list[Moved]:

@@ -70,6 +70,8 @@ class Movement:
     Attributes:
         rows, days, first, last: the requests compared, and their target days.
         same: answers that are equal to the last bit.
+        same_bounds: answers whose interval is; equal to `rows` where there are none.
+        widths: mean width of the answered interval, old and new; None where there is none.
         groups: the group with the largest share beyond 10% first.
         largest: the largest changes, largest first.
         metric: name, words, unit and better of what gates judge by; `before` and `after` its two values, `relative`
@@ -82,6 +84,8 @@ class Movement:
     first: str
     last: str
     same: int
+    same_bounds: int
+    widths: tuple[str | None, str | None]
     overall: Moved
     groups: tuple[Moved, ...]
     largest: tuple[MovedAnswer, ...]
