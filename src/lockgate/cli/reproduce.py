@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lockgate.delivery.reproduce import Compared, Reproduced
+    from lockgate.records.digest import Json
 
 
 def reproduce_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,11 +94,15 @@ def _wrapped(head: str, words: str) -> list[str]:
     return textwrap.wrap(plain(words), WIDTH, initial_indent=first, subsequent_indent="    ") or [first.rstrip()]
 
 
+def _rest(step: Compared) -> dict[str, Json]:
+    return {name: value for name, value in to_json(step).items() if name != "step"}
+
+
 def _print_json(found: Reproduced) -> None:
     there, here = found.machines
     print_json({
         "release": found.release, "rebuilt": found.rebuilt, "same": found.same,
-        "steps": [{**to_json(s), "same": s.same} for s in found.steps],
+        "steps": [{"name": s.step, **_rest(s), "same": s.same} for s in found.steps],
         "differences": list(found.differences), "answers": to_json(found.answers), "notes": list(found.notes),
         "machine": {"recorded": dict(there), "here": dict(here)},
         "error": str(found.error) if found.error else None,
