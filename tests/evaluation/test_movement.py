@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lockgate.errors import UsageError
 from lockgate.evaluation.movement import attributed, compared, moved
 from lockgate.evaluation.scored import Scored
-from lockgate.records.difference import Attribution, Movement
+from lockgate.records.movement import Attribution, Movement
 from lockgate.records.wire import from_json
 from lockgate.testing.scored import scored_table as table
 

@@ -37,6 +37,7 @@ COMMANDS = {
         "graph": ("graph", "what is made of what, how fresh it is and what it cost"),
         "releases": ("state", "releases and their state"),
         "evidence": ("state", "the evidence page of a release"),
+        "reproduce": ("reproduce", "make a release again from its lineage and compare"),
     },
     "Deciding": {
         "reject": ("decide", "sign against a release"),

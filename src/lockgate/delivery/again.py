@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lockgate.build.clock import CLOCK
 from lockgate.build.execute import execute
 from lockgate.delivery.run import engine_of
-from lockgate.errors import StepFailed
+from lockgate.errors import LockgateError
 from lockgate.records.graph import Graph
 from lockgate.records.plan import Plan, PlannedStep, Run
 
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.artifact import Artifact
 
-__all__ = ["OTHER_SEED", "attempts_of", "run_again", "suspect"]
+__all__ = ["ELSEWHEN", "attempts_of", "run_again", "suspect"]
 
 OTHER_SEED = {"PYTHONHASHSEED": "1"}
 STILL = {CLOCK: "still 1000000000"}
 LATER = {CLOCK: "shift 40000000"}
+ELSEWHEN = {**OTHER_SEED, **LATER}
+"""Another hash seed and another day: what a capture is checked with, too."""
+
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 Attempt = Callable[[Mapping[str, str]], str]
 """What is added to the environment → identity of what the step makes then."""
@@ -32,18 +35,18 @@ Attempt = Callable[[Mapping[str, str]], str]
 def run_again(
     project: Project, planned: Planned, artifacts: Mapping[str, Artifact], nodes: Sequence[str],
     *, environment: Mapping[str, str],
-) -> dict[str, Artifact]:  # fmt: skip
+) -> dict[str, Artifact | LockgateError]:  # fmt: skip
     """Each of these steps by itself, from the same inputs; nothing is kept under any fingerprint.
 
     Args:
         artifacts: what the first run made or reused; every input of the nodes.
         environment: added to what the steps' processes see.
 
-    Raises:
-        LockgateError: a step fails now.
+    Answers per step what it made, or why it failed.
     """
-    made: dict[str, Artifact] = {}
-    with engine_of(project, planned, environment=environment) as engine:
+    made: dict[str, Artifact | LockgateError] = {}
+    asked = replace(planned, plan=_only(*nodes))
+    with engine_of(project, asked, environment=environment) as engine:
         for name in nodes:
             node = planned.graph.nodes[name]
             alone = Graph(nodes={name: node}, order=(name,), pipelines={}, trace=planned.graph.trace)
@@ -56,9 +59,7 @@ def run_again(
                 alone, _only(name), known, engine=engine, given=given,
                 keep=lambda _node, _key, _result: None, tell=lambda _: None, workers=project.settings.workers,
             )  # fmt: skip
-            if done.error is not None:
-                raise done.error
-            made[name] = done.artifacts[name]
+            made[name] = done.error or done.artifacts[name]
     return made
 
 
@@ -66,10 +67,8 @@ def attempts_of(project: Project, planned: Planned, artifacts: Mapping[str, Arti
     """Tries of one step; one that fails is one that differs."""
 
     def attempt(environment: Mapping[str, str]) -> str:
-        try:
-            return run_again(project, planned, artifacts, (node,), environment=environment)[node].digest
-        except StepFailed as error:
-            return f"failed: {error.value}"
+        made = run_again(project, planned, artifacts, (node,), environment=environment)[node]
+        return f"failed: {made.value}" if isinstance(made, LockgateError) else made.digest
 
     return attempt
 
@@ -103,8 +102,8 @@ def _nothing(_: object) -> None:
     """What is known of earlier runs."""
 
 
-def _only(name: str) -> Plan:
-    return Plan((PlannedStep(name, Run("run again")),))
+def _only(*names: str) -> Plan:
+    return Plan(tuple(PlannedStep(name, Run("run again")) for name in names))
 
 
 def _agree(attempt: Attempt, environment: Mapping[str, str]) -> bool:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from lockgate.gates.rules.sentences import group, percent
-from lockgate.records.difference import LIMITS
+from lockgate.records.movement import LIMITS
 from lockgate.records.digest import short
 from lockgate.records.evidence import Estimate
 from lockgate.release.wording import better_or_worse, count, day, decimal_of, number, visible
@@ -17,7 +17,7 @@ from lockgate.release.wording import better_or_worse, count, day, decimal_of, nu
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lockgate.records.difference import Attribution, Difference, Effect, Moved, MovedAnswer, Movement
+    from lockgate.records.movement import Attribution, Difference, Effect, Moved, MovedAnswer, Movement
 
     Table = Callable[..., str]
 

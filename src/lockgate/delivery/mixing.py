@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lockgate.build.execute import Event
 from lockgate.delivery.releases import manifest_of
 from lockgate.errors import IntegrityError, LockgateError, NotFound, StepFailed
-from lockgate.records.difference import Unbuilt
+from lockgate.records.movement import Unbuilt
 from lockgate.records.digest import digest
 
 if TYPE_CHECKING:

@@ -64,7 +64,8 @@ class Rebuilt:
         project: the rebuilt project; its store holds the artifacts.
         artifacts: step → what it made, under the names that lineages use.
         code: step → digest of its code. definitions: name → digest.
-        parameters: step → parameter → value it ran with.
+        parameters: step → parameter → value it ran with. inputs: step → parameter → step or `source:NAME` it reads.
+        left_out: hidden files that the snapshot does not have.
         packages: how what was installed differs from the lock, in words.
         release: digest of the release that was bundled of it, when that was asked for; it is in the project's store.
         suspicions: step → why it may differ, of those that were found to differ from `expected`.
@@ -78,6 +79,9 @@ class Rebuilt:
     code: Mapping[str, str]
     definitions: Mapping[str, str]
     parameters: Mapping[str, Mapping[str, Json]]
+    inputs: Mapping[str, Mapping[str, str]]
+    locked: tuple[Locked, ...]
+    left_out: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     release: str | None = None
     suspicions: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -124,7 +128,7 @@ def rebuild(
         "origin": [recipe.code.lineage.commit, recipe.code.lineage.dirty],
     }  # fmt: skip
     answer = _ask(interpreter, order, tell)
-    return _rebuilt(rebuilt, interpreter, answer)
+    return _rebuilt(rebuilt, interpreter, answer, locked=locked, left_out=snapshot.left_out)
 
 
 def snapshot_in(project: Project, release: Manifest) -> Snapshot:
@@ -227,8 +231,14 @@ def _ask(interpreter: Interpreter, order: Mapping[str, Json], tell: Callable[[Ev
     return said["done"]
 
 
-def _rebuilt(project: Project, interpreter: Interpreter, answer: Mapping[str, Json]) -> Rebuilt:
+def _rebuilt(
+    project: Project, interpreter: Interpreter, answer: Mapping[str, Json],
+    *, locked: tuple[Locked, ...], left_out: tuple[str, ...],
+) -> Rebuilt:  # fmt: skip
     return Rebuilt(
+        inputs=answer["inputs"],
+        locked=locked,
+        left_out=left_out,
         project=project,
         interpreter=interpreter,
         artifacts={n: from_json(Artifact, a) for n, a in answer["artifacts"].items()},

@@ -66,6 +66,7 @@ def _done(order: Order, tell: Callable[[Any], None]) -> dict[str, Json]:
         "code": {n.name: code_digest(n) for n in nodes},
         "definitions": {d.name: d.digest for n in nodes for d in n.definitions},
         "parameters": {n.name: _used(n.name, n.parameters, planned) for n in nodes if n.parameters},
+        "inputs": {n.name: dict(n.inputs) for n in planned.graph.nodes.values()},
         "packages": differing(locked, installed(k.name for k in locked)),
         "release": _released(project, order, record),
         "suspicions": _suspicions(project, record, order["expected"]),

@@ -178,12 +178,15 @@ def _carry_out(
 ) -> Outcome:  # fmt: skip
     """Execute; `last` learns the key of each step that ran."""
     from lockgate.build.execute import execute
+    from lockgate.build.machine import machine
     from lockgate.delivery.turns import Turns
 
     results = project.results("results")
 
+    here = machine()
+
     def keep(node: str, key: str, result: Result) -> None:
-        results.put(key, {**to_json(result), "node": node})
+        results.put(key, {**to_json(result), "node": node, "machine": here})
         if node in planned.graph.nodes:  # what a partition was made from, its step's result says
             last[node] = key
 
@@ -300,8 +303,10 @@ def _remember(project: Project, last: Mapping[str, str]) -> None:
 
 def _save(project: Project, record: RunRecord) -> None:
     """The run's own record: what `runs` lists."""
+    from lockgate.build.machine import machine
+
     content = {
-        "run": record.run, "pipeline": record.pipeline, "as_of": record.as_of.isoformat(), "started": record.started.isoformat(),
+        "machine": machine(), "run": record.run, "pipeline": record.pipeline, "as_of": record.as_of.isoformat(), "started": record.started.isoformat(),
         "steps": [to_json(s) for s in record.steps], "parameters": to_json(record.parameters),
         "error": record.error.what if record.error else None,
     }  # fmt: skip
