@@ -24,7 +24,7 @@ from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import manifest_of, named
 from lockgate.delivery.walk import walk_of
 from lockgate.errors import LockgateError
-from lockgate.records.movement import Attribution, Difference, Movement, Unbuilt
+from lockgate.records.movement import Attribution, ReleaseDifference, Movement, Unbuilt
 from lockgate.records.wire import from_json
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ CALLED = {"before": "the old release", "after": "the new release"}
 def difference(
     project: Project, before: str, after: str, *, now: dt.datetime, quick: bool = False,
     tell: Callable[[Event], None] = lambda _: None,
-) -> Difference:  # fmt: skip
+) -> ReleaseDifference:  # fmt: skip
     """Compare two releases.
 
     Args:
@@ -63,7 +63,9 @@ def difference(
     trust = read_ledger(project)
     live = live_of(walk, trust)
     old, new = (manifest_of(project, named(trust, ref, live)) for ref in (before, after))
-    made_of = Difference(before=old.digest, after=new.digest, holdout="after" if new.as_of >= old.as_of else "before")
+    made_of = ReleaseDifference(
+        before=old.digest, after=new.digest, holdout="after" if new.as_of >= old.as_of else "before"
+    )
     if old.digest == new.digest:
         return made_of
     made_of = replace(made_of, differences=listed(project, old, new), words=in_words(project, old, new))
@@ -82,7 +84,7 @@ class _Comparing:
     now: dt.datetime
     tell: Callable[[Event], None]
 
-    def go(self, found: Difference, *, quick: bool) -> Difference:
+    def go(self, found: ReleaseDifference, *, quick: bool) -> ReleaseDifference:
         try:
             holdout = holdout_of(self.project, self.walk, self.old if found.holdout == "before" else self.new)
             done = self._compare(holdout)
@@ -115,7 +117,7 @@ class _Comparing:
         return measure(self.project, {n.name: n for n in nodes}, releases=releases, given={"@holdout": holdout},
                        trace=self.graph.trace, tell=self.tell)  # fmt: skip
 
-    def _split(self, found: Difference, holdout: Artifact, answered: dict[str, Artifact]) -> Difference:
+    def _split(self, found: ReleaseDifference, holdout: Artifact, answered: dict[str, Artifact]) -> ReleaseDifference:
         """Why: build the old release with one thing from the new, let it answer, and split the change."""
         factors = factors_of(self.project, self.old, self.new) or UNKNOWN
         if len(factors) > 1:
@@ -142,7 +144,7 @@ class _Comparing:
             raise done.error
         return replace(found, attribution=from_json(Attribution, load_json(self.project, done.artifacts[node.name])))
 
-    def _explained(self, found: Difference, movement: Movement, done: Executed) -> Difference:
+    def _explained(self, found: ReleaseDifference, movement: Movement, done: Executed) -> ReleaseDifference:
         """Reasons of both releases, and what each factor did to an answer, beside the largest changes."""
         made = {side: done.artifacts.get(f"reasons_{side}") for side in SIDES}
         said = {side: load_json(self.project, artifact) for side, artifact in made.items() if artifact}

@@ -9,15 +9,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from lockgate.gates.rules.sentences import group, percent
-from lockgate.records.movement import LIMITS
 from lockgate.records.digest import short
 from lockgate.records.evidence import Estimate
+from lockgate.records.movement import LIMITS
 from lockgate.release.wording import better_or_worse, count, day, decimal_of, number, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lockgate.records.movement import Attribution, Difference, Effect, Moved, MovedAnswer, Movement
+    from lockgate.records.movement import Attribution, ReleaseDifference, Effect, Moved, MovedAnswer, Movement
 
     Table = Callable[..., str]
 
@@ -28,7 +28,7 @@ SHOWN_GROUPS = 12
 MINUS = "\N{MINUS SIGN}"
 
 
-def text(found: Difference, names: tuple[str, str], *, table: Table) -> str:
+def text(found: ReleaseDifference, names: tuple[str, str], *, table: Table) -> str:
     """The whole page for a terminal, no line longer than 100 columns.
 
     Args:
@@ -49,7 +49,7 @@ def text(found: Difference, names: tuple[str, str], *, table: Table) -> str:
     return "\n".join([*parts, *_made_of(found, table)])
 
 
-def _requests(found: Difference) -> list[str]:
+def _requests(found: ReleaseDifference) -> list[str]:
     moved = found.movement
     assert moved
     which = "new" if found.holdout == "after" else "old"
@@ -117,7 +117,7 @@ def _better(relative: Estimate, better: str) -> str:
 # ── why ─────────────────────────────────────────────────────────────────────
 
 
-def _why(found: Difference, table: Table) -> Iterator[str]:
+def _why(found: ReleaseDifference, table: Table) -> Iterator[str]:
     """The split of both changes, part by part."""
     split = found.attribution
     if split is None:
@@ -183,7 +183,7 @@ def _reason(why: str) -> str:
 # ── answers ─────────────────────────────────────────────────────────────────
 
 
-def _largest(found: Difference, moved: Movement) -> Iterator[str]:
+def _largest(found: ReleaseDifference, moved: Movement) -> Iterator[str]:
     """Old and new answer, the request, what happened, which change did it; reasons when they are not those of the row above."""
     if not moved.largest:
         return
@@ -223,7 +223,7 @@ def _said(row: MovedAnswer) -> Iterator[str]:
             yield from _indented(f"{name}: " + "; ".join(reasons))
 
 
-def _made_of(found: Difference, table: Table) -> list[str]:
+def _made_of(found: ReleaseDifference, table: Table) -> list[str]:
     if not found.words:
         return ["", "WHAT DIFFERS", "Nothing that is recorded."]
     rows = list[list[str]]()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from lockgate.build.execute import Event
 from lockgate.delivery.releases import manifest_of
 from lockgate.errors import IntegrityError, LockgateError, NotFound, StepFailed
-from lockgate.records.movement import Unbuilt
 from lockgate.records.digest import digest
+from lockgate.records.movement import Unbuilt
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -16,9 +16,9 @@ from lockgate.evaluation.attribution import Mix, mean_of_answers, parts_of, spli
 from lockgate.evaluation.comparison import compare
 from lockgate.evaluation.metrics import Metric, metric_named
 from lockgate.evaluation.scored import AS_OF, Scored, plain
-from lockgate.records.movement import LIMITS, Attribution, Effect, Moved, MovedAnswer, Movement
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, decimal
+from lockgate.records.movement import LIMITS, Attribution, Effect, Moved, MovedAnswer, Movement
 from lockgate.records.wire import to_json
 
 __all__ = ["FACTORS", "attributed", "compared", "moved"]

@@ -12,7 +12,7 @@ from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate
 from lockgate.records.pack import Change
 
-__all__ = ["LIMITS", "Attribution", "Difference", "Effect", "Moved", "MovedAnswer", "Movement", "Unbuilt"]
+__all__ = ["LIMITS", "Attribution", "ReleaseDifference", "Effect", "Moved", "MovedAnswer", "Movement", "Unbuilt"]
 
 LIMITS = ("0.05", "0.1", "0.25")
 """How far an answer must move to count: as a share of the old answer's size."""
@@ -142,7 +142,7 @@ class Unbuilt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class ReleaseDifference:
     """Everything `lockgate diff` knows.
 
     Attributes:
