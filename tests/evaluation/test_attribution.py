@@ -171,6 +171,15 @@ def test_intervals_of_an_interaction_hold_it_as_often_as_promised():
     assert 0.91 <= held / 200 <= 0.985
 
 
+def test_a_change_that_is_the_same_on_all_days_but_one_has_a_sane_interval():
+    """Nothing to divide by in most resamples: a studentized interval would reach to several times the largest day."""
+    change = np.r_[np.full(12, -1.0), 1.0][:, None]
+    base = np.full((13, 1), 10.0)
+    over = Ratios(top=np.hstack([base, base + change]), bottom=np.ones((13, 2)), n=np.array([13, 13]))
+    (found,) = contrasts(over, [(-1, 1)])
+    assert -1.0 <= found.low < found.value < found.high <= 1.0
+
+
 def test_the_same_bits_from_the_same_seed():
     over = ratios(METRICS["rmse"], [table(), table().answering("best_simple")])
     assert contrasts(over, [(1, -1)], replicates=300) == contrasts(over, [(1, -1)], replicates=300)

@@ -24,7 +24,7 @@ from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import manifest_of, named
 from lockgate.delivery.walk import walk_of
 from lockgate.errors import LockgateError
-from lockgate.records.movement import Attribution, ReleaseDifference, Movement, Unbuilt
+from lockgate.records.movement import Attribution, Movement, ReleaseDifference, Unbuilt
 from lockgate.records.wire import from_json
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from lockgate.release.wording import better_or_worse, count, day, decimal_of, nu
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lockgate.records.movement import Attribution, ReleaseDifference, Effect, Moved, MovedAnswer, Movement
+    from lockgate.records.movement import Attribution, Effect, Moved, MovedAnswer, Movement, ReleaseDifference
 
     Table = Callable[..., str]
 
@@ -84,7 +84,8 @@ def _users(moved: Movement, table: Table) -> list[str]:
 
 def _bounds(moved: Movement) -> list[str]:
     """What happens to the intervals around the answers, if anything does."""
-    if moved.same_bounds == moved.rows:
+    shifted = moved.same < moved.rows and moved.widths[0] == moved.widths[1]  # with the answers, and no wider
+    if moved.same_bounds == moved.rows or shifted:
         return []
     only = "All answers are the same to the last digit, but not the" if moved.same == moved.rows else "The"
     widths = " → ".join(_number(w) for w in moved.widths)
@@ -171,7 +172,7 @@ def _signed(value: str | None, unit: str = "") -> str:
     size = abs(exact) * (100 if unit == "share" else 1)
     if size == 0:
         return "0"
-    told = f"{size:.2f}" if size >= Decimal("0.1") or unit == "share" else f"{size:.2g}"
+    told = f"{size:.2f}" if size >= Decimal("0.1") else f"{size:.2g}"
     told = told.rstrip("0").rstrip(".") if unit != "share" and "." in told and "e" not in told else told
     return f"{MINUS if exact < 0 else '+'}{told}" + (" points" if unit == "share" else "")
 

@@ -1,7 +1,7 @@
 """The day-block bootstrap: how sure is a metric, when rows of one day err together?
 
 Whole days are drawn with replacement. A metric is a ratio of sums, so a drawn day only needs its sums: ten
-thousand resamples of a month are one matrix product. Intervals are studentized (bootstrap-t: Efron 1982,
+thousand resamples of a month are one matrix product. Intervals are _studentized (bootstrap-t: Efron 1982,
 Hall 1988): each resample also estimates its own error, which keeps the promise with few days, where
 the percentile method is too narrow (measured in `tests/evaluation/test_coverage.py`). Metrics that are positive
 are handled on the log scale, so that intervals never cross zero and ratios are natural.
@@ -36,7 +36,6 @@ __all__ = [
     "ratios",
     "resample",
     "single",
-    "studentized",
 ]
 
 REPLICATES = 10_000
@@ -110,7 +109,7 @@ class Resamples:
     Attributes:
         ratios: what was resampled.
         center, error: estimate and standard error on the working scale, shape (G + P,): ratios first, then pairs.
-        t: studentized deviations, shape (B, G + P); or with `joint`, the largest |t| of ratios and of pairs, (B, 2).
+        t: _studentized deviations, shape (B, G + P); or with `joint`, the largest |t| of ratios and of pairs, (B, 2).
     """
 
     ratios: Ratios
@@ -199,7 +198,7 @@ def resample(
     chunks = list[Floats]()
     for counts, rows in draws(sums, replicates, seed, width=4 * (len(over.n) + len(pairs))):
         drawn, spread = _studentize(over, rows, counts, pairs)
-        t = studentized(drawn, center, spread)
+        t = _studentized(drawn, center, spread)
         chunks.append(_largest(t, len(over.n)) if joint else t)
     return Resamples(ratios=over, pairs=pairs, center=center[0], error=error[0], t=np.concatenate(chunks), joint=joint)
 
@@ -250,7 +249,7 @@ def draws(rows: Floats, replicates: int, seed: int, *, width: int) -> Iterator[t
         yield np.bincount(picks.ravel(), minlength=size * blocks).reshape(size, blocks).astype(np.float64), rows
 
 
-def studentized(drawn: Floats, center: Floats, spread: Floats) -> Floats:
+def _studentized(drawn: Floats, center: Floats, spread: Floats) -> Floats:
     """Deviation in units of spread. None at all is 0; some without spread is infinite, and so is what is unknown."""
     with np.errstate(all="ignore"):
         deviation = drawn - center

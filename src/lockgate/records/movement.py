@@ -12,7 +12,7 @@ from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate
 from lockgate.records.pack import Change
 
-__all__ = ["LIMITS", "Attribution", "ReleaseDifference", "Effect", "Moved", "MovedAnswer", "Movement", "Unbuilt"]
+__all__ = ["LIMITS", "Attribution", "Effect", "Moved", "MovedAnswer", "Movement", "ReleaseDifference", "Unbuilt"]
 
 LIMITS = ("0.05", "0.1", "0.25")
 """How far an answer must move to count: as a share of the old answer's size."""
