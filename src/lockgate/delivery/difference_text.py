@@ -172,7 +172,7 @@ def _signed(value: str | None, unit: str = "") -> str:
     size = abs(exact) * (100 if unit == "share" else 1)
     if size == 0:
         return "0"
-    told = f"{size:.2f}" if size >= Decimal("0.1") else f"{size:.2g}"
+    told = f"{size:,.2f}" if size >= Decimal("0.1") else f"{size:.2g}"
     told = told.rstrip("0").rstrip(".") if unit != "share" and "." in told and "e" not in told else told
     return f"{MINUS if exact < 0 else '+'}{told}" + (" points" if unit == "share" else "")
 
