@@ -114,7 +114,7 @@ def reproduce(
 def _compared(project: Project, release: Manifest, recorded: Mapping[str, str], rebuilt: Rebuilt) -> Reproduced:
     here = {n: a.digest for n, a in rebuilt.artifacts.items()}
     unlike = {n for n in {*recorded, *here} if recorded.get(n) != here.get(n)}
-    known = made_of(project, {recorded[n] for n in unlike if n in recorded}) if unlike else {}
+    known = made_of(project, set(recorded.values()))
     again = manifest_of(rebuilt.project, rebuilt.release) if rebuilt.release else None
     order = [*(s.name for s in rebuilt.steps), *(n for n in sorted(recorded) if n not in here)]
     steps = tuple(
@@ -127,7 +127,9 @@ def _compared(project: Project, release: Manifest, recorded: Mapping[str, str], 
         release=release.digest,
         rebuilt=rebuilt.release,
         steps=steps,
-        differences=tuple(_differences(release, rebuilt, again)),
+        differences=tuple(
+            dict.fromkeys((*_contradicted(release, rebuilt, known), *_differences(release, rebuilt, again)))
+        ),
         answers=_answers(project, release, rebuilt.project, again) if again else None,
         notes=tuple(_notes(release, rebuilt)),
         machines=(first.machine if first else {}, rebuilt.machine),
@@ -151,12 +153,13 @@ def _step(
 
 
 def _suspected(release: Manifest, name: str, rebuilt: Rebuilt, made: Made | None) -> Iterator[str]:
-    """What the records contradict, then what trying found, then what is left."""
+    """What trying found; else what the records contradict, or what is left."""
     told = list(contradictions(release, name, made, rebuilt)) if made else []
-    yield from told
     if tried := rebuilt.suspicions[name]:
         yield tried
-    elif not told:
+    elif told:
+        yield from told
+    else:
         given = rebuilt.parameters.get(name, {})
         reads = rebuilt.inputs.get(name, ())
         said = [
@@ -203,6 +206,13 @@ def _answers(project: Project, release: Manifest, rebuilt: Project, again: Manif
     )
     words = f"{len(unlike)} of {len(before)} answers on the holdout differ{apart}"
     return Difference(words=words, rows=len(unlike), largest=told.largest, relative=told.relative)
+
+
+def _contradicted(release: Manifest, rebuilt: Rebuilt, known: Mapping[str, Made]) -> Iterator[str]:
+    """What the store's own records say against the lineage, whether it made a difference or not."""
+    for name, step in release.lineage.steps.items():
+        if made := known.get(str(step["artifact"])):
+            yield from contradictions(release, name, made, rebuilt)
 
 
 def _differences(release: Manifest, rebuilt: Rebuilt, again: Manifest | None) -> Iterator[str]:
