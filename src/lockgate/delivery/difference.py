@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
 from lockgate.delivery.answers import answers, answers_by, holdout_of, reasons, told, why_not
+from lockgate.delivery.elsewhere import answers_elsewhere, needs_other_packages, reasons_elsewhere
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.judge import judged_by
@@ -23,7 +24,8 @@ from lockgate.delivery.pack import names_of
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import manifest_of, named
 from lockgate.delivery.walk import walk_of
-from lockgate.errors import LockgateError
+from lockgate.errors import LockgateError, StepFailed
+from lockgate.records.artifact import Artifact
 from lockgate.records.movement import Attribution, Movement, ReleaseDifference, Unbuilt
 from lockgate.records.wire import from_json
 
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from lockgate.build.execute import Executed
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
-    from lockgate.records.artifact import Artifact
     from lockgate.records.digest import Json
     from lockgate.records.graph import Graph
     from lockgate.records.release import Manifest
@@ -43,6 +44,7 @@ __all__ = ["difference"]
 LARGEST = 20
 UNKNOWN = ("unknown",)
 SIDES = ("before", "after")
+MUTE = "it was built, but cannot answer: "
 CALLED = {"before": "the old release", "after": "the new release"}
 
 
@@ -108,32 +110,63 @@ class _Comparing:
     def _compare(self, holdout: Artifact) -> Executed:
         """Both releases answer, and say why for the answers that differ most."""
         by = judged_by(self.walk)["by"]
+        sides = {"before": self.old, "after": self.new}
+        away = {n: r for n, r in sides.items() if needs_other_packages(self.project, r)}
+        given = {answers_by(n): answers_elsewhere(self.project, r, holdout, tell=self.tell) for n, r in away.items()}
+        here = [n for n in SIDES if n not in away]
         nodes = (
-            *(answers(side, self._packages) for side in SIDES),
+            *(answers(side, self._packages) for side in here),
             told("compared", SIDES, {"by": by, **self._asked}, self._packages),
-            *(reasons(side, self._packages) for side in SIDES),
+            *(reasons(side, self._packages) for side in here),
         )
-        releases = {"@before": self.old.digest, "@after": self.new.digest}
-        return measure(self.project, {n.name: n for n in nodes}, releases=releases, given={"@holdout": holdout},
-                       trace=self.graph.trace, tell=self.tell)  # fmt: skip
+        done = measure(
+            self.project, {n.name: n for n in nodes}, releases={f"@{n}": sides[n].digest for n in here},
+            given={"@holdout": holdout, **given}, trace=self.graph.trace, tell=self.tell,
+        )  # fmt: skip
+        compared = done.artifacts.get("compared")
+        said = {
+            f"reasons_{n}": reasons_elsewhere(self.project, r, compared, tell=self.tell)
+            for n, r in away.items()
+            if compared
+        }
+        return replace(done, artifacts={**done.artifacts, **said})
+
+    def _away(self, side: str, release: Manifest, holdout: Artifact) -> Artifact:
+        try:
+            return answers_elsewhere(self.project, release, holdout, tell=self.tell)
+        except LockgateError as error:
+            raise StepFailed(f"{CALLED[side]} cannot answer", value=in_one_line(error)) from error
+
+    def _asked_of(self, made: Mapping[str, str], holdout: Artifact) -> tuple[dict[str, Artifact], list[Unbuilt]]:
+        """Factor → answers of the release with only this one new; those that cannot answer, with the reason."""
+        found, mute = dict[str, Artifact](), list[Unbuilt]()
+        releases = {f: manifest_of(self.project, release) for f, release in made.items()}
+        for factor in [f for f in made if needs_other_packages(self.project, releases[f])]:
+            try:
+                found[factor] = answers_elsewhere(self.project, releases[factor], holdout, tell=self.tell)
+            except LockgateError as error:
+                mute.append(Unbuilt(factor=factor, why=MUTE + in_one_line(error)))
+            del releases[factor]
+        done = measure(
+            self.project, {answers_by(f): answers(f, self._packages) for f in releases},
+            releases={f"@{f}": r.digest for f, r in releases.items()}, given={"@holdout": holdout},
+            trace=self.graph.trace, tell=self.tell,
+        )  # fmt: skip
+        for factor in releases:
+            if answers_by(factor) in done.artifacts:
+                found[factor] = done.artifacts[answers_by(factor)]
+            else:
+                mute.append(Unbuilt(factor=factor, why=MUTE + why_not(done, answers_by(factor))))
+        return found, mute
 
     def _split(self, found: ReleaseDifference, holdout: Artifact, answered: dict[str, Artifact]) -> ReleaseDifference:
         """Why: build the old release with one thing from the new, let it answer, and split the change."""
         factors = factors_of(self.project, self.old, self.new) or UNKNOWN
         if len(factors) > 1:
             made, lacking = mixes(self.project, self.old, self.new, factors, now=self.now, tell=self.tell)
-            done = measure(
-                self.project, {answers_by(f): answers(f, self._packages) for f in made},
-                releases={f"@{f}": release for f, release in made.items()}, given={"@holdout": holdout},
-                trace=self.graph.trace, tell=self.tell,
-            )  # fmt: skip
-            silent = [f for f in made if answers_by(f) not in done.artifacts]
-            mute = (
-                Unbuilt(factor=f, why=f"it was built, but cannot answer: {why_not(done, answers_by(f))}")
-                for f in silent
-            )
+            others, mute = self._asked_of(made, holdout)
             found = replace(found, unbuilt=(*lacking, *mute))
-            answered = answered | {f: done.artifacts[answers_by(f)] for f in made if f not in silent}
+            answered = answered | others
         absent: dict[str, Json] = {f: None for f in ("code", "data", "parameters", "packages") if f not in answered}
         node = told("attributed", tuple(answered), {**absent, "factors": list(factors), **self._asked}, self._packages)
         given = {answers_by(f): artifact for f, artifact in answered.items()}

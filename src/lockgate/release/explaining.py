@@ -7,27 +7,32 @@ from pathlib import Path
 from typing import Any
 
 from lockgate.records.digest import Json
-from lockgate.records.release import FieldSchema
+from lockgate.records.release import FieldSchema, Manifest
 from lockgate.release.client import ReleaseHost
 from lockgate.release.layout import MANIFEST, read_manifest
 
-__all__ = ["reasons"]
+__all__ = ["ask_why", "reasons"]
 
 
 def reasons(release: Path, movement: dict[str, Any]) -> list[list[str]]:
     """Reasons in words, one list for each row of the `Movement`'s `largest`; empty lists when the release explains nothing."""
-    rows = movement["largest"]
     manifest = read_manifest((release / MANIFEST).read_bytes())
+    with ReleaseHost(release, f"sha256:{release.name}") as host:
+        return ask_why(host, manifest, movement)
+
+
+def ask_why(host: ReleaseHost, manifest: Manifest, movement: Mapping[str, Any]) -> list[list[str]]:
+    """The same of a host that is open."""
+    rows = movement["largest"]
     fields = {f.name: f for f in manifest.predictor.request}
     by_day: dict[str | None, list[int]] = {}
     for position, row in enumerate(rows):
         by_day.setdefault(row["as_of"] or None, []).append(position)
     found: list[list[str]] = [[] for _ in rows]
-    with ReleaseHost(release, f"sha256:{release.name}") as host:
-        for as_of, positions in by_day.items():
-            asked = [_request(rows[at]["request"], fields) for at in positions]
-            for at, said in zip(positions, host.explain(asked, as_of=as_of), strict=True):
-                found[at] = said
+    for as_of, positions in by_day.items():
+        asked = [_request(rows[at]["request"], fields) for at in positions]
+        for at, said in zip(positions, host.explain(asked, as_of=as_of), strict=True):
+            found[at] = said
     return found
 
 
