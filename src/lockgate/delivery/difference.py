@@ -112,7 +112,7 @@ class _Comparing:
         by = judged_by(self.walk)["by"]
         sides = {"before": self.old, "after": self.new}
         away = {n: r for n, r in sides.items() if needs_other_packages(self.project, r)}
-        given = {answers_by(n): answers_elsewhere(self.project, r, holdout, tell=self.tell) for n, r in away.items()}
+        given = {answers_by(n): self._away(n, r, holdout) for n, r in away.items()}
         here = [n for n in SIDES if n not in away]
         nodes = (
             *(answers(side, self._packages) for side in here),
