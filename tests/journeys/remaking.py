@@ -8,12 +8,16 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+import venv
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from lockgate.delivery.interpreter import bring_lockgate
 from lockgate.delivery.keep import keep_bytes
 from lockgate.delivery.releases import manifest_of
 from lockgate.project import open_project
@@ -24,10 +28,38 @@ from lockgate.records.wire import from_json, to_json
 from journeys.walking import COMMAND, OUTSIDE, Lockgate, commit, git, write_sales
 
 NOBODY = 65534
+NEEDED = ("polars", "polars-runtime-32", "typing-extensions", "numpy", "scipy", "blake3", "cryptography", "cffi",
+          "pycparser", "jinja2", "markupsafe")  # fmt: skip
 PROJECTS = Path(__file__).parents[1] / "projects"
 
 
-def release_of(name: str, root: Path, edits: Callable[[Path], None] = lambda _: None, **env: str) -> Lockgate:
+@dataclass(frozen=True)
+class WithPython(Lockgate):
+    """`lockgate …` by another interpreter."""
+
+    python: str = sys.executable
+
+    def start(self, *arguments: str, prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+        return super().start(*arguments, prefix=prefix or (self.python, "-P", "-m", "lockgate.cli.main"))
+
+
+def python_with(package: Path, folder: Path) -> str:
+    """A virtual environment with what delivering takes, and the distributions in a folder."""
+    venv.create(folder, with_pip=False)
+    (site,) = folder.glob("lib/python*/site-packages")
+    shutil.copytree(package, site, dirs_exist_ok=True)
+    for name in NEEDED:
+        for file in metadata.distribution(name).files or ():
+            if ".." not in file.parts and file.suffix != ".pyc":
+                (site / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(str(file.locate()), site / file)
+    bring_lockgate(folder)
+    return str(folder / "bin" / "python")
+
+
+def release_of(
+    name: str, root: Path, edits: Callable[[Path], None] = lambda _: None, *, python: str = sys.executable
+) -> WithPython:
     """A toy project with its first release; nobody serves it."""
     shutil.copytree(PROJECTS / name, root, ignore=shutil.ignore_patterns("__pycache__", ".lockgate", "data"))
     write_sales(root, days=60)
@@ -36,7 +68,7 @@ def release_of(name: str, root: Path, edits: Callable[[Path], None] = lambda _: 
     git(root, "config", "user.email", "dev@example.org")
     git(root, "config", "user.name", "Dev")
     commit(root, "the shop")
-    lockgate = Lockgate(root, env)
+    lockgate = WithPython(root, python=python)
     lockgate("init", "--person", "ada")
     lockgate("deliver", "--wait", "0.1", expect=OUTSIDE)
     return lockgate

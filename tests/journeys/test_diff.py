@@ -209,12 +209,13 @@ def test_packages_are_a_factor_and_each_release_is_asked_in_its_own(tmp_path: Pa
     for name in ("polars", "polars-runtime-32", "typing-extensions", "numpy", "scipy", "blake3"):
         wheel_of(metadata.distribution(name), wheels)
     wheel_of(next(iter(metadata.distributions(path=[str(sites["1.0"])]))), wheels)
-    here = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_CONFIG_FILE": "/dev/null"}
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "UV_NO_INDEX": "1", "PIP_CONFIG_FILE": "/dev/null"}
+    here = {**offline, "PIP_FIND_LINKS": str(wheels), "UV_FIND_LINKS": str(wheels)}
     new = replace(old, env=here, python=python_with(sites["2.0"], tmp_path / "venv2"))
     say_factor(new.root, 0.5)
     release(new)
 
-    nowhere = replace(new, env={**here, "PIP_FIND_LINKS": str(tmp_path)}).json("diff", first[7:19])
+    nowhere = replace(new, env=offline).json("diff", first[7:19])
     assert nowhere["movement"] is None
     assert nowhere["unanswered"].startswith("the old release cannot answer: the locked packages cannot be installed")
     assert ["packages", "toyrate 1.0 → 2.0"] in nowhere["words"]

@@ -17,6 +17,7 @@ from journeys.remaking import (
     auditor,
     falsified,
     file_of,
+    python_with,
     release_of,
     reproduced,
     toy_package,
@@ -126,14 +127,14 @@ def test_the_locked_packages_come_from_the_wheel_source(tmp_path: Path) -> None:
         edit(root, "shop/pipelines.py", "import polars as pl\n", "import polars as pl\nimport toyrate\n")
         edit(root, "shop/pipelines.py", "return Model(factor)", "return Model(factor * toyrate.RATE)")
 
-    shop = release_of("shop", tmp_path / "shop", edits, PYTHONPATH=str(first))
+    shop = release_of("shop", tmp_path / "shop", edits, python=python_with(first, tmp_path / "venv"))
     release = shop.release()
     assert reproduced(shop, release, expect=GOOD)["notes"] == [], "the package is here"
     lie = file_of(shop, "training-lock.txt").replace(b"toyrate==1.0", b"toyrate==2.0")
     false = falsified(shop, lambda _: None, training_lock_txt=lie)
 
     wheels = tmp_path / "wheels"
-    for name in ("polars", "polars-runtime-32", "typing-extensions", "blake3"):
+    for name in ("polars", "polars-runtime-32", "typing-extensions", "numpy", "scipy", "blake3"):
         wheel_of(metadata.distribution(name), wheels)
     for site in (first, second):
         wheel_of(next(iter(metadata.distributions(path=[str(site)]))), wheels)

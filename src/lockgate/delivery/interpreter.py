@@ -26,7 +26,7 @@ from lockgate.release.training_lock import Locked, differing, files_digest
 if TYPE_CHECKING:
     from lockgate.project import Project
 
-__all__ = ["Interpreter", "installed", "interpreter_for"]
+__all__ = ["Interpreter", "bring_lockgate", "installed", "interpreter_for"]
 
 COMPLETE = "complete"
 NOWHERE = ("No matching distribution", "no version of", "not found in the package registry")
@@ -111,11 +111,11 @@ def _make(folder: Path, lines: Sequence[str], base: str) -> None:
         tool = [shutil.which("uv") or "uv", "pip", "install", "--quiet", "--python", python]
     if lines:
         _call([*tool, "--no-deps", "-r", str(wanted)])
-    _bring_lockgate(folder)
+    bring_lockgate(folder)
     (folder / COMPLETE).touch()
 
 
-def _bring_lockgate(folder: Path) -> None:
+def bring_lockgate(folder: Path) -> None:
     """The one that runs now: a copy of the installed one, or a pointer to a working copy."""
     import lockgate
 

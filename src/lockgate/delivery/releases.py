@@ -22,7 +22,7 @@ from lockgate.release.training_lock import training_lock
 from lockgate.release.transfer import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Collection, Generator, Mapping
 
     from lockgate.delivery.run import Planned, RunRecord
     from lockgate.project import Project
@@ -46,7 +46,7 @@ def build_release(
     files: list[str] = predictor["files"]
     code = _planned_code(project, record.planned, files)
     values = {p: _stored(project, n, record.artifacts[n]) for p, n in predictor["inputs"].items()}
-    beside = _made_with(project, record.planned)
+    beside = _made_with(project, record.planned, predictor["measured_with"])
     lineage = lineage_of(project, pipeline, record, project_files=digest_bytes(beside[PROJECT]), origin=origin)
     made_of = [
         project.settings.name, record.as_of.isoformat(), pipeline.holdout and record.artifacts[pipeline.holdout].digest,
@@ -71,7 +71,7 @@ def build_release(
         inputs={p: v for p, v in values.items() if p not in state},
         state={p: v for p, v in values.items() if p in state},
         holdout=_stored(project, pipeline.holdout, record.artifacts[pipeline.holdout]),
-        lock="".join(f"{_plain(p)}\n" for p in predictor["packages"]),
+        lock="".join(f"{_plain(p)}\n" for p in sorted({*predictor["packages"], *predictor.get("imports", ())})),
         lineage=lineage,
         beside=beside,
     )
@@ -160,10 +160,14 @@ def _stored(project: Project, name: str, artifact: Artifact) -> tuple[Path, Arti
         return project.store.get(artifact.object), artifact
 
 
-def _made_with(project: Project, planned: Planned) -> dict[str, bytes]:
-    """What it takes to make the release again, beside its sources: the project's files, and the packages."""
+def _made_with(project: Project, planned: Planned, measured_with: Collection[str]) -> dict[str, bytes]:
+    """What it takes to make the release again, beside its sources: the project's files, and the packages.
+
+    `measured_with`: what Lockgate itself reads tables and measures with.
+    """
     nodes = planned.graph.nodes.values()
-    packages = {p for n in nodes for p in n.packages} | set(planned.graph.extra.get("packages", ()))
+    reached = {p for n in nodes for p in n.packages}
+    packages = reached | {*planned.graph.extra.get("packages", ()), *measured_with}
     snapshot = take_snapshot(project, planned.graph, lambda files: _planned_code(project, planned, files))
     return {PROJECT: snapshot.encoded(), TRAINING_LOCK: training_lock(packages).encode()}
 

@@ -18,6 +18,7 @@ from lockgate.delivery.releases import manifest_of
 from lockgate.errors import LockgateError, NotFound
 from lockgate.records.difference import Difference
 from lockgate.records.digest import Json
+from lockgate.records.graph import AS_OF
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -161,7 +162,7 @@ def _suspected(release: Manifest, name: str, rebuilt: Rebuilt, made: Made | None
         yield from told
     else:
         given = rebuilt.parameters.get(name, {})
-        reads = rebuilt.inputs.get(name, ())
+        reads = [_input(i) for i in rebuilt.inputs.get(name, {}).values()]
         said = [
             *reads,
             *(f"parameter {p} = {json.dumps(v)}" for p, v in given.items()),
@@ -170,6 +171,12 @@ def _suspected(release: Manifest, name: str, rebuilt: Rebuilt, made: Made | None
             "the processor",
         ]
         yield f"neither seed, time, set order nor threads; so one of: {', '.join(said)}"
+
+
+def _input(source: str) -> str:
+    """An input as people call it."""
+    kind, _, rest = source.partition(":")
+    return f"source {rest}" if kind == "source" else "the day" if source == AS_OF else f"step {source}"
 
 
 def _how_far(
@@ -221,7 +228,7 @@ def _differences(release: Manifest, rebuilt: Rebuilt, again: Manifest | None) ->
     lineage = release.lineage
     for name, values in lineage.parameters.items():
         for parameter, value in values.items():
-            if (used := rebuilt.parameters.get(name, {}).get(parameter)) != value:
+            if name in rebuilt.parameters and (used := rebuilt.parameters[name].get(parameter)) != value:
                 yield f"parameter {name}.{parameter}: recorded {json.dumps(value)}, the code ran with {json.dumps(used)}"
     recorded = {n: str(d) for n, d in lineage.extra.get("definitions", {}).items()}
     if rebuilt.error is None:
