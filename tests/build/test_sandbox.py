@@ -353,7 +353,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
         copy.write("allowed/x.txt", "x")
         project = open_project(copy.root)
         planned = delivery.plan(project, now=NOW)
-        with delivery._engine(project, planned) as engine:
+        with delivery.engine_of(project, planned) as engine:
             yield Runner(engine, planned, copy)
         server.shutdown()
 

@@ -71,7 +71,9 @@ def capture(root: Path, modules: Sequence[str], *, sources: Sequence[str], now_n
             value=_differences(first, second),
             allowed="declarations that do not depend on the clock, on set order or on random numbers",
         )
-    return from_json(Graph, {**{k: first[k] for k in ("nodes", "order", "pipelines")}, "trace": to_json(trace)})
+    return from_json(
+        Graph, {**{k: first[k] for k in ("nodes", "order", "pipelines", "packages")}, "trace": to_json(trace)}
+    )
 
 
 def _trace(

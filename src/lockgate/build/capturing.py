@@ -6,19 +6,17 @@ JSON object. Nothing else of the user's code runs.
 
 from __future__ import annotations
 
-import datetime as dt
 import faulthandler
-import gc
 import importlib
 import json
 import os
 import signal
 import sys
-import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lockgate.build.clock import shift_clock
 from lockgate.build.loading import is_project_path, load_from_text
 from lockgate.build.looking import Looking
 from lockgate.build.trace import listing_digest
@@ -41,7 +39,7 @@ def main(arguments: Sequence[str]) -> None:
     from lockgate.build.lower import lower
     from lockgate.errors import LockgateError
 
-    _shift_clock(shift)
+    shift_clock(shift)
     sys.path.insert(0, str(root))
     looking = Looking(str(root))
     load_from_text(str(root), looking.loaded)
@@ -51,7 +49,7 @@ def main(arguments: Sequence[str]) -> None:
         importlib.import_module(module)
     looking.forget_gone()
     try:
-        answer = lower(root, modules, sources, looking=looking)
+        answer = lower(root, modules, sources, looking=looking, imported=_preload(before, str(root)))
     except LockgateError as error:
         answer = {"error": {"what": error.what, "value": error.value, "allowed": error.allowed, "next": error.next}}
     answer["looked_at"] = _looked_at(looking, root, before)
@@ -76,42 +74,6 @@ def _parents(folder: str) -> list[str]:
     """A module that appears in a folder above may hide the one that was imported."""
     parts = [] if folder == "." else folder.split(os.sep)
     return [os.path.join(*parts[:size]) if size else "." for size in range(len(parts))]
-
-
-def _shift_clock(seconds: int) -> None:
-    """Modules that put the time into a declaration are found by the difference."""
-    real, real_ns, day = time.time, time.time_ns, dt.date.today()
-    time.time = lambda: real() + seconds
-    time.time_ns = lambda: real_ns() + seconds * 1_000_000_000
-    later = dt.timedelta(seconds=seconds)
-    now, today = dt.datetime.now, dt.date.today
-
-    def shifted_now(cls: type[dt.datetime], tz: dt.tzinfo | None = None) -> dt.datetime:
-        return _as(cls, now(tz) + later)
-
-    def shifted_utcnow(cls: type[dt.datetime]) -> dt.datetime:
-        return _as(cls, (now(dt.UTC) + later).replace(tzinfo=None))
-
-    def shifted_today(cls: type[dt.date]) -> dt.date:
-        return cls.fromordinal((today() + later).toordinal())
-
-    _replace(dt.datetime, "now", shifted_now)
-    _replace(dt.datetime, "utcnow", shifted_utcnow)
-    if seconds and today() == day:  # else it asks `time.time`
-        _replace(dt.date, "today", shifted_today)
-
-
-def _as(kind: type[dt.datetime], moment: dt.datetime) -> dt.datetime:
-    return moment if kind is dt.datetime else kind.combine(moment.date(), moment.timetz())
-
-
-def _replace(kind: type, name: str, function: Any) -> None:
-    """Give a built-in class another method. A subclass in its place would be another type to everybody who asks."""
-    import ctypes
-
-    namespace = gc.get_referents(kind.__dict__)[0]
-    namespace[name] = classmethod(function)
-    ctypes.pythonapi.PyType_Modified(ctypes.py_object(kind))
 
 
 def _preload(before: set[str], root: str) -> list[str]:

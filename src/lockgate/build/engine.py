@@ -61,15 +61,18 @@ class Engine:
         scratch: where jobs write; on the same file system as the store, so that taking over is a rename.
         store: receives every output.
         files: `source:NAME` → file or folder; `@as_of` → the day as text.
+        environment: what its processes see beside what every step's do: to try out whether it matters.
         trace: what the plan saw: modules to warm up with, and the text of each project file that a step may import
             (any, when the trace has none).
     """
 
     def __init__(
-        self, root: Path, scratch: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace
-    ) -> None:
+        self, root: Path, scratch: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.root, self.scratch, self.store = root, scratch, store
         self.attempts: dict[str, int] = {}
+        self._environment = environment or {}
         self._jobs = Jobs(root, store=store, files=files, trace=trace)
         self._preload = (*FOR_STEPS, *trace.preload, *(FOR_TABLES if "polars" in trace.preload else ()))
         self._template: tuple[socket.socket, subprocess.Popen[bytes]] | None = None
@@ -230,7 +233,7 @@ class Engine:
                 str(theirs.fileno()), str(self.root), self._temporary, *self._preload,
             ]  # fmt: skip
             process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=for_steps(os.environ),
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env={**for_steps(os.environ), **self._environment},
                 process_group=0,  # Ctrl-C in a terminal reaches the engine alone
             )  # fmt: skip
             theirs.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import sys
@@ -24,7 +25,7 @@ from lockgate.records.graph import Definition, Node, PipelineInfo
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from lockgate.build.closure import Closure
@@ -41,8 +42,13 @@ MEASURED_WITH = ("numpy", "scipy")
 """What Lockgate itself computes evidence with; its own metadata names them in an extra only."""
 
 
-def lower(root: Path, modules: Sequence[str], sources: Sequence[str], *, looking: Looking) -> dict[str, Json]:
-    """Lower every Pipeline value of the modules. `looking` learns which files analysis read."""
+def lower(
+    root: Path, modules: Sequence[str], sources: Sequence[str], *, looking: Looking, imported: Sequence[str] = ()
+) -> dict[str, Json]:
+    """Lower every Pipeline value of the modules. `looking` learns which files analysis read.
+
+    `imported`: third-party modules that importing them loaded, whether a step reaches them or not.
+    """
     pipelines = _find_pipelines(modules)
     lowering = _Lowering(root, looking, [p for p, _ in pipelines], sources)
     nodes: dict[str, Node] = {}
@@ -61,6 +67,7 @@ def lower(root: Path, modules: Sequence[str], sources: Sequence[str], *, looking
         "nodes": {n: to_json(node) for n, node in nodes.items()},
         "order": ordered,
         "pipelines": {n: to_json(i) for n, i in infos.items()},
+        "packages": list(lowering.installed.reached(imported)),
     }
 
 
@@ -188,6 +195,7 @@ class _Lowering:
             "files": sorted(str(f.relative_to(self.project.root)) for m in code.modules if (f := self.project.file(m))),
             "definitions": [to_json(d) for d in self._definitions(code)],
             "packages": list(self._packages(code, "lockgate")),
+            "imports": list(self.installed.reached(_imported(f for m in code.modules if (f := self.project.file(m))))),
             "measured_with": list(self.installed.reached(MEASURED_WITH)),
         }
 
@@ -209,6 +217,14 @@ class _Lowering:
             "definitions": [to_json(d) for d in self._definitions(code)],
             "packages": list(self.installed.reached([*code.third_party, "lockgate.gates", *MEASURED_WITH])),
         }  # fmt: skip
+
+
+def _imported(files: Iterable[Path]) -> list[str]:
+    """Top-level names that files import, whether their code is reached or not: importing the files takes them all."""
+    nodes = [n for f in files for n in ast.walk(ast.parse(f.read_bytes()))]
+    names = [a.name for n in nodes if isinstance(n, ast.Import) for a in n.names]
+    names += [n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module and not n.level]
+    return sorted({name.partition(".")[0] for name in names})
 
 
 def _evidence_function(gate: Gate) -> Callable[..., object]:

@@ -18,6 +18,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from lockgate.build.clock import CLOCK, set_clock
 from lockgate.build.sandbox import Machine
 from lockgate.build.worker import serve_job
 
@@ -65,6 +66,7 @@ def main(control: socket.socket, root: str, scratch: str, modules: Sequence[str]
     for module in (*OWN, *modules):
         with contextlib.suppress(Exception):  # the step that needs it will say what is wrong
             importlib.import_module(module)
+    set_clock(os.environ.pop(CLOCK, ""))
     machine = Machine(root)
     _adopt_orphans()
     running: set[int] = set()

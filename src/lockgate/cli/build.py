@@ -34,6 +34,7 @@ def plan_arguments(parser: argparse.ArgumentParser) -> None:
 def run_arguments(parser: argparse.ArgumentParser) -> None:
     _common(parser)
     parser.add_argument("--plan", type=Path, metavar="FILE", help="carry out a saved plan or nothing")
+    parser.add_argument("--twice", action="store_true", help="run what ran a second time: does it make the same?")
     parser.add_argument("--keep-going", action="store_true", help="after a failure, run what does not depend on it")
 
 
@@ -72,6 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
     record = watched(lambda tell: delivery.run(
         project, arguments.pipeline, now=began, to=arguments.to, params=parameters(arguments.param), tell=tell,
         keep_going=arguments.keep_going, agreed=agreement))  # fmt: skip
+    if arguments.twice and record.error is None:
+        from lockgate.cli.twice import twice
+
+        return twice(project, record, json=arguments.json)
     counted = {a: sum(s.action == a for s in record.steps) for a in ("run", "reuse", "failed", "blocked")}
     if arguments.json:
         from lockgate.records.wire import to_json
@@ -88,17 +93,14 @@ def run(arguments: argparse.Namespace) -> int:
 def why(arguments: argparse.Namespace) -> int:
     """Print why a step would run, one line per reason."""
     action, lines = differences_of(_planned(arguments), arguments.to)
-    if arguments.json:
-        print_json({"step": arguments.to, "action": action, "reasons": lines})
-    else:
-        print("\n".join([f"{arguments.to}: {action}", *(f"  {line}" for line in lines)]))
+    said = "\n".join([f"{arguments.to}: {action}", *(f"  {line}" for line in lines)])
+    print_json({"step": arguments.to, "action": action, "reasons": lines}) if arguments.json else print(said)
     return 0
 
 
 def watched(work: Callable[[Callable[[Event], None]], T]) -> T:
     """Do the work in front of a progress display that speaks at least every two seconds."""
-    progress = Progress()
-    ended = threading.Event()
+    progress, ended = Progress(), threading.Event()
 
     def tick() -> None:
         while not ended.wait(0.5):
@@ -133,10 +135,8 @@ def parameters(given: list[str]) -> dict[str, dict[str, Json]]:
 
 
 def _planned(arguments: argparse.Namespace) -> delivery.Planned:
-    return delivery.plan_by_partition(
-        open_project(Path.cwd()), getattr(arguments, "pipeline", None),
-        now=now(), to=getattr(arguments, "to", None), params=parameters(arguments.param),
-    )  # fmt: skip
+    return delivery.plan_by_partition(open_project(Path.cwd()), getattr(arguments, "pipeline", None), now=now(),
+                                      to=getattr(arguments, "to", None), params=parameters(arguments.param))  # fmt: skip
 
 
 def _common(parser: argparse.ArgumentParser) -> None:

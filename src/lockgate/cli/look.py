@@ -1,4 +1,4 @@
-"""`show`, `diff`, `runs`: what exists."""
+"""`show`, `runs`: what exists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from lockgate.cli.build import parameters
 from lockgate.cli.render import now, plain, print_json, table
 from lockgate.errors import NotFound
 from lockgate.project import open_project
-from lockgate.records.digest import short
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
@@ -21,17 +20,6 @@ def show_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ref", help="a step, or a release (latest, an environment, the start of a digest)")
     parser.add_argument("--to", type=Path, metavar="FILE", help="copy the bytes there")
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help="as it was run with")
-    _json_flag(parser)
-
-
-def diff_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "before",
-        nargs="?",
-        default="production",
-        help="latest, an environment, or the start of a digest (default: production)",
-    )
-    parser.add_argument("after", nargs="?", default="latest", help="the same (default: latest)")
     _json_flag(parser)
 
 
@@ -82,27 +70,6 @@ def _show_release(arguments: argparse.Namespace, error: NotFound) -> int:
             *[[f"source {n}", d] for n, d in lineage.sources.items()], ["files", str(len(manifest.files))],
             ["size", f"{sum(f.size_bytes for f in manifest.files):,} bytes"], ["python", f"{manifest.python} {manifest.platform}"]]  # fmt: skip
     print(table(rows))
-    return 0
-
-
-def diff(arguments: argparse.Namespace) -> int:
-    """What two releases were made of, side by side."""
-    from lockgate.delivery import look
-    from lockgate.delivery.refs import resolve
-    from lockgate.delivery.releases import manifest_of
-
-    project = open_project(Path.cwd())
-    before, after = (manifest_of(project, resolve(project, r, now=now())) for r in (arguments.before, arguments.after))
-    found = look.diff(project, before, after)
-    if arguments.json:
-        print_json({"before": before.digest, "after": after.digest, "differences": [to_json(d) for d in found]})
-    else:
-        rows = [[d.kind, d.what, d.before or "–", d.after or "–"] for d in found]
-        print(
-            table(rows, header=["kind", "what", short(before.digest), short(after.digest)])
-            if rows
-            else "the two releases are the same"
-        )
     return 0
 
 

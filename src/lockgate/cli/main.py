@@ -24,7 +24,7 @@ COMMANDS = {
         "plan": ("build", "what would run, and why"),
         "run": ("build", "run what is missing"),
         "why": ("build", "why a step runs, in one line per reason"),
-        "diff": ("look", "what differs between two releases"),
+        "diff": ("diff", "what changes for users between two releases, and why"),
         "deliver": ("deliver", "bundle a release and walk its stages as far as they go"),
         "approve": ("decide", "sign for a release"),
         "serve": ("operate", "serve an environment"),
@@ -37,6 +37,7 @@ COMMANDS = {
         "graph": ("graph", "what is made of what, how fresh it is and what it cost"),
         "releases": ("state", "releases and their state"),
         "evidence": ("state", "the evidence page of a release"),
+        "reproduce": ("reproduce", "make a release again from its lineage and compare"),
     },
     "Deciding": {
         "reject": ("decide", "sign against a release"),

@@ -13,8 +13,9 @@ from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.identity import read_ledger, who
 from lockgate.delivery.judge import NOTHING_JUDGED, Judged, Material, judge
 from lockgate.delivery.keep import keep_value
+from lockgate.delivery.lineage import code_files
 from lockgate.delivery.page import keep_page
-from lockgate.delivery.releases import build_release, code_files, manifest_of
+from lockgate.delivery.releases import build_release, manifest_of
 from lockgate.delivery.run import plan, run
 from lockgate.delivery.walk import Walk, walk_now
 from lockgate.deploy.environments import fold

@@ -7,37 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.build.engine import Engine
-from lockgate.build.execute import Event, execute
-from lockgate.build.plan import make_plan
+from lockgate.build.execute import Event
 from lockgate.declare import Gate
-from lockgate.delivery.known import known_of
-from lockgate.delivery.releases import fetch
-from lockgate.delivery.turns import Turns
+from lockgate.delivery.measuring import PATH, answering, json_step, load_json, measure, measured_with
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import judge as judge_by_rule
 from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, Verdict
-from lockgate.records.graph import Definition, Graph, Node, Trace
-from lockgate.records.plan import Result
-from lockgate.records.wire import from_json, to_json
+from lockgate.records.graph import Definition, Node, Trace
+from lockgate.records.wire import from_json
 
 if TYPE_CHECKING:
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
     from lockgate.records.plan import StepRecord
 
-__all__ = ["NOTHING_JUDGED", "Judged", "Material", "judge", "load_json"]
+__all__ = ["NOTHING_JUDGED", "Judged", "Material", "judge", "judged_by"]
 
-PATH = "pathlib:Path"
 EVIDENCE = "lockgate.records.evidence:Evidence"
-MEASURED_WITH = ("numpy", "scipy")
-"""What `lockgate.evaluation` computes with: loaded once, for all gates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,53 +69,28 @@ def judge(
     `trace` is that of the graph the walk was read from: a gate's code must still be the text that it captured.
     """
     nodes = _nodes(walk, material)
-    trace = replace(trace, preload=tuple(dict.fromkeys((*trace.preload, *MEASURED_WITH))))
-    graph = Graph(nodes=nodes, order=tuple(nodes), pipelines={}, trace=trace)
-    given = _given(material)
-    identities = {name: a.digest for name, a in given.items()} | {"@release": material.release}
-    files: dict[str, Path | str] = {"@release": fetch(project, material.release)}
-    if material.live:
-        identities["@live"] = material.live
-        files["@live"] = fetch(project, material.live)
-    known = known_of(project, identities, {})
-    plan = make_plan(graph, tuple(nodes), known)
-    results = project.results("results")
-
-    def keep(node: str, key: str, result: Result) -> None:
-        results.put(key, {**to_json(result), "node": node})
-
-    with (
-        Turns(project.leases, result=known.result, lasts_s=project.settings.lease_s) as turns,
-        Engine(project.root, project.store_folder / "tmp", store=project.store, files=files, trace=trace) as engine,
-    ):
-        done = execute(graph, plan, known, engine=engine, keep=keep, tell=tell, workers=project.settings.workers,
-                       given=given, keep_going=True, alone=lambda _, key: turns.alone(key))  # fmt: skip
+    releases = {"@release": material.release} | ({"@live": material.live} if material.live else {})
+    done = measure(project, nodes, releases=releases, given=_given(material), trace=trace, tell=tell)
     evidence = {n: _evidence(project, walk, n, done.artifacts, done.steps) for n in walk.gates if f"gate.{n}" in nodes}
     verdicts = {n: _verdict(walk, n, e, done.artifacts) for n, e in evidence.items()}
     return Judged(evidence=evidence, verdicts=verdicts, artifacts=done.artifacts, steps=done.steps)
 
 
-def load_json(project: Project, artifact: Artifact) -> Json:
-    """A JSON artifact as it is."""
-    import json
-
-    return json.loads(project.store.get(artifact.object).read_bytes())
-
-
 def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
     """Scoring first, then a node per gate that can be measured."""
-    predictor = walk.training.predictor or {}
-    packages = tuple(sorted({*predictor.get("packages", ()), *predictor.get("measured_with", ())}))
+    packages = measured_with(walk)
     found = [
-        _step("scored", "lockgate.release.scoring:scored", {"release": "@release", "holdout": "@holdout"}, packages)
+        answering("scored", "lockgate.release.scoring:scored", {"release": "@release", "holdout": "@holdout"}, packages)
     ]
     if material.live:
         found.append(
-            _step("champion", "lockgate.release.scoring:scored", {"release": "@live", "holdout": "@holdout"}, packages)
+            answering(
+                "champion", "lockgate.release.scoring:scored", {"release": "@live", "holdout": "@holdout"}, packages
+            )
         )
     if material.trained:
         found.append(
-            _step(
+            answering(
                 "replayed",
                 "lockgate.release.scoring:replayed",
                 {"release": "@release", "trained": "@trained"},
@@ -139,17 +105,17 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
             continue
         found.append(_gate(name, captured, wired))
     found.append(
-        _json(
+        json_step(
             "summary",
             "lockgate.evaluation.summary:summary",
             {"scored": "scored"},
             {"scored": INPUTS["scored"]},
-            _shown(walk),
+            judged_by(walk),
             packages,
         )
     )
     found.append(
-        _json(
+        json_step(
             "cases",
             "lockgate.release.scoring:cases",
             {"release": "@release", "scored": "scored"},
@@ -159,27 +125,6 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
         )
     )
     return {n.name: n for n in found}
-
-
-def _step(name: str, target: str, inputs: Mapping[str, str], packages: Sequence[str]) -> Node:
-    return Node(
-        name=name, target=target, inputs=inputs, input_types=dict.fromkeys(inputs, PATH), parameters={}, type=INPUTS["scored"],
-        codec="columns.npz", definitions=(), packages=tuple(packages),
-    )  # fmt: skip
-
-
-def _json(
-    name: str,
-    target: str,
-    inputs: Mapping[str, str],
-    types: Mapping[str, str],
-    parameters: Mapping[str, Json],
-    packages: Sequence[str],
-) -> Node:
-    return Node(
-        name=name, target=target, inputs=inputs, input_types=types, parameters=parameters, type="builtins:dict",
-        codec="json", definitions=(), packages=tuple(packages),
-    )  # fmt: skip
 
 
 def _gate(name: str, captured: Mapping[str, Json], wired: Mapping[str, str]) -> Node:
@@ -222,7 +167,7 @@ def _verdict(walk: Walk, name: str, evidence: Evidence, artifacts: Mapping[str, 
     return replace(verdict, gate=name, evidence=artifact.digest if artifact else "")
 
 
-def _shown(walk: Walk) -> dict[str, Json]:
+def judged_by(walk: Walk) -> dict[str, Json]:
     """What the page summarises: the columns, the metric and the baseline that the gates judge by."""
     params = [g["params"] for g in walk.gates.values()]
     by = list(dict.fromkeys(c for p in params for c in p.get("by", ())))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from lockgate.delivery.cautions import cautions
 from lockgate.delivery.changes import changes
-from lockgate.delivery.judge import load_json
+from lockgate.delivery.measuring import load_json
 from lockgate.delivery.releases import manifest_of
 from lockgate.gates.binding import evidence_root, results
 from lockgate.gates.rules.sentences import capitalized
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from lockgate.records.release import FieldSchema, Manifest
     from lockgate.records.trust import Trusted
 
-__all__ = ["make_pack"]
+__all__ = ["make_pack", "names_of"]
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
@@ -82,7 +82,7 @@ def make_pack(
         undo=f"lockgate rollback {environment}" + (f" --to {short(live)}" if live else ""),
         verify=(Command(line="lockgate ledger verify", meaning="checks every signature and the chain"),),
         commands=(Command(line="lockgate releases --json", meaning="all releases and where they stand"),
-                  Command(line=f"lockgate diff {environment} {short(release)}" if live else f"lockgate show {short(release)}", meaning="what differs, step by step")),
+                  Command(line=f"lockgate diff {environment} {short(release)}" if live else f"lockgate show {short(release)}", meaning="which answers change, and why")),
         limits=_limits(manifest, judged),
         credits=project.settings.credit,
     )  # fmt: skip
@@ -142,7 +142,7 @@ def _promised(verdicts: Mapping[str, Verdict]) -> str | None:
 
 def _cases(project: Project, manifest: Manifest, found: list[Mapping[str, Json]]) -> tuple[Case, ...]:
     """Requests in the order of their form, with the names that people use."""
-    named = _names(project, manifest) if found else {}
+    named = names_of(project, manifest) if found else {}
     return tuple(_case(c, manifest.predictor.request, named) for c in found)
 
 
@@ -166,7 +166,7 @@ def _even(text: str) -> str:
     return NUMBER.sub(lambda n: f"{float(n[0]):.{1 if max(numbers) >= 10 else 2}f}", text)
 
 
-def _names(project: Project, manifest: Manifest) -> dict[str, dict[str, str]]:
+def names_of(project: Project, manifest: Manifest) -> dict[str, dict[str, str]]:
     """Request field → value → label, for the fields whose choices stand in a table of the release."""
     labelled = [(f.name, f.choices) for f in manifest.predictor.request if f.choices and f.choices.label]
     if not labelled:

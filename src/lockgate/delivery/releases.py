@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.keep import keep_copy
-from lockgate.delivery.lineage import commit_of
+from lockgate.delivery.lineage import Origin, lineage_of
+from lockgate.delivery.snapshot import take_snapshot
 from lockgate.errors import IntegrityError, NotFound, StepFailed, UsageError
-from lockgate.records.digest import Json, digest, digest_bytes, short
-from lockgate.records.release import Lineage, Manifest
+from lockgate.records.digest import digest, digest_bytes, short
+from lockgate.records.release import Manifest
 from lockgate.records.wire import to_json
 from lockgate.release.bundle import bundle
 from lockgate.release.client import describe_code
-from lockgate.release.layout import read_manifest, release_path
+from lockgate.release.layout import PROJECT, TRAINING_LOCK, read_manifest, release_path
+from lockgate.release.training_lock import training_lock
 from lockgate.release.transfer import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Collection, Generator, Mapping
 
     from lockgate.delivery.run import Planned, RunRecord
     from lockgate.project import Project
@@ -28,21 +30,27 @@ if TYPE_CHECKING:
     from lockgate.records.graph import PipelineInfo
     from lockgate.records.trust import Trusted
 
-__all__ = ["build_release", "code_files", "fetch", "manifest_of", "named", "naming"]
+__all__ = ["build_release", "fetch", "manifest_of", "named", "naming"]
 
 
-def build_release(project: Project, pipeline: PipelineInfo, record: RunRecord) -> Manifest:
-    """Bundle what a run made; the same artifacts, code and lineage give the same release."""
+def build_release(
+    project: Project, pipeline: PipelineInfo, record: RunRecord, *, origin: Origin | None = None
+) -> Manifest:
+    """Bundle what a run made; the same artifacts, code and lineage give the same release.
+
+    `origin`: the commit to write into the lineage, where the project's folder is no repository.
+    """
     predictor = pipeline.predictor
     if predictor is None or pipeline.holdout is None:
         raise UsageError("a pipeline without predictor and holdout cannot be released", value=pipeline.name)
     files: list[str] = predictor["files"]
     code = _planned_code(project, record.planned, files)
     values = {p: _stored(project, n, record.artifacts[n]) for p, n in predictor["inputs"].items()}
-    lineage = _lineage(project, pipeline, record)
+    beside = _made_with(project, record.planned, predictor["measured_with"])
+    lineage = lineage_of(project, pipeline, record, project_files=digest_bytes(beside[PROJECT]), origin=origin)
     made_of = [
         project.settings.name, record.as_of.isoformat(), pipeline.holdout and record.artifacts[pipeline.holdout].digest,
-        {p: a.digest for p, (_, a) in values.items()}, {f: digest_bytes(c) for f, c in code.items()}, predictor, to_json(lineage),
+        {p: a.digest for p, (_, a) in values.items()}, {f: digest_bytes(c) for f, c in code.items()}, predictor, to_json(lineage), digest_bytes(beside[TRAINING_LOCK]),
     ]  # fmt: skip
     key = digest("bundle", made_of)
     known = project.results("bundles").get(key)
@@ -63,8 +71,9 @@ def build_release(project: Project, pipeline: PipelineInfo, record: RunRecord) -
         inputs={p: v for p, v in values.items() if p not in state},
         state={p: v for p, v in values.items() if p in state},
         holdout=_stored(project, pipeline.holdout, record.artifacts[pipeline.holdout]),
-        lock="".join(f"{_plain(p)}\n" for p in predictor["packages"]),
+        lock="".join(f"{_plain(p)}\n" for p in sorted({*predictor["packages"], *predictor.get("imports", ())})),
         lineage=lineage,
+        beside=beside,
     )
     _keep(project, manifest)
     project.results("bundles").put(key, {"release": manifest.digest})
@@ -151,54 +160,24 @@ def _stored(project: Project, name: str, artifact: Artifact) -> tuple[Path, Arti
         return project.store.get(artifact.object), artifact
 
 
-def _lineage(project: Project, pipeline: PipelineInfo, record: RunRecord) -> Lineage:
-    """Code, data, parameters and the step results a release is made of; nothing about when or where."""
-    planned = record.planned
-    nodes = [planned.graph.nodes[n] for n in record.artifacts if n in planned.graph.nodes]
-    commit, dirty = commit_of(project.root, code_files(pipeline, record))
-    published = {
-        n.rpartition(".")[2]: n
-        for p in planned.graph.pipelines.values()
-        for n in p.nodes
-        if n.rpartition(".")[2] in p.publishes
-    }
-    accepted = {s.name: {"accepted": s.reason} for s in record.steps if s.action == "reuse" and s.reason}
-    steps: dict[str, Mapping[str, Json]] = {
-        n.name: {
-            **accepted.get(n.name, {}),
-            "artifact": record.artifacts[n.name].digest,
-            "code": digest("code", sorted([d.name, d.digest] for d in n.definitions)),
-        }
-        for n in nodes
-    }
-    parameters = {n.name: dict(planned.known.parameters.get(n.name.rpartition(".")[2], {})) for n in nodes}
-    return Lineage(
-        commit=commit,
-        dirty=dirty,
-        sources={n: s.identity for n, s in planned.sources.items()},
-        datasets={d: record.artifacts[n].digest for d, n in published.items() if n in record.artifacts},
-        parameters={
-            n: {**dict(planned.graph.nodes[n].parameters), **p}
-            for n, p in parameters.items()
-            if planned.graph.nodes[n].parameters
-        },
-        steps=steps,
-        extra={"definitions": {d.name: d.digest for n in nodes for d in n.definitions}},
-    )
+def _made_with(project: Project, planned: Planned, measured_with: Collection[str]) -> dict[str, bytes]:
+    """What it takes to make the release again, beside its sources: the project's files, and the packages.
 
-
-def code_files(pipeline: PipelineInfo, record: RunRecord) -> list[str]:
-    """Every file whose definitions a release's steps or its predictor can reach."""
-    nodes = [n for name, n in record.planned.graph.nodes.items() if name in record.artifacts]
-    return sorted({d.file for n in nodes for d in n.definitions} | set((pipeline.predictor or {}).get("files", ())))
+    `measured_with`: what Lockgate itself reads tables and measures with.
+    """
+    nodes = planned.graph.nodes.values()
+    reached = {p for n in nodes for p in n.packages}
+    packages = reached | {*planned.graph.extra.get("packages", ()), *measured_with}
+    snapshot = take_snapshot(project, planned.graph, lambda files: _planned_code(project, planned, files))
+    return {PROJECT: snapshot.encoded(), TRAINING_LOCK: training_lock(packages).encode()}
 
 
 def _planned_code(project: Project, planned: Planned, files: list[str]) -> dict[str, bytes]:
-    """The predictor's files as they were when the run was planned; a file that changed since stops the release."""
+    """These files as they were when the run was planned; one that changed since stops the release."""
     expected = {f.path: f.digest for f in planned.graph.trace.files}
     if unseen := sorted(set(files) - set(expected)):
         raise IntegrityError(
-            "the plan did not see a file of the predictor", value=", ".join(unseen),
+            "the plan did not see a file of the release", value=", ".join(unseen),
             next=f"remove {project.home / 'graph.json'} and run the command again",
         )  # fmt: skip
     code = {f: (project.root / f).read_bytes() for f in files if (project.root / f).is_file()}

@@ -31,7 +31,17 @@ if TYPE_CHECKING:
 
 LEFTOVERS_KEPT_S = 7 * 24 * 3600
 
-__all__ = ["Planned", "RunRecord", "node_named", "plan", "plan_by_partition", "run", "sources_of", "targets_of"]
+__all__ = [
+    "Planned",
+    "RunRecord",
+    "engine_of",
+    "node_named",
+    "plan",
+    "plan_by_partition",
+    "run",
+    "sources_of",
+    "targets_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +179,15 @@ def _carry_out(
 ) -> Outcome:  # fmt: skip
     """Execute; `last` learns the key of each step that ran."""
     from lockgate.build.execute import execute
+    from lockgate.build.machine import machine
     from lockgate.delivery.turns import Turns
 
     results = project.results("results")
 
+    here = machine()
+
     def keep(node: str, key: str, result: Result) -> None:
-        results.put(key, {**to_json(result), "node": node})
+        results.put(key, {**to_json(result), "node": node, "machine": here})
         if node in planned.graph.nodes:  # what a partition was made from, its step's result says
             last[node] = key
 
@@ -184,7 +197,7 @@ def _carry_out(
     _sweep(project, now)
     with Turns(project.leases, result=planned.known.result, lasts_s=project.settings.lease_s) as turns:
         turns.pin(_read_by(planned), still_there=lambda: _still_there(planned))
-        with _engine(project, planned) as engine:
+        with engine_of(project, planned) as engine:
             done = execute(
                 planned.graph, planned.plan, planned.known,
                 engine=engine, keep=keep, tell=tell, workers=project.settings.workers, keep_going=keep_going, alone=alone,
@@ -250,8 +263,8 @@ def node_named(graph: Graph, name: str, *, among: Sequence[str] | None = None) -
     raise NotFound("no such step" if not hits else "the name means more than one step", value=name, allowed=allowed)
 
 
-def _engine(project: Project, planned: Planned) -> Engine:
-    """Sources are copied in only when a step will read them."""
+def engine_of(project: Project, planned: Planned, *, environment: Mapping[str, str] | None = None) -> Engine:
+    """Sources are copied in only when a step will read them. `environment`: see `Engine`."""
     todo = [planned.graph.nodes[s.node] for s in planned.plan.steps if not isinstance(s.action, Reuse)]
     read = {i.removeprefix("source:") for n in todo for i in n.inputs.values() if i.startswith("source:")}
     files: dict[str, Path | str] = {
@@ -261,7 +274,8 @@ def _engine(project: Project, planned: Planned) -> Engine:
     from lockgate.build.engine import Engine
 
     scratch = project.store_folder / "tmp"
-    return Engine(project.root, scratch, store=project.store, files=files, trace=planned.graph.trace)
+    return Engine(project.root, scratch, store=project.store, files=files, trace=planned.graph.trace,
+                  environment=environment)  # fmt: skip
 
 
 def _sweep(project: Project, now: dt.datetime) -> None:
@@ -290,8 +304,10 @@ def _remember(project: Project, last: Mapping[str, str]) -> None:
 
 def _save(project: Project, record: RunRecord) -> None:
     """The run's own record: what `runs` lists."""
+    from lockgate.build.machine import machine
+
     content = {
-        "run": record.run, "pipeline": record.pipeline, "as_of": record.as_of.isoformat(), "started": record.started.isoformat(),
+        "machine": machine(), "run": record.run, "pipeline": record.pipeline, "as_of": record.as_of.isoformat(), "started": record.started.isoformat(),
         "steps": [to_json(s) for s in record.steps], "parameters": to_json(record.parameters),
         "error": record.error.what if record.error else None,
     }  # fmt: skip

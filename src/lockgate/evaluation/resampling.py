@@ -1,7 +1,7 @@
 """The day-block bootstrap: how sure is a metric, when rows of one day err together?
 
 Whole days are drawn with replacement. A metric is a ratio of sums, so a drawn day only needs its sums: ten
-thousand resamples of a month are one matrix product. Intervals are studentized (bootstrap-t: Efron 1982,
+thousand resamples of a month are one matrix product. Intervals are _studentized (bootstrap-t: Efron 1982,
 Hall 1988): each resample also estimates its own error, which keeps the promise with few days, where
 the percentile method is too narrow (measured in `tests/evaluation/test_coverage.py`). Metrics that are positive
 are handled on the log scale, so that intervals never cross zero and ratios are natural.
@@ -25,7 +25,18 @@ from lockgate.evaluation.intervals import Interval, wilson
 from lockgate.evaluation.metrics import SHARE, Metric
 from lockgate.evaluation.scored import Scored
 
-__all__ = ["FAR", "REPLICATES", "SEED", "Ratios", "Resamples", "day_sums", "ratios", "resample", "single"]
+__all__ = [
+    "FAR",
+    "REPLICATES",
+    "SEED",
+    "Ratios",
+    "Resamples",
+    "day_sums",
+    "draws",
+    "ratios",
+    "resample",
+    "single",
+]
 
 REPLICATES = 10_000
 SEED = 20261101
@@ -98,7 +109,7 @@ class Resamples:
     Attributes:
         ratios: what was resampled.
         center, error: estimate and standard error on the working scale, shape (G + P,): ratios first, then pairs.
-        t: studentized deviations, shape (B, G + P); or with `joint`, the largest |t| of ratios and of pairs, (B, 2).
+        t: _studentized deviations, shape (B, G + P); or with `joint`, the largest |t| of ratios and of pairs, (B, 2).
     """
 
     ratios: Ratios
@@ -185,7 +196,7 @@ def resample(
     once = np.ones((1, over.blocks))
     center, error = _studentize(over, sums, once, pairs)
     chunks = list[Floats]()
-    for counts, rows in _draws(sums, replicates, seed, width=4 * (len(over.n) + len(pairs))):
+    for counts, rows in draws(sums, replicates, seed, width=4 * (len(over.n) + len(pairs))):
         drawn, spread = _studentize(over, rows, counts, pairs)
         t = _studentized(drawn, center, spread)
         chunks.append(_largest(t, len(over.n)) if joint else t)
@@ -221,7 +232,7 @@ def _studentize(over: Ratios, rows: Floats, counts: Floats, pairs: NDArray[np.in
         return center, np.sqrt(np.where(variance > noise, variance, 0.0))
 
 
-def _draws(rows: Floats, replicates: int, seed: int, *, width: int) -> Iterator[tuple[Floats, Floats]]:
+def draws(rows: Floats, replicates: int, seed: int, *, width: int) -> Iterator[tuple[Floats, Floats]]:
     """Yield (counts, rows): how often each block was drawn, in chunks that fit in memory."""
     random, blocks = np.random.default_rng(seed), len(rows)
     weights = None

@@ -138,7 +138,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """Nodes, their topological order, the pipelines they belong to, and the trace under which this is true."""
+    """Nodes, their topological order, the pipelines they belong to, and the trace under which this is true.
+
+    `extra["packages"]`: `distribution==version` of all that importing the pipelines loads.
+    """
 
     nodes: Mapping[str, Node]
     order: tuple[str, ...]

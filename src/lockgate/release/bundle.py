@@ -60,6 +60,7 @@ def bundle(
     holdout: Stored,
     lock: str,
     lineage: Lineage,
+    beside: Mapping[str, bytes] | None = None,
 ) -> Manifest:
     """Write a release to `directory/<sha256 hex>` and answer its manifest; an equal one that exists is kept.
 
@@ -70,6 +71,7 @@ def bundle(
         holdout: a table with the request fields and `as_of` per row; up to 240 rows of it are answered by the
             new release and recorded, and every host must repeat these answers bit by bit.
         lock: `name==version` lines.
+        beside: more files that the release carries, by path: what it was made with.
 
     Raises UsageError when a parameter has no value; StepFailed when the release cannot answer.
     """
@@ -79,6 +81,8 @@ def bundle(
     try:
         _write_code(draft, code)
         (draft / LOCK).write_text(lock, encoding="utf-8")
+        for path, data in (beside or {}).items():
+            (draft / safe_path(path)).write_bytes(data)
         manifest = Manifest(
             format=FORMAT,
             project=project,

@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from lockgate.errors import (
     ContractBroken,
@@ -32,12 +32,24 @@ from lockgate.release.open import OpenRelease, open_release, read_holdout
 if TYPE_CHECKING:
     from lockgate.release.frames import Table
 
-__all__ = ["check_holdout", "main", "record_holdout", "score", "typed_requests"]
+__all__ = ["Answering", "check_holdout", "main", "record_holdout", "score", "typed_requests"]
 
 ORIGINS = 6  # days of the sample: each costs a host one cut of the state when it warms
 
 
-def score(release: OpenRelease, table: Table, *, truth: str) -> object:
+class Answering(Protocol):
+    """What answers tables of requests: an open release, or one in another process."""
+
+    @property
+    def request(self) -> tuple[FieldSchema, ...]: ...
+
+    @property
+    def response(self) -> tuple[FieldSchema, ...]: ...
+
+    def predict(self, requests: Table, as_of: dt.date) -> Table: ...
+
+
+def score(release: Answering, table: Table, *, truth: str) -> object:
     """Answer each row at its own `as_of`; the rows come back in their order with the response columns added."""
     from lockgate.evaluation.scored import Scored
     from lockgate.release import frames
@@ -179,7 +191,7 @@ def _failure(error: LockgateError) -> dict[str, Json]:
     return {"ok": False, "error": {**parts, "allowed": error.allowed, "next": error.next}}
 
 
-def _answer_all(release: OpenRelease, table: Table) -> Table:
+def _answer_all(release: Answering, table: Table) -> Table:
     import polars as pl
 
     from lockgate.release import frames

@@ -1,7 +1,7 @@
 """Where things lie inside a release folder, and the check that every byte is what the manifest says.
 
     <sha256 of manifest.json>/
-      manifest.json   SHA256SUMS   lock.txt   holdout.json
+      manifest.json   SHA256SUMS   lock.txt   holdout.json   project.json   training-lock.txt
       code/…          inputs/…     state/…
 
 Verification reads bytes only; nothing is imported or decoded before all of them have been checked.
@@ -22,7 +22,9 @@ __all__ = [
     "HOLDOUT",
     "LOCK",
     "MANIFEST",
+    "PROJECT",
     "SUMS",
+    "TRAINING_LOCK",
     "file_entry",
     "read_manifest",
     "release_path",
@@ -32,6 +34,8 @@ __all__ = [
 ]
 
 MANIFEST, SUMS, LOCK, HOLDOUT, CODE = "manifest.json", "SHA256SUMS", "lock.txt", "holdout.json", "code"
+PROJECT, TRAINING_LOCK = "project.json", "training-lock.txt"
+"""What it was made with: the project's files and the packages. Serving opens neither."""
 
 
 def release_path(directory: Path, digest: str) -> Path:

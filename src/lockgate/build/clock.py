@@ -1,0 +1,77 @@
+"""Another time for a process that is tried out: shifted, or standing still. Processes, not results, get to see it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+import time
+from typing import Any
+
+__all__ = ["CLOCK", "set_clock", "shift_clock"]
+
+CLOCK = "LOCKGATE_CLOCK"
+"""The variable that tells a template its time: `shift SECONDS`, or `still SECONDS` since 1970."""
+
+
+def set_clock(text: str) -> None:
+    """Do what the variable says; nothing when it is empty."""
+    kind, _, seconds = text.partition(" ")
+    if kind == "shift":
+        shift_clock(int(seconds))
+    elif kind == "still":
+        _stop_clock(int(seconds))
+
+
+def shift_clock(seconds: int) -> None:
+    """Python's clocks go on, that much later; clocks of native code do not."""
+    real, real_ns, day = time.time, time.time_ns, dt.date.today()
+    time.time = lambda: real() + seconds
+    time.time_ns = lambda: real_ns() + seconds * 1_000_000_000
+    later = dt.timedelta(seconds=seconds)
+    now, today = dt.datetime.now, dt.date.today
+
+    def shifted_now(cls: type[dt.datetime], tz: dt.tzinfo | None = None) -> dt.datetime:
+        return _as(cls, now(tz) + later)
+
+    def shifted_utcnow(cls: type[dt.datetime]) -> dt.datetime:
+        return _as(cls, (now(dt.UTC) + later).replace(tzinfo=None))
+
+    def shifted_today(cls: type[dt.date]) -> dt.date:
+        return cls.fromordinal((today() + later).toordinal())
+
+    _replace(dt.datetime, "now", shifted_now)
+    _replace(dt.datetime, "utcnow", shifted_utcnow)
+    if seconds and today() == day:  # else it asks `time.time`
+        _replace(dt.date, "today", shifted_today)
+
+
+def _stop_clock(at_s: int) -> None:
+    moment = dt.datetime.fromtimestamp(at_s, dt.UTC)
+    time.time = lambda: float(at_s)
+    time.time_ns = lambda: at_s * 1_000_000_000
+
+    def still_now(cls: type[dt.datetime], tz: dt.tzinfo | None = None) -> dt.datetime:
+        return _as(cls, moment.astimezone(tz) if tz else moment.astimezone().replace(tzinfo=None))
+
+    def still_utcnow(cls: type[dt.datetime]) -> dt.datetime:
+        return _as(cls, moment.replace(tzinfo=None))
+
+    def still_today(cls: type[dt.date]) -> dt.date:
+        return cls.fromordinal(moment.astimezone().date().toordinal())
+
+    _replace(dt.datetime, "now", still_now)
+    _replace(dt.datetime, "utcnow", still_utcnow)
+    _replace(dt.date, "today", still_today)
+
+
+def _as(kind: type[dt.datetime], moment: dt.datetime) -> dt.datetime:
+    return moment if kind is dt.datetime else kind.combine(moment.date(), moment.timetz())
+
+
+def _replace(kind: type, name: str, function: Any) -> None:
+    """Give a built-in class another method. A subclass in its place would be another type to everybody who asks."""
+    import ctypes
+
+    namespace = gc.get_referents(kind.__dict__)[0]
+    namespace[name] = classmethod(function)
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(kind))

@@ -1,0 +1,69 @@
+"""What the store still knows about how a recorded result was made, held against what a release's lineage says of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.errors import IntegrityError
+from lockgate.records.digest import Json, short
+from lockgate.records.plan import Result
+from lockgate.records.wire import from_json
+from lockgate.release.lockfile import OURS
+
+if TYPE_CHECKING:
+    from lockgate.delivery.rebuild import Rebuilt
+    from lockgate.project import Project
+    from lockgate.records.release import Manifest
+
+__all__ = ["Made", "contradictions", "made_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """One result as it was stored: `machine` is empty where it was stored before machines were recorded."""
+
+    object: str
+    inputs: Mapping[str, str]
+    parameters: Mapping[str, Json]
+    packages: tuple[str, ...]
+    machine: Mapping[str, Json]
+
+
+def made_of(project: Project, digests: Collection[str]) -> dict[str, Made]:
+    """Identity → how it was made, of those whose results are still in the store. Reads every result."""
+    found: dict[str, Made] = {}
+    results = project.results("results")
+    for held in results.held():
+        record = results.get(held.key) if held.whole else None
+        if record and record.get("artifact", {}).get("digest") in digests:
+            try:
+                result = from_json(Result, record)
+            except IntegrityError:
+                continue
+            found[result.artifact.digest] = Made(
+                object=result.artifact.object, inputs=result.inputs, parameters=result.parameters,
+                packages=result.packages, machine=result.extra.get("machine", {}),
+            )  # fmt: skip
+    return found
+
+
+def contradictions(release: Manifest, name: str, made: Made, rebuilt: Rebuilt) -> Iterator[str]:
+    """Where the lineage says another thing than the result's own record: a falsified lineage shows here by name."""
+    for parameter, source in rebuilt.inputs.get(name, {}).items():
+        kind, _, rest = source.partition(":")
+        said = release.lineage.sources.get(rest) if kind == "source" else None
+        if said is not None and made.inputs.get(parameter) not in (None, said):
+            yield f"source {rest}: the lineage says {short(said)}, it was made from {short(made.inputs[parameter])}"
+    for parameter, value in release.lineage.parameters.get(name, {}).items():
+        if parameter in made.parameters and made.parameters[parameter] != value:
+            was = json.dumps(made.parameters[parameter])
+            yield f"parameter {parameter}: the lineage says {json.dumps(value)}, it was made with {was}"
+    locked = {k.name: k.version for k in rebuilt.locked}
+    for package in made.packages:
+        distribution, _, version = package.partition("==")
+        plain = version.partition("+")[0]
+        if distribution != OURS and locked.get(distribution, plain).partition("+")[0] != plain:
+            yield f"package {distribution}: the lineage says {locked[distribution]}, it was made with {plain}"

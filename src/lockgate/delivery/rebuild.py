@@ -1,0 +1,259 @@
+"""Make a release again, or one that never was: the code of one release, the data, parameters and packages of others.
+
+Everything comes out of the store: a release carries the project's files and the lock file it was made with, its
+lineage names the bytes of its sources. The work is done by a process of its own, in the locked packages
+(`rebuilding`), in a folder that holds nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate import errors
+from lockgate.build.execute import Event
+from lockgate.delivery.interpreter import Interpreter, interpreter_for
+from lockgate.delivery.keep import keep_copy
+from lockgate.delivery.releases import naming
+from lockgate.delivery.sources import see
+from lockgate.errors import LockgateError, NotFound, ServiceUnavailable
+from lockgate.project import Project, SourceSettings
+from lockgate.records.artifact import Artifact
+from lockgate.records.digest import Json, short
+from lockgate.records.plan import StepRecord
+from lockgate.records.snapshot import read_snapshot
+from lockgate.records.wire import from_json, to_json
+from lockgate.release.layout import PROJECT, TRAINING_LOCK
+from lockgate.release.training_lock import Locked, read_training_lock
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from lockgate.records.release import Manifest
+    from lockgate.records.snapshot import Snapshot
+
+__all__ = ["Rebuilt", "Recipe", "locked_packages", "rebuild", "snapshot_in"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Which release gives what. `data` gives the day, too."""
+
+    code: Manifest
+    data: Manifest
+    parameters: Manifest
+    packages: Manifest
+
+    @staticmethod
+    def of(release: Manifest) -> Recipe:
+        """Everything from one release: making it again."""
+        return Recipe(code=release, data=release, parameters=release, packages=release)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What came out.
+
+    Attributes:
+        project: the rebuilt project; its store holds the artifacts.
+        artifacts: step → what it made, under the names that lineages use.
+        code: step → digest of its code. definitions: name → digest.
+        parameters: step → parameter → value it ran with. inputs: step → parameter → step or `source:NAME` it reads.
+        left_out: hidden files that the snapshot does not have.
+        packages: how what was installed differs from the lock, in words.
+        release: digest of the release that was bundled of it, when that was asked for; it is in the project's store.
+        suspicions: step → why it may differ, of those that were found to differ from `expected`.
+        error: why it stopped, None: it did not.
+    """
+
+    project: Project
+    interpreter: Interpreter
+    artifacts: Mapping[str, Artifact]
+    steps: tuple[StepRecord, ...]
+    code: Mapping[str, str]
+    definitions: Mapping[str, str]
+    parameters: Mapping[str, Mapping[str, Json]]
+    inputs: Mapping[str, Mapping[str, str]]
+    locked: tuple[Locked, ...]
+    left_out: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    release: str | None = None
+    suspicions: Mapping[str, str] = field(default_factory=dict[str, str])
+    machine: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    error: LockgateError | None = None
+
+
+def rebuild(
+    project: Project,
+    recipe: Recipe,
+    *,
+    folder: Path,
+    now: dt.datetime,
+    empty: bool = False,
+    release: bool = False,
+    expected: Mapping[str, str] | None = None,
+    tell: Callable[[Event], None] = lambda _: None,
+) -> Rebuilt:
+    """Set up a project in `folder` and run its training pipeline there. A step that fails stands in the answer.
+
+    Args:
+        folder: new or empty; it and what it holds belong to the caller, who removes it.
+        empty: with a store of its own in `folder`, in which nothing is known; else the project's store is shared,
+            and what is known there is reused.
+        release: bundle a release of the result, whether a step differs or not.
+        expected: step → identity; where a step differs though its inputs do not, it is tried why.
+
+    Raises:
+        NotFound: the release was made before releases carried their project, or a source's bytes are gone.
+        StepFailed, ServiceUnavailable: the packages cannot be installed.
+        LockgateError: whatever the project's modules are refused with.
+    """
+    snapshot, locked = snapshot_in(project, recipe.code), locked_packages(project, recipe.packages)
+    interpreter = interpreter_for(project, locked, python=recipe.packages.python)
+    for path, data in snapshot.files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    rebuilt = _project(project, snapshot, folder, empty=empty)
+    sources = {n: _source(project, rebuilt, n, d) for n, d in recipe.data.lineage.sources.items()}
+    order = {
+        "root": str(folder), "settings": _settings(rebuilt), "now": now.isoformat(), "sources": sources,
+        "as_of": recipe.data.as_of, "pipeline": recipe.code.name, "parameters": to_json(recipe.parameters.lineage.parameters),
+        "locked": to_json(locked), "release": release, "expected": dict(expected or {}),
+        "origin": [recipe.code.lineage.commit, recipe.code.lineage.dirty],
+    }  # fmt: skip
+    answer = _ask(interpreter, order, tell)
+    return _rebuilt(rebuilt, interpreter, answer, locked=locked, left_out=snapshot.left_out)
+
+
+def snapshot_in(project: Project, release: Manifest) -> Snapshot:
+    """The project's files that a release carries. Raises NotFound for one that is older than that."""
+    return read_snapshot(_beside(project, release, PROJECT))
+
+
+def locked_packages(project: Project, release: Manifest) -> tuple[Locked, ...]:
+    """The packages that a release was made with."""
+    return read_training_lock(_beside(project, release, TRAINING_LOCK).decode())
+
+
+def _beside(project: Project, release: Manifest, path: str) -> bytes:
+    entry = next((f for f in release.files if f.path == path), None)
+    if entry is None:
+        raise NotFound(
+            f"a release without {path}: it was made by an older Lockgate and cannot be rebuilt",
+            value=short(release.digest), allowed="a release of this version", next="lockgate deliver",
+        )  # fmt: skip
+    with naming(f"{path} of release {short(release.digest)}"):
+        return project.store.get(entry.blake3).read_bytes()
+
+
+def _project(project: Project, snapshot: Snapshot, folder: Path, *, empty: bool) -> Project:
+    """A project that says nothing but what the snapshot does; its sources are no files of its own."""
+    far = project.cache is not None
+    store = ".lockgate" if empty else project.settings.store if far else str(project.store_folder)
+    settings = replace(
+        project.settings, pipelines=snapshot.modules, params={}, sinks=(), store=store, ledger=None, as_of_file=None,
+        sources=tuple(SourceSettings(n, kind, "") for n, kind in snapshot.sources.items()),
+    )  # fmt: skip
+    return Project(folder, settings)
+
+
+def _settings(rebuilt: Project) -> dict[str, Json]:
+    """What the process needs to know of it."""
+    known = rebuilt.settings
+    kinds = {s.name: s.kind for s in known.sources}
+    return {
+        "name": known.name, "pipelines": list(known.pipelines), "store": known.store, "sources": kinds,
+        "workers": known.workers, "lease_s": known.lease_s,
+    }  # fmt: skip
+
+
+def _source(project: Project, rebuilt: Project, name: str, identity: str) -> dict[str, Json]:
+    """A source as the release saw it: its files, by digest, all of them in the store that will be used."""
+    record: Mapping[str, Json] | None = project.results("sources").get(identity)
+    here = see(project, now_ns=0, wanted=(name,)).get(name)
+    if record is None and here is not None and here.identity == identity:
+        record = {"files": [list(f) for f in here.files], "single": here.single}
+    if record is None:
+        raise _gone(name, identity)
+    for file, digest in record["files"]:
+        if rebuilt.store.has(digest):
+            continue
+        place = here.places.get(file) if here else None
+        if project.store.has(digest):
+            place = project.store.get(digest)
+        if place is None or keep_copy(rebuilt, place) != digest:
+            raise _gone(name, f"{file} {digest}")
+    return {"identity": identity, "files": record["files"], "single": bool(record.get("single"))}
+
+
+def _gone(name: str, what: str) -> NotFound:
+    return NotFound(
+        f"source {name} is neither in the store nor here as the release saw it", value=what,
+        next="bring the files of that day to their place, or a store that holds them",
+    )  # fmt: skip
+
+
+def _ask(interpreter: Interpreter, order: Mapping[str, Json], tell: Callable[[Event], None]) -> Mapping[str, Json]:
+    """Give the order to a process in the locked packages; hear about its steps; answer what it says last."""
+    environment = dict(os.environ)
+    if not interpreter.own:
+        for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
+            environment.pop(name, None)
+    command = [interpreter.executable, "-P", "-m", "lockgate.delivery.rebuilding"]
+    pipe = subprocess.PIPE
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints,
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=complaints, env=environment, text=True) as process,
+    ):
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps(order))
+        process.stdin.close()
+        said: dict[str, Json] = {}
+        for line in process.stdout:
+            said = json.loads(line)
+            if "event" in said:
+                tell(from_json(Event, said["event"]))
+        process.wait()
+        complaints.seek(0)
+        wrong = complaints.read()
+    if "error" in said:
+        raise _error(said["error"])
+    if "done" not in said:
+        last = (wrong.strip().splitlines() or [f"exit {process.returncode}"])[-1]
+        raise ServiceUnavailable("the process that rebuilds ended early", value=last, next="try again")
+    return said["done"]
+
+
+def _rebuilt(
+    project: Project, interpreter: Interpreter, answer: Mapping[str, Json],
+    *, locked: tuple[Locked, ...], left_out: tuple[str, ...],
+) -> Rebuilt:  # fmt: skip
+    return Rebuilt(
+        inputs=answer["inputs"],
+        locked=locked,
+        left_out=left_out,
+        project=project,
+        interpreter=interpreter,
+        artifacts={n: from_json(Artifact, a) for n, a in answer["artifacts"].items()},
+        steps=tuple(from_json(StepRecord, s) for s in answer["steps"]),
+        code=answer["code"],
+        definitions=answer["definitions"],
+        parameters=answer["parameters"],
+        packages=tuple(answer["packages"]),
+        release=answer["release"],
+        suspicions=answer["suspicions"],
+        machine=answer["machine"],
+        error=_error(answer["error"]) if answer["error"] else None,
+    )
+
+
+def _error(said: Mapping[str, str]) -> LockgateError:
+    kind: type[LockgateError] = getattr(errors, said["kind"])
+    return kind(said["what"], value=said["value"], allowed=said["allowed"], next=said["next"])

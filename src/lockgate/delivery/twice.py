@@ -1,0 +1,58 @@
+"""`run --twice`: every step that ran runs a second time, under another hash seed and on another day, and must make the same again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.codecs.differences import difference
+from lockgate.delivery.again import ELSEWHEN, attempts_of, run_again, suspect
+from lockgate.errors import LockgateError
+
+if TYPE_CHECKING:
+    from lockgate.delivery.run import RunRecord
+    from lockgate.project import Project
+    from lockgate.records.artifact import Artifact
+    from lockgate.records.difference import Difference
+
+__all__ = ["Second", "second_run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Second:
+    """One step's second run.
+
+    Attributes:
+        second: identity of what it made then; None: it failed.
+        how_far: how far the two values lie apart; None: they are the same, or there is no second.
+        suspected: why they differ, as far as trying tells; or what it failed with.
+    """
+
+    name: str
+    first: str
+    second: str | None
+    how_far: Difference | None = None
+    suspected: str = ""
+
+    @property
+    def same(self) -> bool:
+        """It made the same."""
+        return self.first == self.second
+
+
+def second_run(project: Project, record: RunRecord) -> tuple[Second, ...]:
+    """Run again what a run ran, each step from what it read then. What was kept of the first run stays as it is."""
+    ran = [s.name for s in record.steps if s.action == "run" and "@" not in s.name]
+    again = run_again(project, record.planned, record.artifacts, ran, environment=ELSEWHEN) if ran else {}
+    return tuple(_second(project, record, name, again[name]) for name in ran)
+
+
+def _second(project: Project, record: RunRecord, name: str, made: Artifact | LockgateError) -> Second:
+    first = record.artifacts[name]
+    if isinstance(made, LockgateError):
+        return Second(name=name, first=first.digest, second=None, suspected=f"it failed: {made.value or made.what}")
+    if made.digest == first.digest:
+        return Second(name=name, first=first.digest, second=made.digest)
+    apart = difference(first.codec, project.store.get(first.object), project.store.get(made.object))
+    why = suspect(first.digest, attempts_of(project, record.planned, record.artifacts, name))
+    return Second(name=name, first=first.digest, second=made.digest, how_far=apart, suspected=why)
