@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.acting import Effects
 from lockgate.build.modules import Project
-from lockgate.build.opaque import ANYTHING, REACHING_WORDS, TEXT_WORDS, WHOLE_MODULE, reaches_anywhere
+from lockgate.build.names import SPELLED
+from lockgate.build.opaque import ANYTHING, DOC_WORDS, REACHING_WORDS, TEXT_WORDS, WHOLE_MODULE, reaches_anywhere
 from lockgate.errors import UsageError
-from lockgate.records.digest import digest_bytes
+from lockgate.records.digest import digest, digest_bytes
 from lockgate.records.graph import Definition
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class _Walk:
         self.outside: set[str] = set()
         self.wide: set[str] = set()
         self.unreadable: dict[str, Definition] = {}
+        self.taken: set[tuple[str, str, Chain]] = set()
 
     def enter(self, name: str) -> Module | None:
         """Importing a module runs its packages' and its own effects, and those of what it imports."""
@@ -78,9 +80,9 @@ class _Walk:
             return module
         self.entered[name] = module
         for unit in module.units:
-            if unit.kind == "import":
+            if unit.kind in ("import", "choice"):
                 self._import(unit)
-            if self.effects.acts(module, unit):
+            if self.effects.acts(module, unit) or any(i.module == "__future__" for _, i in unit.reading.imports):
                 self.add(module, unit)
         return module
 
@@ -97,10 +99,13 @@ class _Walk:
             self._refer(reference)
         if unit.reading.words & REACHING_WORDS:
             self.everything(f"{min(unit.reading.words & REACHING_WORDS)} in {module.name}.{unit.name}")
-        if unit.kind == "import" and self.effects.acts(module, unit):
-            for name in (*(i.module for _, i in unit.reading.imports), *unit.reading.stars):
+        if unit.kind in ("import", "choice") and self.effects.acts(module, unit):
+            for name, attribute in (
+                *((i.module, i.attribute) for _, i in unit.reading.imports),
+                *((s, "") for s in unit.reading.stars),
+            ):
                 if self.project.file(name) is None:
-                    self.leave(name)
+                    self.leave(f"{name}.{attribute}" if attribute else name)
 
     def read(self, module: Module, unit: Unit, chain: Chain) -> None:
         """A dotted name read in a unit: imported there, bound by the module, out of a star, or a builtin."""
@@ -111,12 +116,15 @@ class _Walk:
                 self.follow(item, rest)
                 found = True
         if not self._bound(module, head, rest) and not found:
-            self._builtin(module, unit, head)
+            self._builtin(module, unit, head, rest)
 
     def member(self, base: str, name: str, rest: Chain) -> bool:
         """`base.name`: a submodule, something the module binds, or both; answers whether it is ours."""
         module = self.enter(base)
         submodule = f"{base}.{name}"
+        if (base, name, rest) in self.taken:  # modules that import each other by one name, in a circle
+            return True
+        self.taken.add((base, name, rest))
         found = False
         if (self.project.file(submodule) or self.project.is_folder(submodule)) and not _rebinds(
             module, name, submodule
@@ -129,6 +137,8 @@ class _Walk:
         if not found and "__getattr__" in module.bound:
             self.whole(base, "module __getattr__")
             found = True
+        if not found:
+            self.taken.discard((base, name, rest))
         return found
 
     def follow(self, item: Import, rest: Chain) -> None:
@@ -203,12 +213,15 @@ class _Walk:
         found: list[Definition] = []
         everywhere = [u for units in self.units.values() for u in units.values()]
         shows_text = any(u.reading.words & TEXT_WORDS for u in everywhere)
+        shows_docs = any(u.reading.words & DOC_WORDS for u in everywhere)
         for name, module in sorted(self.entered.items()):
             units = sorted(self.units.get(name, {}).values(), key=lambda u: u.place)
             if not self._order_matters(module, units):
                 units.sort(key=lambda u: u.name)
             found += [Definition(f"{name}.{u.name}", module.file, u.place[0], u.digest) for u in units]
             found += [Definition(f"{name} (text)", module.file, 1, module.text)] if shows_text else []
+            docs = [module.doc, *(u.doc for u in units)] if shows_docs else []
+            found += [Definition(f"{name} (docstrings)", module.file, 1, digest("docs", docs))] if any(docs) else []
         found += [d for n, d in sorted(self.unreadable.items()) if n not in self.entered]
         environment = {n for u in everywhere for n in u.reading.environment}
         return Closure(
@@ -248,10 +261,10 @@ class _Walk:
             return True
         return any(self._provides(b, name, asked) for s in (module.stars if module else ()) for b in s.reading.stars)
 
-    def _builtin(self, module: Module, unit: Unit, head: str) -> None:
+    def _builtin(self, module: Module, unit: Unit, head: str, rest: Chain) -> None:
         if head in WHOLE_MODULE:
             self.whole(module.name, f"{head}() in {unit.name}")
-        elif head in ANYTHING:
+        elif head in ANYTHING and not (head == "__import__" and rest and rest[0].startswith(SPELLED)):
             self.everything(f"{head} in {module.name}.{unit.name}")
         elif not hasattr(builtins, head):
             for star in (b for s in module.stars for b in s.reading.stars if not self._is_ours(b)):
