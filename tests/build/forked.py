@@ -1,4 +1,4 @@
-"""Run as a script: for each line `{root, target, keep}` it imports a project in a fork and answers what its function returns.
+"""Run as a script: for each line `{root, target, keep, timeout_s}` it imports a project in a fork and answers what its function returns.
 
 A fork per answer, so that an edit that loops, exhausts memory or changes the interpreter harms nobody. The script loads
 nothing but the standard library: a copied package is then really the copy.
@@ -17,7 +17,6 @@ import time
 
 from named import named
 
-TIMEOUT_S = 5.0
 MEMORY_BYTES = 2 << 30
 
 
@@ -42,7 +41,7 @@ def answer(root: str, target: str, *, keep: bool) -> dict[str, object]:
     return {"result": result, "files": sorted(f for f in files if f.startswith(root + "/")), "named": found}
 
 
-def forked(root: str, target: str, *, keep: bool) -> dict[str, object]:
+def forked(root: str, target: str, *, keep: bool, timeout_s: float) -> dict[str, object]:
     """`answer` in a process of its own; one that does not end in time is an answer too."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -59,15 +58,15 @@ def forked(root: str, target: str, *, keep: bool) -> dict[str, object]:
             out.write(text)
         os._exit(0)
     os.close(writing)
-    said = _read(reading)
+    said = _read(reading, timeout_s)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return json.loads(said) if said else {"result": "no answer in time", "files": []}
+    return json.loads(said) if said else {"result": "no answer", "files": []}
 
 
-def _read(pipe: int) -> bytes:
+def _read(pipe: int, timeout_s: float) -> bytes:
     """All of a pipe; nothing when its writer took too long."""
-    end, said = time.monotonic() + TIMEOUT_S, b""
+    end, said = time.monotonic() + timeout_s, b""
     with open(pipe, "rb", buffering=0) as source:
         while select.select([source], [], [], max(0.0, end - time.monotonic()))[0]:
             part = source.read(1 << 16)
@@ -81,4 +80,4 @@ if __name__ == "__main__":
     sys.path.pop(0)  # this folder is no project
     for line in sys.stdin:
         asked = json.loads(line)
-        print(json.dumps(forked(asked["root"], asked["target"], keep=asked["keep"])), flush=True)
+        print(json.dumps(forked(**asked)), flush=True)

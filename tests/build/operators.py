@@ -7,6 +7,7 @@ decorators that go, `break` for `continue`. Text of f-strings and annotations is
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -77,7 +78,9 @@ def edits(source: bytes) -> list[Edit]:
 def is_python(source: bytes) -> bool:
     """Whether an edited file still parses."""
     try:
-        compile(source, "edited", "exec", dont_inherit=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `is` with a literal is what an operator made
+            compile(source, "edited", "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
     return True

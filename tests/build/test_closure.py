@@ -290,6 +290,16 @@ CASES = [
     case("annotations that are text", "from __future__ import annotations\nSEEN = []\ndef keep(n):\n    SEEN.append(n)\ndef g(x: keep(1)):\n    return 5\ndef f():\n    return SEEN\n",
          changes=[(M, "from __future__ import annotations\n", "")], same=[(M, "return 5", "return 6")]),
     case("annotations that run", "SEEN = []\ndef keep(n):\n    SEEN.append(n)\ndef g(x: keep(1)):\n    return 5\ndef f():\n    return SEEN\n", changes=[(M, "keep(1)", "keep(2)")]),
+    case("a decorator made by a call that registers", "T = {}\ndef reader(kind):\n    def keep(g):\n        T[kind] = g\n        return g\n    return keep\n@reader('csv')\ndef one():\n    return 1\ndef f():\n    return {k: g() for k, g in T.items()}\n",
+         changes=[(M, "return 1", "return 2"), (M, "@reader('csv')\n", ""), (M, "'csv'", "'tsv'")]),
+    case("a decorator made by a call that only wraps", "import functools\ndef times(n):\n    def around(g):\n        def inner():\n            return n * g()\n        return inner\n    return around\n@times(2)\ndef other():\n    return 5\n@times(3)\ndef f():\n    return 1\n",
+         changes=[(M, "times(3)", "times(4)"), (M, "n * g()", "n + g()")], same=[(M, "return 5", "return 6"), (M, "times(2)", "times(7)")]),
+    case("a made function that is mapped on import", "SEEN = []\ndef make(n):\n    def keep(x):\n        SEEN.append(n)\n    return keep\nX = list(map(make(1), [0]))\ndef f():\n    return SEEN\n", changes=[(M, "make(1)", "make(2)")]),
+    case("a made function that is a key on import", "SEEN = []\ndef make(n):\n    def keep(x):\n        return SEEN.append(n) or x\n    return keep\nX = sorted([1], key=make(1))\ndef f():\n    return SEEN\n", changes=[(M, "make(1)", "make(2)")]),
+    case("a made lambda that is called on import", "SEEN = []\ndef make(n):\n    return lambda x: SEEN.append(n)\nX = list(map(make(1), [0]))\ndef f():\n    return SEEN\n", changes=[(M, "make(1)", "make(2)")]),
+    case("a made function given to a library's method", "import re\nSEEN = []\ndef make(n):\n    def keep(m):\n        SEEN.append(n)\n        return ''\n    return keep\nX = re.compile('a').sub(make(1), 'ab')\ndef f():\n    return SEEN\n", changes=[(M, "make(1)", "make(2)")]),
+    case("one of two functions is returned", "SEEN = []\ndef make(n):\n    def good(x):\n        return x\n    def bad(x):\n        SEEN.append(n)\n    good = bad\n    return good\n@make(1)\ndef one():\n    return 1\ndef f():\n    return SEEN\n", changes=[(M, "make(1)", "make(2)")]),
+    case("a made object that is measured on import", "SEEN = []\nclass R:\n    def __len__(self):\n        SEEN.append(1)\n        return 0\ndef make():\n    return R()\nX = len(make())\ndef f():\n    return SEEN\n", changes=[(M, "X = len(make())", "X = 0")]),
 ]  # fmt: skip
 
 

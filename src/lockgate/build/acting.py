@@ -160,23 +160,27 @@ class Effects:
             case "given":
                 return unit.kind not in ("function", "class", "choice")
             case "parent" if unit.kind == "choice":
-                return bool(imports) and head not in dict(unit.makes)
+                return bool(imports) and not any(m.name == head for m in unit.makes)
             case "parent":
                 return unit.kind == "class" and not rest and self._is_quiet_parent(module, unit)
             case "call" if unit.kind == "plain":
                 return len(rest) == 1 and rest[0] in READING_METHODS
             case "outside" if unit.kind == "plain":
                 return len(rest) == 1 and rest[0] in TEXT_METHODS
-            case "call" if unit.makes or imports:
-                return not rest and self._makes(module, unit, head, imported=bool(imports))
+            case "call" | "factory" if unit.makes or imports:
+                return not rest and self._makes(module, unit, head, question, imported=bool(imports))
+            case "factory":
+                return self._bound(module, unit, head, rest, Question(question.chain, "call"))
             case "call" if unit.kind == "class":
                 return not rest and self._is_quiet_class(module, unit)
             case _:
                 return False
 
-    def _makes(self, module: Module, unit: Unit, head: str, *, imported: bool) -> bool:
+    def _makes(self, module: Module, unit: Unit, head: str, question: Question, *, imported: bool) -> bool:
         """Whether a call of one of our functions does nothing but make a value; of a choice: whichever is taken."""
-        asked = [q for name, q in unit.makes if name == head]
+        asked = [m.called for m in unit.makes if m.name == head]
+        if question.kind == "factory":
+            asked += [m.result for m in unit.makes if m.name == head]
         key = (module.name, unit.place, head)
         if key in self._calling or not (asked or imported):
             return False  # it calls itself, or nobody knows what it is

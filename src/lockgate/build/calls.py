@@ -10,7 +10,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from lockgate.build.scopes import COMPREHENSIONS, Chain, arguments, chain_of, own_statements, stored
+from lockgate.build.scopes import COMPREHENSIONS, Chain, arguments, chain_of, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,15 +19,16 @@ __all__ = [
     "READING_METHODS",
     "TEXT_METHODS",
     "TOUCHED",
+    "Acts",
+    "Asker",
     "Kind",
     "Question",
     "hooks",
     "is_plain",
-    "made_by",
     "questions",
 ]
 
-Kind = Literal["call", "outside", "parent", "operand", "given", "touched", "inert"]
+Kind = Literal["call", "outside", "parent", "operand", "given", "touched", "inert", "factory"]
 
 TOUCHED = "touched"
 """The mark of a class whose objects may run code of their own when an attribute is read or an operator meets them."""
@@ -61,6 +62,7 @@ class Question:
     `touched`: to read an attribute or an item of, to compare, to loop over. `inert`: does calling it make an object that
     can be touched without running code of ours?
 
+    `factory`: to call, and to call what it answers, or to give that away.
     Given to a method of a result, a function of ours may be called there.
     """
 
@@ -68,7 +70,7 @@ class Question:
     kind: Kind = "call"
 
 
-class _Acts(Exception):
+class Acts(Exception):
     """The statement does more than bind names, whatever its names mean."""
 
 
@@ -77,49 +79,10 @@ def questions(node: ast.stmt, *, text_annotations: bool = False) -> tuple[Questi
 
     `text_annotations`: the module imports `annotations` from `__future__`, so nothing evaluates them.
     """
-    asker = _Asker(text_annotations=text_annotations)
+    asker = Asker(text_annotations=text_annotations)
     try:
         asker.statement(node)
-    except _Acts:
-        return None
-    return tuple(dict.fromkeys(asker.found))
-
-
-def made_by(node: ast.stmt) -> dict[str, tuple[Question, ...] | None]:
-    """Functions that a statement defines, also in branches: what must be harmless for a call to do nothing but make a value.
-
-    None for a name whose call does more, and for one that the statement binds in another way.
-    """
-    match node:
-        case ast.FunctionDef():
-            return {node.name: _call_of(node)}
-        case ast.If() | ast.Try():
-            handled = [s for h in getattr(node, "handlers", ()) for s in h.body]
-            found: dict[str, tuple[Question, ...] | None] = {}
-            for inner in (*node.body, *handled, *node.orelse, *getattr(node, "finalbody", ())):
-                for name, asked in made_by(inner).items():
-                    twice = found.get(name, ())
-                    found[name] = None if asked is None or twice is None else (*twice, *asked)
-            return found
-        case ast.Import() | ast.ImportFrom():
-            return {}
-        case _:
-            return dict.fromkeys(stored([node]))
-
-
-def _call_of(node: ast.FunctionDef) -> tuple[Question, ...] | None:
-    """Only the plainest: it binds local names and returns. What a parameter is asked for is not known to be harmless."""
-    if node.decorator_list:
-        return None
-    asker = _Asker(text_annotations=True)
-    asker.own = {a.arg for a in arguments(node.args)} | stored(node.body)
-    asker.local = set(asker.own)
-    try:
-        for statement in node.body:
-            if any(isinstance(n, ast.Import | ast.ImportFrom) for n in own_statements([statement])):
-                return None
-            asker.inner(statement)
-    except _Acts:
+    except Acts:
         return None
     return tuple(dict.fromkeys(asker.found))
 
@@ -154,7 +117,7 @@ def is_plain(node: ast.stmt) -> bool:
     return isinstance(value, (ast.Constant, ast.JoinedStr, ast.Tuple, ast.List, ast.Dict, ast.Set, *COMPREHENSIONS))
 
 
-class _Asker:
+class Asker:
     """Walks what is evaluated on import, and gives up at the first thing that acts."""
 
     def __init__(self, *, text_annotations: bool) -> None:
@@ -194,7 +157,7 @@ class _Asker:
                 pass
             case _:
                 if type(node).__name__ != "TypeAlias":
-                    raise _Acts
+                    raise Acts
 
     def expression(self, node: ast.AST) -> None:
         match node:
@@ -226,7 +189,7 @@ class _Asker:
                 self._touch(node.value)
                 self.expression(node.slice)
             case ast.Await() | ast.Yield() | ast.YieldFrom():
-                raise _Acts
+                raise Acts
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 self._touch(*(g.iter for g in node.generators), *(i for g in node.generators for i in g.ifs))
                 self.local |= {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
@@ -242,7 +205,7 @@ class _Asker:
     def inner(self, node: ast.stmt) -> None:
         """Below a branch or in a function a class is too much to say: its hooks are known at the top only."""
         if isinstance(node, ast.ClassDef):
-            raise _Acts
+            raise Acts
         self.statement(node)
 
     def _annotations(self, *found: ast.expr | None) -> None:
@@ -263,7 +226,7 @@ class _Asker:
                 chain, made = made[:-1], None  # what it answers was in there
             head = (chain or made or ("",))[0]
             if head in self.own:
-                raise _Acts
+                raise Acts
             if head in self.local:
                 pass  # elements of what was asked about where the loop begins
             elif chain:
@@ -274,13 +237,13 @@ class _Asker:
 
     def _ask(self, chain: Chain, kind: Kind) -> None:
         if chain[0] in self.local:
-            raise _Acts
+            raise Acts
         self.found.append(Question(chain, kind))
 
     def _targets(self, targets: list[ast.expr]) -> None:
         for target in targets:
             if any(isinstance(n, ast.Attribute | ast.Subscript) for n in ast.walk(target)):
-                raise _Acts
+                raise Acts
 
     def _class(self, node: ast.ClassDef) -> None:
         self._decorators(node.decorator_list)
@@ -301,9 +264,10 @@ class _Asker:
             if chain:
                 self._ask(chain, "call")
             elif isinstance(decorator, ast.Call):
+                self._result(decorator)
                 self.expression(decorator)
             else:
-                raise _Acts
+                raise Acts
 
     def _call(self, node: ast.Call) -> None:
         self._called(node.func)
@@ -314,10 +278,16 @@ class _Asker:
         for value in (*node.args, *(k.value for k in node.keywords)):
             if chain_of(node.func) is None and (chain := chain_of(value)):
                 self._ask(chain, "given")
+            self._result(value)
             self.expression(value)
             if isinstance(value, ast.Lambda):  # whoever gets it may call it
                 self.local |= {a.arg for a in ast.walk(value.args) if isinstance(a, ast.arg)}
                 self.expression(value.body)
+
+    def _result(self, value: ast.expr) -> None:
+        """What a call answers goes to somebody who may call it: `@reader("csv")`, `map(scaled(2), rows)`."""
+        if isinstance(value, ast.Call) and (chain := chain_of(value.func)) and chain[0] not in self.local:
+            self._ask(chain, "factory")
 
     def _called(self, func: ast.expr) -> None:
         if chain := chain_of(func):
@@ -337,4 +307,4 @@ class _Asker:
         elif isinstance(value, ast.Constant | ast.JoinedStr | ast.List | ast.Dict | ast.Set | ast.Tuple):
             self.expression(value)
         else:
-            raise _Acts
+            raise Acts

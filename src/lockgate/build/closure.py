@@ -36,7 +36,7 @@ class Closure:
         modules: those of the project that are imported on the way.
         third_party: dotted names outside the project.
         environment: names of environment variables that the code spells out.
-        widened: what made it wide, for people.
+        widened: which modules count as a whole and why, a sentence each, for people.
     """
 
     definitions: tuple[Definition, ...]
@@ -67,7 +67,8 @@ class _Walk:
         self.units: dict[str, dict[tuple[int, int], Unit]] = {}
         self.entered: dict[str, Module] = {}
         self.outside: set[str] = set()
-        self.wide: set[str] = set()
+        self.wide: dict[str, str] = {}
+        self.at = ""
         self.unreadable: dict[str, Definition] = {}
         self.taken: set[tuple[str, str, Chain]] = set()
 
@@ -92,13 +93,18 @@ class _Walk:
         if unit.place in reached:
             return
         reached[unit.place] = unit
+        before, self.at = self.at, f"{module.name}.{unit.name}"
+        self._reach(module, unit)
+        self.at = before
+
+    def _reach(self, module: Module, unit: Unit) -> None:
         self._import(unit)
         for chain in sorted(unit.reading.reads):
             self.read(module, unit, chain)
         for reference in sorted(unit.reading.references):
             self._refer(reference)
         if unit.reading.words & REACHING_WORDS:
-            self.everything(f"{min(unit.reading.words & REACHING_WORDS)} in {module.name}.{unit.name}")
+            self.everything(f"{min(unit.reading.words & REACHING_WORDS)} in {self.at}")
         if unit.kind in ("import", "choice") and self.effects.acts(module, unit):
             for name, attribute in (
                 *((i.module, i.attribute) for _, i in unit.reading.imports),
@@ -116,7 +122,7 @@ class _Walk:
                 self.follow(item, rest)
                 found = True
         if not self._bound(module, head, rest) and not found:
-            self._builtin(module, unit, head, rest)
+            self._builtin(module, head, rest)
 
     def member(self, base: str, name: str, rest: Chain) -> bool:
         """`base.name`: a submodule, something the module binds, or both; answers whether it is ours."""
@@ -135,7 +141,7 @@ class _Walk:
             return found
         found = self._bound(module, name, rest) or found
         if not found and "__getattr__" in module.bound:
-            self.whole(base, "module __getattr__")
+            self.whole(base, f"its __getattr__ answers for {name}")
             found = True
         if not found:
             self.taken.discard((base, name, rest))
@@ -153,7 +159,7 @@ class _Walk:
         if rest:
             self._take(name, rest[0], rest[1:])
         else:
-            self.whole(name, "used as a value")
+            self.whole(name, f"used as a value in {self.at}")
             if self.project.file(name) is None:
                 self.leave(name)
 
@@ -162,25 +168,25 @@ class _Walk:
             self.leave(".".join((base, name, *rest)))
             self.member(base, name, rest)
         elif not self.member(base, name, rest):
-            self.whole(base, f"{name} is not found in the text")
+            self.whole(base, f"{self.at} asks for {name}, which is not found in its text")
 
     def leave(self, dotted: str) -> None:
         """Something outside the project."""
         self.outside.add(dotted)
         if reaches_anywhere(dotted):
-            self.everything(dotted)
+            self.everything(f"{dotted} in {self.at}")
 
     def whole(self, name: str, reason: str) -> None:
         """Widen to everything a module binds, and everything below a package."""
-        if any(w.startswith(f"{name}: ") for w in self.wide):
+        if name in self.wide or not self._is_ours(name):
             return
-        self.wide.add(f"{name}: {reason}")
+        self.wide[name] = f"all of {name}: {reason}" if reason else ""
         if module := self.enter(name):
             self._all_units(module)
         if self.project.is_folder(name):
             for inner in self.project.below(name):
                 if inner != name:
-                    self._whole_or_text(inner, f"below {name}")
+                    self._whole_or_text(inner)
 
     def _all_units(self, module: Module) -> None:
         for unit in module.units:
@@ -193,16 +199,16 @@ class _Walk:
 
     def everything(self, reason: str) -> None:
         """Widen to the whole project."""
-        if any(w.startswith("everything: ") for w in self.wide):
+        if "" in self.wide:
             return
-        self.wide.add(f"everything: {reason}")
+        self.wide[""] = f"the whole project: {reason}"
         for name in self.project.below(""):
-            self._whole_or_text(name, reason)
+            self._whole_or_text(name)
 
-    def _whole_or_text(self, name: str, reason: str) -> None:
+    def _whole_or_text(self, name: str) -> None:
         """A file that is no Python for us (a template, another version's) counts by its bytes."""
         try:
-            self.whole(name, reason)
+            self.whole(name, "")
         except UsageError:
             if (path := self.project.file(name)) is not None:
                 file = path.relative_to(self.project.root).as_posix()
@@ -224,10 +230,13 @@ class _Walk:
             found += [Definition(f"{name} (docstrings)", module.file, 1, digest("docs", docs))] if any(docs) else []
         found += [d for n, d in sorted(self.unreadable.items()) if n not in self.entered]
         environment = {n for u in everywhere for n in u.reading.environment}
+        said = [self.wide[""]] if "" in self.wide else sorted(s for s in self.wide.values() if s)
         return Closure(
             tuple(found),
             tuple(sorted(self.entered)),
-            *(tuple(sorted(x)) for x in (self.outside, environment, self.wide)),
+            tuple(sorted(self.outside)),
+            tuple(sorted(environment)),
+            tuple(said),
         )
 
     def _bound(self, module: Module, head: str, rest: Chain) -> bool:
@@ -261,11 +270,11 @@ class _Walk:
             return True
         return any(self._provides(b, name, asked) for s in (module.stars if module else ()) for b in s.reading.stars)
 
-    def _builtin(self, module: Module, unit: Unit, head: str, rest: Chain) -> None:
+    def _builtin(self, module: Module, head: str, rest: Chain) -> None:
         if head in WHOLE_MODULE:
-            self.whole(module.name, f"{head}() in {unit.name}")
+            self.whole(module.name, f"{head}() in {self.at}")
         elif head in ANYTHING and not (head == "__import__" and rest and rest[0].startswith(SPELLED)):
-            self.everything(f"{head} in {module.name}.{unit.name}")
+            self.everything(f"{head} in {self.at}")
         elif not hasattr(builtins, head):
             for star in (b for s in module.stars for b in s.reading.stars if not self._is_ours(b)):
                 self.leave(f"{star}.{head}")
@@ -286,7 +295,7 @@ class _Walk:
             module = self.project.module(".".join(parts[:size]))
             if module is not None:
                 if parts[size] in module.bound:
-                    self.whole(module.name, f"named in text: {reference}")
+                    self.whole(module.name, f"{self.at} has the text {reference!r}")
                 return
 
     def _is_ours(self, name: str) -> bool:

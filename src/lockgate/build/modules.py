@@ -10,7 +10,8 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lockgate.build.calls import Question, hooks, is_plain, made_by, questions
+from lockgate.build.calls import Question, hooks, is_plain, questions
+from lockgate.build.making import Making, makings
 from lockgate.build.names import Reading, read
 from lockgate.build.scopes import DEFINITIONS, imports_of, stored
 from lockgate.errors import UsageError
@@ -37,7 +38,7 @@ class Unit:
         reading: what it takes from around it.
         questions: what must be harmless for it to do nothing but bind names; None when it acts in any case.
         hooks: for a class, through what calling it or inheriting from it runs its own code.
-        makes: functions it defines → what must be harmless for a call of them to do nothing but make a value.
+        makes: functions it defines, and what a call of them does.
         doc: its docstrings, and those of what is in it.
         kind: `import`, `class`, `function`, `plain` (a value spelled out), `choice` (if, try) or `other`.
     """
@@ -49,7 +50,7 @@ class Unit:
     questions: tuple[Question, ...] | None = ()
     hooks: frozenset[str] = frozenset()
     kind: str = "other"
-    makes: tuple[tuple[str, tuple[Question, ...] | None], ...] = ()
+    makes: tuple[Making, ...] = ()
     doc: str = ""
 
 
@@ -182,7 +183,7 @@ def _unit(node: ast.stmt, package: str, *, text_annotations: bool) -> Unit:
     asked = questions(node, text_annotations=text_annotations)
     kind = "class" if isinstance(node, ast.ClassDef) else "function" if isinstance(node, DEFINITIONS) else "other"
     kind = "plain" if is_plain(node) else kind
-    makes = tuple(made_by(node).items()) if isinstance(node, ast.FunctionDef | ast.If | ast.Try) else ()
+    makes = makings(node) if isinstance(node, ast.FunctionDef | ast.If | ast.Try) else ()
     kind = "choice" if isinstance(node, ast.If | ast.Try) else kind
     return Unit(label, place, digest("definition", ast.dump(node)), reading, asked, hooks(node), kind, makes, doc)
 
