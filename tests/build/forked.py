@@ -1,4 +1,4 @@
-"""Run as a script: for each line `{root, target, keep, timeout_s}` it imports a project in a fork and answers what its function returns.
+"""Run as a script: for each line `{root, target, keep, cpu_s}` it imports a project in a fork and answers what its function returns.
 
 A fork per answer, so that an edit that loops, exhausts memory or changes the interpreter harms nobody. The script loads
 nothing but the standard library: a copied package is then really the copy.
@@ -41,11 +41,12 @@ def answer(root: str, target: str, *, keep: bool) -> dict[str, object]:
     return {"result": result, "files": sorted(f for f in files if f.startswith(root + "/")), "named": found}
 
 
-def forked(root: str, target: str, *, keep: bool, timeout_s: float) -> dict[str, object]:
+def forked(root: str, target: str, *, keep: bool, cpu_s: float) -> dict[str, object]:
     """`answer` in a process of its own; one that does not end in time is an answer too."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
+        signal.setitimer(signal.ITIMER_PROF, cpu_s)  # ends it; a busy machine does not shorten it
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
         nothing = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
@@ -58,7 +59,7 @@ def forked(root: str, target: str, *, keep: bool, timeout_s: float) -> dict[str,
             out.write(text)
         os._exit(0)
     os.close(writing)
-    said = _read(reading, timeout_s)
+    said = _read(reading, 20 + 10 * cpu_s)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return json.loads(said) if said else {"result": "no answer", "files": []}

@@ -116,12 +116,12 @@ class Subject:
     poison: dict[tuple[str, int], str] = field(default_factory=dict)
     number: int = 0
 
-    def ask(self, *, keep: bool = False, timeout_s: float = 2.0) -> dict[str, object]:
+    def ask(self, *, keep: bool = False, cpu_s: float = 0.7) -> dict[str, object]:
         """Run the target in a process of its own."""
         assert self.runner.stdin
         assert self.runner.stdout
         print(
-            json.dumps({"root": str(self.root), "target": self.target, "keep": keep, "timeout_s": timeout_s}),
+            json.dumps({"root": str(self.root), "target": self.target, "keep": keep, "cpu_s": cpu_s}),
             file=self.runner.stdin,
             flush=True,
         )
@@ -165,7 +165,7 @@ def subject(root: Path, target: str) -> Iterator[Subject]:
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as runner:
         found = Subject(root, target, runner, "", (), {})
-        first, again = found.ask(keep=True), found.ask()
+        first, again = found.ask(keep=True, cpu_s=20.0), found.ask()
         found.result = str(first["result"])
         assert found.result == again["result"], "this result is another one every time"
         assert "Error" not in found.result[:40], found.result
@@ -192,7 +192,7 @@ def measure(given: Subject, chance: random.Random, *, count: int) -> Tally:
             result = str(given.ask()["result"])
             rerun = not result.startswith(REFUSED) and given.key(name) != key
             if result == NO_ANSWER and not rerun:  # an endless loop, or a busy machine
-                result = str(given.ask(timeout_s=60.0)["result"])
+                result = str(given.ask(cpu_s=20.0)["result"])
         _count(given, tally, (name, edit), result, rerun=rerun)
     return tally
 
