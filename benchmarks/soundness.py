@@ -73,15 +73,20 @@ def program(tool: Tool) -> Path | str:
     mark = folder / "installed.txt"
     if not mark.is_file() or mark.read_text() != wanted.read_text():
         shutil.rmtree(folder, ignore_errors=True)
-        for command in (
-            [sys.executable, "-m", "venv", folder],
-            [folder / "bin" / "pip", "install", "-q", "-r", wanted],
-        ):
+        for command in _installing(folder, wanted):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 return (done.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
         shutil.copy(wanted, mark)
     return folder / "bin"
+
+
+def _installing(folder: Path, wanted: Path) -> list[list[str | Path]]:
+    """The ordinary clients; uv when it is there."""
+    if uv := shutil.which("uv"):
+        make = [uv, "venv", "-q", "--python", sys.executable, folder]
+        return [make, [uv, "pip", "install", "-q", "--python", folder / "bin" / "python", "-r", wanted]]
+    return [[sys.executable, "-m", "venv", folder], [folder / "bin" / "pip", "install", "-q", "-r", wanted]]
 
 
 def truth(case: Case) -> tuple[str, str]:

@@ -17,7 +17,7 @@ __all__ = ["CASES", "RATE", "Case"]
 
 RATE = "SOUND_RATE"
 STEPS, HELPER, LIBRARY, DATA = "steps.py", "pkg/helper.py", "site/soundlib.py", "data/in.txt"
-PLAIN = "#STEP\ndef result(text: bytes) -> str:\n    return f'result-{%s:06d}'\n"
+PLAIN = "#STEP\ndef result(text: bytes) -> str:\n    number = %s\n    return f'result-{number:06d}'\n"
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,11 @@ class Tool:
 
 
 LOCKGATE = Tool(
-    "Lockgate", "https://docs.python.org/3/library/functions.html", "lockgate", ("lockgate", "run", "--json"),
+    "Lockgate", "README.md", "lockgate", ("lockgate", "run", "--json"),
     step="@step", before="from lockgate import Pipeline, step\n",
     after="flow = Pipeline('flow', kind='data', steps=[result])\n",
     files={"lockgate.toml": '[project]\nname = "flow"\npipelines = ["steps"]\n[sources.text]\nkind = "file"\npath = "data/in.txt"\n'},
-    stored=(".lockgate/store/**/*", ".lockgate/objects/**/*"),
+    stored=(".lockgate/objects/**/*",),
     remark="as it comes",
 )  # fmt: skip
 
