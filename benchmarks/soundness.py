@@ -182,7 +182,7 @@ def _environment(
     return {
         **kept, "PATH": f"{bin_ or ''}:/usr/bin:/bin", "HOME": str(home), RATE: case.environment if after else "2",
         "XDG_CONFIG_HOME": str(home / ".config"), "PREFECT_HOME": str(home / ".prefect"), "ZENML_CONFIG_PATH": str(home / "zenml"),
-        "PYTHONPATH": f"{root}:{root / 'site'}", **(tool.environment if tool else {}),
+        "PYTHONPATH": f"{root}:{root / 'site-packages'}", **(tool.environment if tool else {}),
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 __all__ = ["CASES", "RATE", "Case"]
 
 RATE = "SOUND_RATE"
-STEPS, HELPER, LIBRARY, DATA = "steps.py", "pkg/helper.py", "site/soundlib.py", "data/in.txt"
+STEPS, HELPER, LIBRARY, DATA = "steps.py", "pkg/helper.py", "site-packages/soundlib.py", "data/in.txt"
 PLAIN = "#STEP\ndef result(text: bytes) -> str:\n    number = %s\n    return f'result-{number:06d}'\n"
 
 
@@ -38,8 +38,8 @@ class Case:
 
     def lay_out(self, root: Path) -> None:
         """Write everything but `steps.py`, which each tool writes in its own way."""
-        library = {"site/soundlib.py": "def times():\n    return 3\n", **_metadata("soundlib", "1.0", "sounddep"),
-                   "site/sounddep.py": "RATE = 4\n", **_metadata("sounddep", "1.0")}  # fmt: skip
+        library = {"site-packages/soundlib.py": "def times():\n    return 3\n", **_metadata("soundlib", "1.0", "sounddep"),
+                   "site-packages/sounddep.py": "RATE = 4\n", **_metadata("sounddep", "1.0")}  # fmt: skip
         for name, text in {**library, "pkg/__init__.py": "", DATA: "7\n", **self.files}.items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def _replaced(text: str, edit: tuple[str, str, str]) -> str:
 
 
 def _metadata(name: str, version: str, requires: str = "") -> dict[str, str]:
-    folder = f"site/{name}-{version}.dist-info"
+    folder = f"site-packages/{name}-{version}.dist-info"
     more = f"Requires-Dist: {requires}\n" if requires else ""
     return {
         f"{folder}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{more}",
@@ -77,9 +77,9 @@ def _upgrade(name: str, old: str, new: str, requires: str = "") -> Callable[[Pat
     """A package becomes version 2.0 with other code, as an installer would do it."""
 
     def act(root: Path) -> None:
-        path = root / "site" / f"{name}.py"
+        path = root / "site-packages" / f"{name}.py"
         path.write_text(path.read_text().replace(old, new))
-        shutil.rmtree(root / "site" / f"{name}-1.0.dist-info")
+        shutil.rmtree(root / "site-packages" / f"{name}-1.0.dist-info")
         for file, text in _metadata(name, "2.0", requires).items():
             (root / file).parent.mkdir(exist_ok=True)
             (root / file).write_text(text)
