@@ -1,4 +1,4 @@
-"""Kill before every write of every scene and write `benchmarks/soak.md`: `make soak`. Takes about an hour.
+"""Kill before every write of every scene, mutate code, and write `benchmarks/soak.md`: `make soak`. Takes hours.
 
 python benchmarks/soak.py [PYTEST ARGUMENT …]
 """
@@ -26,14 +26,20 @@ def main(arguments: list[str]) -> int:
         command = [sys.executable, "-m", "pytest", "-m", "soak", "tests/soak", "-o", "junit_family=xunit1"]
         command += [f"--junit-xml={report}", *arguments]
         done = subprocess.run(command, cwd=ROOT, check=False)
-        rows = [_row(case) for case in ET.parse(report).iter("testcase")]
+        cases = list(ET.parse(report).iter("testcase"))
     if not arguments:
-        (ROOT / "benchmarks" / "soak.md").write_text(_page(commit, rows))
+        kills = [_row(c) for c in cases if "mutations" not in c.get("classname", "")]
+        mutations = [_properties(c) for c in cases if "mutations" in c.get("classname", "")]
+        (ROOT / "benchmarks" / "soak.md").write_text(_page(commit, kills) + _mutations(mutations))
     return done.returncode
 
 
+def _properties(case: ET.Element) -> dict[str, str]:
+    return {p.get("name", ""): p.get("value", "") for p in case.iter("property")}
+
+
 def _row(case: ET.Element) -> tuple[str, str, str, str]:
-    found = {p.get("name"): p.get("value", "") for p in case.iter("property")}
+    found = _properties(case)
     scene = case.get("name", "").removeprefix("test_every_site[").removesuffix("]")
     bad = case.find("failure") is not None or case.find("error") is not None
     failed = found.get("failed", "did not end") if bad else "0"
@@ -49,6 +55,23 @@ def _page(commit: str, rows: list[tuple[str, str, str, str]]) -> str:
         "| scene | sites killed | failed | seconds |\n|---|---:|---:|---:|\n"
     )
     return head + "".join("| " + " | ".join(row) + " |\n" for row in rows)
+
+
+def _mutations(found: list[dict[str, str]]) -> str:
+    """The rows of `tests/build/mutation.py`, which says what the columns mean."""
+    rows = [f["mutation"] for f in found if "mutation" in f]
+    reruns, wasted, missed, edits = (
+        sum(int(f["counts"].split()[column]) for f in found if "counts" in f) for column in range(4)
+    )
+    seed = next((f["seed"] for f in found if "seed" in f), "?")
+    return (
+        f"\n# Mutations: an edit that changes the result changes the key\n\n{edits} edits by the standard operators, seed "
+        f"{seed}: {missed} missed; {wasted} of {reruns} re-runs were needless ({wasted / max(1, reruns):.1%}, at most 5 %). "
+        "Projects in the styles people write, and installed packages copied in as a project's own code. What the columns "
+        "mean: `tests/build/mutation.py`.\n\n"
+        "| project | edits | result changed | missed | same, in use | same, named | same, unused | needless re-runs "
+        "| of all re-runs | re-ran to the same result |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+    ) + "".join(f"{row}\n" for row in rows)
 
 
 if __name__ == "__main__":

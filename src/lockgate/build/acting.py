@@ -11,12 +11,13 @@ import builtins
 import sys
 from typing import TYPE_CHECKING
 
-from lockgate.build.calls import READING_METHODS, TOUCHED, Question
+from lockgate.build.calls import READING_METHODS, TEXT_METHODS, TOUCHED, Question
+from lockgate.build.scopes import Import
 
 if TYPE_CHECKING:
     from lockgate.build.calls import Kind
     from lockgate.build.modules import Module, Project, Unit
-    from lockgate.build.scopes import Chain, Import
+    from lockgate.build.scopes import Chain
 
 __all__ = ["Effects"]
 
@@ -29,7 +30,7 @@ HARMLESS = (
     "abc.", "collections.", "contextlib.asynccontextmanager", "contextlib.contextmanager", "contextlib.nullcontext",
     "contextlib.suppress", "contextvars.ContextVar", "copy.", "dataclasses.dataclass", "dataclasses.field", "datetime.", "decimal.Decimal",
     "enum.", "fractions.", "functools.cache", "functools.cached_property", "functools.lru_cache", "functools.partial",
-    "functools.reduce", "functools.singledispatch", "functools.total_ordering", "functools.wraps", "hashlib.",
+    "functools.reduce", "functools.singledispatch", "functools.total_ordering", "functools.wraps", "hashlib.", "html.",
     "itertools.chain", "itertools.combinations", "itertools.count", "itertools.islice", "itertools.pairwise", "itertools.permutations",
     "itertools.product", "itertools.repeat", "itertools.zip_longest",
     "json.dumps", "json.loads", "logging.getLogger", "math.", "numbers.", "operator.attrgetter",
@@ -54,7 +55,7 @@ MAY_ANSWER_OURS = ("copy.", "contextlib.", "dataclasses.", "functools.", "iterto
 
 FRESH_BUILTINS = frozenset(
     {"abs", "bool", "bytes", "dict", "float", "format", "frozenset", "int", "len", "list", "range", "repr", "round", "set",
-     "str", "sum", "tuple"}
+     "sorted", "str", "sum", "tuple"}
 )  # fmt: skip
 
 
@@ -66,21 +67,28 @@ class Effects:
         self._units: dict[tuple[str, tuple[int, int]], bool] = {}
         self._modules: dict[str, bool] = {}
         self._followed: set[tuple[str, ...]] = set()
+        self._calling: set[tuple[str, tuple[int, int], str]] = set()
 
     def acts(self, module: Module, unit: Unit) -> bool:
         """Whether importing `unit` may do more than bind its names."""
+        if self._acts_itself(module, unit):
+            return True
+        if unit.kind not in ("import", "choice"):
+            return False
+        names = [n for _, i in unit.reading.imports for n in (i.module, f"{i.module}.{i.attribute or ''}")]
+        return any(self._is_ours(n) and self.module_acts(n) for n in (*names, *unit.reading.stars))
+
+    def _acts_itself(self, module: Module, unit: Unit) -> bool:
+        """Whether a statement acts, leaving aside what the modules of ours that it imports do."""
         key = (module.name, unit.place)
         if key not in self._units:
-            self._units[key] = True  # asked again while it is asked: a circle is not known to be harmless
             self._units[key] = self._decide(module, unit)
         return self._units[key]
 
     def module_acts(self, name: str) -> bool:
         """Whether importing a project module acts, by itself or by anything it imports in turn."""
         if name not in self._modules:
-            self._modules[name] = any(
-                self.acts(m, u) for m in self._imported_with(name) for u in m.units if not self._is_own_import(u)
-            )
+            self._modules[name] = any(self._acts_itself(m, u) for m in self._imported_with(name) for u in m.units)
         return self._modules[name]
 
     def _imported_with(self, name: str) -> list[Module]:
@@ -98,32 +106,25 @@ class Effects:
                 todo += [star for u in module.stars for star in u.reading.stars]
         return list(found.values())
 
-    def _is_own_import(self, unit: Unit) -> bool:
-        names = [*(i.module for _, i in unit.reading.imports), *unit.reading.stars]
-        return unit.kind == "import" and any(self._is_ours(n) for n in names)
-
     def _is_ours(self, module: str) -> bool:
         return self._project.file(module) is not None or self._project.is_folder(module.partition(".")[0])
 
     def _decide(self, module: Module, unit: Unit) -> bool:
-        if unit.kind == "import":
-            stars = unit.reading.stars
-            return any(self._import_acts(module, unit, i) for _, i in unit.reading.imports) or any(
-                self._project.file(star) is None or self.module_acts(star) for star in stars
-            )
+        if unit.kind in ("import", "choice"):
+            acting = any(self._import_acts(module, name, i) for name, i in unit.reading.imports)
+            if acting or not all(self._is_ours(star) for star in unit.reading.stars):
+                return True
         if "metaclass" in unit.hooks or _makes_members(unit):
             return True
         return unit.questions is None or not all(self._harmless(module, q) for q in unit.questions)
 
-    def _import_acts(self, module: Module, unit: Unit, item: Import) -> bool:
+    def _import_acts(self, module: Module, name: str, item: Import) -> bool:
         """A third-party import whose name nobody reads is there for what it does."""
         if self._is_ours(item.module):
-            return self.module_acts(item.module) or bool(
-                item.attribute and self.module_acts(f"{item.module}.{item.attribute}")
-            )
+            return False
         top = item.module.partition(".")[0]
-        read = any(unit.name == chain[0] for u in module.units for chain in u.reading.reads)
-        return top == "__future__" or not (read or top in sys.stdlib_module_names or top == "lockgate")
+        read = any(name.rstrip(":") == chain[0] for u in module.units for chain in u.reading.reads)
+        return not (read or top in sys.stdlib_module_names or top in ("lockgate", "__future__"))
 
     def _harmless(self, module: Module, question: Question) -> bool:
         head, rest = question.chain[0], question.chain[1:]
@@ -146,6 +147,9 @@ class Effects:
     def _bound(self, module: Module, unit: Unit, head: str, rest: Chain, question: Question) -> bool:
         if unit.kind == "import":
             return all(self._imported(item, rest, question) for name, item in unit.reading.imports if name == head)
+        imports = [i for name, i in unit.reading.imports if name == head] if unit.kind == "choice" else []
+        if not all(self._imported(i, rest, question) for i in imports):
+            return False
         match question.kind:
             case "operand":
                 return unit.kind in ("plain", "function", "class") or not self._makes_own(module, unit)
@@ -154,31 +158,58 @@ class Effects:
             case "inert":
                 return unit.kind == "class" and not rest and self._is_inert_class(module, unit)
             case "given":
-                return unit.kind not in ("function", "class")
+                return unit.kind not in ("function", "class", "choice")
+            case "parent" if unit.kind == "choice":
+                return bool(imports) and not any(m.name == head for m in unit.makes)
             case "parent":
                 return unit.kind == "class" and not rest and self._is_quiet_parent(module, unit)
             case "call" if unit.kind == "plain":
                 return len(rest) == 1 and rest[0] in READING_METHODS
+            case "outside" if unit.kind == "plain":
+                return len(rest) == 1 and rest[0] in TEXT_METHODS
+            case "call" | "factory" if unit.makes or imports:
+                return not rest and self._makes(module, unit, head, question, imported=bool(imports))
+            case "factory":
+                return self._bound(module, unit, head, rest, Question(question.chain, "call"))
             case "call" if unit.kind == "class":
                 return not rest and self._is_quiet_class(module, unit)
             case _:
                 return False
+
+    def _makes(self, module: Module, unit: Unit, head: str, question: Question, *, imported: bool) -> bool:
+        """Whether a call of one of our functions does nothing but make a value; of a choice: whichever is taken."""
+        asked = [m.called for m in unit.makes if m.name == head]
+        if question.kind == "factory":
+            asked += [m.result for m in unit.makes if m.name == head]
+        key = (module.name, unit.place, head)
+        if key in self._calling or not (asked or imported):
+            return False  # it calls itself, or nobody knows what it is
+        self._calling.add(key)
+        try:
+            return all(qs is not None and all(self._harmless(module, q) for q in qs) for qs in asked)
+        finally:
+            self._calling.discard(key)
 
     def _imported(self, item: Import, rest: Chain, question: Question) -> bool:
         """Follow an import to where it leads: another module of the project, or somebody else's."""
         names = (*item.module.split("."), *([item.attribute] if item.attribute else ()), *rest)
         if not self._is_ours(item.module):
             return _is_known(names, question)
-        if (question.kind, *names) in self._followed:
+        key = (question.kind, item.module, item.attribute or "", *rest)
+        if key in self._followed:
             return False  # a circle of imports
-        self._followed.add((question.kind, *names))
+        self._followed.add(key)
         whole = self._project.module(".".join(names))
         if question.kind == "touched" and whole is not None:  # a module
-            self._followed.discard((question.kind, *names))
+            self._followed.discard(key)
             return "__getattr__" not in whole.bound
         owners = [(self._project.module(".".join(names[:size])), names[size:]) for size in range(1, len(names))]
-        asked = [self._harmless(m, Question(r, question.kind)) for m, r in owners if m is not None and r[0] in m.bound]
-        self._followed.discard((question.kind, *names))
+        asked = [
+            self._harmless(m, Question(r, question.kind))
+            for m, r in owners
+            if m is not None and r[0] in m.bound and not _only_loads(m, r[0])
+        ]
+        self._followed.discard(key)
         return bool(asked) and all(asked)
 
     def _makes_own(self, module: Module, unit: Unit, *, inert: bool = False) -> bool:
@@ -208,6 +239,12 @@ class Effects:
     def _parents(self, module: Module, unit: Unit) -> bool:
         parents = [q for q in unit.questions or () if q.kind == "parent"]
         return unit.questions is not None and all(self._harmless(module, q) for q in parents)
+
+
+def _only_loads(module: Module, name: str) -> bool:
+    """`from . import tools` in a package says no more about `tools` than that it is the module of that name."""
+    loads = (Import(module.name, name), Import(f"{module.name}.{name}"))
+    return all(u.kind == "import" and all(i in loads for _, i in u.reading.imports) for u in module.bound[name])
 
 
 def _is_known(names: Chain, question: Question) -> bool:

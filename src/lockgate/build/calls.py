@@ -10,14 +10,25 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from lockgate.build.scopes import COMPREHENSIONS, Chain, chain_of, stored
+from lockgate.build.scopes import COMPREHENSIONS, Chain, arguments, chain_of, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["READING_METHODS", "TOUCHED", "Kind", "Question", "hooks", "is_plain", "questions"]
+__all__ = [
+    "READING_METHODS",
+    "TEXT_METHODS",
+    "TOUCHED",
+    "Acts",
+    "Asker",
+    "Kind",
+    "Question",
+    "hooks",
+    "is_plain",
+    "questions",
+]
 
-Kind = Literal["call", "outside", "parent", "operand", "given", "touched", "inert"]
+Kind = Literal["call", "outside", "parent", "operand", "given", "touched", "inert", "factory"]
 
 TOUCHED = "touched"
 """The mark of a class whose objects may run code of their own when an attribute is read or an operator meets them."""
@@ -25,11 +36,15 @@ TOUCHED = "touched"
 CALLBACKS = frozenset({"key", "default_factory", "factory", "default", "func", "function", "object_hook"})
 """Keywords whose value is called by the one it is given to."""
 
-READING_METHODS = frozenset(
-    {"capitalize", "casefold", "copy", "count", "decode", "difference", "encode", "endswith", "format", "get", "index",
-     "intersection", "items", "join", "keys", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace",
-     "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "title", "union", "upper", "values"}
+TEXT_METHODS = frozenset(
+    {"capitalize", "casefold", "decode", "encode", "endswith", "format", "join", "lower", "lstrip", "partition", "removeprefix",
+     "removesuffix", "replace", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "title", "upper"}
 )  # fmt: skip
+"""Methods of text, which answer text."""
+
+READING_METHODS = TEXT_METHODS | {
+    "copy", "count", "difference", "get", "index", "intersection", "items", "keys", "union", "values",
+}  # fmt: skip
 """Methods of text and containers that change nothing."""
 
 CALL_THEIR_FIRST = frozenset({"defaultdict", "filter", "map", "reduce"})
@@ -47,6 +62,7 @@ class Question:
     `touched`: to read an attribute or an item of, to compare, to loop over. `inert`: does calling it make an object that
     can be touched without running code of ours?
 
+    `factory`: to call, and to call what it answers, or to give that away.
     Given to a method of a result, a function of ours may be called there.
     """
 
@@ -54,16 +70,19 @@ class Question:
     kind: Kind = "call"
 
 
-class _Acts(Exception):
+class Acts(Exception):
     """The statement does more than bind names, whatever its names mean."""
 
 
-def questions(node: ast.stmt) -> tuple[Question, ...] | None:
-    """What must be harmless for a statement to do nothing but bind names; None when it does more in any case."""
-    asker = _Asker()
+def questions(node: ast.stmt, *, text_annotations: bool = False) -> tuple[Question, ...] | None:
+    """What must be harmless for a statement to do nothing but bind names; None when it does more in any case.
+
+    `text_annotations`: the module imports `annotations` from `__future__`, so nothing evaluates them.
+    """
+    asker = Asker(text_annotations=text_annotations)
     try:
         asker.statement(node)
-    except _Acts:
+    except Acts:
         return None
     return tuple(dict.fromkeys(asker.found))
 
@@ -98,19 +117,21 @@ def is_plain(node: ast.stmt) -> bool:
     return isinstance(value, (ast.Constant, ast.JoinedStr, ast.Tuple, ast.List, ast.Dict, ast.Set, *COMPREHENSIONS))
 
 
-class _Asker:
+class Asker:
     """Walks what is evaluated on import, and gives up at the first thing that acts."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, text_annotations: bool) -> None:
+        self.text_annotations = text_annotations
         self.found: list[Question] = []
         self.local: set[str] = set()
+        self.own: set[str] = set()  # of a function: parameters and what it binds, of which nothing is known
 
     def statement(self, node: ast.stmt) -> None:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self._decorators(node.decorator_list)
-                self._each((*node.args.defaults, *node.args.kw_defaults, node.returns))
-                self._each(a.annotation for a in ast.walk(node.args) if isinstance(a, ast.arg))
+                self._each((*node.args.defaults, *node.args.kw_defaults))
+                self._annotations(node.returns, *(a.annotation for a in arguments(node.args)))
             case ast.ClassDef():
                 self._class(node)
             case ast.Assign():
@@ -118,12 +139,25 @@ class _Asker:
                 self.expression(node.value)
             case ast.AnnAssign():
                 self._targets([node.target])
-                self._each((node.annotation, node.value))
-            case ast.Pass() | ast.Expr(value=ast.Constant()):
+                self._annotations(node.annotation)
+                self._each((node.value,))
+            case ast.If():
+                self._touch(node.test)
+                self._statements(node.body, node.orelse)
+            case ast.Try():
+                self._each(h.type for h in node.handlers)
+                self._statements(node.body, *(h.body for h in node.handlers), node.orelse, node.finalbody)
+            case ast.Raise():
+                self._each((node.exc, node.cause))
+            case ast.Return():
+                self._each((node.value,))
+            case ast.Delete():
+                self._targets(node.targets)
+            case ast.Pass() | ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):
                 pass
             case _:
                 if type(node).__name__ != "TypeAlias":
-                    raise _Acts
+                    raise Acts
 
     def expression(self, node: ast.AST) -> None:
         match node:
@@ -136,23 +170,47 @@ class _Asker:
                     if chain := chain_of(side):
                         self._ask(chain, "operand")
                     self._touch(side)
+            case ast.Compare() if all(isinstance(o, ast.Is | ast.IsNot) for o in node.ops):
+                self._each((node.left, *node.comparators))
+            case ast.BoolOp():
+                self._touch(*node.values)
+            case ast.IfExp():
+                self._touch(node.test)
+                self._each((node.body, node.orelse))
             case ast.Compare():
                 self._touch(node.left, *node.comparators)
             case ast.UnaryOp(operand=value) | ast.Starred(value=value) | ast.FormattedValue(value=value):
                 self._touch(value)
+            case ast.Attribute(value=ast.Name(), attr="__name__" | "__qualname__" | "__module__"):
+                pass  # of functions and classes, which have them without running anything
             case ast.Attribute(value=value):
                 self._touch(value)
             case ast.Subscript():
                 self._touch(node.value)
                 self.expression(node.slice)
             case ast.Await() | ast.Yield() | ast.YieldFrom():
-                raise _Acts
+                raise Acts
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                self._touch(*(g.iter for g in node.generators))
+                self._touch(*(g.iter for g in node.generators), *(i for g in node.generators for i in g.ifs))
                 self.local |= {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
                 self._each(ast.iter_child_nodes(node))
             case _:
                 self._each(ast.iter_child_nodes(node))
+
+    def _statements(self, *bodies: list[ast.stmt]) -> None:
+        for body in bodies:
+            for statement in body:
+                self.inner(statement)
+
+    def inner(self, node: ast.stmt) -> None:
+        """Below a branch or in a function a class is too much to say: its hooks are known at the top only."""
+        if isinstance(node, ast.ClassDef):
+            raise Acts
+        self.statement(node)
+
+    def _annotations(self, *found: ast.expr | None) -> None:
+        if not self.text_annotations:
+            self._each(found)
 
     def _each(self, nodes: Iterable[ast.AST | None]) -> None:
         for node in nodes:
@@ -166,7 +224,10 @@ class _Asker:
             made = chain_of(value.func) if isinstance(value, ast.Call) else None
             if made and len(made) > 1 and made[-1] in READING_METHODS:
                 chain, made = made[:-1], None  # what it answers was in there
-            if (chain or made or ("",))[0] in self.local:
+            head = (chain or made or ("",))[0]
+            if head in self.own:
+                raise Acts
+            if head in self.local:
                 pass  # elements of what was asked about where the loop begins
             elif chain:
                 self._ask(chain, "touched")
@@ -176,13 +237,13 @@ class _Asker:
 
     def _ask(self, chain: Chain, kind: Kind) -> None:
         if chain[0] in self.local:
-            raise _Acts
+            raise Acts
         self.found.append(Question(chain, kind))
 
     def _targets(self, targets: list[ast.expr]) -> None:
         for target in targets:
             if any(isinstance(n, ast.Attribute | ast.Subscript) for n in ast.walk(target)):
-                raise _Acts
+                raise Acts
 
     def _class(self, node: ast.ClassDef) -> None:
         self._decorators(node.decorator_list)
@@ -203,9 +264,10 @@ class _Asker:
             if chain:
                 self._ask(chain, "call")
             elif isinstance(decorator, ast.Call):
+                self._result(decorator)
                 self.expression(decorator)
             else:
-                raise _Acts
+                raise Acts
 
     def _call(self, node: ast.Call) -> None:
         self._called(node.func)
@@ -216,14 +278,22 @@ class _Asker:
         for value in (*node.args, *(k.value for k in node.keywords)):
             if chain_of(node.func) is None and (chain := chain_of(value)):
                 self._ask(chain, "given")
+            self._result(value)
             self.expression(value)
             if isinstance(value, ast.Lambda):  # whoever gets it may call it
                 self.local |= {a.arg for a in ast.walk(value.args) if isinstance(a, ast.arg)}
                 self.expression(value.body)
 
+    def _result(self, value: ast.expr) -> None:
+        """What a call answers goes to somebody who may call it: `@reader("csv")`, `map(scaled(2), rows)`."""
+        if isinstance(value, ast.Call) and (chain := chain_of(value.func)) and chain[0] not in self.local:
+            self._ask(chain, "factory")
+
     def _called(self, func: ast.expr) -> None:
         if chain := chain_of(func):
-            self._ask(chain, "call")
+            element = chain[0] in self.local - self.own  # the limits of law 1 say so
+            if not (element and chain[-1] in TEXT_METHODS):
+                self._ask(chain, "call")
             return
         value = func.value if isinstance(func, ast.Attribute) else None
         while isinstance(value, ast.Attribute):
@@ -237,4 +307,4 @@ class _Asker:
         elif isinstance(value, ast.Constant | ast.JoinedStr | ast.List | ast.Dict | ast.Set | ast.Tuple):
             self.expression(value)
         else:
-            raise _Acts
+            raise Acts

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.acting import Effects
 from lockgate.build.modules import Project
-from lockgate.build.opaque import ANYTHING, REACHING_WORDS, TEXT_WORDS, WHOLE_MODULE, reaches_anywhere
+from lockgate.build.names import SPELLED
+from lockgate.build.opaque import ANYTHING, DOC_WORDS, REACHING_WORDS, TEXT_WORDS, WHOLE_MODULE, reaches_anywhere
 from lockgate.errors import UsageError
-from lockgate.records.digest import digest_bytes
+from lockgate.records.digest import digest, digest_bytes
 from lockgate.records.graph import Definition
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Closure:
         modules: those of the project that are imported on the way.
         third_party: dotted names outside the project.
         environment: names of environment variables that the code spells out.
-        widened: what made it wide, for people.
+        widened: which modules count as a whole and why, a sentence each, for people.
     """
 
     definitions: tuple[Definition, ...]
@@ -66,8 +67,10 @@ class _Walk:
         self.units: dict[str, dict[tuple[int, int], Unit]] = {}
         self.entered: dict[str, Module] = {}
         self.outside: set[str] = set()
-        self.wide: set[str] = set()
+        self.wide: dict[str, str] = {}
+        self.at = ""
         self.unreadable: dict[str, Definition] = {}
+        self.taken: set[tuple[str, str, Chain]] = set()
 
     def enter(self, name: str) -> Module | None:
         """Importing a module runs its packages' and its own effects, and those of what it imports."""
@@ -78,9 +81,9 @@ class _Walk:
             return module
         self.entered[name] = module
         for unit in module.units:
-            if unit.kind == "import":
+            if unit.kind in ("import", "choice"):
                 self._import(unit)
-            if self.effects.acts(module, unit):
+            if self.effects.acts(module, unit) or any(i.module == "__future__" for _, i in unit.reading.imports):
                 self.add(module, unit)
         return module
 
@@ -90,17 +93,25 @@ class _Walk:
         if unit.place in reached:
             return
         reached[unit.place] = unit
+        before, self.at = self.at, f"{module.name}.{unit.name}"
+        self._reach(module, unit)
+        self.at = before
+
+    def _reach(self, module: Module, unit: Unit) -> None:
         self._import(unit)
         for chain in sorted(unit.reading.reads):
             self.read(module, unit, chain)
         for reference in sorted(unit.reading.references):
             self._refer(reference)
         if unit.reading.words & REACHING_WORDS:
-            self.everything(f"{min(unit.reading.words & REACHING_WORDS)} in {module.name}.{unit.name}")
-        if unit.kind == "import" and self.effects.acts(module, unit):
-            for name in (*(i.module for _, i in unit.reading.imports), *unit.reading.stars):
+            self.everything(f"{min(unit.reading.words & REACHING_WORDS)} in {self.at}")
+        if unit.kind in ("import", "choice") and self.effects.acts(module, unit):
+            for name, attribute in (
+                *((i.module, i.attribute) for _, i in unit.reading.imports),
+                *((s, "") for s in unit.reading.stars),
+            ):
                 if self.project.file(name) is None:
-                    self.leave(name)
+                    self.leave(f"{name}.{attribute}" if attribute else name)
 
     def read(self, module: Module, unit: Unit, chain: Chain) -> None:
         """A dotted name read in a unit: imported there, bound by the module, out of a star, or a builtin."""
@@ -111,12 +122,15 @@ class _Walk:
                 self.follow(item, rest)
                 found = True
         if not self._bound(module, head, rest) and not found:
-            self._builtin(module, unit, head)
+            self._builtin(module, head, rest)
 
     def member(self, base: str, name: str, rest: Chain) -> bool:
         """`base.name`: a submodule, something the module binds, or both; answers whether it is ours."""
         module = self.enter(base)
         submodule = f"{base}.{name}"
+        if (base, name, rest) in self.taken:  # modules that import each other by one name, in a circle
+            return True
+        self.taken.add((base, name, rest))
         found = False
         if (self.project.file(submodule) or self.project.is_folder(submodule)) and not _rebinds(
             module, name, submodule
@@ -127,8 +141,10 @@ class _Walk:
             return found
         found = self._bound(module, name, rest) or found
         if not found and "__getattr__" in module.bound:
-            self.whole(base, "module __getattr__")
+            self.whole(base, f"its __getattr__ answers for {name}")
             found = True
+        if not found:
+            self.taken.discard((base, name, rest))
         return found
 
     def follow(self, item: Import, rest: Chain) -> None:
@@ -143,7 +159,7 @@ class _Walk:
         if rest:
             self._take(name, rest[0], rest[1:])
         else:
-            self.whole(name, "used as a value")
+            self.whole(name, f"used as a value in {self.at}")
             if self.project.file(name) is None:
                 self.leave(name)
 
@@ -152,25 +168,25 @@ class _Walk:
             self.leave(".".join((base, name, *rest)))
             self.member(base, name, rest)
         elif not self.member(base, name, rest):
-            self.whole(base, f"{name} is not found in the text")
+            self.whole(base, f"{self.at} asks for {name}, which is not found in its text")
 
     def leave(self, dotted: str) -> None:
         """Something outside the project."""
         self.outside.add(dotted)
         if reaches_anywhere(dotted):
-            self.everything(dotted)
+            self.everything(f"{dotted} in {self.at}")
 
     def whole(self, name: str, reason: str) -> None:
         """Widen to everything a module binds, and everything below a package."""
-        if any(w.startswith(f"{name}: ") for w in self.wide):
+        if name in self.wide or not self._is_ours(name):
             return
-        self.wide.add(f"{name}: {reason}")
+        self.wide[name] = f"all of {name}: {reason}" if reason else ""
         if module := self.enter(name):
             self._all_units(module)
         if self.project.is_folder(name):
             for inner in self.project.below(name):
                 if inner != name:
-                    self._whole_or_text(inner, f"below {name}")
+                    self._whole_or_text(inner)
 
     def _all_units(self, module: Module) -> None:
         for unit in module.units:
@@ -183,16 +199,16 @@ class _Walk:
 
     def everything(self, reason: str) -> None:
         """Widen to the whole project."""
-        if any(w.startswith("everything: ") for w in self.wide):
+        if "" in self.wide:
             return
-        self.wide.add(f"everything: {reason}")
+        self.wide[""] = f"the whole project: {reason}"
         for name in self.project.below(""):
-            self._whole_or_text(name, reason)
+            self._whole_or_text(name)
 
-    def _whole_or_text(self, name: str, reason: str) -> None:
+    def _whole_or_text(self, name: str) -> None:
         """A file that is no Python for us (a template, another version's) counts by its bytes."""
         try:
-            self.whole(name, reason)
+            self.whole(name, "")
         except UsageError:
             if (path := self.project.file(name)) is not None:
                 file = path.relative_to(self.project.root).as_posix()
@@ -203,18 +219,24 @@ class _Walk:
         found: list[Definition] = []
         everywhere = [u for units in self.units.values() for u in units.values()]
         shows_text = any(u.reading.words & TEXT_WORDS for u in everywhere)
+        shows_docs = any(u.reading.words & DOC_WORDS for u in everywhere)
         for name, module in sorted(self.entered.items()):
             units = sorted(self.units.get(name, {}).values(), key=lambda u: u.place)
             if not self._order_matters(module, units):
                 units.sort(key=lambda u: u.name)
             found += [Definition(f"{name}.{u.name}", module.file, u.place[0], u.digest) for u in units]
             found += [Definition(f"{name} (text)", module.file, 1, module.text)] if shows_text else []
+            docs = [module.doc, *(u.doc for u in units)] if shows_docs else []
+            found += [Definition(f"{name} (docstrings)", module.file, 1, digest("docs", docs))] if any(docs) else []
         found += [d for n, d in sorted(self.unreadable.items()) if n not in self.entered]
         environment = {n for u in everywhere for n in u.reading.environment}
+        said = [self.wide[""]] if "" in self.wide else sorted(s for s in self.wide.values() if s)
         return Closure(
             tuple(found),
             tuple(sorted(self.entered)),
-            *(tuple(sorted(x)) for x in (self.outside, environment, self.wide)),
+            tuple(sorted(self.outside)),
+            tuple(sorted(environment)),
+            tuple(said),
         )
 
     def _bound(self, module: Module, head: str, rest: Chain) -> bool:
@@ -248,11 +270,11 @@ class _Walk:
             return True
         return any(self._provides(b, name, asked) for s in (module.stars if module else ()) for b in s.reading.stars)
 
-    def _builtin(self, module: Module, unit: Unit, head: str) -> None:
+    def _builtin(self, module: Module, head: str, rest: Chain) -> None:
         if head in WHOLE_MODULE:
-            self.whole(module.name, f"{head}() in {unit.name}")
-        elif head in ANYTHING:
-            self.everything(f"{head} in {module.name}.{unit.name}")
+            self.whole(module.name, f"{head}() in {self.at}")
+        elif head in ANYTHING and not (head == "__import__" and rest and rest[0].startswith(SPELLED)):
+            self.everything(f"{head} in {self.at}")
         elif not hasattr(builtins, head):
             for star in (b for s in module.stars for b in s.reading.stars if not self._is_ours(b)):
                 self.leave(f"{star}.{head}")
@@ -273,7 +295,7 @@ class _Walk:
             module = self.project.module(".".join(parts[:size]))
             if module is not None:
                 if parts[size] in module.bound:
-                    self.whole(module.name, f"named in text: {reference}")
+                    self.whole(module.name, f"{self.at} has the text {reference!r}")
                 return
 
     def _is_ours(self, name: str) -> bool:

@@ -127,6 +127,7 @@ class _Lowering:
             codec=DATASET if each else codecs.codec_for(hints["return"]),
             definitions=self._definitions(code, step.limits.environment),
             packages=self._packages(code),
+            widened=code.widened,
             checked=step.contract is not None,
             doc=_summary(function),
             each=each,

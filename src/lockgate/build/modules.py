@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.build.calls import Question, hooks, is_plain, questions
+from lockgate.build.making import Making, makings
 from lockgate.build.names import Reading, read
 from lockgate.build.scopes import DEFINITIONS, imports_of, stored
 from lockgate.errors import UsageError
@@ -37,7 +38,9 @@ class Unit:
         reading: what it takes from around it.
         questions: what must be harmless for it to do nothing but bind names; None when it acts in any case.
         hooks: for a class, through what calling it or inheriting from it runs its own code.
-        kind: `import`, `class`, `function`, `plain` (a value spelled out) or `other`.
+        makes: functions it defines, and what a call of them does.
+        doc: its docstrings, and those of what is in it.
+        kind: `import`, `class`, `function`, `plain` (a value spelled out), `choice` (if, try) or `other`.
     """
 
     name: str
@@ -47,6 +50,8 @@ class Unit:
     questions: tuple[Question, ...] | None = ()
     hooks: frozenset[str] = frozenset()
     kind: str = "other"
+    makes: tuple[Making, ...] = ()
+    doc: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class Module:
     bound: dict[str, list[Unit]]
     stars: tuple[Unit, ...]
     text: str
+    doc: str = ""
 
     @property
     def package(self) -> str:
@@ -72,6 +78,10 @@ def parse(name: str, file: str, source: bytes) -> Module:
     tree = ast.parse(source, filename=file)
     for_types = _names_of_type_checking(tree)
     _drop_limits(tree)
+    text_annotations = any(
+        isinstance(n, ast.ImportFrom) and n.module == "__future__" and any(a.name == "annotations" for a in n.names)
+        for n in tree.body
+    )
     units: list[Unit] = []
     bound: dict[str, list[Unit]] = {}
     for node in tree.body:
@@ -80,14 +90,16 @@ def parse(name: str, file: str, source: bytes) -> Module:
         elif _is_inert(node, for_types):
             found = []
         else:
-            unit = _unit(node, package)
+            unit = _unit(node, package, text_annotations=text_annotations)
             found = [(unit, sorted(_names(node, unit)))]
         for unit, names in found:
             units.append(unit)
             for bound_name in names:
                 bound.setdefault(bound_name, []).append(unit)
     stars = tuple(u for u in units if u.reading.stars)
-    return Module(name, file, tuple(units), bound, stars, digest_bytes(source))
+    return Module(
+        name, file, tuple(units), bound, stars, digest_bytes(source), ast.get_docstring(tree, clean=False) or ""
+    )
 
 
 @dataclass
@@ -164,13 +176,16 @@ def _import_units(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[U
         yield Unit(name, (node.lineno, node.col_offset + index), digest("import", content), reading, kind="import")
 
 
-def _unit(node: ast.stmt, package: str) -> Unit:
+def _unit(node: ast.stmt, package: str, *, text_annotations: bool) -> Unit:
     place = (node.lineno, node.col_offset)
-    node = _without_text(node)
-    reading, asked, label = read(node, package=package), questions(node), _label(node)
+    node, doc = _without_text(node)
+    reading, label = read(node, package=package), _label(node)
+    asked = questions(node, text_annotations=text_annotations)
     kind = "class" if isinstance(node, ast.ClassDef) else "function" if isinstance(node, DEFINITIONS) else "other"
     kind = "plain" if is_plain(node) else kind
-    return Unit(label, place, digest("definition", ast.dump(node)), reading, asked, hooks(node), kind)
+    makes = makings(node) if isinstance(node, ast.FunctionDef | ast.If | ast.Try) else ()
+    kind = "choice" if isinstance(node, ast.If | ast.Try) else kind
+    return Unit(label, place, digest("definition", ast.dump(node)), reading, asked, hooks(node), kind, makes, doc)
 
 
 def _names(node: ast.stmt, unit: Unit) -> set[str]:
@@ -226,13 +241,16 @@ def _without_limits(call: ast.Call) -> ast.expr:
     return call if call.keywords or call.args else call.func
 
 
-def _without_text(node: ast.stmt) -> ast.stmt:
+def _without_text(node: ast.stmt) -> tuple[ast.stmt, str]:
     """Take docstrings and whatever else does nothing out of a tree; the tree is ours, parsed for this purpose."""
+    docs: list[str] = []
     for item in ast.walk(node):
+        if isinstance(item, DEFINITIONS):
+            docs += [doc] if (doc := ast.get_docstring(item, clean=False)) else []
         for body in (getattr(item, "body", None), getattr(item, "orelse", None), getattr(item, "finalbody", None)):
             if isinstance(body, list):
                 body[:] = [s for s in body if not _does_nothing(s)]
-    return node
+    return node, "\0".join(docs)
 
 
 def _does_nothing(node: ast.stmt) -> bool:

@@ -10,18 +10,24 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lockgate.build.opaque import TEXT_WORDS
 from lockgate.build.scopes import Chain, Import, arguments, chain_of, imports_of, own_statements, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Reading", "read"]
+__all__ = ["SPELLED", "Reading", "read"]
 
 TYPE_FORMS = frozenset(
     {"Optional", "Union", "List", "Dict", "Tuple", "Set", "FrozenSet", "Type", "Sequence", "Mapping", "Iterable",
      "Annotated", "ClassVar", "Final", "list", "dict", "tuple", "set", "frozenset", "type"}
 )  # fmt: skip
 """What a string in brackets behind these is: a type, spelled out."""
+
+SPELLED = ":"
+"""Before the module's name in `("importlib", "import_module", ":json")`: the call of a name with that text and nothing else."""
+
+IMPORTERS = ("__import__", "import_module")
 
 REFERENCE = re.compile(r"[A-Za-z_]\w*([.:][A-Za-z_]\w*)+")
 
@@ -92,6 +98,13 @@ class _Reader:
             case ast.AugAssign(target=ast.Name(id=name)):
                 self._name(ast.Name(name, ast.Load()), local)
                 self.visit(item.value, local)
+            case ast.Call(func=func, args=[ast.Constant(value=str(name))], keywords=[]) if (chain_of(func) or ("",))[
+                -1
+            ] in IMPORTERS:
+                self._spelled(func, name, local)
+            case ast.AugAssign(target=ast.Attribute(attr=attribute)):
+                self.words.add(attribute)
+                self._each((item.target, item.value), local)
             case ast.Constant(value=str(text)):
                 self._text(text)
             case _:
@@ -127,7 +140,8 @@ class _Reader:
     def _name(self, item: ast.Name | ast.Attribute, local: frozenset[str]) -> None:
         value: ast.AST = item
         while isinstance(value, ast.Attribute):
-            self.words.add(value.attr)
+            if not isinstance(value.ctx, ast.Store):  # `f.__doc__ = "…"` reads none
+                self.words.add(value.attr)
             value = value.value
         if not isinstance(value, ast.Name):
             self.visit(value, local)
@@ -181,7 +195,21 @@ class _Reader:
             else:
                 self.imports.append((name, what))
 
+    def _spelled(self, func: ast.expr, name: str, local: frozenset[str]) -> None:
+        """`import_module("p.a")` is an import whose module is used as a value, whatever its function turns out to be."""
+        before = set(self.reads)
+        self.visit(func, local)
+        new = self.reads - before
+        self.reads -= new
+        self.reads |= {(*chain, SPELLED + name) for chain in new} or {chain_of(func) or ()}
+        tops = {name.partition(".")[0]} if (chain_of(func) or ("",))[-1] == "__import__" else set[str]()
+        for module in {name} | tops:
+            self.imports.append((SPELLED + module, Import(module)))
+            self.reads.add((SPELLED + module,))
+
     def _text(self, text: str) -> None:
+        if text.startswith("__") or text in TEXT_WORDS:  # for `getattr`
+            self.words.add(text)
         if len(text) < 200 and REFERENCE.fullmatch(text):
             self.references.add(text.replace(":", "."))
 

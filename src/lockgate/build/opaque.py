@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ANYTHING", "REACHING_WORDS", "TEXT_WORDS", "WHOLE_MODULE", "reaches_anywhere"]
+__all__ = ["ANYTHING", "DOC_WORDS", "REACHING_WORDS", "TEXT_WORDS", "WHOLE_MODULE", "reaches_anywhere"]
 
 WHOLE_MODULE = frozenset({"globals", "locals", "vars"})
 """Builtins that reach everything in the module they are called in."""
@@ -24,10 +24,13 @@ NOWHERE = ("gc.collect", "gc.disable", "gc.enable", "gc.freeze", "importlib.meta
 REACHING_WORDS = frozenset({"__globals__", "f_globals", "__subclasses__", "__builtins__"})
 
 TEXT_WORDS = frozenset(
-    {"__doc__", "getdoc", "getsource", "getsourcelines", "getsourcefile", "getcomments", "findsource", "co_firstlineno",
+    {"doctest", "getsource", "getsourcelines", "getsourcefile", "getcomments", "findsource", "co_firstlineno",
      "f_lineno", "tb_lineno", "linecache"}
 )  # fmt: skip
 """Who says one of these may see comments, docstrings and line numbers."""
+
+DOC_WORDS = frozenset({"__doc__", "getdoc"})
+"""Who reads one of these may see docstrings of what is reached."""
 
 
 def reaches_anywhere(dotted: str) -> bool:
@@ -38,6 +41,8 @@ def reaches_anywhere(dotted: str) -> bool:
     """
     if dotted in ("sys", "builtins"):  # used as a value, or all of it
         return True
+    if dotted.startswith("importlib.import_module.:"):  # with a text, and that module is followed
+        return False
     return _below(dotted, ANYWHERE) and not _below(dotted, NOWHERE)
 
 

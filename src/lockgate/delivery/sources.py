@@ -111,7 +111,15 @@ def _see_rows(project: Project, source: SourceSettings) -> Seen:
 def _see_folder(project: Project, source: SourceSettings, memory: _Memory, now_ns: int) -> Seen | None:
     from lockgate.delivery.arrivals import arrived
 
-    files, places, waiting = arrived(project, source, memory.digest, now_ns=now_ns)
+    def digest_of(path: Path) -> str:
+        try:
+            return memory.digest(path)
+        except FileNotFoundError:  # taken away while we looked
+            raise
+        except OSError as error:
+            raise _unreadable(source.name, error) from error
+
+    files, places, waiting = arrived(project, source, digest_of, now_ns=now_ns)
     if not files:
         return None
     return Seen(source.name, digest("source", files), files, False, places, waiting=waiting, recorded=True)
@@ -128,9 +136,12 @@ def _digests(memory: _Memory, source: str, files: Sequence[tuple[str, Path]]) ->
     try:
         return tuple((name, memory.digest(path)) for name, path in files)
     except OSError as error:
-        raise ServiceUnavailable(
-            "a source cannot be read", value=f"{source}: {error.filename}: {error.strerror}"
-        ) from error
+        raise _unreadable(source, error) from error
+
+
+def _unreadable(source: str, error: OSError) -> ServiceUnavailable:
+    """What cannot be read, and so not hashed, is an error with its path."""
+    return ServiceUnavailable("a source cannot be read", value=f"{source}: {error.filename}: {error.strerror}")
 
 
 def materialise(project: Project, seen: Seen) -> Path:

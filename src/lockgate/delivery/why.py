@@ -18,21 +18,22 @@ __all__ = ["inputs_of", "why"]
 
 
 def why(planned: Planned, step: str) -> tuple[str, list[str]]:
-    """What a step will do, and every difference to its last result here, one line each."""
+    """What a step will do, every difference to its last result here, and what analysis could not see through, one line each."""
     name = node_named(planned.graph, step)
     found = next(s for s in planned.plan.steps if s.node == name)
     action, reason = words(found)
     node, last = planned.graph.nodes[name], planned.known.last(name)
+    wide = [f"counts as a whole, {line}" for line in node.widened]
     if action == "reuse" or last is None:
-        return action, [reason, *_behind(planned, found.action)]
+        return action, [reason, *wide, *_behind(planned, found.action)]
     if pieces := planned_pieces(node, {s.node: s.action for s in planned.plan.steps}, planned.known):
         from lockgate.build.pieces import lines_of
 
-        return action, lines_of(node, pieces, planned.known)
+        return action, [*lines_of(node, pieces, planned.known), *wide]
     inputs = inputs_of(planned, name)
     known = inputs if all(inputs.values()) else None
     lines = list(differences(node, last, known, parameters_of(node, planned.known.parameters)))
-    return action, [*(lines or [reason]), *_behind(planned, found.action)]
+    return action, [*(lines or [reason]), *wide, *_behind(planned, found.action)]
 
 
 def _behind(planned: Planned, action: Action) -> list[str]:

@@ -53,6 +53,7 @@ class Node:
         type: of the output, `module:qualname`.
         codec: of the output.
         definitions: the code closure.
+        widened: which modules count as a whole and why; for people, part of no key.
         packages: `distribution==version` it reaches, with what these require.
         checked: the step declares a contract.
         doc: what its docstring says first; part of no key.
@@ -80,6 +81,7 @@ class Node:
     memory_mb: int | None = None
     timeout_s: float | None = None
     retries: int = 0
+    widened: tuple[str, ...] = ()
 
     @property
     def guard(self) -> str:
