@@ -119,40 +119,6 @@ def test_a_source_that_is_gone_is_named(boosted: Lockgate, tmp_path: Path) -> No
     assert "source sales is neither in the store nor here" in audit("reproduce", boosted.release(), expect=2).err
 
 
-def test_the_locked_packages_come_from_the_wheel_source(tmp_path: Path) -> None:
-    """One package is not here any more: its locked version is installed. Another version in the lock makes a difference."""
-    first = toy_package(tmp_path / "first", "toyrate", "1.0", "RATE = 1.0\n")
-    second = toy_package(tmp_path / "second", "toyrate", "2.0", "RATE = 2.0\n")
-
-    def edits(root: Path) -> None:
-        edit(root, "shop/pipelines.py", "import polars as pl\n", "import polars as pl\nimport toyrate\n")
-        edit(root, "shop/pipelines.py", "return Model(factor)", "return Model(factor * toyrate.RATE)")
-
-    shop = release_of("shop", tmp_path / "shop", edits, python=python_with(first, tmp_path / "venv"))
-    release = shop.release()
-    assert reproduced(shop, release, expect=GOOD)["notes"] == [], "the package is here"
-    lie = file_of(shop, "training-lock.txt").replace(b"toyrate==1.0", b"toyrate==2.0")
-    false = falsified(shop, lambda _: None, training_lock_txt=lie)
-
-    wheels = tmp_path / "wheels"
-    for name in NEEDED:
-        wheel_of(metadata.distribution(name), wheels)
-    for site in (first, second):
-        wheel_of(next(iter(metadata.distributions(path=[str(site)]))), wheels)
-    elsewhere = Lockgate(
-        shop.root, {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_CONFIG_FILE": "/dev/null"}
-    )
-    found = reproduced(elsewhere, release, expect=GOOD)
-    assert found["rebuilt"] == release
-    assert "venv" in found["notes"][0]
-    found = reproduced(elsewhere, false, expect=FAILED)
-    told = "package toyrate: the lineage says 2.0, it was made with 1.0"
-    assert told in found["differences"]
-    assert step(found, "shop.model")["suspected"] == [told]
-    gone = falsified(shop, lambda _: None, training_lock_txt=lie.replace(b"toyrate==2.0", b"toyrate==3.0"))
-    assert "toyrate==3.0" in elsewhere("reproduce", gone, expect=FAILED).err
-
-
 def differing(found: dict[str, Any]) -> dict[str, bool]:
     """Step that differs → whether the difference begins there."""
     return {s["name"]: s["begins"] for s in found["steps"] if not s["same"]}
