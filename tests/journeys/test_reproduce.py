@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from journeys.remaking import (
+    NEEDED,
     another_source,
     as_another_user,
     auditor,
@@ -134,7 +135,7 @@ def test_the_locked_packages_come_from_the_wheel_source(tmp_path: Path) -> None:
     false = falsified(shop, lambda _: None, training_lock_txt=lie)
 
     wheels = tmp_path / "wheels"
-    for name in ("polars", "polars-runtime-32", "typing-extensions", "numpy", "scipy", "blake3"):
+    for name in NEEDED:
         wheel_of(metadata.distribution(name), wheels)
     for site in (first, second):
         wheel_of(next(iter(metadata.distributions(path=[str(site)]))), wheels)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["build_release", "fetch", "manifest_of", "named", "naming"]
 
+PACKAGES = ("packages", "imports", "measured_with")
+"""Where a captured predictor names packages."""
+
 
 def build_release(
     project: Project, pipeline: PipelineInfo, record: RunRecord, *, origin: Origin | None = None
@@ -46,7 +49,7 @@ def build_release(
     files: list[str] = predictor["files"]
     code = _planned_code(project, record.planned, files)
     values = {p: _stored(project, n, record.artifacts[n]) for p, n in predictor["inputs"].items()}
-    beside = _made_with(project, record.planned, predictor["measured_with"])
+    beside = _made_with(project, record.planned, {p for kind in PACKAGES for p in predictor.get(kind, ())})
     lineage = lineage_of(project, pipeline, record, project_files=digest_bytes(beside[PROJECT]), origin=origin)
     made_of = [
         project.settings.name, record.as_of.isoformat(), pipeline.holdout and record.artifacts[pipeline.holdout].digest,
@@ -160,14 +163,14 @@ def _stored(project: Project, name: str, artifact: Artifact) -> tuple[Path, Arti
         return project.store.get(artifact.object), artifact
 
 
-def _made_with(project: Project, planned: Planned, measured_with: Collection[str]) -> dict[str, bytes]:
+def _made_with(project: Project, planned: Planned, also: Collection[str]) -> dict[str, bytes]:
     """What it takes to make the release again, beside its sources: the project's files, and the packages.
 
-    `measured_with`: what Lockgate itself reads tables and measures with.
+    `also`: packages beside those of the steps: what serving takes, and what Lockgate reads tables and measures with.
     """
     nodes = planned.graph.nodes.values()
     reached = {p for n in nodes for p in n.packages}
-    packages = reached | {*planned.graph.extra.get("packages", ()), *measured_with}
+    packages = reached | {*planned.graph.extra.get("packages", ()), *also}
     snapshot = take_snapshot(project, planned.graph, lambda files: _planned_code(project, planned, files))
     return {PROJECT: snapshot.encoded(), TRAINING_LOCK: training_lock(packages).encode()}
 
