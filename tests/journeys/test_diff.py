@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from journeys.remaking import python_with, release_of, toy_package, wheel_of
+from journeys.remaking import NEEDED, python_with, release_of, toy_package, wheel_of
 from journeys.walking import DAYS, WIDTH, Lockgate, commit, copy, edit, write_sales
 
 Copier = Callable[[Lockgate], Lockgate]
@@ -193,3 +193,44 @@ def test_what_cannot_be_built_is_said_and_the_rest_still_shows(first: Lockgate, 
 def test_the_same_release_twice_and_one_that_is_not_there(first: Lockgate) -> None:
     assert "the two releases are the same" in first("diff", "latest", "latest").out
     assert first.json("diff", "latest", "latest")["movement"] is None
+<<<<<<< HEAD
+=======
+
+
+def test_packages_are_a_factor_and_each_release_is_asked_in_its_own(tmp_path: Path) -> None:
+    """Another version of a package doubles all answers; another parameter halves them. The old version comes from a wheel."""
+    sites = {v: toy_package(tmp_path / v, "toyrate", v, f"RATE = {v}\n") for v in ("1.0", "2.0")}
+
+    def edits(root: Path) -> None:
+        edit(root, CODE, "import polars as pl\n", "import polars as pl\nimport toyrate\n")
+        edit(root, CODE, "return Model(factor)", "return Model(factor * toyrate.RATE)")
+
+    old = release_of("shop", tmp_path / "shop", edits, python=python_with(sites["1.0"], tmp_path / "venv1"))
+    first = old.release()
+    wheels = tmp_path / "wheels"
+    for name in NEEDED:
+        wheel_of(metadata.distribution(name), wheels)
+    wheel_of(next(iter(metadata.distributions(path=[str(sites["1.0"])]))), wheels)
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "UV_NO_INDEX": "1", "PIP_CONFIG_FILE": "/dev/null"}
+    here = {**offline, "PIP_FIND_LINKS": str(wheels), "UV_FIND_LINKS": str(wheels)}
+    new = replace(old, env=here, python=python_with(sites["2.0"], tmp_path / "venv2"))
+    say_factor(new.root, 0.5)
+    release(new)
+
+    nowhere = replace(new, env=offline).json("diff", first[7:19])
+    assert nowhere["movement"] is None
+    assert nowhere["unanswered"].startswith("the old release cannot answer: the locked packages cannot be installed")
+    assert ["packages", "toyrate 1.0 → 2.0"] in nowhere["words"]
+
+    found = new.json("diff", first[7:19])
+    assert (found["attribution"], found["movement"]["same"]) == (None, found["movement"]["rows"]), "they cancel"
+    say = (new.root / "lockgate.toml").read_text()
+    (new.root / "lockgate.toml").write_text(say.replace("0.5", "0.75"))
+    release(new)
+    found = new.json("diff", first[7:19])
+    assert (found["attribution"]["factors"], found["unbuilt"]) == (["parameters", "packages"], [])
+    means = {e["name"]: float(e["answers"]["value"]) for e in found["attribution"]["effects"]}
+    before = float(found["movement"]["overall"]["before"])
+    assert means == pytest.approx({"parameters": -before / 4, "packages": before, "together": -before / 4}, rel=1e-4)
+    assert found["movement"]["largest"][0]["reasons_before"] == ["its mean"]
+>>>>>>> ed05fa55fb6e3b62fc49cb014fd246a44b551a93
