@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("startup", "partitions", "isolation", "sources", "ledger", "governance", "cycle")
+NAMES = ("startup", "partitions", "isolation", "sources", "ledger", "governance", "cycle", "soundness")
 
 
 def main(names: list[str]) -> int:

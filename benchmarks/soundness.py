@@ -76,7 +76,7 @@ def program(tool: Tool) -> Path | str:
         for command in _installing(folder, wanted):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
-                return (done.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
+                return " ".join(done.stderr.split())[-300:] or "no reason given"
         shutil.copy(wanted, mark)
     return folder / "bin"
 

@@ -70,7 +70,7 @@ PREFECT = Tool(
     )},
     stored=("home/.prefect/storage/*", ".prefect/storage/*"),
     remark="`INPUTS + TASK_SOURCE` in place of the default, which never reuses across runs",
-    environment={"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_LEVEL": "ERROR", "DO_NOT_TRACK": "1"},
+    environment={"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_LEVEL": "ERROR", "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120", "DO_NOT_TRACK": "1"},
 )  # fmt: skip
 
 ZENML = Tool(

@@ -61,7 +61,7 @@ def test_packages_are_a_factor_and_each_release_is_asked_in_its_own(tmp_path: Pa
     old = release_of("shop", tmp_path / "shop", edits, python=python_with(sites["1.0"], tmp_path / "venv1"))
     first = old.release()
     wheels = tmp_path / "wheels"
-    for name in ("polars", "polars-runtime-32", "typing-extensions", "numpy", "scipy", "blake3"):
+    for name in NEEDED:
         wheel_of(metadata.distribution(name), wheels)
     wheel_of(next(iter(metadata.distributions(path=[str(sites["1.0"])]))), wheels)
     offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "UV_NO_INDEX": "1", "PIP_CONFIG_FILE": "/dev/null"}
