@@ -30,7 +30,7 @@ next-week: $(VENV)/.demo
 	@cd examples/demand && ../../$(BIN)/python -m demo next-week $(ARGS)
 
 test: $(VENV)/.test
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check src tests examples scripts benchmarks

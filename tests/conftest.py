@@ -11,17 +11,9 @@ import pytest
 from adapters.seaweed import Seaweed, binary, seaweed
 
 
-ALONE = ("test_diff.py", "test_reproduce.py")
-"""Journeys that prepare releases of their own."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two processes share the tests: one takes the journeys, which share prepared projects, the other file after file."""
-    for item in items:
-        together = item.path.parent.name == "journeys" and item.path.name not in ALONE
-        group = "journeys" if together else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.path.parent.name != "journeys")  # the longest first
+    """Two processes take file after file; the journeys are the longest, so they come first."""
+    items.sort(key=lambda item: item.path.parent.name != "journeys")
 
 
 @pytest.fixture(scope="session")

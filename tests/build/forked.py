@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 
-from named import named
+from build.named import named
 
 MEMORY_BYTES = 2 << 30
 

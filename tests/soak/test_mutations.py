@@ -14,7 +14,7 @@ from build.mutation import measured
 from build.styles import STYLES
 
 SEED = os.environ.get("LOCKGATE_SEED", "20261123")
-EDITS = 1000
+EDITS = 300
 
 
 @pytest.mark.soak
