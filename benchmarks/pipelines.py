@@ -66,12 +66,17 @@ def joblib(graph: Graph) -> dict[str, str]:
 
 
 def kedro(graph: Graph) -> dict[str, str]:
-    nodes = ", ".join(f"node(steps.{s}, {inputs or None!r}, 'v_{s}')".replace("'s", "'v_s") for s, inputs in graph)
-    registry = f"from kedro.pipeline import Pipeline, node\nimport steps\ndef register_pipelines():\n    return {{'__default__': Pipeline([{nodes}])}}\n"
+    nodes = ", ".join(f"node(steps.{s}, {['v_' + i for i in inputs] or None!r}, 'v_{s}')" for s, inputs in graph)
+    registry = (
+        "from kedro.pipeline import Pipeline, node\nfrom proj import steps\n"
+        f"def register_pipelines():\n    return {{'__default__': Pipeline([{nodes}])}}\n"
+    )
     catalog = "".join(f"v_{s}:\n  type: kedro_datasets.json.JSONDataset\n  filepath: out/{s}.json\n" for s, _ in graph)
     same = {n: t for n, t in KEDRO.files.items() if "catalog" not in n and "registry" not in n}
     text = "".join(body(s, i) for s, i in graph)
-    return {**same, "steps.py": text, "src/proj/pipeline_registry.py": registry, "conf/base/catalog.yml": catalog}
+    return {
+        **same, "src/proj/steps.py": text, "src/proj/pipeline_registry.py": registry, "conf/base/catalog.yml": catalog,
+    }  # fmt: skip
 
 
 def snakemake(graph: Graph) -> dict[str, str]:

@@ -1,6 +1,8 @@
-"""Run every benchmark here and write `benchmarks/results.md`: `make bench`. Never part of the tests.
+"""Run benchmarks and write what they say into `benchmarks/results.md`: `make bench`. Never part of the tests.
 
 python benchmarks/run.py [NAME …]
+
+Each section says when, at which commit and beside how much other work it was measured; a run of some replaces only these.
 """
 
 from __future__ import annotations
@@ -8,38 +10,57 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("startup", "partitions", "isolation", "sources", "ledger", "governance", "cycle", "soundness")
+PAGE = HERE / "results.md"
+NAMES = (
+    "startup", "pipelines", "partitions", "isolation", "sources", "ledger", "governance", "cycle", "soundness",
+)  # fmt: skip
+HEAD = "# Benchmark results\n\nRatios count, not absolute times. `make bench` writes this page.\n"
 
 
 def main(names: list[str]) -> int:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    parts = [
-        "# Benchmark results\n",
-        f"{dt.datetime.now(dt.UTC):%F} · commit {commit} · {platform.python_implementation()} {platform.python_version()} · "
-        f"{os.cpu_count()} cores · {platform.machine()}. Ratios count, not absolute times. `make bench` writes this page.\n",
-    ]
+    if unknown := sorted(set(names) - set(NAMES)):
+        print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
+        return 2
     failed = 0
     for name in names or NAMES:
         print(f"── {name}", flush=True)
+        began, load = dt.datetime.now(dt.UTC), os.getloadavg()[0]
         done = subprocess.run([sys.executable, HERE / f"{name}.py"], capture_output=True, text=True, check=False)
         print(done.stdout, done.stderr[-2000:] if done.returncode else "", flush=True)
         failed |= done.returncode
-        parts.append(_section(name, done.stdout.strip()))
-    if not names:
-        (HERE / "results.md").write_text("\n".join(parts))
+        if not done.returncode:
+            keep(
+                name,
+                f"{began:%F %R} UTC · commit {commit()} · {machine()} · load when it began {load:.1f}",
+                done.stdout,
+            )
     return failed
 
 
-def _section(name: str, text: str) -> str:
-    body = text if text.startswith("|") else "```text\n" + text + "\n```"
-    return f"## {name}\n\n{body}\n"
+def commit() -> str:
+    said = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True, check=True
+    )
+    return said.stdout.strip()
+
+
+def machine() -> str:
+    return f"{platform.python_implementation()} {platform.python_version()} · {os.cpu_count()} cores · {platform.machine()}"
+
+
+def keep(name: str, when: str, text: str) -> None:
+    """Put a section in its place; the others stay as they are."""
+    page = PAGE.read_text() if PAGE.exists() else ""
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE))
+    body = text.strip() if text.lstrip().startswith(("|", "#")) else f"```text\n{text.strip()}\n```"
+    sections[name] = f"\n{when}\n\n{body}\n\n"
+    PAGE.write_text(HEAD + "".join(f"\n## {n}\n{sections[n].rstrip()}\n" for n in NAMES if n in sections))
 
 
 if __name__ == "__main__":
