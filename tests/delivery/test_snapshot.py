@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from lockgate.delivery.snapshot import needed_files
+from pathlib import Path
+
+from lockgate.delivery.snapshot import needed_files, take_snapshot
+from lockgate.project import Project, Settings
+from lockgate.records.graph import FileState, Graph, Trace
 
 FILES = {
     "shop/__init__.py": b"",
@@ -26,3 +30,17 @@ def test_limits_of_the_delivery_stay_out() -> None:
 
 def test_without_a_delivery_everything_is_in() -> None:
     assert set(needed_files(FILES, modules=["shop.pipelines"], delivery_only=[])) == set(FILES)
+
+
+def test_what_may_be_secret_large_or_outside_is_named_and_not_kept() -> None:
+    files = {"a.py": b"", "token.py": b"", "c.json": b"{}"}
+    left = {"config/secrets.toml": b"k", "service-account.json": b"{}", "tls/site.pem": b"", "id_rsa": b"", ".env": b"",
+            "big.csv": b"0" * 5_000_001}  # fmt: skip
+    there = files | left
+    seen = tuple(FileState(p, (0, 0, 0, 0, 0), 0, "") for p in (*there, "/home/ada/rates.csv", "../shared.toml"))
+    trace = Trace(interpreter="", files=seen, listings={}, environment={}, packages={}, preload=())
+    settings = Settings(name="shop", pipelines=(), sources=(), sinks=(), params={})
+    graph = Graph(nodes={}, order=(), pipelines={}, trace=trace)
+    found = take_snapshot(Project(Path("/p"), settings), graph, lambda paths: {p: there[p] for p in paths})
+    assert set(found.files) == set(files)
+    assert set(found.left_out) == {*left, "rates.csv", "shared.toml"}

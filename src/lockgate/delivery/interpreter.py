@@ -11,12 +11,13 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate.build.environment import without_secrets
 from lockgate.durable import locked as waiting_for
 from lockgate.errors import ServiceUnavailable, StepFailed
 from lockgate.records.digest import digest
@@ -29,8 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["Interpreter", "bring_lockgate", "installed", "interpreter_for"]
 
 COMPLETE = "complete"
-NOWHERE = ("No matching distribution", "no version of", "not found in the package registry")
-"""What pip and uv say when a registry answered and does not have that version."""
+NOWHERE = (
+    "No matching distribution", "no version of", "not found in the package registry", "no usable wheels", "no wheels",
+)  # fmt: skip
+"""What pip and uv say when a registry answered and does not have that version, or no wheel of it."""
+WHEELS = ("--only-binary", ":all:")
+"""Building a package runs code of its author before anybody could compare it with the lock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +115,7 @@ def _make(folder: Path, lines: Sequence[str], base: str) -> None:
     except metadata.PackageNotFoundError:
         tool = [shutil.which("uv") or "uv", "pip", "install", "--quiet", "--python", python]
     if lines:
-        _call([*tool, "--no-deps", "-r", str(wanted)])
+        _call([*tool, "--no-deps", *WHEELS, "-r", str(wanted)])
     bring_lockgate(folder)
     (folder / COMPLETE).touch()
 
@@ -161,7 +166,7 @@ def _version(executable: str) -> str:
 
 def _call(command: Sequence[str]) -> None:
     """Run an installer. What it says last is what is wrong."""
-    environment = {n: v for n, v in os.environ.items() if n not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    environment = _for_installers(os.environ)
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     except OSError as error:
@@ -174,5 +179,18 @@ def _call(command: Sequence[str]) -> None:
     told = next((line for line in said if any(n in line for n in NOWHERE)), said[-1])
     kind = StepFailed if any(n in told for n in NOWHERE) else ServiceUnavailable
     raise kind(
-        "the locked packages cannot be installed", value=told[:300], next="look at the release's training-lock.txt"
-    )
+        "the locked packages cannot be installed", value=told[:300],
+        allowed="wheels of the locked versions: nothing is built from source here",
+        next="look at the release's training-lock.txt",
+    )  # fmt: skip
+
+
+def _for_installers(environment: Mapping[str, str]) -> dict[str, str]:
+    """No secrets but pip's and uv's own, which say where these look; with wheels only, no package's code runs in them.
+
+    >>> _for_installers({"PIP_INDEX_URL": "https://ada:pw@host/simple", "LOCKGATE_KEY": "k", "PYTHONPATH": "x"})
+    {'PIP_INDEX_URL': 'https://ada:pw@host/simple'}
+    """
+    own = {n: v for n, v in environment.items() if n.startswith(("PIP_", "UV_"))}
+    seen = {**without_secrets(environment), **own}
+    return {n: v for n, v in seen.items() if n not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}

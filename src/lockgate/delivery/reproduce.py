@@ -224,6 +224,10 @@ def _contradicted(release: Manifest, rebuilt: Rebuilt, known: Mapping[str, Made]
 
 def _differences(release: Manifest, rebuilt: Rebuilt, again: Manifest | None) -> Iterator[str]:
     """Facts of the lineage, then files: what is a consequence of a step is said at the step."""
+    ran = {s.digest for s in rebuilt.steps if s.action == "run"}
+    for step in rebuilt.steps:
+        if step.action == "reuse" and step.digest not in ran:  # two steps may share one fingerprint
+            yield f"step {step.name} did not run: a result of it was there, where nothing should be"
     yield from (f"package {said}" for said in rebuilt.packages)
     lineage = release.lineage
     for name, values in lineage.parameters.items():
@@ -248,7 +252,8 @@ def _notes(release: Manifest, rebuilt: Rebuilt) -> Iterator[str]:
         yield f"made with Python {release.python}, which is not on this machine; rebuilt with {rebuilt.interpreter.version}"
     if not rebuilt.interpreter.own:
         yield "the locked packages are not those of this environment; rebuilt in a venv that has them"
-    yield from (f"{path} was hidden and is not in the release" for path in rebuilt.left_out)
+    for path in rebuilt.left_out:
+        yield f"{path} is not in the release: it is hidden, named like a secret, over 5 MB, or outside of the project"
     for name, step in release.lineage.steps.items():
         if reason := step.get("accepted"):
             yield f"{name}: a person let an older result stand: {reason}"

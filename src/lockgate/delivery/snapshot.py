@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from lockgate.build.environment import hidden_file
 from lockgate.records.snapshot import Snapshot, snapshot_of
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.graph import Graph
 
-__all__ = ["needed_files", "take_snapshot"]
+__all__ = ["needed_files", "take_snapshot", "withheld"]
+
+LARGEST_BYTES = 5_000_000
 
 
 def take_snapshot(project: Project, graph: Graph, read: Callable[[list[str]], Mapping[str, bytes]]) -> Snapshot:
@@ -27,12 +30,26 @@ def take_snapshot(project: Project, graph: Graph, read: Callable[[list[str]], Ma
     """
     made_by = {p.module for p in graph.pipelines.values() if p.kind != "delivery"}
     modules = tuple(m for m in project.settings.pipelines if m in made_by)
-    own = [f.path for f in graph.trace.files if not f.path.startswith(("/", ".."))]
+    read_on_import = [f.path for f in graph.trace.files]
+    own = [p for p in read_on_import if not p.startswith(("/", "../"))]
     files = read(own)
     delivery_only = [m for m in project.settings.pipelines if m not in made_by]
     kept = needed_files(files, modules=modules, delivery_only=delivery_only)
     sources = {s.name: s.kind for s in project.settings.sources}
-    return snapshot_of({p: files[p] for p in kept}, modules=modules, sources=sources)
+    secret = {p for p in kept if withheld(p, size_bytes=len(files[p]))}
+    outside = {p.rpartition("/")[2] for p in set(read_on_import) - set(own)}  # no path of this machine
+    return snapshot_of(
+        {p: files[p] for p in kept if p not in secret}, modules=modules, sources=sources, left_out=(*secret, *outside)
+    )
+
+
+def withheld(path: str, *, size_bytes: int) -> bool:
+    """Whether a file stays out of a release: it may hold a secret, or it is large.
+
+    >>> withheld("config/secrets.toml", size_bytes=1), withheld("a.json", size_bytes=1), withheld("a.json", size_bytes=6_000_000)
+    (True, False, True)
+    """
+    return hidden_file(path) or size_bytes > LARGEST_BYTES
 
 
 def needed_files(

@@ -11,11 +11,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
+from lockgate.errors import IntegrityError
 from lockgate.release.lockfile import OURS, normal
 
 __all__ = ["Locked", "differing", "files_digest", "read_training_lock", "training_lock"]
 
-LINE = re.compile(r"(# not in a registry: )?([\w.-]+)==([^\s#]+)\s*(?:#\s*files\s+([0-9a-f]+))?\s*$")
+LOCAL = "# not in a registry: "
+LINE = re.compile(
+    r"(# not in a registry: )?([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.!+_-]*)[ \t]*(?:#[ \t]*files[ \t]+([0-9a-f]+))?[ \t]*"
+)
+"""A line becomes an argument of an installer: no option, no address fits in."""
 TAIL = re.compile(r"\+([0-9a-f]{16})$")
 DIGITS = 16
 
@@ -41,15 +46,23 @@ def training_lock(packages: Iterable[str]) -> str:
 
 
 def read_training_lock(text: str) -> tuple[Locked, ...]:
-    """Read it back.
+    """Read it back. Raises IntegrityError for a line that is neither a package, a comment nor blank.
 
     >>> read_training_lock("polars==2.1.0  # files 0123456789abcdef")
     (Locked(name='polars', version='2.1.0', files='0123456789abcdef', published=True),)
     """
-    found = (LINE.match(line) for line in text.splitlines())
-    return _sorted(
-        Locked(name=normal(m[2]), version=m[3], files=m[4] or "", published=m[1] is None) for m in found if m
-    )
+    return _sorted(locked for line in text.splitlines() if (locked := _read(line)))
+
+
+def _read(line: str) -> Locked | None:
+    if m := LINE.fullmatch(line):
+        return Locked(name=normal(m[2]), version=m[3], files=m[4] or "", published=m[1] is None)
+    if line.strip() and (not line.startswith("#") or line.startswith(LOCAL)):
+        raise IntegrityError(
+            "a lock file of training has a line that is no package", value=repr(line[:100]),
+            allowed="name==version, a comment, or nothing",
+        )  # fmt: skip
+    return None
 
 
 def differing(locked: Iterable[Locked], here: Mapping[str, Locked | None]) -> tuple[str, ...]:
@@ -98,7 +111,7 @@ def _locked(package: str) -> Locked:
 
 
 def _line(locked: Locked) -> str:
-    start = "" if locked.published else "# not in a registry: "
+    start = "" if locked.published else LOCAL
     return f"{start}{locked.name}=={locked.version}" + (f"  # files {locked.files}" if locked.files else "")
 
 
