@@ -14,7 +14,15 @@ from importlib import metadata
 from lockgate.errors import IntegrityError
 from lockgate.release.lockfile import OURS, normal
 
-__all__ = ["Locked", "differing", "files_digest", "read_training_lock", "training_lock"]
+__all__ = [
+    "Locked",
+    "differing",
+    "files_digest",
+    "files_digest_of",
+    "listed_files",
+    "read_training_lock",
+    "training_lock",
+]
 
 LOCAL = "# not in a registry: "
 LINE = re.compile(
@@ -86,15 +94,24 @@ def files_digest(name: str) -> str:
 
     Scripts and compiled files, which differ by installer and place, do not count.
     """
-    from lockgate.records.digest import digest
-
     try:
-        record = metadata.distribution(name).read_text("RECORD") or ""
+        return files_digest_of(metadata.distribution(name))
     except metadata.PackageNotFoundError:
         return ""
-    rows = (line.rsplit(",", 2) for line in record.splitlines() if line)
-    kept = sorted([r[0], r[1]] for r in rows if len(r) == 3 and r[1] and not _of_the_installer(r[0]))
+
+
+def files_digest_of(distribution: metadata.Distribution) -> str:
+    """The same, of an installed distribution wherever it lies."""
+    from lockgate.records.digest import digest
+
+    kept = sorted([path, told] for path, told in listed_files(distribution) if told)
     return digest("installed", kept).rpartition(":")[2][:DIGITS] if kept else ""
+
+
+def listed_files(distribution: metadata.Distribution) -> list[tuple[str, str]]:
+    """Path and digest of each file that the distribution's list names, but for those that differ by installer and place."""
+    rows = (line.rsplit(",", 2) for line in (distribution.read_text("RECORD") or "").splitlines() if line)
+    return [(r[0], r[1]) for r in rows if len(r) == 3 and not _of_the_installer(r[0])]
 
 
 def _of_the_installer(path: str) -> bool:
