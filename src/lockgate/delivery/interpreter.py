@@ -29,7 +29,7 @@ from lockgate.release.training_lock import Locked, differing, files_digest, file
 if TYPE_CHECKING:
     from lockgate.project import Project
 
-__all__ = ["Interpreter", "bring_lockgate", "check_files", "installed", "interpreter_for"]
+__all__ = ["Interpreter", "bring_lockgate", "check_files", "installed", "interpreter_for", "python_for"]
 
 COMPLETE = "complete"
 MOST_NAMED = 5
@@ -71,6 +71,11 @@ def interpreter_for(project: Project, locked: Sequence[Locked], *, python: str) 
     folder = _venv(project, locked, python)
     executable = str(folder / "bin" / "python")
     return Interpreter(executable=executable, own=False, version=_version(executable))
+
+
+def python_for(python: str) -> str:
+    """The version that `interpreter_for` takes: the one asked for where this machine has it, else that of now."""
+    return python if _python(python) else platform.python_version()
 
 
 def installed(names: Iterable[str]) -> dict[str, Locked | None]:
