@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import pytest
 
 from lockgate.build.execute import Event
-from lockgate.delivery import interpreter
+from lockgate.delivery import interpreter, rebuild, reproduce
 from lockgate.delivery.rebuild import _ask, environment_for
-from lockgate.errors import IntegrityError, LockgateError, StepFailed
+from lockgate.errors import IntegrityError, LockgateError, NotFound, StepFailed
+from lockgate.records.plan import StepRecord
 
 SECRETS = {"LOCKGATE_KEY": "k", "AWS_SECRET_ACCESS_KEY": "s", "GITHUB_TOKEN": "t", "DATABASE_URL": "pg://a:b@h/d"}
 
@@ -67,3 +72,41 @@ def test_its_own_error_is_said_again() -> None:
     with pytest.raises(LockgateError, match="w") as caught:
         ask(f"import sys; sys.stdin.read(); print({error!r})")
     assert isinstance(caught.value, IntegrityError)
+
+
+def test_a_source_that_the_store_has_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+
+    def see(_project: object, *, now_ns: int, wanted: object) -> dict[str, object]:
+        looked.append(now_ns)
+        return {}
+
+    monkeypatch.setattr(rebuild, "see", see)
+    now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+    def project(kind: str, *held: str) -> Any:
+        known = {"id": {"files": [["a.csv", "blake3:a"]], "single": True}}
+        store = SimpleNamespace(has=lambda d: d in held, get=Path)
+        settings = SimpleNamespace(sources=(SimpleNamespace(name="sales", kind=kind),))
+        return SimpleNamespace(results=lambda _: known, store=store, settings=settings)
+
+    whole = project("file", "blake3:a")
+    assert rebuild._source(whole, whole, "sales", "id", now=now)["single"]
+    assert looked == []
+    for kind, times in (("sqlite", 0), ("file", 1)):
+        with pytest.raises(NotFound, match="source sales"):
+            rebuild._source(project(kind), project(kind), "sales", "id", now=now)
+        assert looked == [int(now.timestamp() * 1e9)] * times
+
+
+def test_a_step_that_did_not_run_in_an_empty_store_is_a_difference() -> None:
+    def step(name: str, action: Literal["run", "reuse"], made: str) -> StepRecord:
+        return StepRecord(name=name, action=action, reason="", digest=made)
+
+    lineage = SimpleNamespace(parameters={}, extra={})
+    steps = (step("a", "run", "1"), step("twin", "reuse", "1"), step("planted", "reuse", "2"))
+    rebuilt: Any = SimpleNamespace(steps=steps, packages=(), parameters={}, error=StepFailed("x"))
+    release: Any = SimpleNamespace(lineage=lineage)
+    nothing: Any = None
+    (said,) = reproduce._differences(nothing, release, rebuilt, None)
+    assert said.startswith("step planted did not run")
