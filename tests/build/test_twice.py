@@ -73,3 +73,27 @@ def test_runs_and_results_know_their_machine(tmp_path: Path) -> None:
         assert machine["OMP_NUM_THREADS"] == "1"
         assert machine["cores"] >= 1
         assert machine["cpu"]
+
+
+WAITING = """
+import datetime as dt, time
+from lockgate import Pipeline, step
+
+@step
+def boxed() -> float:
+    began, end = time.time(), dt.datetime.now() + dt.timedelta(seconds=1)
+    while time.time() < began + 1 or dt.datetime.now() < end:
+        pass
+    return time.time()
+
+flow = Pipeline("flow", kind="data", steps=[boxed])
+"""
+
+
+def test_a_step_that_waits_for_time_to_pass_is_tried_and_named(tmp_path: Path) -> None:
+    """While the clock stands still, every look at it takes a millisecond."""
+    done = WorkingCopy(tmp_path, WAITING).command("run", "--twice", "--json")
+    assert done.returncode == 1, done.stderr
+    (found,) = json.loads(done.stdout)["twice"]
+    assert found["suspected"].startswith("the time: it agrees with itself while the clock stands still")
+    assert "trying flow.boxed again under" in done.stderr

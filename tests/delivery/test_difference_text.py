@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+import lockgate.delivery.difference
 from lockgate.cli.render import WIDTH, table
+from lockgate.delivery.difference import _Comparing
 from lockgate.delivery.difference_text import _signed, text
+from lockgate.errors import StepFailed
 from lockgate.evaluation.movement import attributed, compared
 from lockgate.records.movement import Attribution, Movement, ReleaseDifference, Unbuilt
 from lockgate.records.wire import from_json
@@ -132,3 +137,21 @@ def test_the_same_release_and_one_that_cannot_answer() -> None:
 )  # fmt: skip
 def test_changes_have_a_sign(value: str | None, unit: str, said: str) -> None:
     assert _signed(value, unit) == said
+
+
+def test_a_failed_split_keeps_the_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, nothing = replace(difference(), attribution=None), cast("Any", None)
+    monkeypatch.setattr(lockgate.delivery.difference, "factors_of", lambda *_: ("data",))
+
+    def failing(*_: object, **__: object) -> None:
+        raise StepFailed("no room left", value="/store")
+
+    monkeypatch.setattr(lockgate.delivery.difference, "measure", failing)
+    monkeypatch.setattr(_Comparing, "_packages", ())
+    monkeypatch.setattr(_Comparing, "_asked", {})
+    comparing = _Comparing(nothing, nothing, SimpleNamespace(trace=None), nothing, nothing, nothing, nothing)  # type: ignore[arg-type]
+    kept = comparing._split(found, nothing, {})
+    assert kept == replace(found, unbuilt=(Unbuilt(factor="together", why="no room left: /store"),))
+    said = lines(kept)
+    assert "WHAT CHANGES FOR USERS" in said
+    assert [line for line in said if line.startswith("How the change splits is not known.")]

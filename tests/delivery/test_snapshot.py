@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from lockgate.delivery.snapshot import needed_files
+from pathlib import Path
+
+from lockgate.delivery.snapshot import needed_files, take_snapshot
+from lockgate.project import Project, Settings
+from lockgate.records.graph import Definition, FileState, Graph, Node, PipelineInfo, Trace
 
 FILES = {
     "shop/__init__.py": b"",
@@ -26,3 +30,32 @@ def test_limits_of_the_delivery_stay_out() -> None:
 
 def test_without_a_delivery_everything_is_in() -> None:
     assert set(needed_files(FILES, modules=["shop.pipelines"], delivery_only=[])) == set(FILES)
+
+
+def test_what_training_imports_by_text_or_its_steps_use_stays() -> None:
+    files = {
+        "p.py": b"import importlib\nrules = importlib.import_module('rules')\nother = __import__('deep.other')\n",
+        "rules.py": b"", "deep/__init__.py": b"", "deep/other.py": b"", "computed.py": b"", "limits.py": b"",
+        "d.py": b"import p, rules, deep.other, computed, limits",
+    }  # fmt: skip
+    found = needed_files(files, modules=["p"], delivery_only=["d"], named={"computed.py"})
+    assert set(files) - set(found) == {"d.py", "limits.py"}
+
+
+def test_what_may_be_secret_large_or_outside_is_named_and_not_kept() -> None:
+    files = {"a.py": b"", "token.py": b"", "c.json": b"{}"}
+    left = {"config/secrets.toml": b"k", "service-account.json": b"{}", "tls/site.pem": b"", "id_rsa": b"", ".env": b"",
+            "big.csv": b"0" * 5_000_001}  # fmt: skip
+    there = files | left
+    seen = tuple(FileState(p, (0, 0, 0, 0, 0), 0, "") for p in (*there, "/home/ada/rates.csv", "/venv/polars.py"))
+    trace = Trace(interpreter="", files=seen, listings={}, environment={}, packages={}, preload=())
+    settings = Settings(name="shop", pipelines=(), sources=(), sinks=(), params={})
+    read = (Definition("file c.json", "c.json", 0, ""), Definition("file rates.csv", "", 0, ""))
+    node = Node(
+        name="shop.a", target="a:a", inputs={}, input_types={}, parameters={}, type="", codec="", definitions=read, packages=(),
+    )  # fmt: skip
+    info = PipelineInfo(name="shop", kind="training", module="a", nodes=("shop.a",))
+    graph = Graph(nodes={"shop.a": node}, order=("shop.a",), pipelines={"shop": info}, trace=trace)
+    found = take_snapshot(Project(Path("/p"), settings), graph, lambda paths: {p: there[p] for p in paths})
+    assert set(found.files) == set(files)
+    assert set(found.left_out) == {*left, "rates.csv"}

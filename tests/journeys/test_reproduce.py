@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -105,10 +106,26 @@ def test_changed_code_is_named(boosted: Lockgate) -> None:
     assert differing(found) == {"boosted.model": True}
 
 
+def test_another_lockgate_is_no_difference(boosted: Lockgate) -> None:
+    """An older one locked itself and gave code other digests."""
+    lock = file_of(boosted, "lock.txt")
+    assert b"lockgate==" in lock
+    older = re.sub(rb"lockgate==.*", b"lockgate==0.0.1", lock)
+
+    def lie(said: dict[str, Any]) -> None:
+        definitions = said["lineage"]["definitions"]
+        assert definitions
+        definitions |= dict.fromkeys(definitions, "sha256:0")
+
+    found = reproduced(boosted, falsified(boosted, lie, lock_txt=older), expect=GOOD)
+    assert found["differences"] == []
+    assert any(note.startswith("made with Lockgate 0.0.1") for note in found["notes"])
+
+
 def test_a_damaged_release_is_refused(boosted: Lockgate, tmp_path: Path) -> None:
     audit = auditor(boosted, tmp_path / "audit")
     kept = {f"blake3:{p.name}": p for p in (audit.root / "store" / "objects").glob("??/*")}
-    damaged = next(p for p in kept.values() if b'"modules":["boosted.pipelines"]' in p.read_bytes())
+    damaged = next(p for p in kept.values() if p.read_bytes() == file_of(boosted, "project.json"))
     flip(damaged)
     assert "project.json of release" in audit("reproduce", boosted.release(), expect=REFUSED).err
 

@@ -21,7 +21,9 @@ def test_what_goes_in_comes_out(files: dict[str, bytes]) -> None:
     assert (found.modules, found.sources) == (("a.b",), {"sales": "file"})
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "../up", "a/../../b", "a\\b", ""])
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../up", "a/../../b", "a\\b", "", ".lockgate/graph.json", "a/.git/config", "./a"]
+)
 def test_a_path_that_leaves_the_folder_is_refused(path: str) -> None:
     with pytest.raises(IntegrityError):
         read_snapshot(Snapshot(modules=(), sources={}, texts={path: "x"}).encoded())

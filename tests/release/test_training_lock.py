@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from lockgate.errors import IntegrityError
 from lockgate.release.training_lock import Locked, differing, files_digest, read_training_lock, training_lock
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,4})?", fullmatch=True).filter(lambda n: n != "lockgate")
@@ -32,3 +35,14 @@ def test_another_version_other_files_and_nothing_differ() -> None:
 def test_an_installed_package_has_a_digest() -> None:
     assert len(files_digest("blake3")) == 16
     assert files_digest("no-such-package") == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["-f==x", "--index-url==http://evil/simple", "torch==2.1@http://x/y.whl", "torch @ http://x/y.whl", "torch",
+     "-r other.txt", "torch==2.1 --no-binary :all:", "# not in a registry: --pre==1", "torch==2.1;x", " torch==2.1"],
+)  # fmt: skip
+def test_a_line_that_an_installer_could_take_for_something_else_is_refused(line: str) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        read_training_lock(f"# packages\n\npolars==2.1.0  # files 0123456789abcdef\n{line}\n")
+    assert line[:20] in caught.value.value

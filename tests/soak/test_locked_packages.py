@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from journeys.remaking import NEEDED, falsified, file_of, python_with, release_of, reproduced, toy_package, wheel_of
 from journeys.test_diff import CODE, release, say_factor
 from journeys.test_reproduce import step
-from journeys.walking import FAILED, GOOD, Lockgate, edit
+from journeys.walking import FAILED, GOOD, REFUSED, Lockgate, edit
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
@@ -28,7 +29,9 @@ def test_the_locked_packages_come_from_the_wheel_source(tmp_path: Path) -> None:
     shop = release_of("shop", tmp_path / "shop", edits, python=python_with(first, tmp_path / "venv"))
     release = shop.release()
     assert reproduced(shop, release, expect=GOOD)["notes"] == [], "the package is here"
-    lie = file_of(shop, "training-lock.txt").replace(b"toyrate==1.0", b"toyrate==2.0")
+    lock = file_of(shop, "training-lock.txt")
+    lie = re.sub(rb"toyrate==1.0  # files .*", b"toyrate==2.0", lock)
+    other = falsified(shop, lambda _: None, training_lock_txt=lock.replace(b"toyrate==1.0", b"toyrate==2.0"))
     false = falsified(shop, lambda _: None, training_lock_txt=lie)
 
     wheels = tmp_path / "wheels"
@@ -46,6 +49,7 @@ def test_the_locked_packages_come_from_the_wheel_source(tmp_path: Path) -> None:
     told = "package toyrate: the lineage says 2.0, it was made with 1.0"
     assert told in found["differences"]
     assert step(found, "shop.model")["suspected"] == [told]
+    assert "is not what the release was made with" in elsewhere("reproduce", other, expect=REFUSED).err
     gone = falsified(shop, lambda _: None, training_lock_txt=lie.replace(b"toyrate==2.0", b"toyrate==3.0"))
     assert "toyrate==3.0" in elsewhere("reproduce", gone, expect=FAILED).err
 

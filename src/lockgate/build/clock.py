@@ -1,9 +1,11 @@
-"""Another time for a process that is tried out: shifted, or standing still. Processes, not results, get to see it."""
+"""Another time for a process that is tried out: shifted, or (nearly) standing still. Processes, not results, get to see it."""
 
 from __future__ import annotations
 
 import datetime as dt
 import gc
+import itertools
+import os
 import time
 from typing import Any
 
@@ -46,15 +48,26 @@ def shift_clock(seconds: int) -> None:
 
 
 def _stop_clock(at_s: int) -> None:
+    """Time is how often it was asked for, a millisecond each: the same in every run, and who waits for it to pass comes to an end."""
     moment = dt.datetime.fromtimestamp(at_s, dt.UTC)
-    time.time = lambda: float(at_s)
-    time.time_ns = lambda: at_s * 1_000_000_000
+    asked = itertools.count()
+
+    def anew() -> None:
+        nonlocal asked
+        asked = itertools.count()
+
+    os.register_at_fork(after_in_child=anew)  # what the parent asked for does not count
+    time.time_ns = lambda: at_s * 1_000_000_000 + next(asked) * 1_000_000
+    time.time = lambda: at_s + next(asked) / 1000
+
+    def instant() -> dt.datetime:
+        return moment + dt.timedelta(milliseconds=next(asked))
 
     def still_now(cls: type[dt.datetime], tz: dt.tzinfo | None = None) -> dt.datetime:
-        return _as(cls, moment.astimezone(tz) if tz else moment.astimezone().replace(tzinfo=None))
+        return _as(cls, instant().astimezone(tz) if tz else instant().astimezone().replace(tzinfo=None))
 
     def still_utcnow(cls: type[dt.datetime]) -> dt.datetime:
-        return _as(cls, moment.replace(tzinfo=None))
+        return _as(cls, instant().replace(tzinfo=None))
 
     def still_today(cls: type[dt.date]) -> dt.date:
         return cls.fromordinal(moment.astimezone().date().toordinal())

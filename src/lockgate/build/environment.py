@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["for_steps", "hidden", "missed", "without_secrets"]
+__all__ = ["for_steps", "hidden", "hidden_file", "missed", "without_secrets"]
 
 MACHINE = (
     "PATH", "LANG", "LANGUAGE", "TZ", "TZDIR", "PYTHONTZPATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV",
@@ -33,6 +33,11 @@ PLAIN = frozenset({"PWD", "OLDPWD"})
 
 ADDRESS = re.compile(r"(^|_)(URL|URI|DSN)$", re.IGNORECASE)
 NAME = re.compile("[A-Z][A-Z0-9_]*")
+KEY_FILE = re.compile(
+    r"\.(pem|key|p12|pfx|jks|keystore|kdbx|ppk|gpg|asc)$|^id_(rsa|dsa|ecdsa|ed25519)|^htpasswd$|service[-_]?account",
+    re.IGNORECASE,
+)
+"""Names of files that hold keys, whatever their project calls its variables."""
 WITH_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 
@@ -57,6 +62,22 @@ def missed(error: str) -> str:
     if not NAME.fullmatch(name) or not (_named_like_one(name) or ADDRESS.search(name)):
         return ""
     return f"{name} looks like a secret: Lockgate removed it from what the code of a project sees"
+
+
+def hidden_file(path: str) -> bool:
+    """Whether a file is hidden, or it or a folder above it is named like something that holds a secret. Python modules are code.
+
+    >>> [hidden_file(p) for p in ("config/secrets.toml", "service-account.json", "tls/site.pem", ".env", "secrets/a.json")]
+    [True, True, True, True, True]
+    >>> [hidden_file(p) for p in ("shop/token.py", "config/columns.toml", "shop/monkeys.json")]
+    [False, False, False]
+    """
+    parts = path.split("/")
+    if any(part.startswith(".") for part in parts):
+        return True
+    if parts[-1].endswith(".py"):
+        return False
+    return any(KEY_FILE.search(part) or _named_like_one(re.sub(r"[-. ]", "_", part.split(".")[0])) for part in parts)
 
 
 def _named_like_one(name: str) -> bool:

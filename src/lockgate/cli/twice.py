@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from lockgate.cli.build import watched
 from lockgate.cli.render import WIDTH, plain, print_json, table
 from lockgate.delivery.twice import Second, second_run
 from lockgate.errors import StepFailed
@@ -22,7 +23,7 @@ __all__ = ["twice"]
 
 def twice(project: Project, record: RunRecord, *, json: bool) -> int:
     """Run again what a run ran. Raises StepFailed naming the steps that differ."""
-    seconds = second_run(project, record)
+    seconds = watched(lambda tell: second_run(project, record, tell=tell))
     if json:
         compared = [{**to_json(s), "same": s.same} for s in seconds]
         print_json({"run": record.run, "pipeline": record.pipeline, "as_of": record.as_of.isoformat(),

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lockgate.build.clock import CLOCK
-from lockgate.build.execute import execute
+from lockgate.build.execute import Event, execute
 from lockgate.delivery.run import engine_of
 from lockgate.errors import LockgateError
 from lockgate.records.graph import Graph
-from lockgate.records.plan import Plan, PlannedStep, Run
+from lockgate.records.plan import Plan, PlannedStep, Run, StepRecord
 
 if TYPE_CHECKING:
     from lockgate.delivery.run import Planned
     from lockgate.project import Project
     from lockgate.records.artifact import Artifact
+    from lockgate.records.graph import Node
 
-__all__ = ["ELSEWHEN", "attempts_of", "run_again", "suspect"]
+__all__ = ["ELSEWHEN", "attempts_of", "deadlines", "run_again", "suspect"]
+
+SHORTEST_S = 30.0
+TIMES = 3
+"""A try may take that many times as long as the first run did: another clock can make a step wait forever."""
 
 OTHER_SEED = {"PYTHONHASHSEED": "1"}
 STILL = {CLOCK: "still 1000000000"}
@@ -34,21 +40,23 @@ Attempt = Callable[[Mapping[str, str]], str]
 
 def run_again(
     project: Project, planned: Planned, artifacts: Mapping[str, Artifact], nodes: Sequence[str],
-    *, environment: Mapping[str, str],
+    *, environment: Mapping[str, str], seconds: Mapping[str, float], tell: Callable[[Event], None],
 ) -> dict[str, Artifact | LockgateError]:  # fmt: skip
     """Each of these steps by itself, from the same inputs; nothing is kept under any fingerprint.
 
     Args:
         artifacts: what the first run made or reused; every input of the nodes.
         environment: added to what the steps' processes see.
+        seconds: node → how long it may take, see `deadlines`.
+        tell: hears about every step that begins or ends.
 
-    Answers per step what it made, or why it failed.
+    Answers per step what it made, or why it failed: taking too long is failing.
     """
     made: dict[str, Artifact | LockgateError] = {}
     asked = replace(planned, plan=_only(*nodes))
     with engine_of(project, asked, environment=environment) as engine:
         for name in nodes:
-            node = planned.graph.nodes[name]
+            node = _within(planned.graph.nodes[name], seconds.get(name, SHORTEST_S))
             alone = Graph(nodes={name: node}, order=(name,), pipelines={}, trace=planned.graph.trace)
             given = {i: artifacts[i] for i in node.inputs.values() if i in artifacts}
             known = replace(
@@ -57,17 +65,32 @@ def run_again(
             )  # fmt: skip
             done = execute(
                 alone, _only(name), known, engine=engine, given=given,
-                keep=lambda _node, _key, _result: None, tell=lambda _: None, workers=project.settings.workers,
+                keep=lambda _node, _key, _result: None, tell=tell, workers=project.settings.workers,
             )  # fmt: skip
             made[name] = done.error or done.artifacts[name]
     return made
 
 
-def attempts_of(project: Project, planned: Planned, artifacts: Mapping[str, Artifact], node: str) -> Attempt:
-    """Tries of one step; one that fails is one that differs."""
+def deadlines(steps: Sequence[StepRecord]) -> dict[str, float]:
+    """Step → seconds that a try of it may take.
+
+    >>> deadlines([StepRecord(name="a", action="run", reason="", seconds=20), StepRecord(name="b", action="run", reason="")])
+    {'a': 60, 'b': 30.0}
+    """
+    return {s.name: max(TIMES * s.seconds, SHORTEST_S) for s in steps}
+
+
+def attempts_of(
+    project: Project, planned: Planned, artifacts: Mapping[str, Artifact], node: str,
+    *, seconds: Mapping[str, float], tell: Callable[[Event], None],
+) -> Attempt:  # fmt: skip
+    """Tries of one step; one that fails, or takes too long, is one that differs."""
 
     def attempt(environment: Mapping[str, str]) -> str:
-        made = run_again(project, planned, artifacts, (node,), environment=environment)[node]
+        under = ", ".join(f"{n}={v}" for n, v in environment.items()) or "the same circumstances"
+        tell(Event("", "note", f"trying {node} again under {under}"))
+        run = run_again(project, planned, artifacts, (node,), environment=environment, seconds=seconds, tell=tell)
+        made = run[node]
         return f"failed: {made.value}" if isinstance(made, LockgateError) else made.digest
 
     return attempt
@@ -96,6 +119,11 @@ def suspect(made: str, attempt: Attempt) -> str:
         "the number of Polars' threads": {THREADS[-1]: "1"},
     }
     return ", ".join(words for words, environment in tried.items() if attempt(environment) != made)
+
+
+def _within(node: Node, limit_s: float) -> Node:
+    """The step with a deadline, unless its own is nearer."""
+    return replace(node, timeout_s=min(limit_s, math.inf if node.timeout_s is None else node.timeout_s), retries=0)
 
 
 def _nothing(_: object) -> None:

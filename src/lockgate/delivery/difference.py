@@ -96,7 +96,10 @@ class _Comparing:
             return replace(found, unanswered=_unanswered(done))
         movement = from_json(Movement, load_json(self.project, done.artifacts["compared"]))
         if not quick and movement.same < movement.rows:
-            found = self._split(found, holdout, {side: done.artifacts[answers_by(side)] for side in SIDES})
+            try:
+                found = self._split(found, holdout, {side: done.artifacts[answers_by(side)] for side in SIDES})
+            except LockgateError as error:
+                found = replace(found, unbuilt=(Unbuilt(factor="together", why=in_one_line(error)),))
         return self._explained(found, movement, done)
 
     @property
@@ -167,6 +170,13 @@ class _Comparing:
             others, mute = self._asked_of(made, holdout)
             found = replace(found, unbuilt=(*lacking, *mute))
             answered = answered | others
+        try:
+            return replace(found, attribution=self._attributed(factors, answered))
+        except LockgateError as error:  # what was compared stays
+            lost = Unbuilt(factor="together", why=in_one_line(error))
+            return replace(found, unbuilt=(*found.unbuilt, lost))
+
+    def _attributed(self, factors: tuple[str, ...], answered: Mapping[str, Artifact]) -> Attribution:
         absent: dict[str, Json] = {f: None for f in ("code", "data", "parameters", "packages") if f not in answered}
         node = told("attributed", tuple(answered), {**absent, "factors": list(factors), **self._asked}, self._packages)
         given = {answers_by(f): artifact for f, artifact in answered.items()}
@@ -175,7 +185,7 @@ class _Comparing:
         )
         if done.error is not None:
             raise done.error
-        return replace(found, attribution=from_json(Attribution, load_json(self.project, done.artifacts[node.name])))
+        return from_json(Attribution, load_json(self.project, done.artifacts[node.name]))
 
     def _explained(self, found: ReleaseDifference, movement: Movement, done: Executed) -> ReleaseDifference:
         """Reasons of both releases, and what each factor did to an answer, beside the largest changes."""

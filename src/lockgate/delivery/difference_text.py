@@ -122,6 +122,8 @@ def _why(found: ReleaseDifference, table: Table) -> Iterator[str]:
     """The split of both changes, part by part."""
     split = found.attribution
     if split is None:
+        yield from ("", "WHY") if found.unbuilt else ()
+        yield from _unknown(found)
         return
     yield from ("", "WHY")
     assert found.movement
@@ -137,8 +139,13 @@ def _why(found: ReleaseDifference, table: Table) -> Iterator[str]:
         )
     if len(rows) > 1:
         yield "In brackets: 95% intervals, days resampled. Beyond 10%: answers that this alone moves by more."
+    yield from _unknown(found)
+
+
+def _unknown(found: ReleaseDifference) -> Iterator[str]:
     for lacking in found.unbuilt:
-        yield from _wrapped(f"{lacking.factor} alone is not known. {_reason(lacking.why)}")
+        what = "How the change splits" if lacking.factor == "together" else f"{lacking.factor} alone"
+        yield from _wrapped(f"{what} is not known. {_reason(lacking.why)}")
 
 
 def _called(effect: Effect, split: Attribution) -> str:

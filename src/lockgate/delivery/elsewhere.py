@@ -13,8 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lockgate import __version__
 from lockgate.build.execute import Event
-from lockgate.delivery.interpreter import interpreter_for
+from lockgate.delivery.interpreter import interpreter_for, python_for
 from lockgate.delivery.keep import keep_copy, keep_value
 from lockgate.delivery.known import stored_result
 from lockgate.delivery.measuring import load_json
@@ -96,7 +97,7 @@ def _once(
     project: Project, release: Manifest, asked: list[str], ask: Callable[[ReleaseHost], Artifact],
     tell: Callable[[Event], None],
 ) -> Artifact:  # fmt: skip
-    key = digest("elsewhere", [release.digest, *asked])
+    key = digest("elsewhere", [release.digest, *asked, __version__, python_for(release.python)])
     known = stored_result(project, key)
     if known is not None and project.store.has(known.artifact.object):
         return known.artifact

@@ -6,31 +6,39 @@ there is no pip). Lockgate itself is always the one that asks.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate.build.environment import without_secrets
 from lockgate.durable import locked as waiting_for
-from lockgate.errors import ServiceUnavailable, StepFailed
+from lockgate.errors import IntegrityError, ServiceUnavailable, StepFailed
 from lockgate.records.digest import digest
-from lockgate.release.lockfile import OURS
-from lockgate.release.training_lock import Locked, differing, files_digest
+from lockgate.release.lockfile import OURS, normal
+from lockgate.release.training_lock import Locked, differing, files_digest, files_digest_of, listed_files
 
 if TYPE_CHECKING:
     from lockgate.project import Project
 
-__all__ = ["Interpreter", "bring_lockgate", "installed", "interpreter_for"]
+__all__ = ["Interpreter", "bring_lockgate", "check_files", "installed", "interpreter_for", "python_for"]
 
 COMPLETE = "complete"
-NOWHERE = ("No matching distribution", "no version of", "not found in the package registry")
-"""What pip and uv say when a registry answered and does not have that version."""
+MOST_NAMED = 5
+NOWHERE = (
+    "No matching distribution", "no version of", "not found in the package registry", "no usable wheels", "no wheels",
+)  # fmt: skip
+"""What pip and uv say when a registry answered and does not have that version, or no wheel of it."""
+WHEELS = ("--only-binary", ":all:")
+"""Building a package runs code of its author before anybody could compare it with the lock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +60,8 @@ def interpreter_for(project: Project, locked: Sequence[Locked], *, python: str) 
             the answer says which.
 
     Raises:
-        StepFailed: a package is in no registry, or not in that version.
+        StepFailed: a package is in no registry, or not in that version, or not as a wheel.
+        IntegrityError: what was installed is not what is locked; nothing of it ran.
         ServiceUnavailable: the registry does not answer.
     """
     if platform.python_version() == python or _python(python) is None:
@@ -62,6 +71,11 @@ def interpreter_for(project: Project, locked: Sequence[Locked], *, python: str) 
     folder = _venv(project, locked, python)
     executable = str(folder / "bin" / "python")
     return Interpreter(executable=executable, own=False, version=_version(executable))
+
+
+def python_for(python: str) -> str:
+    """The version that `interpreter_for` takes: the one asked for where this machine has it, else that of now."""
+    return python if _python(python) else platform.python_version()
 
 
 def installed(names: Iterable[str]) -> dict[str, Locked | None]:
@@ -95,11 +109,11 @@ def _venv(project: Project, locked: Sequence[Locked], python: str) -> Path:
     with waiting_for(folder.with_suffix(".lock")):
         if not (folder / COMPLETE).exists():
             shutil.rmtree(folder, ignore_errors=True)
-            _make(folder, lines, _python(python) or sys.executable)
+            _make(folder, lines, _python(python) or sys.executable, locked)
     return folder
 
 
-def _make(folder: Path, lines: Sequence[str], base: str) -> None:
+def _make(folder: Path, lines: Sequence[str], base: str, locked: Sequence[Locked]) -> None:
     _call([base, "-m", "venv", "--without-pip", str(folder)])
     wanted = folder / "wanted.txt"
     wanted.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -110,9 +124,40 @@ def _make(folder: Path, lines: Sequence[str], base: str) -> None:
     except metadata.PackageNotFoundError:
         tool = [shutil.which("uv") or "uv", "pip", "install", "--quiet", "--python", python]
     if lines:
-        _call([*tool, "--no-deps", "-r", str(wanted)])
+        _call([*tool, "--no-deps", *WHEELS, "-r", str(wanted)])
+    check_files(next(folder.glob("lib/python*/site-packages")), locked)
     bring_lockgate(folder)
     (folder / COMPLETE).touch()
+
+
+def check_files(site: Path, locked: Sequence[Locked]) -> None:
+    """Hold a folder of installed packages against the lock. Only reads: nothing in it has run yet.
+
+    Raises IntegrityError where a package is another one, or a file is not what its package's list says.
+    """
+    there = {normal(d.name): d for d in metadata.distributions(path=[str(site)])}
+    here = {n: Locked(name=n, version=d.version, files=files_digest_of(d)) for n, d in there.items()}
+    wrong = [*differing(locked, here), *(f"{n}: {p}" for n, d in there.items() for p in _altered(site, d))]
+    if wrong:
+        raise IntegrityError(
+            "what was installed is not what the release was made with", value="; ".join(wrong[:MOST_NAMED]),
+            allowed="the files that training-lock.txt names",
+            next="look for the wheels that it was made with: another platform has others",
+        )  # fmt: skip
+
+
+def _altered(site: Path, distribution: metadata.Distribution) -> Iterator[str]:
+    """Files that have no digest in the list, or another one."""
+    for path, told in listed_files(distribution):
+        kind, _, expected = told.partition("=")
+        file = site / path
+        if kind != "sha256" or not file.is_file():
+            yield path
+            continue
+        with file.open("rb") as opened:
+            found = hashlib.file_digest(opened, kind).digest()
+        if base64.urlsafe_b64encode(found).decode().rstrip("=") != expected.rstrip("="):
+            yield path
 
 
 def bring_lockgate(folder: Path) -> None:
@@ -161,7 +206,7 @@ def _version(executable: str) -> str:
 
 def _call(command: Sequence[str]) -> None:
     """Run an installer. What it says last is what is wrong."""
-    environment = {n: v for n, v in os.environ.items() if n not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    environment = _for_installers(os.environ)
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     except OSError as error:
@@ -174,5 +219,18 @@ def _call(command: Sequence[str]) -> None:
     told = next((line for line in said if any(n in line for n in NOWHERE)), said[-1])
     kind = StepFailed if any(n in told for n in NOWHERE) else ServiceUnavailable
     raise kind(
-        "the locked packages cannot be installed", value=told[:300], next="look at the release's training-lock.txt"
-    )
+        "the locked packages cannot be installed", value=told[:300],
+        allowed="wheels of the locked versions: nothing is built from source here",
+        next="look at the release's training-lock.txt",
+    )  # fmt: skip
+
+
+def _for_installers(environment: Mapping[str, str]) -> dict[str, str]:
+    """No secrets but pip's and uv's own, which say where these look; with wheels only, no package's code runs in them.
+
+    >>> _for_installers({"PIP_INDEX_URL": "https://ada:pw@host/simple", "LOCKGATE_KEY": "k", "PYTHONPATH": "x"})
+    {'PIP_INDEX_URL': 'https://ada:pw@host/simple'}
+    """
+    own = {n: v for n, v in environment.items() if n.startswith(("PIP_", "UV_"))}
+    seen = {**without_secrets(environment), **own}
+    return {n: v for n, v in seen.items() if n not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,9 +32,9 @@ class Made:
     machine: Mapping[str, Json]
 
 
-def made_of(project: Project, digests: Collection[str]) -> dict[str, Made]:
-    """Identity → how it was made, of those whose results are still in the store. Reads every result."""
-    found: dict[str, Made] = {}
+def made_of(project: Project, digests: Collection[str]) -> dict[str, tuple[Made, ...]]:
+    """Identity → every way it was made, of those whose results are still in the store. Reads every result."""
+    found: dict[str, tuple[Made, ...]] = {}
     results = project.results("results")
     for held in results.held():
         record = results.get(held.key) if held.whole else None
@@ -43,15 +43,24 @@ def made_of(project: Project, digests: Collection[str]) -> dict[str, Made]:
                 result = from_json(Result, record)
             except IntegrityError:
                 continue
-            found[result.artifact.digest] = Made(
+            made = Made(
                 object=result.artifact.object, inputs=result.inputs, parameters=result.parameters,
                 packages=result.packages, machine=result.extra.get("machine", {}),
             )  # fmt: skip
+            found[result.artifact.digest] = (*found.get(result.artifact.digest, ()), made)
     return found
 
 
-def contradictions(release: Manifest, name: str, made: Made, rebuilt: Rebuilt) -> Iterator[str]:
-    """Where the lineage says another thing than the result's own record: a falsified lineage shows here by name."""
+def contradictions(release: Manifest, name: str, made: Sequence[Made], rebuilt: Rebuilt) -> tuple[str, ...]:
+    """Where the lineage says another thing than the result's own records: a falsified lineage shows here by name.
+
+    The same result may have been made in several ways. One record that agrees is enough; else the nearest one speaks.
+    """
+    told = [tuple(_contradicted(release, name, record, rebuilt)) for record in made]
+    return min(told, key=len, default=())
+
+
+def _contradicted(release: Manifest, name: str, made: Made, rebuilt: Rebuilt) -> Iterator[str]:
     for parameter, source in rebuilt.inputs.get(name, {}).items():
         kind, _, rest = source.partition(":")
         said = release.lineage.sources.get(rest) if kind == "source" else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate import __version__
 from lockgate.build.execute import Event
 from lockgate.delivery.releases import manifest_of
 from lockgate.errors import IntegrityError, LockgateError, NotFound, StepFailed
@@ -51,11 +52,25 @@ def mix(
 
     Raises what building fails with: packages that cannot be installed, old code that does not run on new data.
     """
-    key = digest("mix", [[f, m.digest] for f, m in sorted(sides.items())])
+    from lockgate.delivery.interpreter import (
+        python_for,  # starts processes, as `rebuild` does: not for those who only look
+    )
+
+    wanted = sides["packages"].python
+    python = python_for(wanted)
+    key = digest("mix", [*([f, m.digest] for f, m in sorted(sides.items())), __version__, python])
     known = (project.results(KIND).get(key) or {}).get("release")
     if isinstance(known, str) and _whole(project, known):
         return known
-    from lockgate.delivery.rebuild import Recipe, rebuild  # starts processes: not for those who only look
+    if (
+        python.split(".")[:2] != wanted.split(".")[:2]
+    ):  # what another Python changes must not pass for what a factor does
+        raise StepFailed(
+            f"it takes Python {wanted}, which is not on this machine",
+            value=f"here is {python}",
+            next=f"install Python {wanted}",
+        )
+    from lockgate.delivery.rebuild import Recipe, rebuild
 
     tell(Event("", "note", f"building {note}"))
     with tempfile.TemporaryDirectory(prefix="mix-") as folder:

@@ -7,22 +7,24 @@ lineage names the bytes of its sources. The work is done by a process of its own
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate import errors
+from lockgate.build.environment import without_secrets
 from lockgate.build.execute import Event
 from lockgate.delivery.interpreter import Interpreter, interpreter_for
 from lockgate.delivery.keep import keep_copy
 from lockgate.delivery.releases import naming
 from lockgate.delivery.sources import see
-from lockgate.errors import LockgateError, NotFound, ServiceUnavailable
+from lockgate.errors import LockgateError, NotFound, StepFailed
 from lockgate.project import Project, SourceSettings
 from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json, short
@@ -38,7 +40,12 @@ if TYPE_CHECKING:
     from lockgate.records.release import Manifest
     from lockgate.records.snapshot import Snapshot
 
-__all__ = ["Rebuilt", "Recipe", "locked_packages", "rebuild", "snapshot_in"]
+__all__ = ["Rebuilt", "Recipe", "environment_for", "locked_packages", "rebuild", "snapshot_in"]
+
+OF_PYTHON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+OF_THE_STORE = "AWS_"
+"""What the variables start with by which a store in S3 is opened."""
+LAST_LINES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +72,7 @@ class Rebuilt:
         artifacts: step → what it made, under the names that lineages use.
         code: step → digest of its code. definitions: name → digest.
         parameters: step → parameter → value it ran with. inputs: step → parameter → step or `source:NAME` it reads.
-        left_out: hidden files that the snapshot does not have.
+        left_out: files that the modules read and the snapshot does not have.
         packages: how what was installed differs from the lock, in words.
         release: digest of the release that was bundled of it, when that was asked for; it is in the project's store.
         suspicions: step → why it may differ, of those that were found to differ from `expected`.
@@ -120,14 +127,15 @@ def rebuild(
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
     rebuilt = _project(project, snapshot, folder, empty=empty)
-    sources = {n: _source(project, rebuilt, n, d) for n, d in recipe.data.lineage.sources.items()}
+    sources = {n: _source(project, rebuilt, n, d, now=now) for n, d in recipe.data.lineage.sources.items()}
     order = {
         "root": str(folder), "settings": _settings(rebuilt), "now": now.isoformat(), "sources": sources,
         "as_of": recipe.data.as_of, "pipeline": recipe.code.name, "parameters": to_json(recipe.parameters.lineage.parameters),
         "locked": to_json(locked), "release": release, "expected": dict(expected or {}),
         "origin": [recipe.code.lineage.commit, recipe.code.lineage.dirty],
     }  # fmt: skip
-    answer = _ask(interpreter, order, tell)
+    environment = environment_for(os.environ, own=interpreter.own, shared=rebuilt.cache is not None)
+    answer = _ask([interpreter.executable, "-P", "-m", "lockgate.delivery.rebuilding"], order, environment, tell)
     return _rebuilt(rebuilt, interpreter, answer, locked=locked, left_out=snapshot.left_out)
 
 
@@ -173,10 +181,15 @@ def _settings(rebuilt: Project) -> dict[str, Json]:
     }  # fmt: skip
 
 
-def _source(project: Project, rebuilt: Project, name: str, identity: str) -> dict[str, Json]:
-    """A source as the release saw it: its files, by digest, all of them in the store that will be used."""
+def _source(project: Project, rebuilt: Project, name: str, identity: str, *, now: dt.datetime) -> dict[str, Json]:
+    """A source as the release saw it: its files, by digest, all of them in the store that will be used.
+
+    Nobody looks at the files of today unless the store lacks something.
+    """
     record: Mapping[str, Json] | None = project.results("sources").get(identity)
-    here = see(project, now_ns=0, wanted=(name,)).get(name)
+    whole = record is not None and all(rebuilt.store.has(d) or project.store.has(d) for _, d in record["files"])
+    files = any(s.name == name and s.kind == "file" for s in project.settings.sources)
+    here = see(project, now_ns=int(now.timestamp() * 1e9), wanted=(name,)).get(name) if files and not whole else None
     if record is None and here is not None and here.identity == identity:
         record = {"files": [list(f) for f in here.files], "single": here.single}
     if record is None:
@@ -199,36 +212,64 @@ def _gone(name: str, what: str) -> NotFound:
     )  # fmt: skip
 
 
-def _ask(interpreter: Interpreter, order: Mapping[str, Json], tell: Callable[[Event], None]) -> Mapping[str, Json]:
+def environment_for(environment: Mapping[str, str], *, own: bool, shared: bool) -> dict[str, str]:
+    """What a process in the release's packages sees: no secret of whoever rebuilds, but what opens a shared store.
+
+    >>> environment_for({"PATH": "/bin", "LOCKGATE_KEY": "k", "AWS_SECRET_ACCESS_KEY": "s"}, own=True, shared=False)
+    {'PATH': '/bin'}
+    """
+    seen = without_secrets(environment)
+    if shared:
+        seen |= {n: v for n, v in environment.items() if n.startswith(OF_THE_STORE)}
+    return seen if own else {n: v for n, v in seen.items() if n not in OF_PYTHON}
+
+
+def _ask(
+    command: Sequence[str], order: Mapping[str, Json], environment: Mapping[str, str], tell: Callable[[Event], None]
+) -> Mapping[str, Json]:
     """Give the order to a process in the locked packages; hear about its steps; answer what it says last."""
-    environment = dict(os.environ)
-    if not interpreter.own:
-        for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
-            environment.pop(name, None)
-    command = [interpreter.executable, "-P", "-m", "lockgate.delivery.rebuilding"]
     pipe = subprocess.PIPE
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints,
-        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=complaints, env=environment, text=True) as process,
+        subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=complaints, env=environment, encoding="utf-8", errors="replace"
+        ) as process,
     ):
         assert process.stdin
         assert process.stdout
-        process.stdin.write(json.dumps(order))
-        process.stdin.close()
-        said: dict[str, Json] = {}
-        for line in process.stdout:
+        with contextlib.suppress(BrokenPipeError):  # it ended before it read everything: its last words say why
+            process.stdin.write(json.dumps(order))
+            process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        said = _heard(process.stdout, tell)
+        process.wait()
+        complaints.seek(0)
+        wrong = complaints.read().strip().splitlines()[-LAST_LINES:]
+    try:
+        if "error" in said:
+            raise _error(said["error"])
+        return said["done"]
+    except (KeyError, TypeError, AttributeError):
+        raise StepFailed(
+            "the process that rebuilds ended early", value="\n".join(wrong) or f"exit {process.returncode}",
+            next="look at the release's training-lock.txt: it runs in these packages",
+        ) from None  # fmt: skip
+
+
+def _heard(lines: Iterable[str], tell: Callable[[Event], None]) -> dict[str, Json]:
+    """What it said last that can be understood; events on the way are passed on. What is none of its lines is not heard."""
+    last: dict[str, Json] = {}
+    for line in lines:
+        try:
             said = json.loads(line)
             if "event" in said:
                 tell(from_json(Event, said["event"]))
-        process.wait()
-        complaints.seek(0)
-        wrong = complaints.read()
-    if "error" in said:
-        raise _error(said["error"])
-    if "done" not in said:
-        last = (wrong.strip().splitlines() or [f"exit {process.returncode}"])[-1]
-        raise ServiceUnavailable("the process that rebuilds ended early", value=last, next="try again")
-    return said["done"]
+            elif "done" in said or "error" in said:
+                last = said
+        except (ValueError, TypeError, LockgateError):
+            continue
+    return last
 
 
 def _rebuilt(

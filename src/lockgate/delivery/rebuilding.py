@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.build.machine import machine
 from lockgate.build.plan import make_plan
-from lockgate.delivery.again import attempts_of, suspect
+from lockgate.delivery.again import attempts_of, deadlines, suspect
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.interpreter import installed
 from lockgate.delivery.known import known_of
@@ -69,7 +69,7 @@ def _done(order: Order, tell: Callable[[Any], None]) -> dict[str, Json]:
         "inputs": {n.name: dict(n.inputs) for n in planned.graph.nodes.values()},
         "packages": differing(locked, installed(k.name for k in locked)),
         "release": _released(project, order, record),
-        "suspicions": _suspicions(project, record, order["expected"]),
+        "suspicions": _suspicions(project, record, order["expected"], tell),
         "machine": machine(),
         "error": _parts(record.error) if record.error else None,
     }
@@ -122,7 +122,9 @@ def _released(project: Project, order: Order, record: RunRecord) -> str | None:
     return build_release(project, training, record, origin=(commit, dirty)).digest
 
 
-def _suspicions(project: Project, record: RunRecord, expected: Mapping[str, str]) -> dict[str, str]:
+def _suspicions(
+    project: Project, record: RunRecord, expected: Mapping[str, str], tell: Callable[[Any], None]
+) -> dict[str, str]:
     """Steps that differ though everything they read is as expected: where a difference begins."""
     nodes, made = record.planned.graph.nodes, {n: a.digest for n, a in record.artifacts.items()}
     begins = [
@@ -132,7 +134,8 @@ def _suspicions(project: Project, record: RunRecord, expected: Mapping[str, str]
         and made[n] != wanted
         and all(made[i] == expected.get(i) for i in nodes[n].inputs.values() if i in made)
     ]
-    tried = {n: attempts_of(project, record.planned, record.artifacts, n) for n in begins}
+    limits = deadlines(record.steps)
+    tried = {n: attempts_of(project, record.planned, record.artifacts, n, seconds=limits, tell=tell) for n in begins}
     return {n: suspect(made[n], attempt) for n, attempt in tried.items()}
 
 

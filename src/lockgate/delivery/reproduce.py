@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lockgate import __version__
 from lockgate.build.execute import Event
 from lockgate.codecs.differences import difference, json_difference
 from lockgate.delivery.made import Made, contradictions, made_of
@@ -19,6 +20,7 @@ from lockgate.errors import LockgateError, NotFound
 from lockgate.records.difference import Difference
 from lockgate.records.digest import Json
 from lockgate.records.graph import AS_OF
+from lockgate.release.lockfile import OURS, parse
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from lockgate.records.release import Manifest
 
 __all__ = ["Compared", "Reproduced", "reproduce"]
+
+Known = Mapping[str, tuple[Made, ...]]
+"""Identity → every way it was made that the store knows."""
 
 WHOLE = 64
 """Hex digits of a release's whole digest, which needs no ledger to be found."""
@@ -123,23 +128,23 @@ def _compared(project: Project, release: Manifest, recorded: Mapping[str, str], 
         for n in dict.fromkeys(order)
         if "@" not in n or n in unlike
     )
-    first = next((known[d] for d in recorded.values() if d in known), None)
+    first = next((m for d in recorded.values() for m in known.get(d, ()) if m.machine), None)
     return Reproduced(
         release=release.digest,
         rebuilt=rebuilt.release,
         steps=steps,
         differences=tuple(
-            dict.fromkeys((*_contradicted(release, rebuilt, known), *_differences(release, rebuilt, again)))
+            dict.fromkeys((*_contradicted(release, rebuilt, known), *_differences(project, release, rebuilt, again)))
         ),
         answers=_answers(project, release, rebuilt.project, again) if again else None,
-        notes=tuple(_notes(release, rebuilt)),
+        notes=tuple(_notes(project, release, rebuilt)),
         machines=(first.machine if first else {}, rebuilt.machine),
         error=rebuilt.error,
     )
 
 
 def _step(
-    project: Project, release: Manifest, name: str, recorded: str | None, rebuilt: Rebuilt, known: Mapping[str, Made]
+    project: Project, release: Manifest, name: str, recorded: str | None, rebuilt: Rebuilt, known: Known
 ) -> Compared:
     artifact = rebuilt.artifacts.get(name)
     digest = artifact.digest if artifact else None
@@ -149,13 +154,13 @@ def _step(
     return Compared(
         step=name, recorded=recorded, rebuilt=digest, begins=begins,
         how_far=_how_far(project, release, recorded, rebuilt, artifact, known),
-        suspected=tuple(_suspected(release, name, rebuilt, known.get(recorded))) if begins else (),
+        suspected=tuple(_suspected(release, name, rebuilt, known.get(recorded, ()))) if begins else (),
     )  # fmt: skip
 
 
-def _suspected(release: Manifest, name: str, rebuilt: Rebuilt, made: Made | None) -> Iterator[str]:
+def _suspected(release: Manifest, name: str, rebuilt: Rebuilt, made: Sequence[Made]) -> Iterator[str]:
     """What trying found; else what the records contradict, or what is left."""
-    told = list(contradictions(release, name, made, rebuilt)) if made else []
+    told = contradictions(release, name, made, rebuilt)
     if tried := rebuilt.suspicions[name]:
         yield tried
     elif told:
@@ -180,12 +185,12 @@ def _input(source: str) -> str:
 
 
 def _how_far(
-    project: Project, release: Manifest, recorded: str, rebuilt: Rebuilt, artifact: Artifact, known: Mapping[str, Made]
+    project: Project, release: Manifest, recorded: str, rebuilt: Rebuilt, artifact: Artifact, known: Known
 ) -> Difference | None:
     """Against the recorded value, if any copy of it is left: in the store, or in the release."""
     values = (*release.inputs.values(), *release.state.values())
     held = next((f.blake3 for v in values if v.digest == recorded for f in release.files if f.path == v.path), None)
-    before = held or (known[recorded].object if recorded in known else None)
+    before = held or next((m.object for m in known.get(recorded, ()) if project.store.has(m.object)), None)
     try:
         return (
             difference(artifact.codec, project.store.get(before), rebuilt.project.store.get(artifact.object))
@@ -215,15 +220,18 @@ def _answers(project: Project, release: Manifest, rebuilt: Project, again: Manif
     return Difference(words=words, rows=len(unlike), largest=told.largest, relative=told.relative)
 
 
-def _contradicted(release: Manifest, rebuilt: Rebuilt, known: Mapping[str, Made]) -> Iterator[str]:
+def _contradicted(release: Manifest, rebuilt: Rebuilt, known: Known) -> Iterator[str]:
     """What the store's own records say against the lineage, whether it made a difference or not."""
     for name, step in release.lineage.steps.items():
-        if made := known.get(str(step["artifact"])):
-            yield from contradictions(release, name, made, rebuilt)
+        yield from contradictions(release, name, known.get(str(step["artifact"]), ()), rebuilt)
 
 
-def _differences(release: Manifest, rebuilt: Rebuilt, again: Manifest | None) -> Iterator[str]:
+def _differences(project: Project, release: Manifest, rebuilt: Rebuilt, again: Manifest | None) -> Iterator[str]:
     """Facts of the lineage, then files: what is a consequence of a step is said at the step."""
+    ran = {s.digest for s in rebuilt.steps if s.action == "run"}
+    for step in rebuilt.steps:
+        if step.action == "reuse" and step.digest not in ran:  # two steps may share one fingerprint
+            yield f"step {step.name} did not run: a result of it was there, where nothing should be"
     yield from (f"package {said}" for said in rebuilt.packages)
     lineage = release.lineage
     for name, values in lineage.parameters.items():
@@ -231,24 +239,44 @@ def _differences(release: Manifest, rebuilt: Rebuilt, again: Manifest | None) ->
             if name in rebuilt.parameters and (used := rebuilt.parameters[name].get(parameter)) != value:
                 yield f"parameter {name}.{parameter}: recorded {json.dumps(value)}, the code ran with {json.dumps(used)}"
     recorded = {n: str(d) for n, d in lineage.extra.get("definitions", {}).items()}
-    if rebuilt.error is None:
+    if rebuilt.error is None and _ours(project, release) == __version__:  # else code has other digests, see the notes
         for name in sorted({*recorded, *rebuilt.definitions}):
             if recorded.get(name) != rebuilt.definitions.get(name):
                 yield f"code of {name} is not what the lineage says"
     if again is not None:
         values = {v.path for m in (release, again) for v in (*m.inputs.values(), *m.state.values())}
         before, after = ({f.path: f.sha256 for f in m.files} for m in (release, again))
+        if _packages(project, release) == _packages(rebuilt.project, again):
+            before[release.lock] = after[again.lock] = ""  # but for Lockgate itself
         for path in sorted({*before, *after} - values - {release.holdout}):
             if before.get(path) != after.get(path):
                 yield f"file {path} of the release: recorded {_short(before.get(path))}, rebuilt {_short(after.get(path))}"
 
 
-def _notes(release: Manifest, rebuilt: Rebuilt) -> Iterator[str]:
+def _packages(project: Project, release: Manifest) -> dict[str, str]:
+    """The packages that a release is served with, without Lockgate: whoever rebuilds does so with their own."""
+    return {n: v for n, v in _locked(project, release).items() if n != OURS}
+
+
+def _ours(project: Project, release: Manifest) -> str:
+    """The Lockgate that a release was made with; this one where it does not say."""
+    return _locked(project, release).get(OURS, __version__)
+
+
+def _locked(project: Project, release: Manifest) -> dict[str, str]:
+    entry = next(f for f in release.files if f.path == release.lock)
+    return parse(project.store.get(entry.blake3).read_text(encoding="utf-8"))
+
+
+def _notes(project: Project, release: Manifest, rebuilt: Rebuilt) -> Iterator[str]:
+    if (ours := _ours(project, release)) != __version__:
+        yield f"made with Lockgate {ours}, rebuilt with {__version__}: digests of code are not compared, files and results are"
     if rebuilt.interpreter.version != release.python:
         yield f"made with Python {release.python}, which is not on this machine; rebuilt with {rebuilt.interpreter.version}"
     if not rebuilt.interpreter.own:
         yield "the locked packages are not those of this environment; rebuilt in a venv that has them"
-    yield from (f"{path} was hidden and is not in the release" for path in rebuilt.left_out)
+    for path in rebuilt.left_out:
+        yield f"{path} is not in the release: it is hidden, named like a secret, over 5 MB, or outside of the project"
     for name, step in release.lineage.steps.items():
         if reason := step.get("accepted"):
             yield f"{name}: a person let an older result stand: {reason}"

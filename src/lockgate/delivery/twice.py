@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.codecs.differences import difference
-from lockgate.delivery.again import ELSEWHEN, attempts_of, run_again, suspect
+from lockgate.delivery.again import ELSEWHEN, attempts_of, deadlines, run_again, suspect
 from lockgate.errors import LockgateError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lockgate.build.execute import Event
     from lockgate.delivery.run import RunRecord
     from lockgate.project import Project
     from lockgate.records.artifact import Artifact
@@ -40,19 +43,30 @@ class Second:
         return self.first == self.second
 
 
-def second_run(project: Project, record: RunRecord) -> tuple[Second, ...]:
-    """Run again what a run ran, each step from what it read then. What was kept of the first run stays as it is."""
+def second_run(project: Project, record: RunRecord, *, tell: Callable[[Event], None]) -> tuple[Second, ...]:
+    """Run again what a run ran, each step from what it read then. What was kept of the first run stays as it is.
+
+    `tell` hears about every step that begins or ends, and what is tried where one differs.
+    """
     ran = [s.name for s in record.steps if s.action == "run" and "@" not in s.name]
-    again = run_again(project, record.planned, record.artifacts, ran, environment=ELSEWHEN) if ran else {}
-    return tuple(_second(project, record, name, again[name]) for name in ran)
+    if not ran:
+        return ()
+    again = run_again(
+        project, record.planned, record.artifacts, ran, environment=ELSEWHEN, seconds=deadlines(record.steps), tell=tell
+    )
+    return tuple(_second(project, record, name, again[name], tell) for name in ran)
 
 
-def _second(project: Project, record: RunRecord, name: str, made: Artifact | LockgateError) -> Second:
+def _second(
+    project: Project, record: RunRecord, name: str, made: Artifact | LockgateError, tell: Callable[[Event], None]
+) -> Second:
     first = record.artifacts[name]
     if isinstance(made, LockgateError):
-        return Second(name=name, first=first.digest, second=None, suspected=f"it failed: {made.value or made.what}")
+        failed = "it took too long" if "took too long" in made.what else "it failed"
+        return Second(name=name, first=first.digest, second=None, suspected=f"{failed}: {made.value or made.what}")
     if made.digest == first.digest:
         return Second(name=name, first=first.digest, second=made.digest)
     apart = difference(first.codec, project.store.get(first.object), project.store.get(made.object))
-    why = suspect(first.digest, attempts_of(project, record.planned, record.artifacts, name))
+    attempt = attempts_of(project, record.planned, record.artifacts, name, seconds=deadlines(record.steps), tell=tell)
+    why = suspect(first.digest, attempt)
     return Second(name=name, first=first.digest, second=made.digest, how_far=apart, suspected=why)

@@ -150,7 +150,7 @@ class ReleaseDifference:
         holdout: which release's requests were asked (`before` or `after`).
         movement: None when one of them cannot be asked; `unanswered` says why.
         attribution: None when it was not asked for or nothing moved.
-        unbuilt: mixes that are missing from the attribution.
+        unbuilt: mixes that are missing from the attribution; `together`: there is no attribution.
         unexplained: side (`before`, `after`) → why its reasons are missing.
         differences: what the releases are made of, old and new.
         words: the same in sentences.

@@ -11,11 +11,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
+from lockgate.errors import IntegrityError
 from lockgate.release.lockfile import OURS, normal
 
-__all__ = ["Locked", "differing", "files_digest", "read_training_lock", "training_lock"]
+__all__ = [
+    "Locked",
+    "differing",
+    "files_digest",
+    "files_digest_of",
+    "listed_files",
+    "read_training_lock",
+    "training_lock",
+]
 
-LINE = re.compile(r"(# not in a registry: )?([\w.-]+)==([^\s#]+)\s*(?:#\s*files\s+([0-9a-f]+))?\s*$")
+LOCAL = "# not in a registry: "
+LINE = re.compile(
+    r"(# not in a registry: )?([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.!+_-]*)[ \t]*(?:#[ \t]*files[ \t]+([0-9a-f]+))?[ \t]*"
+)
+"""A line becomes an argument of an installer: no option, no address fits in."""
 TAIL = re.compile(r"\+([0-9a-f]{16})$")
 DIGITS = 16
 
@@ -41,15 +54,23 @@ def training_lock(packages: Iterable[str]) -> str:
 
 
 def read_training_lock(text: str) -> tuple[Locked, ...]:
-    """Read it back.
+    """Read it back. Raises IntegrityError for a line that is neither a package, a comment nor blank.
 
     >>> read_training_lock("polars==2.1.0  # files 0123456789abcdef")
     (Locked(name='polars', version='2.1.0', files='0123456789abcdef', published=True),)
     """
-    found = (LINE.match(line) for line in text.splitlines())
-    return _sorted(
-        Locked(name=normal(m[2]), version=m[3], files=m[4] or "", published=m[1] is None) for m in found if m
-    )
+    return _sorted(locked for line in text.splitlines() if (locked := _read(line)))
+
+
+def _read(line: str) -> Locked | None:
+    if m := LINE.fullmatch(line):
+        return Locked(name=normal(m[2]), version=m[3], files=m[4] or "", published=m[1] is None)
+    if line.strip() and (not line.startswith("#") or line.startswith(LOCAL)):
+        raise IntegrityError(
+            "a lock file of training has a line that is no package", value=repr(line[:100]),
+            allowed="name==version, a comment, or nothing",
+        )  # fmt: skip
+    return None
 
 
 def differing(locked: Iterable[Locked], here: Mapping[str, Locked | None]) -> tuple[str, ...]:
@@ -73,15 +94,24 @@ def files_digest(name: str) -> str:
 
     Scripts and compiled files, which differ by installer and place, do not count.
     """
-    from lockgate.records.digest import digest
-
     try:
-        record = metadata.distribution(name).read_text("RECORD") or ""
+        return files_digest_of(metadata.distribution(name))
     except metadata.PackageNotFoundError:
         return ""
-    rows = (line.rsplit(",", 2) for line in record.splitlines() if line)
-    kept = sorted([r[0], r[1]] for r in rows if len(r) == 3 and r[1] and not _of_the_installer(r[0]))
+
+
+def files_digest_of(distribution: metadata.Distribution) -> str:
+    """The same, of an installed distribution wherever it lies."""
+    from lockgate.records.digest import digest
+
+    kept = sorted([path, told] for path, told in listed_files(distribution) if told)
     return digest("installed", kept).rpartition(":")[2][:DIGITS] if kept else ""
+
+
+def listed_files(distribution: metadata.Distribution) -> list[tuple[str, str]]:
+    """Path and digest of each file that the distribution's list names, but for those that differ by installer and place."""
+    rows = (line.rsplit(",", 2) for line in (distribution.read_text("RECORD") or "").splitlines() if line)
+    return [(r[0], r[1]) for r in rows if len(r) == 3 and not _of_the_installer(r[0])]
 
 
 def _of_the_installer(path: str) -> bool:
@@ -98,7 +128,7 @@ def _locked(package: str) -> Locked:
 
 
 def _line(locked: Locked) -> str:
-    start = "" if locked.published else "# not in a registry: "
+    start = "" if locked.published else LOCAL
     return f"{start}{locked.name}=={locked.version}" + (f"  # files {locked.files}" if locked.files else "")
 
 
