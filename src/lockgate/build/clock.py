@@ -5,7 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Moment = time.struct_time | tuple[Any, ...]
 
 __all__ = ["CLOCK", "set_clock", "shift_clock"]
 
@@ -25,8 +30,7 @@ def set_clock(text: str) -> None:
 def shift_clock(seconds: int) -> None:
     """Python's clocks go on, that much later; clocks of native code do not."""
     real, real_ns, day = time.time, time.time_ns, dt.date.today()
-    time.time = lambda: real() + seconds
-    time.time_ns = lambda: real_ns() + seconds * 1_000_000_000
+    _tell(lambda: real() + seconds, lambda: real_ns() + seconds * 1_000_000_000)
     later = dt.timedelta(seconds=seconds)
     now, today = dt.datetime.now, dt.date.today
 
@@ -45,10 +49,37 @@ def shift_clock(seconds: int) -> None:
         _replace(dt.date, "today", shifted_today)
 
 
+def _tell(seconds: Callable[[], float], nanoseconds: Callable[[], int]) -> None:
+    """Python's `time` by other clocks. What is asked about a moment that it is given answers as before."""
+    localtime, gmtime, strftime, asctime = time.localtime, time.gmtime, time.strftime, time.asctime
+
+    def local(secs: float | None = None, /) -> time.struct_time:
+        return localtime(seconds() if secs is None else secs)
+
+    def universal(secs: float | None = None, /) -> time.struct_time:
+        return gmtime(seconds() if secs is None else secs)
+
+    def formatted(form: str, moment: Moment | None = None, /) -> str:
+        return strftime(form, local() if moment is None else moment)
+
+    def text(moment: Moment | None = None, /) -> str:
+        return asctime(local() if moment is None else moment)
+
+    def text_of(secs: float | None = None, /) -> str:
+        return asctime(local(secs))
+
+    told: dict[str, Callable[..., Any]] = {
+        "time": seconds, "time_ns": nanoseconds, "localtime": local, "gmtime": universal, "strftime": formatted,
+        "asctime": text, "ctime": text_of,
+    }  # fmt: skip
+    for name, function in told.items():
+        # Not a plain function: `converter = time.localtime` in a class must not become a method (logging does that).
+        setattr(time, name, staticmethod(function))
+
+
 def _stop_clock(at_s: int) -> None:
     moment = dt.datetime.fromtimestamp(at_s, dt.UTC)
-    time.time = lambda: float(at_s)
-    time.time_ns = lambda: at_s * 1_000_000_000
+    _tell(lambda: float(at_s), lambda: at_s * 1_000_000_000)
 
     def still_now(cls: type[dt.datetime], tz: dt.tzinfo | None = None) -> dt.datetime:
         return _as(cls, moment.astimezone(tz) if tz else moment.astimezone().replace(tzinfo=None))
