@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 
-from build.named import named
+from named import named  # a script: its own folder is where it looks
 
 MEMORY_BYTES = 2 << 30
 

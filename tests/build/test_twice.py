@@ -27,15 +27,30 @@ def stamped(good: int) -> float: return time.time()
 def dated(good: int) -> str: return dt.date.today().isoformat()
 
 @step
+def formatted(good: int) -> str: return time.strftime("%Y-%m-%d")
+
+@step
+def zoned(good: int) -> list[str]:
+    here, there = time.localtime(), time.gmtime()
+    return [time.strftime("%Y-%m-%d", here), time.strftime("%Y-%m-%d", there), time.ctime()[:10], time.asctime()[:10]]
+
+@step
+def of_a_moment(good: int) -> list[str]:
+    at = time.gmtime(0)
+    return [time.strftime("%Y", at), time.asctime(at), time.ctime(0), str(time.localtime(0))]
+
+@step
 def after(dated: str) -> int: return len(dated)
 
-flow = Pipeline("flow", kind="data", steps=[good, rolled, named, stamped, dated, after])
+flow = Pipeline("flow", kind="data", steps=[good, rolled, named, stamped, dated, formatted, zoned, of_a_moment, after])
 """
 WHY = {
     "rolled": "random numbers without a seed",
     "named": "the order of a set",
     "stamped": "the time",
     "dated": "the date or the time",
+    "formatted": "the date or the time",
+    "zoned": "the date or the time",
 }
 
 
@@ -45,11 +60,14 @@ def test_every_kind_of_chance_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     found = {s["name"].removeprefix("flow."): s for s in json.loads(done.stdout)["twice"]}
     assert {n for n, s in found.items() if not s["same"]} == set(WHY)
-    assert {n for n, s in found.items() if s["same"]} == {"good", "after"}
+    assert {n for n, s in found.items() if s["same"]} == {"good", "after", "of_a_moment"}
     for name, words in WHY.items():
         assert found[name]["suspected"].startswith(words)
         assert found[name]["how_far"]["places"]
-    assert "a step did not make the same twice: flow.rolled, flow.named, flow.stamped, flow.dated" in done.stderr
+    assert (
+        "a step did not make the same twice: flow.rolled, flow.named, flow.stamped, flow.dated, flow.formatted, flow.zoned"
+        in done.stderr
+    )
     first = {s["name"]: s["digest"] for s in json.loads(done.stdout)["steps"]}
     again = copy.command("run", "--json")
     assert {s["name"]: s["digest"] for s in json.loads(again.stdout)["steps"]} == first

@@ -1,7 +1,7 @@
 """Which statements do more on import than bind names: they belong to everything that imports their module.
 
-A statement asks (`calls.py`) what it calls; here the questions are answered from lists of what is known to be
-harmless, and from the project's own classes. What is not known counts as acting. Operators, attributes and iteration
+A statement asks (`calls.py`) what it calls; here the questions are answered from what is known to be
+harmless (`harmless.py`), and from the project's own classes. What is not known counts as acting. Operators, attributes and iteration
 count as harmless, except on what a call of our own made (`first >> second`, `settings.path` behind a property).
 """
 
@@ -11,7 +11,9 @@ import builtins
 import sys
 from typing import TYPE_CHECKING
 
-from lockgate.build.calls import READING_METHODS, TEXT_METHODS, TOUCHED, Question
+from lockgate.build.calls import ASKED, READING_METHODS, TEXT_METHODS, UNKNOWN, Question
+from lockgate.build.harmless import builtin_is_known, is_known
+from lockgate.build.hooks import TOUCHED
 from lockgate.build.scopes import Import
 
 if TYPE_CHECKING:
@@ -20,43 +22,6 @@ if TYPE_CHECKING:
     from lockgate.build.scopes import Chain
 
 __all__ = ["Effects"]
-
-ACTING_BUILTINS = frozenset(
-    {"__import__", "breakpoint", "compile", "delattr", "eval", "exec", "exit", "globals", "input", "locals", "next",
-     "open", "quit", "setattr", "type", "vars"}
-)  # fmt: skip
-
-HARMLESS = (
-    "abc.", "collections.", "contextlib.asynccontextmanager", "contextlib.contextmanager", "contextlib.nullcontext",
-    "contextlib.suppress", "contextvars.ContextVar", "copy.", "dataclasses.dataclass", "dataclasses.field", "datetime.", "decimal.Decimal",
-    "enum.", "fractions.", "functools.cache", "functools.cached_property", "functools.lru_cache", "functools.partial",
-    "functools.reduce", "functools.singledispatch", "functools.total_ordering", "functools.wraps", "hashlib.", "html.",
-    "itertools.chain", "itertools.combinations", "itertools.count", "itertools.islice", "itertools.pairwise", "itertools.permutations",
-    "itertools.product", "itertools.repeat", "itertools.zip_longest",
-    "json.dumps", "json.loads", "logging.getLogger", "math.", "numbers.", "operator.attrgetter",
-    "operator.itemgetter", "operator.methodcaller", "os.environ.get", "os.fspath",
-    "os.getenv", "os.path.", "pathlib.", "platform.", "re.compile", "re.escape", "re.findall", "re.fullmatch",
-    "re.match", "re.search", "re.split", "statistics.", "string.", "struct.", "textwrap.", "threading.Lock",
-    "threading.RLock", "threading.local", "time.", "types.MappingProxyType", "types.SimpleNamespace", "typing.", "typing_extensions.", "uuid.", "warnings.deprecated",
-    "zoneinfo.", "lockgate.",
-    *(f"numpy.{n}" for n in ("array", "asarray", "arange", "linspace", "logspace", "geomspace", "zeros", "ones", "full", "eye",
-      "float", "int", "uint", "bool_", "dtype", "datetime64", "timedelta64", "log", "exp", "sqrt", "cumsum", "concatenate",
-      "finfo", "iinfo")),
-    *(f"polars.{n}" for n in ("all", "coalesce", "col", "concat_str", "date", "datetime", "duration", "element", "exclude",
-      "format", "len", "lit", "max", "mean", "min", "selectors.", "struct", "sum", "when", "Array", "Binary", "Boolean",
-      "Categorical", "DataFrame", "Date", "Decimal", "Duration", "Enum", "Expr", "Field", "Float", "Int", "List", "Schema",
-      "Series", "String", "Struct", "Time", "UInt", "Utf8")),
-)  # fmt: skip
-"""What others offer that makes a value and changes nothing. `numpy.random.seed` or `polars.Config` are not here."""
-
-
-MAY_ANSWER_OURS = ("copy.", "contextlib.", "dataclasses.", "functools.", "itertools.", "operator.", "typing.")
-"""Harmless to call, but what they answer may be an object of ours, whose methods may do anything."""
-
-FRESH_BUILTINS = frozenset(
-    {"abs", "bool", "bytes", "dict", "float", "format", "frozenset", "int", "len", "list", "range", "repr", "round", "set",
-     "sorted", "str", "sum", "tuple"}
-)  # fmt: skip
 
 
 class Effects:
@@ -128,6 +93,12 @@ class Effects:
 
     def _harmless(self, module: Module, question: Question) -> bool:
         head, rest = question.chain[0], question.chain[1:]
+        if question.by and question.kind != "factory" and self._keeps(module, question.by):
+            return True
+        if question.chain == UNKNOWN:
+            return False
+        if question.kind == "made":
+            return any(self._harmless(module, Question(question.chain, kind)) for kind in ("outside", "inert"))
         units = module.bound.get(head, ())
         if not units:
             return self._builtin(module, question)
@@ -136,13 +107,9 @@ class Effects:
     def _builtin(self, module: Module, question: Question) -> bool:
         """A name that the module does not bind: a builtin, or something out of `from x import *`."""
         head, rest = question.chain[0], question.chain[1:]
-        if question.kind in ("operand", "parent", "given", "inert"):
-            return not module.stars and hasattr(builtins, head)
-        if question.kind == "touched":  # a name that is not bound at all is one for the type checker only
-            return not module.stars or hasattr(builtins, head)
-        if module.stars or not hasattr(builtins, head) or head.startswith("__") or head in ACTING_BUILTINS:
-            return False
-        return len(rest) <= 1 and (question.kind != "outside" or head in FRESH_BUILTINS)
+        if question.kind == "touched" and not hasattr(builtins, head):  # one for the type checker only
+            return not module.stars
+        return not (module.stars and question.kind != "touched") and builtin_is_known(head, rest, question.kind)
 
     def _bound(self, module: Module, unit: Unit, head: str, rest: Chain, question: Question) -> bool:
         if unit.kind == "import":
@@ -154,15 +121,24 @@ class Effects:
             case "operand":
                 return unit.kind in ("plain", "function", "class") or not self._makes_own(module, unit)
             case "touched":
-                return unit.kind in ("function", "class") or not self._makes_own(module, unit, inert=True)
+                return (
+                    self._is_untouched_class(module, unit, rest)
+                    if unit.kind == "class"
+                    else (unit.kind == "function" or not self._makes_own(module, unit, inert=True))
+                )
+            case "item":
+                asked = [q.chain for q in unit.questions or () if q.kind in ("call", "parent")]
+                return unit.kind == "function" or all(self._harmless(module, Question(c, "item")) for c in asked)
             case "inert":
                 return unit.kind == "class" and not rest and self._is_inert_class(module, unit)
             case "given":
                 return unit.kind not in ("function", "class", "choice")
-            case "parent" if unit.kind == "choice":
+            case "parent" | "base" if unit.kind == "choice":
                 return bool(imports) and not any(m.name == head for m in unit.makes)
             case "parent":
                 return unit.kind == "class" and not rest and self._is_quiet_parent(module, unit)
+            case "base":
+                return unit.kind == "class" and not rest and self._is_quiet_class(module, unit)
             case "call" if unit.kind == "plain":
                 return len(rest) == 1 and rest[0] in READING_METHODS
             case "outside" if unit.kind == "plain":
@@ -194,7 +170,7 @@ class Effects:
         """Follow an import to where it leads: another module of the project, or somebody else's."""
         names = (*item.module.split("."), *([item.attribute] if item.attribute else ()), *rest)
         if not self._is_ours(item.module):
-            return _is_known(names, question)
+            return is_known(names, "call" if question.by == ASKED else question.kind)
         key = (question.kind, item.module, item.attribute or "", *rest)
         if key in self._followed:
             return False  # a circle of imports
@@ -228,12 +204,48 @@ class Effects:
         quiet = unit.questions is not None and not unit.hooks
         return quiet and all(self._harmless(module, Question(p, "inert")) for p in parents)
 
+    def _is_untouched_class(self, module: Module, unit: Unit, rest: Chain) -> bool:
+        """Reading an item of a class, or something bound in it, runs none of our code."""
+        loud = {"__class_getitem__", "metaclass", *((TOUCHED,) if rest else ())}
+        parents = [q.chain for q in unit.questions or () if q.kind == "parent"]
+        return not unit.hooks & loud and all(self._harmless(module, Question(p, "touched")) for p in parents)
+
+    def _keeps(self, module: Module, chain: Chain) -> bool:
+        """Whether a class of ours keeps what it is made of, and asks it for nothing: a dataclass."""
+        head, rest = chain[0], chain[1:]
+        units = module.bound.get(head, ())
+        return bool(units) and all(self._unit_keeps(module, u, head, rest) for u in units)
+
+    def _unit_keeps(self, module: Module, unit: Unit, head: str, rest: Chain) -> bool:
+        if unit.kind == "class":
+            parents = [q.chain for q in unit.questions or () if q.kind == "parent"]
+            return not rest and unit.questions is not None and all(self._keeps(module, p) for p in parents)
+        if unit.kind != "import":
+            return False
+        (item,) = [i for name, i in unit.reading.imports if name == head]
+        names = (*item.module.split("."), *([item.attribute] if item.attribute else ()), *rest)
+        owner = self._project.module(".".join(names[:-1]))
+        key = ("keeps", *names)
+        if owner is None or owner is module or key in self._followed:
+            return False
+        self._followed.add(key)
+        try:
+            return self._keeps(owner, names[-1:])
+        finally:
+            self._followed.discard(key)
+
     def _is_quiet_class(self, module: Module, unit: Unit) -> bool:
         """Calling it runs none of our code: a dataclass, an enum, a named tuple."""
-        return not unit.hooks - {TOUCHED} and self._parents(module, unit)
+        parents = [Question(q.chain, "base") for q in unit.questions or () if q.kind == "parent"]
+        quiet = unit.questions is not None and not unit.hooks - {TOUCHED}
+        return quiet and all(self._harmless(module, p) for p in parents)
 
     def _is_quiet_parent(self, module: Module, unit: Unit) -> bool:
-        loud = {"__init_subclass__", "metaclass", *({"__init__", "__new__"} if _is_enum(unit) else ())}
+        loud = {
+            "__init_subclass__",
+            "metaclass",
+            *({"__init__", "__new__", "_generate_next_value_"} if _is_enum(unit) else ()),
+        }
         return not unit.hooks & loud and self._parents(module, unit)
 
     def _parents(self, module: Module, unit: Unit) -> bool:
@@ -247,20 +259,10 @@ def _only_loads(module: Module, name: str) -> bool:
     return all(u.kind == "import" and all(i in loads for _, i in u.reading.imports) for u in module.bound[name])
 
 
-def _is_known(names: Chain, question: Question) -> bool:
-    """Whether what others offer is known to be harmless."""
-    dotted = ".".join(names)
-    if question.kind in ("operand", "given", "touched") or (
-        question.kind in ("parent", "inert") and names[0] in sys.stdlib_module_names
-    ):
-        return True
-    return dotted.startswith(HARMLESS) and not (question.kind == "outside" and dotted.startswith(MAY_ANSWER_OURS))
-
-
 def _is_enum(unit: Unit) -> bool:
     return any(q.kind == "parent" and q.chain[-1].endswith(("Enum", "Flag")) for q in unit.questions or ())
 
 
 def _makes_members(unit: Unit) -> bool:
     """An enum runs its `__init__` once per member, where it is defined."""
-    return _is_enum(unit) and bool(unit.hooks & {"__init__", "__new__"})
+    return _is_enum(unit) and bool(unit.hooks & {"__init__", "__new__", "_generate_next_value_"})

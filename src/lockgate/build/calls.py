@@ -10,30 +10,37 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from lockgate.build.scopes import COMPREHENSIONS, Chain, arguments, chain_of, stored
+from lockgate.build.hooks import ACCESSORS, properties
+from lockgate.build.scopes import COMPREHENSIONS, Chain, arguments, chain_of, spelled_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "ASKED",
     "READING_METHODS",
     "TEXT_METHODS",
-    "TOUCHED",
+    "UNKNOWN",
     "Acts",
     "Asker",
     "Kind",
     "Question",
-    "hooks",
     "is_plain",
     "questions",
 ]
 
-Kind = Literal["call", "outside", "parent", "operand", "given", "touched", "inert", "factory"]
+Kind = Literal["call", "outside", "parent", "base", "operand", "given", "touched", "item", "made", "inert", "factory"]
 
-TOUCHED = "touched"
-"""The mark of a class whose objects may run code of their own when an attribute is read or an operator meets them."""
+UNKNOWN: Chain = ("",)
+"""Stands for a value of which nothing is known."""
 
-CALLBACKS = frozenset({"key", "default_factory", "factory", "default", "func", "function", "object_hook"})
+ASKED: Chain = ("asked",)
+"""With the question for a factory: what its answer calls is asked about already."""
+
+CALLBACKS = frozenset(
+    {"key", "default_factory", "factory", "default", "func", "function", "object_hook",
+     "object_pairs_hook", "parse_constant", "parse_float", "parse_int"}
+)  # fmt: skip
 """Keywords whose value is called by the one it is given to."""
 
 TEXT_METHODS = frozenset(
@@ -49,18 +56,21 @@ READING_METHODS = TEXT_METHODS | {
 
 CALL_THEIR_FIRST = frozenset({"defaultdict", "filter", "map", "reduce"})
 
-HOOKS = frozenset(
-    {"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__", "__class_getitem__", "__del__"}
-)
-"""Methods through which making an object, or a subclass, runs code of its class."""
+KEEPING = frozenset(
+    {"ContextVar", "MappingProxyType", "SimpleNamespace", "cache", "callable", "cast", "classmethod", "contextmanager", "dataclass",
+     "field", "id", "lru_cache", "partial", "property", "repeat", "singledispatch", "staticmethod", "wraps"}
+)  # fmt: skip
+"""Calls that ask their arguments for nothing. When one is a function of ours, its own text says what it asks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """Is `chain` harmless: to call, to call a method of its result (`outside`), to inherit from, to operate on, to give away?
+    `base`: to make an object of a class that inherits from it?
 
-    `touched`: to read an attribute or an item of, to compare, to loop over. `inert`: does calling it make an object that
-    can be touched without running code of ours?
+    `touched`: to read an attribute of, to compare, to loop over; `item`: to read an item of, which may fill it. `inert`:
+    does calling it make an object that can be touched without running code of ours? `made`: that, or one of others'.
+    `by`: who touches it, being given it: a class of ours that only keeps it does not.
 
     `factory`: to call, and to call what it answers, or to give that away.
     Given to a method of a result, a function of ours may be called there.
@@ -68,6 +78,7 @@ class Question:
 
     chain: Chain
     kind: Kind = "call"
+    by: Chain = ()
 
 
 class Acts(Exception):
@@ -87,34 +98,20 @@ def questions(node: ast.stmt, *, text_annotations: bool = False) -> tuple[Questi
     return tuple(dict.fromkeys(asker.found))
 
 
-def hooks(node: ast.stmt) -> frozenset[str]:
-    """Through what a class runs code of its own when it is called or inherited from."""
-    if not isinstance(node, ast.ClassDef):
-        return frozenset()
-    own = HOOKS & stored(node.body) | (frozenset() if all(map(_is_inert, node.body)) else {TOUCHED})
-    metaclass = [k.value for k in node.keywords if k.arg == "metaclass"]
-    plain = all((chain_of(m) or ("",))[-1] in ("ABCMeta", "EnumMeta", "EnumType") for m in metaclass)
-    return own if plain else own | {"metaclass"}
-
-
-def _is_inert(node: ast.stmt) -> bool:
-    """A field, a constant or a plain method: no property, no descriptor, no operator."""
-    match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            plain = all((chain_of(d) or ("",))[-1] in ("classmethod", "staticmethod") for d in node.decorator_list)
-            return plain and not (node.name.startswith("__") and node.name not in HOOKS)
-        case ast.AnnAssign() | ast.Assign():
-            value = node.value
-            is_field = isinstance(value, ast.Call) and (chain_of(value.func) or ("",))[-1] == "field"
-            return value is None or is_field or isinstance(value, ast.Constant | ast.UnaryOp | ast.Tuple)
-        case _:
-            return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-
-
 def is_plain(node: ast.stmt) -> bool:
     """Whether a name is bound to text, a number or a container spelled out, whose reading methods are known."""
     value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
     return isinstance(value, (ast.Constant, ast.JoinedStr, ast.Tuple, ast.List, ast.Dict, ast.Set, *COMPREHENSIONS))
+
+
+def _called_later(node: ast.Call, name: str) -> Chain | None:
+    """What `partial(f)` or `methodcaller("lower")` calls; empty where that is known to be harmless, None where nobody knows."""
+    first = node.args[0] if node.args else None
+    if name == "partial" and first is not None:
+        return chain_of(first)
+    if name == "methodcaller" and isinstance(first, ast.Constant) and first.value in READING_METHODS:
+        return ()
+    return None
 
 
 class Asker:
@@ -125,6 +122,9 @@ class Asker:
         self.found: list[Question] = []
         self.local: set[str] = set()
         self.own: set[str] = set()  # of a function: parameters and what it binds, of which nothing is known
+        self.given: set[str] = set()  # of a function: parameters, about which is asked where it is called
+        self.walked: set[int] = set()
+        self.properties: frozenset[str] = frozenset()  # of the class body that is walked
 
     def statement(self, node: ast.stmt) -> None:
         match node:
@@ -160,6 +160,11 @@ class Asker:
                     raise Acts
 
     def expression(self, node: ast.AST) -> None:
+        if id(node) not in self.walked:
+            self.walked.add(id(node))
+            self._expression(node)
+
+    def _expression(self, node: ast.AST) -> None:
         match node:
             case ast.Call():
                 self._call(node)
@@ -186,13 +191,23 @@ class Asker:
             case ast.Attribute(value=value):
                 self._touch(value)
             case ast.Subscript():
-                self._touch(node.value)
-                self.expression(node.slice)
+                if chain := chain_of(node.value):
+                    self._ask(chain, "item", known=True)
+                self._touch(node.value, node.slice)
+            case ast.Dict():
+                self._touch(
+                    *(k for k in node.keys if k), *(v for k, v in zip(node.keys, node.values, strict=True) if not k)
+                )
+                self._each(node.values)
+            case ast.Set():
+                self._touch(*node.elts)
             case ast.Await() | ast.Yield() | ast.YieldFrom():
                 raise Acts
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 self._touch(*(g.iter for g in node.generators), *(i for g in node.generators for i in g.ifs))
                 self.local |= {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+                if isinstance(node, ast.SetComp | ast.DictComp):
+                    self._touch(node.elt if isinstance(node, ast.SetComp) else node.key)
                 self._each(ast.iter_child_nodes(node))
             case _:
                 self._each(ast.iter_child_nodes(node))
@@ -217,26 +232,33 @@ class Asker:
             if node is not None:
                 self.expression(node)
 
-    def _touch(self, *values: ast.expr) -> None:
-        """An attribute, an operator, a loop: an object of our own may answer it by code of ours."""
+    def _touch(self, *values: ast.expr, by: Chain = ()) -> None:
+        """An attribute, an operator, a loop, a call that is given it (`by`): an object of our own may answer by code of ours.
+
+        So may what is spelled out in a value: `str([Own()])`.
+        """
         for value in values:
+            self.expression(value)  # first: it says which names are elements
+            self._touch(*spelled_in(value), by=by)
             chain = chain_of(value)
             made = chain_of(value.func) if isinstance(value, ast.Call) else None
             if made and len(made) > 1 and made[-1] in READING_METHODS:
                 chain, made = made[:-1], None  # what it answers was in there
             head = (chain or made or ("",))[0]
-            if head in self.own:
+            if head in self.own and not by:
                 raise Acts
-            if head in self.local:
-                pass  # elements of what was asked about where the loop begins
-            elif chain:
-                self._ask(chain, "touched")
-            elif made:
-                self._ask(made, "outside")
-            self.expression(value)
+            if head in self.own - self.given:
+                self.found.append(Question(UNKNOWN, "touched", by))
+            elif head not in self.local and (
+                chain or made
+            ):  # else an element of what was asked about where the loop begins
+                self.found.append(Question(chain or made or (), "touched" if chain else "made", by))
 
-    def _ask(self, chain: Chain, kind: Kind) -> None:
+    def _ask(self, chain: Chain, kind: Kind, *, known: bool = False) -> None:
+        """`known`: nothing is asked of an element of what was asked about."""
         if chain[0] in self.local:
+            if known:
+                return
             raise Acts
         self.found.append(Question(chain, kind))
 
@@ -253,14 +275,16 @@ class Asker:
                 self._ask(chain, "parent")
             self.expression(base)
         self._each(k.value for k in node.keywords if k.arg != "metaclass")
+        around, self.properties = self.properties, properties(node)
         for statement in node.body:
             self.statement(statement)
+        self.properties = around
 
     def _decorators(self, decorators: list[ast.expr]) -> None:
         for decorator in decorators:
             chain = chain_of(decorator)
-            if chain and len(chain) == 2 and chain[1] in ("setter", "getter", "deleter"):
-                continue  # of a property in the same class
+            if chain and len(chain) == 2 and chain[0] in self.properties and chain[1] in ACCESSORS:
+                continue
             if chain:
                 self._ask(chain, "call")
             elif isinstance(decorator, ast.Call):
@@ -271,15 +295,23 @@ class Asker:
 
     def _call(self, node: ast.Call) -> None:
         self._called(node.func)
-        first = node.args[:1] if (chain_of(node.func) or ("",))[-1] in CALL_THEIR_FIRST else []
-        for value in (*first, *(k.value for k in node.keywords if k.arg in CALLBACKS)):
+        by = chain_of(node.func) or UNKNOWN
+        calls_first = by[-1] in CALL_THEIR_FIRST or (by[-1] == "iter" and len(node.args) == 2)
+        for value in (*(node.args[:1] if calls_first else ()), *(k.value for k in node.keywords if k.arg in CALLBACKS)):
             if chain := chain_of(value):
                 self._ask(chain, "call")
+                if by[-1] in ("map", "reduce"):
+                    self._ask(chain, "made")  # what it answers goes on to others
+        for keyword in node.keywords:
+            if keyword.arg == "cls" and (chain := chain_of(keyword.value)):
+                self._ask(chain, "outside")  # its methods are called
         for value in (*node.args, *(k.value for k in node.keywords)):
-            if chain_of(node.func) is None and (chain := chain_of(value)):
+            if by == UNKNOWN and (chain := chain_of(value)):
                 self._ask(chain, "given")
             self._result(value)
             self.expression(value)
+            if by[-1] not in KEEPING:
+                self._touch(value, by=by)
             if isinstance(value, ast.Lambda):  # whoever gets it may call it
                 self.local |= {a.arg for a in ast.walk(value.args) if isinstance(a, ast.arg)}
                 self.expression(value.body)
@@ -287,7 +319,10 @@ class Asker:
     def _result(self, value: ast.expr) -> None:
         """What a call answers goes to somebody who may call it: `@reader("csv")`, `map(scaled(2), rows)`."""
         if isinstance(value, ast.Call) and (chain := chain_of(value.func)) and chain[0] not in self.local:
-            self._ask(chain, "factory")
+            called = _called_later(value, chain[-1])
+            if called:
+                self._ask(called, "call")
+            self.found.append(Question(chain, "factory", () if called is None else ASKED))
 
     def _called(self, func: ast.expr) -> None:
         if chain := chain_of(func):

@@ -7,7 +7,12 @@ import gc
 import itertools
 import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Moment = time.struct_time | tuple[Any, ...]
 
 __all__ = ["CLOCK", "set_clock", "shift_clock"]
 
@@ -27,8 +32,7 @@ def set_clock(text: str) -> None:
 def shift_clock(seconds: int) -> None:
     """Python's clocks go on, that much later; clocks of native code do not."""
     real, real_ns, day = time.time, time.time_ns, dt.date.today()
-    time.time = lambda: real() + seconds
-    time.time_ns = lambda: real_ns() + seconds * 1_000_000_000
+    _tell(lambda: real() + seconds, lambda: real_ns() + seconds * 1_000_000_000)
     later = dt.timedelta(seconds=seconds)
     now, today = dt.datetime.now, dt.date.today
 
@@ -47,9 +51,38 @@ def shift_clock(seconds: int) -> None:
         _replace(dt.date, "today", shifted_today)
 
 
+def _tell(seconds: Callable[[], float], nanoseconds: Callable[[], int]) -> None:
+    """Python's `time` by other clocks. What is asked about a moment that it is given answers as before."""
+    localtime, gmtime, strftime, asctime = time.localtime, time.gmtime, time.strftime, time.asctime
+
+    def local(secs: float | None = None, /) -> time.struct_time:
+        return localtime(seconds() if secs is None else secs)
+
+    def universal(secs: float | None = None, /) -> time.struct_time:
+        return gmtime(seconds() if secs is None else secs)
+
+    def formatted(form: str, moment: Moment | None = None, /) -> str:
+        return strftime(form, local() if moment is None else moment)
+
+    def text(moment: Moment | None = None, /) -> str:
+        return asctime(local() if moment is None else moment)
+
+    def text_of(secs: float | None = None, /) -> str:
+        return asctime(local(secs))
+
+    told: dict[str, Callable[..., Any]] = {
+        "time": seconds, "time_ns": nanoseconds, "localtime": local, "gmtime": universal, "strftime": formatted,
+        "asctime": text, "ctime": text_of,
+    }  # fmt: skip
+    for name, function in told.items():
+        # Not a plain function: `converter = time.localtime` in a class must not become a method (logging does that).
+        setattr(time, name, staticmethod(function))
+
+
 def _stop_clock(at_s: int) -> None:
     """Time is how often it was asked for, a millisecond each: the same in every run, and who waits for it to pass comes to an end."""
     moment = dt.datetime.fromtimestamp(at_s, dt.UTC)
+<<<<<<< HEAD
     asked = itertools.count()
 
     def anew() -> None:
@@ -62,6 +95,9 @@ def _stop_clock(at_s: int) -> None:
 
     def instant() -> dt.datetime:
         return moment + dt.timedelta(milliseconds=next(asked))
+=======
+    _tell(lambda: float(at_s), lambda: at_s * 1_000_000_000)
+>>>>>>> 704508a4aea67c8fa7c0f8ad77597948668a2a92
 
     def still_now(cls: type[dt.datetime], tz: dt.tzinfo | None = None) -> dt.datetime:
         return _as(cls, instant().astimezone(tz) if tz else instant().astimezone().replace(tzinfo=None))

@@ -46,6 +46,7 @@ def _call_of(node: ast.FunctionDef, around: frozenset[str] = frozenset()) -> tup
         return None
     asker = Asker(text_annotations=True)
     asker.own = {a.arg for a in arguments(node.args)} | stored(node.body) | around
+    asker.given = {a.arg for a in arguments(node.args)} - stored(node.body)
     asker.local = set(asker.own)
     try:
         for statement in node.body:

@@ -10,7 +10,8 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lockgate.build.calls import Question, hooks, is_plain, questions
+from lockgate.build.calls import Question, is_plain, questions
+from lockgate.build.hooks import hooks
 from lockgate.build.making import Making, makings
 from lockgate.build.names import Reading, read
 from lockgate.build.scopes import DEFINITIONS, imports_of, stored

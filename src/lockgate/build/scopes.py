@@ -18,6 +18,7 @@ __all__ = [
     "chain_of",
     "imports_of",
     "own_statements",
+    "spelled_in",
     "stored",
 ]
 
@@ -80,6 +81,25 @@ def arguments(given: ast.arguments) -> list[ast.arg]:
     """Every parameter of a function."""
     stars = [a for a in (given.vararg, given.kwarg) if a]
     return [*given.posonlyargs, *given.args, *given.kwonlyargs, *stars]
+
+
+def spelled_in(value: ast.expr) -> list[ast.expr]:
+    """The values that a value hands on: elements of a display or a comprehension, sides of a choice."""
+    match value:
+        case ast.List(elts=inner) | ast.Tuple(elts=inner) | ast.Set(elts=inner) | ast.BoolOp(values=inner):
+            return inner
+        case ast.Dict(keys=keys, values=values):
+            return [v for v in (*keys, *values) if v]
+        case ast.Starred(value=one) | ast.NamedExpr(value=one):
+            return [one]
+        case ast.ListComp(elt=one) | ast.SetComp(elt=one) | ast.GeneratorExp(elt=one):
+            return [one]
+        case ast.DictComp(key=key, value=one):
+            return [key, one]
+        case ast.IfExp(body=one, orelse=other):
+            return [one, other]
+        case _:
+            return []
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
