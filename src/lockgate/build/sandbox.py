@@ -75,12 +75,20 @@ def _with_targets(path: str) -> Iterable[str]:
             yield from (p for name in files if os.path.islink(p := os.path.join(folder, name)))
 
 
-def refused(node: str, names: Sequence[str], also: str = "") -> dict[str, str]:
+def refused(node: str, names: Sequence[str], also: str = "", *, command: bool = False) -> dict[str, str]:
     """The error for a step that was refused something: which names, and what to do about the first."""
     first = names[0]
     shown = ", ".join(n.removeprefix(NETWORK) for n in names[:5]) + (
         f" and {len(names) - 5} more" if len(names) > 5 else ""
     )
+    if command and not first.startswith(NETWORK):
+        return {
+            "what": "a command reads what it does not declare, so a change there would go unnoticed",
+            "value": f"{node}: {', '.join(names)}" + (f" ({also})" if also else ""),
+            "allowed": "what reads=… and files=… name, packages, TMPDIR",
+            "next": f'add "{first}" to files=[…]; or, if it is data, declare [sources.NAME] path = "{first}" in lockgate.toml '
+            f'and add NAME = "{first}" to reads',
+        }
     if first.startswith(NETWORK):
         what, allowed = "a step uses the network, which its key cannot see", "its inputs, by name"
         next_ = 'bring the data in as a source, or write @step(allow=("network",))'

@@ -1,0 +1,185 @@
+"""A program as a step: the same rules as a function."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lockgate import command
+from lockgate.build.landlock import landlock_version
+from lockgate.errors import LockgateError, UsageError
+from lockgate.project import open_project
+
+from build.working_copy import WorkingCopy
+
+SOURCES = '[sources.sales]\nkind = "file"\npath = "data/sales.csv"\n'
+STEPS = """
+from pathlib import Path
+from lockgate import Pipeline, command, step
+
+total = command("python scripts/total.py data/sales.csv --rate 2", name="total", reads={"sales": "data/sales.csv"},
+                files=["scripts/total.py", "params.txt"], writes="out/total.txt")
+parts = command(["python", "scripts/parts.py"], name="parts", reads={"sales": "in.csv", "total": "t"}, files=["scripts/parts.py"],
+                writes={"head": "made/head.csv", "rest": "made/rest/"})
+copied = command("cp made/head.csv copy.csv", name="copied", reads={"head": "made/head.csv"}, writes="copy.csv")
+
+@step
+def length(copied: Path, rest: Path, total: Path) -> list[str]:
+    return [copied.read_text(), *sorted(p.name for p in rest.iterdir()), total.read_text()]
+
+flow = Pipeline("flow", kind="data", steps=[total, parts, copied, length])
+"""
+TOTAL = """
+import sys
+from pathlib import Path
+units = [int(line) for line in open(sys.argv[1]).read().split()[1:]]
+Path("out/total.txt").write_text(str(sum(units) * int(sys.argv[3])) + Path("params.txt").read_text())
+print("said")
+"""
+PARTS = """
+from pathlib import Path
+head, *rest = Path("in.csv").read_text().split()
+Path("made/head.csv").write_text(head)
+for line in rest:
+    Path("made/rest", line).write_text(line)
+assert Path("t").exists()
+"""
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> WorkingCopy:
+    made = WorkingCopy(tmp_path / "flow", STEPS, toml=SOURCES)
+    made.write("data/sales.csv", "units\n1\n2\n")
+    made.write("scripts/total.py", TOTAL)
+    made.write("scripts/parts.py", PARTS)
+    made.write("params.txt", "!")
+    return made
+
+
+def failure(copy: WorkingCopy) -> LockgateError:
+    error = copy.run().error
+    assert error is not None
+    return error
+
+
+def test_a_program_makes_files_and_folders_that_others_read(copy: WorkingCopy) -> None:
+    assert copy.value("length") == ["units", "1", "2", "6!"]
+    assert set(copy.did().values()) == {"reuse"}
+    assert sorted(p.name for p in copy.root.iterdir()) == [
+        ".lockgate", "data", "flow", "lockgate.toml", "params.txt", "scripts",
+    ]  # fmt: skip
+
+
+def test_what_it_depends_on_and_nothing_else_runs_it_again(copy: WorkingCopy) -> None:
+    copy.did()
+    copy.edit("flow/steps.py", "--rate 2", "--rate 3")
+    assert [s for s, a in copy.did().items() if a == "run"] == ["total", "parts", "length"]
+    copy.write("params.txt", "?")
+    assert copy.plan()["total"] == "run"
+    from lockgate.delivery.why import why
+    from lockgate.delivery import run as delivery
+    from build.working_copy import NOW
+
+    planned = delivery.plan(open_project(copy.root), now=NOW)
+    assert why(planned, "total") == ("run", ["file params.txt changed"])
+    copy.did()
+    copy.edit(
+        "scripts/parts.py", 'Path("made/head.csv").write_text(head)', 'Path("made/head.csv").write_text(head) # no more'
+    )
+    assert {s: a for s, a in copy.did().items() if a == "run"} == {"parts": "run"}  # the bytes are the same
+
+
+def test_an_exit_code_fails_the_step_with_its_last_words(copy: WorkingCopy) -> None:
+    copy.write("scripts/total.py", "import sys\nprint('about to fail')\nsys.exit('no such rate')")
+    error = failure(copy)
+    assert error.what == "step flow.total failed"
+    assert "python: exit code 1; its last output: about to fail; no such rate" in error.value
+
+
+def test_an_output_that_is_not_there_is_named_with_what_is(copy: WorkingCopy) -> None:
+    copy.write("scripts/total.py", "open('out/totals.txt', 'w').write('x')")
+    error = failure(copy)
+    assert (error.what, error.value) == ("a command did not write what it declares", "flow.total: out/total.txt")
+    assert error.allowed == "it wrote: out/totals.txt"
+
+
+@pytest.mark.skipif(not landlock_version(), reason="this kernel has no Landlock")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print(open('secret.csv').read())",
+        "try: open('secret.csv')\nexcept OSError: pass\nopen('out/total.txt', 'w').write('x')",
+        "import subprocess; subprocess.run(['cat', 'secret.csv']); open('out/total.txt', 'w').write('x')",
+        "import polars; polars.read_csv('secret.csv')",
+        "open({root!r} + '/secret.csv')",
+    ],
+)
+def test_an_undeclared_file_is_named_whoever_opens_it(copy: WorkingCopy, text: str) -> None:
+    copy.write("secret.csv", "a,b\n1,2\n")
+    copy.write("scripts/total.py", text.replace("{root!r}", repr(str(copy.root))))
+    error = failure(copy)
+    assert error.what.startswith("a command reads what it does not declare")
+    assert error.value.startswith("flow.total: secret.csv")
+    assert 'add "secret.csv" to files' in error.next
+
+
+def test_an_undeclared_module_is_named(copy: WorkingCopy) -> None:
+    copy.write("scripts/rates.py", "RATE = 2")
+    copy.write("scripts/total.py", "from rates import RATE")
+    assert failure(copy).value.startswith("flow.total: scripts/rates.py")
+
+
+@pytest.mark.skipif(not landlock_version(), reason="this kernel has no Landlock")
+def test_what_it_reads_cannot_be_changed_by_it(copy: WorkingCopy) -> None:
+    copy.write("scripts/total.py", "open('data/sales.csv', 'w')")
+    assert "PermissionError" in failure(copy).value
+    assert (copy.root / "data/sales.csv").read_text() == "units\n1\n2\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["a > b", "a | b", "a && b", "a; b", "a $HOME", "a `b`", "a *.csv", "X=1 a", "a ~/b", "a 'b", "a\nb", "", []],
+)
+def test_words_for_a_shell_are_refused(words: str) -> None:
+    with pytest.raises(UsageError, match="declared wrongly"):
+        command(words, name="x", writes="y")
+
+
+def test_quoted_words_are_taken_as_they_are() -> None:
+    assert command("a 'b > $c' \"*\" d\\ e", name="x", writes="y").words == ("a", "b > $c", "*", "d e")
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1))
+def test_a_list_is_taken_as_it_is(words: list[str]) -> None:
+    assert command(words, name="x", writes="y").words == tuple(words)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"writes": "/tmp/x"}, {"writes": "../x"}, {"writes": "."}, {"writes": {}}, {"writes": {"x": "a"}}, {"writes": {"a b": "a"}},
+        {"writes": {"a": "d/", "b": "d/e"}}, {"reads": {"s": "y"}}, {"files": "y.py"}, {"files": ["a", "./a"]}, {"name": "a-b"},
+    ],
+)  # fmt: skip
+def test_places_that_cannot_be_are_refused(more: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="declared wrongly"):
+        command("a", **{"name": "x", "writes": "y", **more})
+
+
+def test_what_is_not_there_is_said_when_it_is_declared(copy: WorkingCopy) -> None:
+    copy.edit("flow/steps.py", '"params.txt"', '"param.txt"')
+    assert "total: param.txt" in failure_of_plan(copy)
+    copy.edit("flow/steps.py", '"param.txt"', '"params.txt"')
+    copy.edit("flow/steps.py", '"cp made', '"no-such-program made')
+    assert "copied: no-such-program" in failure_of_plan(copy)
+    copy.edit("flow/steps.py", '"no-such-program made', '"cp made')
+    copy.edit("flow/steps.py", '"total": "t"', '"totl": "t"')
+    assert "parts(totl)" in failure_of_plan(copy)
+
+
+def failure_of_plan(copy: WorkingCopy) -> str:
+    with pytest.raises(LockgateError) as raised:
+        copy.plan()
+    return str(raised.value)
