@@ -92,7 +92,7 @@ def _words(words: str | Sequence[str], name: str) -> tuple[str, ...]:
     """Split a string as a shell would, and refuse what only a shell can do."""
     if not isinstance(words, str):
         found = tuple(words)
-        if not found or not all(isinstance(w, str) and "\0" not in w for w in found):
+        if not found or not all(type(w) is str and "\0" not in w for w in found):
             raise _wrong(name, repr(words)[:80], PLAIN)
         return found
     try:
