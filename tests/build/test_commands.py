@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,61 @@ def failure_of_plan(copy: WorkingCopy) -> str:
     with pytest.raises(LockgateError) as raised:
         copy.plan()
     return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "packages", "widened"),
+    [
+        ("python scripts/total.py", "import hypothesis", {"hypothesis"}, ""),
+        ("python scripts/total.py", "def f():\n    from hypothesis import given", {"hypothesis"}, ""),
+        ("python -m pytest scripts/total.py", "x = 1", {"pytest"}, ""),
+        (["python", "-c", "import hypothesis"], "x = 1", {"hypothesis"}, ""),
+        (
+            "python scripts/total.py",
+            "import importlib\nimportlib.import_module(NAME)",
+            {"pytest", "ruff"},
+            "import_module in",
+        ),
+        ("python scripts/total.py", "not python at all", {"pytest", "ruff"}, "cannot be read as Python"),
+        ("env python scripts/total.py", "x = 1", {"pytest", "ruff"}, "'python' among its words"),
+        ("cat scripts/total.py", "x = 1", set(), ""),
+    ],
+)
+def test_which_packages_it_reaches(
+    copy: WorkingCopy, words: object, text: str, packages: set[str], widened: str
+) -> None:
+    copy.write("scripts/total.py", text)
+    copy.edit("flow/steps.py", '"python scripts/total.py data/sales.csv --rate 2"', repr(words))
+    node = copy.lower(["sales"])["nodes"]["flow.total"]
+    reached = {p.partition("==")[0] for p in node["packages"]}
+    assert packages <= reached
+    assert bool(reached) == bool(packages)
+    assert widened in " ".join(node["widened"])
+    assert bool(widened) == bool(node["widened"])
+
+
+def test_a_program_of_the_project(copy: WorkingCopy) -> None:
+    copy.write("scripts/parts.py", "#!/bin/sh\nhead -1 in.csv > made/head.csv\ntouch made/rest/x\n")
+    copy.edit("flow/steps.py", 'command(["python", "scripts/parts.py"]', 'command(["./scripts/parts.py"]')
+    assert copy.did(to="copied")["parts"] == "run"
+    copy.edit("flow/steps.py", 'command(["./scripts/parts.py"]', 'command(["./scripts/run.sh"]')
+    assert "a program of the project that it does not declare: parts: ./scripts/run.sh" in failure_of_plan(copy)
+
+
+def test_another_program_under_the_same_name_runs_it_again(
+    copy: WorkingCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy.did()
+    own = tmp_path / "bin" / "cp"
+    own.parent.mkdir()
+    own.write_text('#!/bin/sh\nexec /bin/cp "$@"\n')
+    own.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{own.parent}:{os.environ['PATH']}")
+    assert copy.plan() == {
+        "total": "reuse",
+        "parts": "reuse",
+        "copied": "run",
+        "head": "reuse",
+        "rest": "reuse",
+        "length": "maybe",
+    }

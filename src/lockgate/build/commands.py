@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from lockgate.declare_command import Command
     from lockgate.records.digest import Json
 
-__all__ = ["Commands", "find_program", "imported", "is_left_out"]
+__all__ = ["Commands", "find_program", "is_left_out", "own_program"]
 
 PATH_TYPE = "pathlib:Path"
 PYTHON = re.compile(r"python(3(\.\d+)?)?")
 COMPUTED = re.compile(rb"\bimport_module\b|\b__import__\b|\brunpy\b|\bexec\s*\(|\beval\s*\(|\bentry_points\b")
 """Where this stands in a text, it may import what no import statement names."""
+STARTS_PYTHON = re.compile(rb"(?<![\w./-])(\S*/)?python[\d.]*(?![\w.-])")
+"""A program that is no Python of ours, but starts it: what is imported there is not seen."""
 
 
 class Commands:
@@ -48,7 +50,7 @@ class Commands:
         several = "" not in command.writes
         name, files = f"{pipeline}.{command.name}", self._files(command)
         program = self._program(command, files)
-        packages, widened = self._packages(command, [text for _, text in files], program)
+        packages, widened = self._packages(command, files, program)
         made = Node(
             name=name,
             target="lockgate.build.program:run",
@@ -99,12 +101,12 @@ class Commands:
     def _program(self, command: Command, files: list[tuple[str, bytes]]) -> Path | None:
         """The file of the program; None of this interpreter, and of one of the project's own files."""
         word = command.words[0]
-        if PYTHON.fullmatch(word) or word in dict(files):
+        if PYTHON.fullmatch(word) or own_program(word, command.folder, dict(files)):
             return None
         if "/" in word and not os.path.isabs(word):
             raise UsageError(
                 "a command starts a program of the project that it does not declare", value=f"{command.name}: {word}",
-                allowed=f"words that begin with a path in files=[…], such as {os.path.normpath(word)!r}",
+                allowed=f"files=[{os.path.normpath(os.path.join(command.folder, word))!r}]",
             )  # fmt: skip
         self._looking.environment.add("PATH")
         found = find_program(word)
@@ -139,17 +141,28 @@ class Commands:
         )
 
     def _packages(
-        self, command: Command, texts: list[bytes], program: Path | None
+        self, command: Command, files: list[tuple[str, bytes]], program: Path | None
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The distributions that Python files import, and why it is all of them when it is."""
-        said = [w.encode() for before, w in zip(command.words, command.words[1:], strict=False) if before == "-c"]
-        modules = [w for before, w in zip(command.words, command.words[1:], strict=False) if before == "-m"]
+        """The distributions that Python texts import, and why it is all of them when it is."""
+        pairs = list(zip(command.words, command.words[1:], strict=False))
+        texts = [*files, *(("-c.py", w.encode()) for before, w in pairs if before == "-c")]
         if program and (text := _script(program)):
-            said.append(text)
-        python = [t for t in (*texts, *said) if _is_python(t)]
-        if found := next((m[0].decode() for t in python if (m := COMPUTED.search(t))), None):
-            return self._installed.everything(), (f"every installed package: it says {found.rstrip('( ')}",)
-        return self._installed.reached([*modules, *(n for t in python for n in imported(t))]), ()
+            texts.append((f"{program.name}.py", text))
+        names = [w for before, w in pairs if before == "-m"]
+        wide = [f"{w!r} among its words" for before, w in pairs if before != "-c" and STARTS_PYTHON.search(w.encode())]
+        for path, text in texts:
+            found, unseen = _imports(path, text)
+            names += found
+            wide += [unseen] if unseen else []
+        if wide:
+            return self._installed.everything(), (f"every installed package: {wide[0]}",)
+        return self._installed.reached(names), ()
+
+
+def own_program(word: str, folder: str, files: Mapping[str, object]) -> str:
+    """The declared file that a word starts, as seen from a folder; empty when it is none."""
+    path = os.path.normpath(os.path.join(folder, word))
+    return path if "/" in word and path in files else ""
 
 
 def find_program(word: str) -> Path | None:
@@ -159,25 +172,23 @@ def find_program(word: str) -> Path | None:
     return Path(found).resolve() if found else None
 
 
-def imported(text: bytes) -> list[str]:
-    """Every module that a Python text imports, wherever the statement stands."""
-    nodes = list(ast.walk(ast.parse(text)))
-    names = [a.name for n in nodes if isinstance(n, ast.Import) for a in n.names]
-    return names + [n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module and not n.level]
-
-
 def is_left_out(name: str) -> bool:
     """Whether a file or folder is none of the project's own: hidden, or bytecode."""
     return name.startswith(".") or name in NOT_OURS or name == "__pycache__" or name.endswith(".pyc")
 
 
-def _is_python(text: bytes) -> bool:
-    """By whether it parses: the name of a script says nothing certain."""
+def _imports(path: str, text: bytes) -> tuple[list[str], str]:
+    """Every module that a text imports, wherever the statement stands; and what cannot be seen through, if anything."""
     try:
-        ast.parse(text)
+        nodes = list(ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError):
-        return False
-    return True
+        if path.endswith((".py", ".ipynb")):
+            return [], f"{path} cannot be read as Python {sys.version_info[0]}.{sys.version_info[1]}"
+        return [], f"{path} starts Python" if STARTS_PYTHON.search(text) else ""
+    if found := COMPUTED.search(text):
+        return [], f"{found[0].decode().rstrip('( ')} in {path}"
+    names = [a.name for n in nodes if isinstance(n, ast.Import) for a in n.names]
+    return names + [n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module and not n.level], ""
 
 
 def _script(program: Path) -> bytes | None:

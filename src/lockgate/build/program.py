@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lockgate.build.commands import PYTHON, find_program, is_left_out
+from lockgate.build.commands import PYTHON, find_program, is_left_out, own_program
 from lockgate.build.opens import run_heard
 from lockgate.errors import StepFailed
 from lockgate.records.digest import digest_file
@@ -104,8 +104,8 @@ def _program(job: Job, given: Mapping[str, Any], work: Path) -> str:
     word = given["words"][0]
     if PYTHON.fullmatch(word):
         return sys.executable
-    if word in given["files"]:
-        return str(work / word)
+    if own := own_program(word, given["folder"], given["files"]):
+        return str(work / own)
     found = find_program(word)
     if found is None or digest_file(found) != given["program"]:
         raise StepFailed(
