@@ -242,3 +242,36 @@ def test_another_program_under_the_same_name_runs_it_again(
         "rest": "reuse",
         "length": "maybe",
     }
+
+
+def test_limits_and_the_last_words_of_what_was_ended(tmp_path: Path) -> None:
+    steps = """
+    from lockgate import Pipeline, command
+    slow = command(["sh", "-c", "echo began; sleep 60 & sleep 60"], name="slow", writes="x", timeout_s=1)
+    flow = Pipeline("flow", kind="data", steps=[slow])
+    """
+    copy = WorkingCopy(tmp_path / "flow", steps)
+    error = failure(copy)
+    assert "began" in error.value
+    assert "slow" in error.what + error.value
+
+
+@pytest.mark.skipif(not landlock_version(), reason="this kernel has no Landlock")
+def test_the_network_is_shut_and_variables_are_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = """
+    from lockgate import Pipeline, command
+    code = "import os, socket; open('x', 'w').write(os.environ.get('FLOW_A', '-') + os.environ.get('FLOW_B', '-'))"
+    told = command(["python", "-c", code], name="told", writes="x", environment=["FLOW_A"])
+    reach = command(["python", "-c", "import socket; socket.create_connection(('127.0.0.1', 9))"], name="reach", writes="x")
+    flow = Pipeline("flow", kind="data", steps=[told, reach])
+    """
+    monkeypatch.setenv("FLOW_A", "a")
+    monkeypatch.setenv("FLOW_B", "b")
+    copy = WorkingCopy(tmp_path / "flow", steps)
+    assert copy.did(to="told") == {"told": "run"}
+    project = open_project(copy.root)
+    record = copy.run(to="told")
+    assert project.store.get(record.artifacts["flow.told"].object).read_text() == "a-"
+    monkeypatch.setenv("FLOW_A", "c")
+    assert copy.plan(to="told") == {"told": "run"}
+    assert "PermissionError" in failure(copy).value
