@@ -275,3 +275,11 @@ def test_the_network_is_shut_and_variables_are_declared(tmp_path: Path, monkeypa
     monkeypatch.setenv("FLOW_A", "c")
     assert copy.plan(to="told") == {"told": "run"}
     assert "PermissionError" in failure(copy).value
+
+
+def test_its_files_are_among_those_a_release_comes_from(copy: WorkingCopy) -> None:
+    from lockgate.delivery.lineage import code_files
+
+    record = copy.run(to="copied")
+    files = code_files(record.planned.graph.pipelines["flow"], record)
+    assert files == ["params.txt", "scripts/parts.py", "scripts/total.py"]

@@ -210,3 +210,18 @@ def test_what_cannot_be_taken_over_is_said(tmp_path: Path, text: str, said: str)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_without_the_library_it_says_what_to_install(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "yaml.py").write_text("raise ImportError")
+    path = f"{tmp_path / 'without'}:{os.environ.get('PYTHONPATH', '')}"
+    done = subprocess.run(
+        [LOCKGATE, "adopt", "dvc.yaml"],
+        cwd=shop,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 5
+    assert 'pip install "lockgate[adopt]"' in done.stderr

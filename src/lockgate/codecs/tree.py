@@ -15,7 +15,7 @@ from pathlib import Path
 from lockgate.errors import IntegrityError, StepFailed
 from lockgate.records.digest import digest, digest_file
 
-__all__ = ["identity", "load", "save", "unpack"]
+__all__ = ["identity", "load", "preview", "save", "unpack"]
 
 
 def save(value: object, path: Path) -> None:
@@ -53,6 +53,14 @@ def unpack(path: Path, folder: Path) -> None:
             if entry.isreg() and (content := packed.extractfile(entry)):
                 with place.open("xb") as file:
                     shutil.copyfileobj(content, file, 1 << 20)
+
+
+def preview(path: Path, *, rows: int = 5, width: int = 100) -> str:
+    """The first names, with sizes."""
+    with tarfile.open(path, "r:") as packed:
+        entries = packed.getmembers()
+    lines = [f"{e.size:>15,}  {e.name}"[:width] for e in entries[:rows]]
+    return "\n".join([*lines, *([f"{'':15}  and {len(entries) - rows} more"] if len(entries) > rows else [])])
 
 
 def identity(value: object) -> str:
