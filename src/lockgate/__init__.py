@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         predictor,
         step,
     )
+    from lockgate.declare_command import command
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ __all__ = [
     "Pipeline",
     "Svg",
     "approval",
+    "command",
     "deploy_to",
     "gates",
     "predictor",
@@ -43,6 +45,7 @@ def __getattr__(name: str) -> object:
     if name == "gates":
         return importlib.import_module("lockgate.gates")
     if name in __all__:
-        return getattr(importlib.import_module("lockgate.declare"), name)
+        module = "lockgate.declare_command" if name == "command" else "lockgate.declare"
+        return getattr(importlib.import_module(module), name)
     message = f"module 'lockgate' has no attribute {name!r}"
     raise AttributeError(message)

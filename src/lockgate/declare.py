@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Mapping, Sequence
 
+    from lockgate.declare_command import Command
+
 __all__ = [
     "Approval",
     "Choices",
@@ -99,6 +101,11 @@ class Step(Generic[P, R]):
     def name(self) -> str:
         """The name that other steps use as a parameter."""
         return self.function.__name__
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What other steps may name."""
+        return (self.name,)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
@@ -323,7 +330,7 @@ class Pipeline:
 
     name: str
     kind: PipelineKind
-    steps: Sequence[Step[..., object]] = ()
+    steps: Sequence[Step[..., object] | Command] = ()
     publishes: Sequence[str] = ()
     predictor: Predictor | None = None
     holdout: str | None = None

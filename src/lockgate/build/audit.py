@@ -95,8 +95,8 @@ class Audit:
                 self._write(os.path.join(os.path.realpath(folder), name))
 
     def _reach_out(self, made: socket.socket, address: Any) -> None:
-        """Internet addresses, and UNIX sockets of others (a database, a container engine)."""
-        if self.network or made.family not in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6):
+        """Internet addresses, and UNIX sockets of others (a database, a container engine); None: it is connected already."""
+        if self.network or address is None or made.family not in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6):
             return
         if made.family != socket.AF_UNIX:
             self._refuse_network(":".join(_text(p) for p in address[:2]))

@@ -70,7 +70,7 @@ class Jobs:
             type=node.type, codec=node.codec, checked=node.checked,
             output=str(folder / "output"), log=str(folder / "log.txt"), denied=str(folder / "denied"), scratch=scratch,
             files=self._texts, modules=self._modules, sandbox=node.sandbox, network=NETWORK in node.allow, guard=node.guard,
-            environment=_environment(node, scratch), reads=self._reads(node),
+            environment=_environment(node, scratch), reads=self._reads(node), command=node.command,
         )  # fmt: skip
 
     def _input(self, source: str, kind: str, artifacts: Mapping[str, Artifact]) -> InputFile:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lockgate import codecs
 from lockgate.build.acting import Effects
 from lockgate.build.closure import closure
+from lockgate.build.commands import Commands
 from lockgate.build.modules import Project
 from lockgate.build.packages import Installed
 from lockgate.build.splitting import Splitting
@@ -18,6 +19,7 @@ from lockgate.build.trace import environment_digest
 from lockgate.build.wiring import Wiring, address, hints_of, limits_of, required, where
 from lockgate.codecs import json_value
 from lockgate.declare import Approval, DeployTo, Gate, Pipeline, Predictor, Step
+from lockgate.declare_command import Command
 from lockgate.errors import UsageError, did_you_mean
 from lockgate.records.dataset import DATASET
 from lockgate.records.digest import Json
@@ -35,7 +37,8 @@ __all__ = ["lower"]
 
 SUMMARY_LENGTH = 300
 FACADE = ("lockgate.step", "lockgate.predictor", "lockgate.Pipeline", "lockgate.Choices", "lockgate.Horizon",
-          "lockgate.Html", "lockgate.Svg", "lockgate.approval", "lockgate.deploy_to", "lockgate.declare")  # fmt: skip
+          "lockgate.Html", "lockgate.Svg", "lockgate.approval", "lockgate.deploy_to", "lockgate.command", "lockgate.declare",
+          "lockgate.declare_command")  # fmt: skip
 """Declarations: they carry no behaviour into a step, so they are not part of its key."""
 
 MEASURED_WITH = ("numpy", "scipy")
@@ -54,11 +57,11 @@ def lower(
     nodes: dict[str, Node] = {}
     for pipeline, _ in pipelines:
         for step in pipeline.steps:
-            node = lowering.node(pipeline, step)
-            if nodes.setdefault(node.name, node) is not node:
-                raise UsageError(
-                    "two steps have one name", value=node.name, allowed="one name, one step", next=where(step.function)
-                )
+            for node in lowering.nodes(pipeline, step):
+                if nodes.setdefault(node.name, node) is not node:
+                    raise UsageError(
+                        "two steps have one name", value=node.name, allowed="one name, one step", next=where(step)
+                    )
     infos = {p.name: lowering.info(p, module) for p, module in pipelines}
     nodes |= lowering.splitting.nodes
     ordered = _topological(nodes)
@@ -104,8 +107,14 @@ class _Lowering:
         self.wiring = Wiring(pipelines, sources)
         self.splitting = Splitting(pipelines, self.installed.reached)
 
-    def node(self, pipeline: Pipeline, step: Step[..., object]) -> Node:
-        """Lower one step."""
+    def nodes(self, pipeline: Pipeline, step: Step[..., object] | Command) -> tuple[Node, ...]:
+        """Lower one step; a command may give several."""
+        if not isinstance(step, Command):
+            return (self._node(pipeline, step),)
+        inputs = {n: self.splitting.whole(self.wiring.resolve(pipeline, n, step)) for n in step.reads}
+        return Commands(self.project.root, self.looking, self.installed).nodes(pipeline.name, step, inputs)
+
+    def _node(self, pipeline: Pipeline, step: Step[..., object]) -> Node:
         function = step.function
         hints = hints_of(function)
         if "return" not in hints:
@@ -169,7 +178,7 @@ class _Lowering:
             name=pipeline.name,
             kind=pipeline.kind,
             module=module,
-            nodes=(*(f"{pipeline.name}.{s.name}" for s in pipeline.steps), *sorted(n for n in joined if n)),
+            nodes=(*(f"{pipeline.name}.{n}" for s in pipeline.steps for n in s.names), *sorted(n for n in joined if n)),
             publishes=tuple(pipeline.publishes),
             predictor=predictor,
             holdout=holdout,

@@ -58,6 +58,13 @@ class Installed:
                 found[top] = version
         return tuple(f"{n}=={v}" for n, v in sorted(found.items()))
 
+    def everything(self) -> tuple[str, ...]:
+        """`name==version` of all that is installed."""
+        from importlib import metadata
+
+        names = {_normal(d.name) for d in metadata.distributions()}
+        return tuple(f"{n}=={v}" for n in sorted(names) if (v := self.version(n)) is not None)
+
     def owners(self, top: str) -> list[str]:
         """The distributions that provide a top-level module. Asking `importlib.metadata` for all costs 150 ms."""
         if top not in self._owners:

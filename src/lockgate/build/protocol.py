@@ -46,6 +46,7 @@ class Job:
         guard: what holds around the step when the kernel does its part, in words.
         environment: names and values to add.
         reads: files and folders beside its inputs: what its modules read on import, and what it is allowed by name.
+        command: the program to start instead of importing `target`; as in the node.
         partition: `by`, `period`, `number`, `lookback` of the one whose rows are asked for; None: the step makes all.
     """
 
@@ -69,6 +70,7 @@ class Job:
     guard: str = "on"
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     reads: tuple[str, ...] = ()
+    command: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lockgate.build.protocol import Job
+    from lockgate.errors import LockgateError
 
-__all__ = ["ALLOWED", "HOOKS_ONLY", "Machine", "Sandbox", "refused"]
+__all__ = ["ALLOWED", "HOOKS_ONLY", "Machine", "Sandbox", "refused", "undeclared"]
 
+COMMAND_READS = "a command reads what it does not declare, so a change there would go unnoticed"
 HOOKS_ONLY, OFF = "audit hooks only", "off"
 ALLOWED = "read: its inputs, packages, TMPDIR; write: TMPDIR"
 NO_SECCOMP = "files only (no seccomp: other sockets than TCP are open)"
@@ -75,12 +77,28 @@ def _with_targets(path: str) -> Iterable[str]:
             yield from (p for name in files if os.path.islink(p := os.path.join(folder, name)))
 
 
-def refused(node: str, names: Sequence[str], also: str = "") -> dict[str, str]:
+def undeclared(error: LockgateError) -> tuple[str, tuple[str, ...]] | None:
+    """The node and the names in the error of a command that read what it does not declare; None for other errors."""
+    if error.what != COMMAND_READS:
+        return None
+    node, _, names = error.value.partition(": ")
+    return node, tuple(names.partition(" (")[0].split(", "))
+
+
+def refused(node: str, names: Sequence[str], also: str = "", *, command: bool = False) -> dict[str, str]:
     """The error for a step that was refused something: which names, and what to do about the first."""
     first = names[0]
     shown = ", ".join(n.removeprefix(NETWORK) for n in names[:5]) + (
         f" and {len(names) - 5} more" if len(names) > 5 else ""
     )
+    if command and not first.startswith(NETWORK):
+        return {
+            "what": COMMAND_READS,
+            "value": f"{node}: {', '.join(names)}" + (f" ({also})" if also else ""),
+            "allowed": "what reads=… and files=… name, packages, TMPDIR",
+            "next": f'add "{first}" to files=[…]; or, if it is data, declare [sources.NAME] path = "{first}" in lockgate.toml '
+            f'and add NAME = "{first}" to reads',
+        }
     if first.startswith(NETWORK):
         what, allowed = "a step uses the network, which its key cannot see", "its inputs, by name"
         next_ = 'bring the data in as a source, or write @step(allow=("network",))'

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lockgate.declare import Pipeline, Step
+    from lockgate.declare_command import Command
 
 __all__ = ["Wiring", "address", "hints_of", "limits_of", "required", "where"]
 
@@ -30,7 +31,7 @@ class Wiring:
     def __init__(self, pipelines: Sequence[Pipeline], sources: Sequence[str]) -> None:
         self._sources = sources
         self._published = _published(pipelines)
-        for name in (*(s.name for p in pipelines for s in p.steps), *sources):
+        for name in (*(n for p in pipelines for s in p.steps for n in s.names), *sources):
             if name == "as_of":
                 raise UsageError(
                     "a name means two things", value=name, allowed="as_of is the project's day; call it otherwise"
@@ -53,18 +54,22 @@ class Wiring:
                 parameters[name] = _default(function, name, parameter.default, hints)
         return inputs, parameters
 
-    def resolve(self, pipeline: Pipeline, name: str, function: Callable[..., object] | None = None) -> str:
+    def resolve(self, pipeline: Pipeline, name: str, function: Callable[..., object] | Command | None = None) -> str:
         """Find what a name means; `function` None: the pipeline itself asks."""
         if name == "as_of" and function is not None:
             return AS_OF
-        steps = [s.name for s in pipeline.steps]
+        steps = [n for s in pipeline.steps for n in s.names]
         hits = [f"{pipeline.name}.{name}"] if name in steps else []
         hits += [f"source:{name}"] if name in self._sources else []
         hits += [self._published[name]] if name in self._published else []
         hits = list(dict.fromkeys(hits))
         if len(hits) == 1:
             return hits[0]
-        asker = f"{function.__name__}({name})" if function else f"{pipeline.name}: {name}"
+        asker = (
+            f"{getattr(function, 'name', None) or cast('Any', function).__name__}({name})"
+            if function
+            else f"{pipeline.name}: {name}"
+        )
         raise UsageError(
             "a name means two things" if hits else "a name that nothing here has",
             value=asker,
@@ -90,7 +95,7 @@ def address(step: Step[..., object]) -> str:
     )  # fmt: skip
 
 
-def limits_of(step: Step[..., object]) -> dict[str, Any]:
+def limits_of(step: Step[..., object] | Command) -> dict[str, Any]:
     """What `@step` says about how it runs, checked, as fields of its node."""
     given = step.limits
     checks = {
@@ -105,8 +110,7 @@ def limits_of(step: Step[..., object]) -> dict[str, Any]:
     for name, (holds, allowed) in checks.items():
         if not holds:
             raise UsageError(
-                "a step's limit cannot be", value=f"{step.name}: {name}={getattr(given, name)!r}", allowed=allowed,
-                next=where(step.function),
+                "a step's limit cannot be", value=f"{step.name}: {name}={getattr(given, name)!r}", allowed=allowed, next=where(step),
             )  # fmt: skip
     return {n: getattr(given, n) for n in ("sandbox", "memory_mb", "timeout_s", "retries")} | {
         "allow": tuple(given.allow)
@@ -135,9 +139,9 @@ def required(hints: Mapping[str, Any], name: str, function: Callable[..., object
     return hints[name]
 
 
-def where(function: Callable[..., object]) -> str:
+def where(function: object) -> str:
     """Which line to edit, for messages."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
+    code = getattr(inspect.unwrap(cast("Any", function)), "__code__", None)
     return f"edit {code.co_filename.rpartition('/')[2]}:{code.co_firstlineno}" if code else ""
 
 
@@ -145,7 +149,7 @@ def _published(pipelines: Sequence[Pipeline]) -> dict[str, str]:
     """Dataset name → node that makes it."""
     published: dict[str, str] = {}
     for pipeline in pipelines:
-        names = [s.name for s in pipeline.steps]
+        names = [n for s in pipeline.steps for n in s.names]
         for name in pipeline.publishes:
             if name not in names:
                 raise UsageError(

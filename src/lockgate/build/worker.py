@@ -41,7 +41,7 @@ def run_job(job: Job, sandbox: Sandbox) -> Reply:
     reply = _attempt(job)
     if names := sandbox.denied():
         also = reply.error["value"] if reply.error else ""
-        reply = Reply(ok=False, error=refused(job.node, names, also))
+        reply = Reply(ok=False, error=refused(job.node, names, also, command=job.command is not None))
     return replace(reply, seconds=time.perf_counter() - started, sandbox=sandbox.level)
 
 
@@ -87,6 +87,10 @@ def _run(job: Job) -> str:
     from lockgate.codecs import json_value
     from lockgate.declare import Step
 
+    if job.command:
+        from lockgate.build.program import make
+
+        return _kept(job, make(job))
     found: Any = codecs.resolve(job.target)
     function = found.function if isinstance(found, Step) else found
     hints = json_value.hints(function)
@@ -107,6 +111,13 @@ def _run(job: Job) -> str:
         result = made.frames[0][1]
     if job.checked:
         cast("Any", found).contract.check(result)
+    return _kept(job, made)
+
+
+def _kept(job: Job, made: object) -> str:
+    """Write the output; answer its identity."""
+    from lockgate import codecs
+
     try:
         codecs.save(job.codec, made, Path(job.output))
     except OSError as error:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def show_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ref", help="a step, or a release (latest, an environment, the start of a digest)")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="copy the bytes there")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="copy it there")
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help="as it was run with")
     _json_flag(parser)
 
@@ -38,7 +38,7 @@ def show(arguments: argparse.Namespace) -> int:
         return _show_release(arguments, error)
     artifact = shown.artifact
     if arguments.to:
-        shutil.copyfile(shown.path, arguments.to)
+        _copy(artifact.codec, shown.path, arguments.to)
     if arguments.json:
         print_json({"name": shown.name, "type": artifact.type, "digest": artifact.digest, "size_bytes": artifact.size_bytes,
                     "path": str(shown.path), "value": shown.value})  # fmt: skip
@@ -51,6 +51,16 @@ def show(arguments: argparse.Namespace) -> int:
         if begins := look.first_rows(shown):
             print("\n" + "\n".join(plain(line) for line in begins.splitlines()))
     return 0
+
+
+def _copy(codec: str, path: Path, to: Path) -> None:
+    """The bytes as they are; a folder as a folder."""
+    if codec == "tree":
+        from lockgate.codecs import tree
+
+        tree.unpack(path, to)
+    else:
+        shutil.copyfile(path, to)
 
 
 def _show_release(arguments: argparse.Namespace, error: NotFound) -> int:

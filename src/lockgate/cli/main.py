@@ -46,6 +46,7 @@ COMMANDS = {
         "ledger": ("state", "log | verify: what was decided"),
     },
     "Operating": {
+        "adopt": ("adopt", "make a project of a dvc.yaml, and show what its stages read undeclared"),
         "stream": ("stream", "run a pipeline whenever its sources have something new; write its sinks"),
         "store": ("store", "how large it is; check | gc: find and heal damage, collect garbage"),
         "feedback": ("operate", "import: join what happened to what was predicted"),

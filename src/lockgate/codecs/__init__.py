@@ -37,6 +37,7 @@ MODULES = {
     "json": "lockgate.codecs.json_value",
     "columns.npz": "lockgate.codecs.columns",
     "dataset": "lockgate.codecs.dataset",
+    "tree": "lockgate.codecs.tree",
 }
 
 SUFFIXES = {
@@ -48,6 +49,7 @@ SUFFIXES = {
     "json": ".json",
     "columns.npz": ".npz",
     "dataset": ".json",
+    "tree": ".tar",
 }
 
 
@@ -107,7 +109,7 @@ def save(codec: str, value: object, path: Path) -> None:
 def load(codec: str, path: Path, kind: type) -> object:
     """Read a value as its consumer's annotation wants it. A `Path` or `bytes` consumer gets the file as it is."""
     kind = plain(kind)
-    if type_name(kind) == "pathlib:Path":
+    if type_name(kind) == "pathlib:Path" and codec != "tree":
         return path
     if kind is bytes:
         return path.read_bytes()

@@ -69,7 +69,9 @@ def lineage_of(
 def code_files(pipeline: PipelineInfo, record: RunRecord) -> list[str]:
     """Every file whose definitions a release's steps or its predictor can reach."""
     nodes = [n for name, n in record.planned.graph.nodes.items() if name in record.artifacts]
-    return sorted({d.file for n in nodes for d in n.definitions} | set((pipeline.predictor or {}).get("files", ())))
+    return sorted(
+        {d.file for n in nodes for d in n.definitions if d.file} | set((pipeline.predictor or {}).get("files", ()))
+    )
 
 
 def code_digest(node: Node) -> str:

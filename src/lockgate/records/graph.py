@@ -62,6 +62,7 @@ class Node:
         allow: what the sandbox leaves open beside the inputs: `network`, or paths to read.
         memory_mb, timeout_s: limits; a step that breaks one is ended.
         retries: how often it runs again after an error that is marked retryable.
+        command: the program that it starts, or the output of one that it takes (`build/program.py`); None: a function.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Node:
     timeout_s: float | None = None
     retries: int = 0
     widened: tuple[str, ...] = ()
+    command: Mapping[str, Json] | None = None
 
     @property
     def guard(self) -> str:
