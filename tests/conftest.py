@@ -11,6 +11,9 @@ import pytest
 from adapters.seaweed import Seaweed, binary, seaweed
 
 
+collect_ignore = ["build/forked.py"]  # a script that finds its neighbours by its own folder
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two processes take file after file; the journeys are the longest, so they come first."""
     items.sort(key=lambda item: item.path.parent.name != "journeys")

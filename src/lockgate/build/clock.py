@@ -82,7 +82,6 @@ def _tell(seconds: Callable[[], float], nanoseconds: Callable[[], int]) -> None:
 def _stop_clock(at_s: int) -> None:
     """Time is how often it was asked for, a millisecond each: the same in every run, and who waits for it to pass comes to an end."""
     moment = dt.datetime.fromtimestamp(at_s, dt.UTC)
-<<<<<<< HEAD
     asked = itertools.count()
 
     def anew() -> None:
@@ -90,14 +89,10 @@ def _stop_clock(at_s: int) -> None:
         asked = itertools.count()
 
     os.register_at_fork(after_in_child=anew)  # what the parent asked for does not count
-    time.time_ns = lambda: at_s * 1_000_000_000 + next(asked) * 1_000_000
-    time.time = lambda: at_s + next(asked) / 1000
+    _tell(lambda: at_s + next(asked) / 1000, lambda: at_s * 1_000_000_000 + next(asked) * 1_000_000)
 
     def instant() -> dt.datetime:
         return moment + dt.timedelta(milliseconds=next(asked))
-=======
-    _tell(lambda: float(at_s), lambda: at_s * 1_000_000_000)
->>>>>>> 704508a4aea67c8fa7c0f8ad77597948668a2a92
 
     def still_now(cls: type[dt.datetime], tz: dt.tzinfo | None = None) -> dt.datetime:
         return _as(cls, instant().astimezone(tz) if tz else instant().astimezone().replace(tzinfo=None))
