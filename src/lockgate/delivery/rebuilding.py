@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.build.machine import machine
 from lockgate.build.plan import make_plan
-from lockgate.delivery.again import attempts_of, deadlines, suspect
+from lockgate.delivery.attempts import attempts_of, deadlines, suspect
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.interpreter import installed
 from lockgate.delivery.known import known_of
