@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import decimal
 import importlib
 import sys
 import textwrap
@@ -56,7 +57,7 @@ def imported_from(root: Path) -> Iterator[None]:
 def result_of(root: Path, target: str, *arguments: object) -> str:
     """Import the project freshly and call the function; an exception of the call is a result too, one of the import REFUSED."""
     module, _, name = target.partition(":")
-    with imported_from(root):
+    with imported_from(root), decimal.localcontext():  # some projects set how decimals are rounded
         try:
             function = getattr(importlib.import_module(module), name)
         except Exception as error:
