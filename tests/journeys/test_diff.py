@@ -162,6 +162,7 @@ def test_a_comment_changes_nothing(first: Lockgate, fresh: Copier) -> None:
     assert (found["attribution"], found["movement"]["difference"]["value"]) == (None, "0")
 
 
+@pytest.mark.soak
 def test_what_cannot_be_built_is_said_and_the_rest_still_shows(first: Lockgate, fresh: Copier) -> None:
     """The new code needs a column that only the new data have; the old code does without."""
     lockgate = fresh(first)

@@ -54,7 +54,8 @@ def test_an_auditor_makes_it_again_elsewhere_as_somebody_else(boosted: Lockgate,
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines[1:4]] == ["boosted.history", "boosted.model", "boosted.holdout"]
     assert all(line.endswith("same") for line in lines[1:4])
-    assert lines[-1] == f"same  release {release[7:19]}, digest by digest"
+    assert lines[-1].startswith("same  ")  # the digest as a whole too, where both Lockgates are installed alike
+    assert release[7:19] in lines[-1]
     assert max(map(len, lines)) <= WIDTH
     assert not list((audit.root / ".lockgate" / "tmp").iterdir())
 
@@ -96,6 +97,7 @@ def test_a_changed_row_is_named(boosted: Lockgate, tmp_path: Path, *, records: b
     assert not differing(found).get("boosted.model", False), "it differs because what it reads does"
 
 
+@pytest.mark.soak
 def test_changed_code_is_named(boosted: Lockgate) -> None:
     """The release carries other code than its steps were made with."""
     project = file_of(boosted, "project.json").replace(b'\\"bagging_fraction\\": 0.7', b'\\"bagging_fraction\\": 0.5')
