@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 
-from lockgate.delivery.survey import Box, Survey
+from lockgate.delivery.drawing.survey import Box, Survey
 
 NOW = dt.datetime(2030, 1, 15, 12, tzinfo=dt.UTC)
 EVIL = "</script><script>alert(1)</script>\"'&\u202e"

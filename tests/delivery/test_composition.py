@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lockgate.delivery.composition import _code, _versions, same_code
+from lockgate.delivery.comparison.composition import _code, _versions, same_code
 
 STEP = '"""A shop."""\nRATE = 1.0\n\n\ndef model(x):\n    """Fit."""\n    return x * RATE\n\n\ndef tidy(x):\n    return x\n'
 

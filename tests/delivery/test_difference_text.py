@@ -9,10 +9,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-import lockgate.delivery.difference
+import lockgate.delivery.comparison.difference
 from lockgate.cli.render import WIDTH, table
-from lockgate.delivery.difference import _Comparing
-from lockgate.delivery.difference_text import _signed, text
+from lockgate.delivery.comparison.difference import _Comparing
+from lockgate.delivery.comparison.text import _signed, text
 from lockgate.errors import StepFailed
 from lockgate.evaluation.movement import attributed, compared
 from lockgate.records.movement import Attribution, Movement, ReleaseDifference, Unbuilt
@@ -141,12 +141,12 @@ def test_changes_have_a_sign(value: str | None, unit: str, said: str) -> None:
 
 def test_a_failed_split_keeps_the_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
     found, nothing = replace(difference(), attribution=None), cast("Any", None)
-    monkeypatch.setattr(lockgate.delivery.difference, "factors_of", lambda *_: ("data",))
+    monkeypatch.setattr(lockgate.delivery.comparison.difference, "factors_of", lambda *_: ("data",))
 
     def failing(*_: object, **__: object) -> None:
         raise StepFailed("no room left", value="/store")
 
-    monkeypatch.setattr(lockgate.delivery.difference, "measure", failing)
+    monkeypatch.setattr(lockgate.delivery.comparison.difference, "measure", failing)
     monkeypatch.setattr(_Comparing, "_packages", ())
     monkeypatch.setattr(_Comparing, "_asked", {})
     comparing = _Comparing(nothing, nothing, SimpleNamespace(trace=None), nothing, nothing, nothing, nothing)  # type: ignore[arg-type]

@@ -8,9 +8,9 @@ from itertools import combinations, pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lockgate.delivery.graph_drawing import NARROW, WIDE
-from lockgate.delivery.graph_page import render
-from lockgate.delivery.layers import Drawing, Size, arrange
+from lockgate.delivery.drawing.svg import NARROW, WIDE
+from lockgate.delivery.drawing.page import render
+from lockgate.delivery.drawing.layers import Drawing, Size, arrange
 
 from delivery.graph_scene import large
 

@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from lockgate.delivery import graph_text
-from lockgate.delivery.graph_page import render
+from lockgate.delivery.drawing import text as graph_text
+from lockgate.delivery.drawing.page import render
 
 from delivery.graph_scene import EVIL, large, scene
 

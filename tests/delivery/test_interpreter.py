@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from journeys.remaking import toy_package
-from lockgate.delivery.interpreter import check_files
+from lockgate.delivery.reproduction.interpreter import check_files
 from lockgate.errors import IntegrityError
 from lockgate.release.training_lock import Locked, files_digest_of
 

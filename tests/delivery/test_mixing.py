@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from lockgate.delivery import mixing
-from lockgate.delivery.interpreter import python_for
+from lockgate.delivery.comparison import mixing
+from lockgate.delivery.reproduction.interpreter import python_for
 from lockgate.errors import StepFailed
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import pytest
 
 from lockgate.build.execute import Event
-from lockgate.delivery import interpreter, rebuild, reproduce
-from lockgate.delivery.rebuild import _ask, environment_for
+from lockgate.delivery.reproduction import interpreter, rebuild, reproduce
+from lockgate.delivery.reproduction.rebuild import _ask, environment_for
 from lockgate.errors import IntegrityError, LockgateError, NotFound, StepFailed
 from lockgate.records.plan import StepRecord
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lockgate.delivery.records_held import Made, contradictions
+from lockgate.delivery.reproduction.records_held import Made, contradictions
 from lockgate.release.training_lock import Locked
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lockgate.delivery.snapshot import needed_files, take_snapshot
+from lockgate.delivery.reproduction.snapshot import needed_files, take_snapshot
 from lockgate.project import Project, Settings
 from lockgate.records.graph import Definition, FileState, Graph, Node, PipelineInfo, Trace
 

@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from lockgate.delivery.interpreter import bring_lockgate
+from lockgate.delivery.reproduction.interpreter import bring_lockgate
 from lockgate.delivery.keep import keep_bytes
 from lockgate.delivery.releases import manifest_of
 from lockgate.project import open_project

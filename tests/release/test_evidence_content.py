@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lockgate.delivery.cautions import cautions
-from lockgate.delivery.changes import changes
+from lockgate.delivery.evidence.cautions import cautions
+from lockgate.delivery.comparison.changes import changes
 from lockgate.errors import UsageError
 from lockgate.evaluation.scored import Scored
 from lockgate.evaluation.summary import summary

@@ -119,7 +119,7 @@ def test_nothing_new_loads_no_frames(prepared: Lockgate) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=prepared.root, capture_output=True, text=True, check=True)
     said, loaded = done.stdout.splitlines()
     assert said == "done  0 run, 2 reused"
-    assert {"sqlite3", "lockgate.delivery.cursors"} <= set(loaded.split())
+    assert {"sqlite3", "lockgate.delivery.sources.cursors"} <= set(loaded.split())
     assert not {"polars", "numpy", "subprocess", "lockgate.codecs", "lockgate.build.engine"} & set(loaded.split())
 
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lockgate import codecs
-from lockgate.delivery import cursors
-from lockgate.delivery.sources import materialise, see
+from lockgate.delivery.sources import cursors
+from lockgate.delivery.sources.seeing import materialise, see
 from lockgate.errors import LockgateError, UsageError
 from lockgate.project import Project, open_project
 from lockgate.records.rows import Version
@@ -36,7 +36,7 @@ VALUES = {
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("lockgate.codecs.rows", "lockgate.delivery.cursors"):
+    for module in ("lockgate.codecs.rows", "lockgate.delivery.sources.cursors"):
         monkeypatch.setattr(f"{module}.PAGE_ROWS", 4)
     monkeypatch.setattr("lockgate.adapters.sqlite.BATCH_ROWS", 3)
 

@@ -70,7 +70,7 @@ def test_a_run_that_reuses_what_is_garbage_for_another_copy_ends_well(tmp_path: 
 
 def test_a_pin_of_a_run_that_died_protects_nothing_for_long(tmp_path: Path) -> None:
     from lockgate.adapters.local import LocalLeases
-    from lockgate.delivery.store_gc import _pins
+    from lockgate.delivery.store.gc import _pins
     from lockgate.delivery.turns import Turns
     from lockgate.project import open_project
 

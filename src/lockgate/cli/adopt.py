@@ -11,8 +11,8 @@ from lockgate.cli.render import now, table
 if TYPE_CHECKING:
     import argparse
 
-    from lockgate.delivery.adopt import Adopted
-    from lockgate.delivery.adopt_text import Draft
+    from lockgate.delivery.adoption.adopt import Adopted
+    from lockgate.delivery.adoption.text import Draft
 
 
 def adopt_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +23,8 @@ def adopt_arguments(parser: argparse.ArgumentParser) -> None:
 
 def adopt(arguments: argparse.Namespace) -> int:
     """Write the project and run it once; exit 1 when a stage fails or makes something else than DVC recorded."""
-    from lockgate.delivery import adopt as delivery
-    from lockgate.delivery.adopt_text import draft
+    from lockgate.delivery.adoption import adopt as delivery
+    from lockgate.delivery.adoption.text import draft
 
     root, dvc = delivery.read(arguments.file, arguments.dir)
     if arguments.dry_run:

@@ -25,7 +25,7 @@ def diff_arguments(parser: argparse.ArgumentParser) -> None:
 
 def diff(arguments: argparse.Namespace) -> int:
     """What changes for users from one release to another, and why."""
-    from lockgate.delivery.difference import difference
+    from lockgate.delivery.comparison.difference import difference
 
     project = open_project(Path.cwd())
     found = watched(lambda tell: difference(
@@ -33,7 +33,7 @@ def diff(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(to_json(found))
         return 0
-    from lockgate.delivery.difference_text import text
+    from lockgate.delivery.comparison.text import text
 
     print(text(found, (arguments.before, arguments.after), table=table))
     return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.cli.render import now, print_json, table
-from lockgate.delivery.survey import survey
+from lockgate.delivery.drawing.survey import survey
 from lockgate.project import open_project
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ def graph(arguments: argparse.Namespace) -> int:
 
         print_json(to_json(found))
     elif arguments.html:
-        from lockgate.delivery.graph_page import render
+        from lockgate.delivery.drawing.page import render
         from lockgate.durable import write_atomic
 
         write_atomic(arguments.html.absolute(), render(found).encode())
         print(f"open {arguments.html}")
     else:
-        from lockgate.delivery import graph_text
+        from lockgate.delivery.drawing import text as graph_text
 
         if arguments.mermaid:
             print(graph_text.mermaid(found), end="")

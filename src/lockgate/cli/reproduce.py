@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from lockgate.delivery.reproduce import Compared, Reproduced
+    from lockgate.delivery.reproduction.reproduce import Compared, Reproduced
     from lockgate.records.digest import Json
 
 
@@ -27,7 +27,7 @@ def reproduce_arguments(parser: argparse.ArgumentParser) -> None:
 
 def reproduce(arguments: argparse.Namespace) -> int:
     """Exit 0: the same, digest by digest; 1: something differs, named; 4: the release itself is damaged."""
-    from lockgate.delivery.reproduce import reproduce as reproduce_release
+    from lockgate.delivery.reproduction.reproduce import reproduce as reproduce_release
 
     project, began = open_project(Path.cwd()), now()
     found = watched(lambda tell: reproduce_release(project, arguments.release, now=began, tell=tell))

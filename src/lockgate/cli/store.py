@@ -14,7 +14,7 @@ from lockgate.records.wire import to_json
 if TYPE_CHECKING:
     import argparse
 
-    from lockgate.delivery.store_check import Fault
+    from lockgate.delivery.store.check import Fault
     from lockgate.project import Project
 
 DAMAGED = 4
@@ -52,7 +52,7 @@ def store(arguments: argparse.Namespace) -> int:
 
 
 def _size(project: Project, *, as_json: bool) -> int:
-    from lockgate.delivery.store_size import sizes
+    from lockgate.delivery.store.size import sizes
 
     parts = sizes(project)
     if as_json:
@@ -65,7 +65,7 @@ def _size(project: Project, *, as_json: bool) -> int:
 
 
 def _check(project: Project, *, heal: bool, as_json: bool) -> int:
-    from lockgate.delivery.store_check import check
+    from lockgate.delivery.store.check import check
 
     found = check(project, heal=heal, tell=(lambda _: None) if as_json else _tell)
     if as_json:
@@ -89,7 +89,7 @@ def _tell(fault: Fault) -> None:
 
 
 def _gc(project: Project, *, keep_days: int, really: bool, as_json: bool) -> int:
-    from lockgate.delivery.store_gc import collect, find_garbage
+    from lockgate.delivery.store.gc import collect, find_garbage
 
     garbage = (collect if really else find_garbage)(project, now=now(), keep_days=keep_days)
     if as_json:

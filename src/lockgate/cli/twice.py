@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.cli.build import watched
 from lockgate.cli.render import WIDTH, plain, print_json, table
-from lockgate.delivery.twice import Second, second_run
+from lockgate.delivery.reproduction.twice import Second, second_run
 from lockgate.errors import StepFailed
 from lockgate.records.digest import short
 from lockgate.records.wire import to_json

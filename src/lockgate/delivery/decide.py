@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lockgate.declare import Approval, DeployTo, Gate
+from lockgate.delivery.evidence.page import card_of, page_of
 from lockgate.delivery.identity import append, read_ledger, who
-from lockgate.delivery.page import card_of, page_of
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import named
 from lockgate.delivery.walk import Walk, walk_now
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from lockgate.delivery.page import Kept
+    from lockgate.delivery.evidence.page import Kept
     from lockgate.project import Project
     from lockgate.records.decisions import Decision
     from lockgate.records.ledger import Entry

@@ -10,11 +10,11 @@ from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.ask import ask_environment
 from lockgate.delivery.claims import look, propose, record
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
+from lockgate.delivery.evidence.page import keep_page
 from lockgate.delivery.identity import read_ledger, who
 from lockgate.delivery.judge import NOTHING_JUDGED, Judged, Material, judge
 from lockgate.delivery.keep import keep_value
 from lockgate.delivery.lineage import code_files
-from lockgate.delivery.page import keep_page
 from lockgate.delivery.releases import build_release, manifest_of
 from lockgate.delivery.run import plan, run
 from lockgate.delivery.walk import Walk, walk_now

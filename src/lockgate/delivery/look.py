@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.changes import changes
+from lockgate.delivery.comparison.changes import changes
 from lockgate.delivery.run import node_named, plan
 from lockgate.errors import NotFound
 from lockgate.records.dataset import DATASET

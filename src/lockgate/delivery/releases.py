@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.delivery.keep import keep_copy
 from lockgate.delivery.lineage import Origin, lineage_of
-from lockgate.delivery.snapshot import take_snapshot
+from lockgate.delivery.reproduction.snapshot import take_snapshot
 from lockgate.errors import IntegrityError, NotFound, StepFailed, UsageError
 from lockgate.records.digest import digest, digest_bytes, short
 from lockgate.records.release import Manifest

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lockgate.build.plan import Known, make_plan, needed
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.known import accepted_by, known_of, remembered
-from lockgate.delivery.sources import Seen, materialise, see
+from lockgate.delivery.sources.seeing import Seen, materialise, see
 from lockgate.durable import sweep, write_atomic
 from lockgate.errors import LockgateError, NotFound, ServiceUnavailable, did_you_mean
 from lockgate.records.artifact import Artifact
@@ -107,7 +107,7 @@ def plan_by_partition(
     """`plan` for a reader: tables that only wait to be split are split, so that it names the partitions to run."""
     planned = plan(project, pipeline, now=now, to=to, params=params)
     if any(n.each for n in planned.graph.nodes.values()):
-        from lockgate.delivery.partitions import looked
+        from lockgate.delivery.sources.partitions import looked
 
         last: dict[str, str] = {}
         planned = looked(planned, lambda part: _carry_out(project, part, last, lambda _: None, now, keep_going=False))

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lockgate.delivery.evidence.page import page_of, page_with
 from lockgate.delivery.identity import LedgerReader, append, read_ledger, who
-from lockgate.delivery.page import page_of, page_with
 from lockgate.delivery.releases import fetch
 from lockgate.delivery.walk import walk_now
 from lockgate.delivery.wish import approvals_behind, check_wish

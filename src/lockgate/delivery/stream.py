@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.run import RunRecord, run, sources_of, targets_of
-from lockgate.delivery.sinks import Written, sinks_of, write
-from lockgate.delivery.sources import Seen, held, see
+from lockgate.delivery.sources.seeing import Seen, held, see
+from lockgate.delivery.sources.sinks import Written, sinks_of, write
 from lockgate.errors import ServiceUnavailable, UsageError
 
 if TYPE_CHECKING:

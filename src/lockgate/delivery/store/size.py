@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.store_map import named_records
+from lockgate.delivery.store.contents import named_records
 from lockgate.errors import LockgateError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from lockgate.records.wire import from_json
 from lockgate.release.lockfile import OURS
 
 if TYPE_CHECKING:
-    from lockgate.delivery.rebuild import Rebuilt
+    from lockgate.delivery.reproduction.rebuild import Rebuilt
     from lockgate.project import Project
     from lockgate.records.release import Manifest
 

@@ -1,4 +1,4 @@
-"""The rebuilding process: `python -P -m lockgate.delivery.rebuilding`, in the packages that a release locks.
+"""The rebuilding process: `python -P -m lockgate.delivery.reproduction.rebuilding`, in the packages that a release locks.
 
 Reads one order (JSON) from stdin, runs the training pipeline it names, and prints JSON lines: events, then what came
 out, or the error that stopped it.
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.build.machine import machine
 from lockgate.build.plan import make_plan
-from lockgate.delivery.attempts import attempts_of, deadlines, suspect
 from lockgate.delivery.graph import graph_of
-from lockgate.delivery.interpreter import installed
 from lockgate.delivery.known import known_of
 from lockgate.delivery.lineage import code_digest
 from lockgate.delivery.releases import build_release
+from lockgate.delivery.reproduction.attempts import attempts_of, deadlines, suspect
+from lockgate.delivery.reproduction.interpreter import installed
 from lockgate.delivery.run import Planned, run, sources_of, targets_of
-from lockgate.delivery.sources import Seen
+from lockgate.delivery.sources.seeing import Seen
 from lockgate.errors import LockgateError
 from lockgate.project import Project, Settings, SourceSettings
 from lockgate.records.digest import Json, digest

@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
-from lockgate.delivery.answers import answers, answers_by, holdout_of, reasons, told, why_not
-from lockgate.delivery.composition import factors_of, in_words
+from lockgate.delivery.comparison.answers import answers, answers_by, holdout_of, reasons, told, why_not
+from lockgate.delivery.comparison.composition import factors_of, in_words
+from lockgate.delivery.comparison.mixing import in_one_line, mixes
+from lockgate.delivery.evidence.pack import names_of
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.judge import judged_by
 from lockgate.delivery.look import diff as listed
 from lockgate.delivery.measuring import load_json, measure, measured_with
-from lockgate.delivery.mixing import in_one_line, mixes
-from lockgate.delivery.other_packages import answers_elsewhere, needs_other_packages, reasons_elsewhere
-from lockgate.delivery.pack import names_of
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import manifest_of, named
+from lockgate.delivery.reproduction.other_packages import answers_elsewhere, needs_other_packages, reasons_elsewhere
 from lockgate.delivery.walk import walk_of
 from lockgate.errors import LockgateError, StepFailed
 from lockgate.records.artifact import Artifact

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from lockgate.delivery.changes import changes
+from lockgate.delivery.comparison.changes import changes
 from lockgate.errors import LockgateError
 from lockgate.records.digest import canonical
 from lockgate.release.layout import PROJECT, TRAINING_LOCK

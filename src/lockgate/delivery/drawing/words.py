@@ -11,7 +11,7 @@ from lockgate.release.wording import count, day
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lockgate.delivery.survey import Box, Survey
+    from lockgate.delivery.drawing.survey import Box, Survey
 
 __all__ = ["age", "ago", "cost", "headline", "size_words", "state_words"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lockgate.delivery.keep import keep_bytes
-from lockgate.delivery.store_map import Named, named_records
+from lockgate.delivery.store.contents import Named, named_records
 from lockgate.errors import IntegrityError, LockgateError, NotFound
 from lockgate.records.digest import digest_file, sha256_file, short
 from lockgate.release.layout import MANIFEST, release_path
@@ -234,7 +234,7 @@ def _copies(project: Project, digest: str, records: tuple[Named, ...]) -> Iterat
 
 def _places(project: Project, digest: str, records: tuple[Named, ...]) -> Iterator[Path]:
     """Where a copy may lie: in an unpacked release, or where a source's file came from."""
-    from lockgate.delivery.sources import places
+    from lockgate.delivery.sources.seeing import places
 
     for record in records:
         if record.kind == "releases" and digest in record.objects:

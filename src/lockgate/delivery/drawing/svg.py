@@ -6,12 +6,12 @@ import html
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.graph_words import cost, size_words, state_words
-from lockgate.delivery.layers import Drawing, Size, arrange
+from lockgate.delivery.drawing.layers import Drawing, Size, arrange
+from lockgate.delivery.drawing.words import cost, size_words, state_words
 from lockgate.release.wording import visible
 
 if TYPE_CHECKING:
-    from lockgate.delivery.survey import Box, Survey
+    from lockgate.delivery.drawing.survey import Box, Survey
 
 __all__ = ["LARGE", "SYMBOLS", "draw", "escaped", "tone"]
 

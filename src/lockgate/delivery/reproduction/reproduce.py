@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from lockgate import __version__
 from lockgate.build.execute import Event
 from lockgate.codecs.differences import difference, json_difference
-from lockgate.delivery.rebuild import Rebuilt, Recipe, rebuild
-from lockgate.delivery.records_held import Made, contradictions, made_of
 from lockgate.delivery.refs import resolve
 from lockgate.delivery.releases import manifest_of
+from lockgate.delivery.reproduction.rebuild import Rebuilt, Recipe, rebuild
+from lockgate.delivery.reproduction.records_held import Made, contradictions, made_of
 from lockgate.errors import LockgateError, NotFound
 from lockgate.records.difference import Difference
 from lockgate.records.digest import Json

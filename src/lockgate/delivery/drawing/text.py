@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.graph_words import ago, cost, headline, size_words
+from lockgate.delivery.drawing.words import ago, cost, headline, size_words
 from lockgate.release.wording import day, visible
 
 if TYPE_CHECKING:
-    from lockgate.delivery.survey import Box, Survey
+    from lockgate.delivery.drawing.survey import Box, Survey
 
 __all__ = ["mermaid", "rows", "title"]
 

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 from lockgate import errors
 from lockgate.build.environment import without_secrets
 from lockgate.build.execute import Event
-from lockgate.delivery.interpreter import Interpreter, interpreter_for
 from lockgate.delivery.keep import keep_copy
 from lockgate.delivery.releases import naming
-from lockgate.delivery.sources import see
+from lockgate.delivery.reproduction.interpreter import Interpreter, interpreter_for
+from lockgate.delivery.sources.seeing import see
 from lockgate.errors import LockgateError, NotFound, StepFailed
 from lockgate.project import Project, SourceSettings
 from lockgate.records.artifact import Artifact
@@ -135,7 +135,9 @@ def rebuild(
         "origin": [recipe.code.lineage.commit, recipe.code.lineage.dirty],
     }  # fmt: skip
     environment = environment_for(os.environ, own=interpreter.own, shared=rebuilt.cache is not None)
-    answer = _ask([interpreter.executable, "-P", "-m", "lockgate.delivery.rebuilding"], order, environment, tell)
+    answer = _ask(
+        [interpreter.executable, "-P", "-m", "lockgate.delivery.reproduction.rebuilding"], order, environment, tell
+    )
     return _rebuilt(rebuilt, interpreter, answer, locked=locked, left_out=snapshot.left_out)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.build.sandbox import undeclared
-from lockgate.delivery.adopt_text import Draft, draft
-from lockgate.delivery.dvc import md5_of, read_dvc
+from lockgate.delivery.adoption.dvc import md5_of, read_dvc
+from lockgate.delivery.adoption.text import Draft, draft
 from lockgate.delivery.run import run
 from lockgate.durable import write_atomic
 from lockgate.errors import UsageError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lockgate.build.execute import Event
-    from lockgate.delivery.dvc import DvcProject
+    from lockgate.delivery.adoption.dvc import DvcProject
     from lockgate.delivery.run import RunRecord
     from lockgate.errors import LockgateError
     from lockgate.project import Project

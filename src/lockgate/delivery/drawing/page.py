@@ -13,14 +13,14 @@ import hashlib
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.graph_drawing import LARGE, SYMBOLS, draw, escaped, tone
-from lockgate.delivery.graph_words import age, cost, headline, size_words, state_words
+from lockgate.delivery.drawing.svg import LARGE, SYMBOLS, draw, escaped, tone
+from lockgate.delivery.drawing.words import age, cost, headline, size_words, state_words
 from lockgate.release.wording import count, day
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lockgate.delivery.survey import Box, Survey
+    from lockgate.delivery.drawing.survey import Box, Survey
 
 __all__ = ["render"]
 
@@ -184,4 +184,4 @@ def _allowed(text: str) -> str:
 
 
 def _resource(name: str) -> str:
-    return resources.files("lockgate.delivery").joinpath(name).read_text("utf-8")
+    return resources.files("lockgate.delivery.drawing").joinpath(name).read_text("utf-8")

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from lockgate.delivery.cautions import cautions
-from lockgate.delivery.changes import changes
+from lockgate.delivery.comparison.changes import changes
+from lockgate.delivery.evidence.cautions import cautions
 from lockgate.delivery.measuring import load_json
 from lockgate.delivery.releases import manifest_of
 from lockgate.gates.binding import evidence_root, results

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.known import remembered
 from lockgate.delivery.run import plan
-from lockgate.delivery.store_map import Named, named_records, objects_in
+from lockgate.delivery.store.contents import Named, named_records, objects_in
 from lockgate.delivery.turns import Turns, Watch
 from lockgate.errors import IntegrityError, LockgateError
 from lockgate.records.decisions import Proposed

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lockgate import __version__
 from lockgate.build.execute import Event
-from lockgate.delivery.interpreter import interpreter_for, python_for
 from lockgate.delivery.keep import keep_copy, keep_value
 from lockgate.delivery.known import stored_result
 from lockgate.delivery.measuring import load_json
-from lockgate.delivery.rebuild import locked_packages
 from lockgate.delivery.releases import fetch
+from lockgate.delivery.reproduction.interpreter import interpreter_for, python_for
+from lockgate.delivery.reproduction.rebuild import locked_packages
 from lockgate.errors import IntegrityError
 from lockgate.gates.measure import INPUTS
 from lockgate.records.artifact import Artifact

@@ -18,7 +18,7 @@ from lockgate.records.graph import AS_OF
 from lockgate.records.plan import Result, Reuse
 
 if TYPE_CHECKING:
-    from lockgate.delivery.sources import Seen
+    from lockgate.delivery.sources.seeing import Seen
     from lockgate.project import Project
     from lockgate.records.graph import Graph, Node
     from lockgate.records.plan import PlannedStep

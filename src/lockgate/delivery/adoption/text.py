@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.declare_command import Command, command
-from lockgate.delivery.dvc import Left
+from lockgate.delivery.adoption.dvc import Left
 from lockgate.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from lockgate.delivery.dvc import DvcProject, DvcStage
+    from lockgate.delivery.adoption.dvc import DvcProject, DvcStage
 
 __all__ = ["MODULE", "Draft", "draft"]
 

@@ -74,12 +74,12 @@ def see(project: Project, *, now_ns: int, wanted: Collection[str] | None = None)
 def held(project: Project, source: SourceSettings) -> int:
     """How many rows or files were read of a source before; 0 of a `file`, which is not read bit by bit."""
     if source.kind == "sqlite":
-        from lockgate.delivery import cursors
+        from lockgate.delivery.sources import cursors
 
         version = cursors.recorded(project, source)
         return version.rows if version else 0
     if source.kind == "folder":
-        from lockgate.delivery import arrivals
+        from lockgate.delivery.sources import arrivals
 
         return len(arrivals.recorded(project, source))
     return 0
@@ -99,7 +99,7 @@ def _see_file(project: Project, source: SourceSettings, memory: _Memory) -> Seen
 
 
 def _see_rows(project: Project, source: SourceSettings) -> Seen:
-    from lockgate.delivery.cursors import version_of
+    from lockgate.delivery.sources.cursors import version_of
 
     version = version_of(project, source)
     pages = tuple((f"{n:06d}.arrow", page.object) for n, page in enumerate(version.pages))
@@ -109,7 +109,7 @@ def _see_rows(project: Project, source: SourceSettings) -> Seen:
 
 
 def _see_folder(project: Project, source: SourceSettings, memory: _Memory, now_ns: int) -> Seen | None:
-    from lockgate.delivery.arrivals import arrived
+    from lockgate.delivery.sources.arrivals import arrived
 
     def digest_of(path: Path) -> str:
         try:

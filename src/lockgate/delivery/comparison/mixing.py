@@ -52,7 +52,7 @@ def mix(
 
     Raises what building fails with: packages that cannot be installed, old code that does not run on new data.
     """
-    from lockgate.delivery.interpreter import (
+    from lockgate.delivery.reproduction.interpreter import (
         python_for,  # starts processes, as `rebuild` does: not for those who only look
     )
 
@@ -70,7 +70,7 @@ def mix(
             value=f"here is {python}",
             next=f"install Python {wanted}",
         )
-    from lockgate.delivery.rebuild import Recipe, rebuild
+    from lockgate.delivery.reproduction.rebuild import Recipe, rebuild
 
     tell(Event("", "note", f"building {note}"))
     with tempfile.TemporaryDirectory(prefix="mix-") as folder:

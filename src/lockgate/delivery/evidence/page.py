@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lockgate.delivery.claims import show, shown
+from lockgate.delivery.evidence.pack import make_pack
 from lockgate.delivery.keep import keep_bytes
-from lockgate.delivery.pack import make_pack
 from lockgate.delivery.releases import naming
 from lockgate.errors import IntegrityError
 from lockgate.gates.binding import evidence_root, results

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.known import remembered
-from lockgate.delivery.sources import source_key
+from lockgate.delivery.sources.seeing import source_key
 from lockgate.errors import LockgateError
 from lockgate.project import KINDS
 from lockgate.records.dataset import DATASET, Dataset

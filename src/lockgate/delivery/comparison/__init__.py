@@ -1,0 +1,1 @@
+"""What changes for users between two releases, and why: answers, metric, and what each is made of."""

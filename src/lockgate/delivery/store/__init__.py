@@ -1,0 +1,1 @@
+"""What lies in the store: its check, its size, and forgetting what nothing needs."""
