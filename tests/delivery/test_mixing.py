@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import platform
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from lockgate.delivery.comparison import mixing
+from lockgate.delivery.comparison.answers import fair_from
 from lockgate.delivery.reproduction.interpreter import python_for
 from lockgate.errors import StepFailed
 
@@ -32,6 +34,17 @@ def mix(kept: Kept, python: str) -> None:
     project: Any = SimpleNamespace(results=lambda _: kept, home=Path("/nowhere"))
     sides = dict.fromkeys(("code", "data", "parameters", "packages"), release)
     mixing.mix(project, sides, now=NOW, tell=lambda _: None, note="a mix")
+
+
+def test_releases_are_fair_to_each_other_from_the_latest_start_of_a_test(tmp_path: Path) -> None:
+    def release(name: str, *days: str) -> Any:
+        (tmp_path / name).write_text(json.dumps([{"as_of": day} for day in days]))
+        return SimpleNamespace(holdout="holdout.json", files=(SimpleNamespace(path="holdout.json", blake3=name),))
+
+    project: Any = SimpleNamespace(store=SimpleNamespace(get=lambda name: tmp_path / name))
+    long, short = release("long", "2030-01-01", "2030-01-28"), release("short", "2030-01-15", "2030-01-28")
+    assert fair_from(project, [long, short]) == "2030-01-15"
+    assert fair_from(project, [release("none")]) == ""
 
 
 def test_a_mix_for_another_python_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,19 @@ def test_rows_without_an_answer_or_a_truth_are_left_out_and_counted():
     assert (found.before.value, found.before.why) == (None, "there are no rows")
 
 
+def test_rows_that_a_release_was_trained_on_are_left_out_of_both_tables():
+    old, new, data = scored(10), scored(11), scored(12)
+    since = str(DAYS[8] - 7)  # the fifth of twelve days, two rows each
+    found = movement(old, new, since=since)
+    assert (found.rows, found.first) == (16, str(DAYS[8]))
+    assert found.left_out == ("8 of 24 requests ask about days that one of the releases was trained on",)
+    for fair_from, rows in ((None, 16), (str(DAYS[20] - 7), 4)):
+        more = {"since": since, "fair_from": fair_from}
+        why = from_json(Attribution, attributed(old, new, None, data, None, None, ["code", "data"], **more))
+        assert why.rows == rows
+        assert set(why.parts) == {str(row.position) for row in found.largest}
+
+
 def test_no_row_at_all_is_no_crash():
     nothing = scored(np.nan)
     found = movement(nothing, scored(1))

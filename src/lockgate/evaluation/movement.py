@@ -29,17 +29,18 @@ Mask = NDArray[np.bool_]
 
 
 def compared(
-    before: Scored, after: Scored, by: Sequence[str] = (), metric: str = "wape", number: int = 20
-) -> dict[str, Json]:
+    before: Scored, after: Scored, by: Sequence[str] = (), metric: str = "wape", number: int = 20,
+    since: str | None = None,
+) -> dict[str, Json]:  # fmt: skip
     """A `Movement` as JSON: a step of the engine.
 
     Args:
         before, after: answers of two releases to one holdout, row by row.
         by: columns whose groups are told apart; columns that the holdout lacks are ignored.
         number: how many of the largest changes are listed.
+        since: rows of an earlier `as_of` are left out: one of the releases was trained on their days. None: no row.
     """
-    asked = len(before)
-    (before, after), rows, left_out = _on_rows_all_answer([before, after])
+    (before, after), rows, left_out = _comparable([before, after], since)
     both = before, after
     moves = moved(*both)
     groups = [g for column in by if column in before.columns for g in _groups(*both, column, moves)]
@@ -51,7 +52,7 @@ def compared(
         widths=(_width(before), _width(after)),
         overall=_group("all", "all answers", *both, moves), groups=tuple(sorted(groups, key=_worst_first)),
         largest=tuple(_row(*both, int(at), int(rows[at])) for at in _largest(*both, number)),
-        left_out=left_out if asked > len(before) else (), **_measured(*both, metric),
+        left_out=left_out, **_measured(*both, metric),
     )  # fmt: skip
     return to_json(found)
 
@@ -59,19 +60,22 @@ def compared(
 def attributed(
     before: Scored, after: Scored, code: Scored | None, data: Scored | None, parameters: Scored | None,
     packages: Scored | None, factors: Sequence[str], metric: str = "wape", number: int = 20,
+    since: str | None = None, fair_from: str | None = None,
 ) -> dict[str, Json]:  # fmt: skip
     """An `Attribution` as JSON: a step of the engine.
 
     Args:
         code, data, parameters, packages: answers of the old release with only this one from the new; None: not built.
         factors: what differs, at least one.
+        since: as for `compared`, which lists the same largest changes.
+        fair_from: the same for all that were built; None: as `since`.
     """
-    (left, right), kept, _ = _on_rows_all_answer([before, after])
+    (left, right), kept, _ = _comparable([before, after], since)
     largest = [int(kept[at]) for at in _largest(left, right, number)]
     alone = {"code": code, "data": data, "parameters": parameters, "packages": packages}
     found = {frozenset([f]): s for f in factors if len(factors) > 1 and (s := alone.get(f)) is not None}
     mixes: dict[Mix, Scored] = {frozenset(): before, **found, frozenset(factors): after}
-    cut, rows, _ = _on_rows_all_answer(list(mixes.values()))
+    cut, rows, _ = _comparable(list(mixes.values()), fair_from or since)
     common = dict(zip(mixes, cut, strict=True))
     measure = metric_named(metric, comparable=True)
     whole, parts = _change_of_metric(common, factors, measure)
@@ -102,17 +106,30 @@ def moved(before: Scored, after: Scored) -> NDArray[np.float64]:
         return np.where(old == new, 0.0, np.abs(new - old) / np.abs(old))
 
 
-def _on_rows_all_answer(answers: list[Scored]) -> tuple[list[Scored], NDArray[np.int64], tuple[str, ...]]:
-    """The tables cut to the rows in which every one has a finite answer, and where these rows were."""
+def _comparable(
+    answers: list[Scored], since: str | None
+) -> tuple[list[Scored], NDArray[np.int64], tuple[str, ...]]:  # fmt: skip
+    """The tables cut to the rows that are fair to all and in which every one has a finite answer; where these were."""
     first = answers[0]
     for other in answers[1:]:
         same = len(other) == len(first) and np.array_equal(first.column(first.day), other.column(other.day))
         if not same or not np.array_equal(first.role("truth"), other.role("truth"), equal_nan=True):
             raise UsageError("answers were not given to the same rows", value=f"{len(first)} and {len(other)} rows")
-    known: Mask = np.logical_and.reduce([np.isfinite(a.role("answer")) for a in answers])
-    lacking = int((~known).sum())
-    words = f"{lacking:,} of {len(first):,} requests are not answered with a number by both releases"
-    return [a.subset(known) for a in answers], np.flatnonzero(known), (words,) if lacking else ()
+    fair = _from(first, since)
+    known: Mask = fair & np.logical_and.reduce([np.isfinite(a.role("answer")) for a in answers])
+    seen, lacking = int((~fair).sum()), int((fair & ~known).sum())
+    words = (
+        f"{seen:,} of {len(first):,} requests ask about days that one of the releases was trained on" if seen else "",
+        f"{lacking:,} of {len(first):,} requests are not answered with a number by both releases" if lacking else "",
+    )
+    return [a.subset(known) for a in answers], np.flatnonzero(known), tuple(w for w in words if w)
+
+
+def _from(scored: Scored, since: str | None) -> Mask:
+    """Rows asked on a day from `since` on."""
+    if not since or AS_OF not in scored.columns:
+        return np.ones(len(scored), dtype=np.bool_)
+    return scored.column(AS_OF).astype("datetime64[D]") >= np.datetime64(since)
 
 
 def _same_bounds(before: Scored, after: Scored) -> Mask:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.known import remembered, stored_result
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from lockgate.records.graph import Node
     from lockgate.records.release import Manifest
 
-__all__ = ["answers", "answers_by", "holdout_of", "reasons", "told", "why_not"]
+__all__ = ["answers", "answers_by", "fair_from", "holdout_of", "reasons", "told", "why_not"]
 
 SCORED = INPUTS["scored"]
 
@@ -53,6 +54,19 @@ def why_not(done: Executed, name: str) -> str:
     """Why a step has no result, in one line."""
     said = next((s.reason for s in done.steps if s.name == name), "")
     return " ".join((said or "it was not asked").split())
+
+
+def fair_from(project: Project, releases: Iterable[Manifest]) -> str:
+    """The first as-of from which on none of the releases was trained on what it is asked: the latest start of a holdout.
+
+    Read from the answers that each release carries, which begin with the first day of its holdout.
+    """
+    starts = list[str]()
+    for release in releases:
+        entry = next(f for f in release.files if f.path == release.holdout)
+        recorded = json.loads(project.store.get(entry.blake3).read_bytes())
+        starts += [min(r["as_of"] for r in recorded)] if recorded else []
+    return max(starts, default="")
 
 
 def holdout_of(project: Project, walk: Walk, release: Manifest) -> Artifact:

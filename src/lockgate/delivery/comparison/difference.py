@@ -6,12 +6,12 @@ What they differ in is changed one by one in the old release, and these releases
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
-from lockgate.delivery.comparison.answers import answers, answers_by, holdout_of, reasons, told, why_not
+from lockgate.delivery.comparison.answers import answers, answers_by, fair_from, holdout_of, reasons, told, why_not
 from lockgate.delivery.comparison.composition import factors_of, in_words
 from lockgate.delivery.comparison.mixing import in_one_line, mixes
 from lockgate.delivery.evidence.pack import names_of
@@ -108,7 +108,8 @@ class _Comparing:
 
     @property
     def _asked(self) -> dict[str, Json]:
-        return {"metric": judged_by(self.walk)["metric"], "number": LARGEST}
+        since = fair_from(self.project, (self.old, self.new))
+        return {"metric": judged_by(self.walk)["metric"], "number": LARGEST, "since": since}
 
     def _compare(self, holdout: Artifact) -> Executed:
         """Both releases answer, and say why for the answers that differ most."""
@@ -165,20 +166,26 @@ class _Comparing:
     def _split(self, found: ReleaseDifference, holdout: Artifact, answered: dict[str, Artifact]) -> ReleaseDifference:
         """Why: build the old release with one thing from the new, let it answer, and split the change."""
         factors = factors_of(self.project, self.old, self.new) or UNKNOWN
+        built: list[Manifest] = []
         if len(factors) > 1:
             made, lacking = mixes(self.project, self.old, self.new, factors, now=self.now, tell=self.tell)
             others, mute = self._asked_of(made, holdout)
             found = replace(found, unbuilt=(*lacking, *mute))
             answered = answered | others
+            built = [manifest_of(self.project, release) for release in made.values()]
         try:
-            return replace(found, attribution=self._attributed(factors, answered))
+            return replace(found, attribution=self._attributed(factors, answered, built))
         except LockgateError as error:  # what was compared stays
             lost = Unbuilt(factor="together", why=in_one_line(error))
             return replace(found, unbuilt=(*found.unbuilt, lost))
 
-    def _attributed(self, factors: tuple[str, ...], answered: Mapping[str, Artifact]) -> Attribution:
+    def _attributed(
+        self, factors: tuple[str, ...], answered: Mapping[str, Artifact], built: Sequence[Manifest]
+    ) -> Attribution:
         absent: dict[str, Json] = {f: None for f in ("code", "data", "parameters", "packages") if f not in answered}
-        node = told("attributed", tuple(answered), {**absent, "factors": list(factors), **self._asked}, self._packages)
+        fair: dict[str, Json] = {"fair_from": fair_from(self.project, (self.old, self.new, *built))}
+        asked = {**absent, "factors": list(factors), **self._asked, **fair}
+        node = told("attributed", tuple(answered), asked, self._packages)
         given = {answers_by(f): artifact for f, artifact in answered.items()}
         done = measure(
             self.project, {node.name: node}, releases={}, given=given, trace=self.graph.trace, tell=self.tell
