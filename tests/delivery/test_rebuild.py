@@ -14,6 +14,7 @@ from lockgate.build.execute import Event
 from lockgate.delivery.reproduction import interpreter, rebuild, reproduce
 from lockgate.delivery.reproduction.rebuild import _ask, environment_for
 from lockgate.errors import IntegrityError, LockgateError, NotFound, StepFailed
+from lockgate.records.digest import digest
 from lockgate.records.plan import StepRecord
 
 SECRETS = {"LOCKGATE_KEY": "k", "AWS_SECRET_ACCESS_KEY": "s", "GITHUB_TOKEN": "t", "DATABASE_URL": "pg://a:b@h/d"}
@@ -83,19 +84,21 @@ def test_a_source_that_the_store_has_is_not_looked_for(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(rebuild, "see", see)
     now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    files = [["a.csv", "blake3:a"]]
+    identity = digest("source", files)
 
     def project(kind: str, *held: str) -> Any:
-        known = {"id": {"files": [["a.csv", "blake3:a"]], "single": True}}
+        known = {identity: {"files": files, "single": True}}
         store = SimpleNamespace(has=lambda d: d in held, get=Path)
         settings = SimpleNamespace(sources=(SimpleNamespace(name="sales", kind=kind),))
         return SimpleNamespace(results=lambda _: known, store=store, settings=settings)
 
     whole = project("file", "blake3:a")
-    assert rebuild._source(whole, whole, "sales", "id", now=now)["single"]
+    assert rebuild._source(whole, whole, "sales", identity, now=now)["single"]
     assert looked == []
     for kind, times in (("sqlite", 0), ("file", 1)):
         with pytest.raises(NotFound, match="source sales"):
-            rebuild._source(project(kind), project(kind), "sales", "id", now=now)
+            rebuild._source(project(kind), project(kind), "sales", identity, now=now)
         assert looked == [int(now.timestamp() * 1e9)] * times
 
 

@@ -11,7 +11,7 @@ from lockgate.records.digest import digest
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["identity", "load", "save"]
+__all__ = ["identity", "identity_of_text", "load", "save"]
 
 
 def save(value: object, path: Path) -> None:
@@ -26,7 +26,12 @@ def load(path: Path, kind: type) -> object:  # noqa: ARG001 — a booster is rea
 
 def identity(value: object) -> str:
     """Digest the model text without the block of training parameters (thread counts and the like)."""
-    trees, _, rest = _text(value).partition("\nparameters:")
+    return identity_of_text(_text(value))
+
+
+def identity_of_text(text: str) -> str:
+    """The same of a model's text, without parsing it: LightGBM ends the whole process over a text that is none."""
+    trees, _, rest = text.partition("\nparameters:")
     return digest("lightgbm", [trees, rest.partition("\nend of parameters")[2]])
 
 

@@ -188,7 +188,8 @@ def open_release(directory: Path, expected: str) -> OpenRelease:
         n: codecs.load(e.codec, directory / e.path, hints.get(n) or codecs.resolve(e.type)) for n, e in entries.items()
     }
     for name, entry in entries.items():
-        if entry.codec != "file" and (actual := codecs.identity(entry.codec, loaded[name])) != entry.digest:
+        value = directory / entry.path if entry.codec == "file" else loaded[name]  # a file may have been parsed
+        if (actual := codecs.identity(entry.codec, value)) != entry.digest:
             raise IntegrityError(
                 f"{entry.path} is not the value that the manifest names", value=actual, allowed=entry.digest
             )

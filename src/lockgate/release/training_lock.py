@@ -63,7 +63,7 @@ def read_training_lock(text: str) -> tuple[Locked, ...]:
 
 
 def _read(line: str) -> Locked | None:
-    if m := LINE.fullmatch(line):
+    if (m := LINE.fullmatch(line)) and normal(m[2]) != OURS:
         return Locked(name=normal(m[2]), version=m[3], files=m[4] or "", published=m[1] is None)
     if line.strip() and (not line.startswith("#") or line.startswith(LOCAL)):
         raise IntegrityError(
@@ -115,7 +115,7 @@ def listed_files(distribution: metadata.Distribution) -> list[tuple[str, str]]:
 
 
 def _of_the_installer(path: str) -> bool:
-    return path.startswith("..") or path.endswith(".pyc") or ".dist-info/" in path
+    return path.startswith("..") or "__pycache__/" in path or ".dist-info/" in path
 
 
 def _locked(package: str) -> Locked:

@@ -6,33 +6,33 @@ there is no pip). Lockgate itself is always the one that asks.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.build.environment import without_secrets
+from lockgate.delivery.reproduction.installed_files import check_files, check_outside, outside
 from lockgate.durable import locked as waiting_for
-from lockgate.errors import IntegrityError, ServiceUnavailable, StepFailed
+from lockgate.errors import ServiceUnavailable, StepFailed
 from lockgate.records.digest import digest
-from lockgate.release.lockfile import OURS, normal
-from lockgate.release.training_lock import Locked, differing, files_digest, files_digest_of, listed_files
+from lockgate.release.lockfile import OURS
+from lockgate.release.training_lock import Locked, differing, files_digest
 
 if TYPE_CHECKING:
     from lockgate.project import Project
 
-__all__ = ["Interpreter", "bring_lockgate", "check_files", "installed", "interpreter_for", "python_for"]
+__all__ = ["Interpreter", "bring_lockgate", "installed", "interpreter_for", "python_for"]
 
 COMPLETE = "complete"
-MOST_NAMED = 5
+VERSION = re.compile(r"\d+\.\d+\.\d+[a-z0-9+]*")
 NOWHERE = (
     "No matching distribution", "no version of", "not found in the package registry", "no usable wheels", "no wheels",
 )  # fmt: skip
@@ -96,7 +96,7 @@ def _files(name: str) -> str:
 
 
 def _venv(project: Project, locked: Sequence[Locked], python: str) -> Path:
-    lines = [f"{k.name}=={k.version}" for k in (*locked, *_for_lockgate(project, locked)) if k.published]
+    ours = _for_lockgate(project, locked)
     lost = [k for k in locked if not k.published]
     if lost:
         raise StepFailed(
@@ -104,60 +104,35 @@ def _venv(project: Project, locked: Sequence[Locked], python: str) -> Path:
             value=", ".join(f"{k.name} {k.version}, files {k.files}" for k in lost),
             allowed="the same files, importable here", next="bring them, or install them in this environment",
         )  # fmt: skip
-    folder = project.home / "venvs" / digest("venv", [lines, python, sys.version, _ours()])[7:23]
+    wanted = [*locked, *(replace(k, files="") for k in ours)]  # another Python takes another wheel of ours
+    said = [[k.name, k.version, k.files] for k in wanted]
+    folder = project.home / "venvs" / digest("venv", [said, python, sys.version, _ours()])[7:23]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with waiting_for(folder.with_suffix(".lock")):
         if not (folder / COMPLETE).exists():
             shutil.rmtree(folder, ignore_errors=True)
-            _make(folder, lines, _python(python) or sys.executable, locked)
+            _make(folder, _python(python) or sys.executable, wanted)
     return folder
 
 
-def _make(folder: Path, lines: Sequence[str], base: str, locked: Sequence[Locked]) -> None:
+def _make(folder: Path, base: str, locked: Sequence[Locked]) -> None:
     _call([base, "-m", "venv", "--without-pip", str(folder)])
     wanted = folder / "wanted.txt"
-    wanted.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    wanted.write_text("".join(f"{k.name}=={k.version}\n" for k in locked), encoding="utf-8")
     python = str(folder / "bin" / "python")
+    site = next(folder.glob("lib/python*/site-packages"))
+    made = outside(folder, site)
     try:
         metadata.distribution("pip")
         tool = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-input"]
     except metadata.PackageNotFoundError:
         tool = [shutil.which("uv") or "uv", "pip", "install", "--quiet", "--python", python]
-    if lines:
+    if locked:
         _call([*tool, "--no-deps", *WHEELS, "-r", str(wanted)])
-    check_files(next(folder.glob("lib/python*/site-packages")), locked)
+    check_outside(folder, site, made)
+    check_files(site, locked)
     bring_lockgate(folder)
     (folder / COMPLETE).touch()
-
-
-def check_files(site: Path, locked: Sequence[Locked]) -> None:
-    """Hold a folder of installed packages against the lock. Only reads: nothing in it has run yet.
-
-    Raises IntegrityError where a package is another one, or a file is not what its package's list says.
-    """
-    there = {normal(d.name): d for d in metadata.distributions(path=[str(site)])}
-    here = {n: Locked(name=n, version=d.version, files=files_digest_of(d)) for n, d in there.items()}
-    wrong = [*differing(locked, here), *(f"{n}: {p}" for n, d in there.items() for p in _altered(site, d))]
-    if wrong:
-        raise IntegrityError(
-            "what was installed is not what the release was made with", value="; ".join(wrong[:MOST_NAMED]),
-            allowed="the files that training-lock.txt names",
-            next="look for the wheels that it was made with: another platform has others",
-        )  # fmt: skip
-
-
-def _altered(site: Path, distribution: metadata.Distribution) -> Iterator[str]:
-    """Files that have no digest in the list, or another one."""
-    for path, told in listed_files(distribution):
-        kind, _, expected = told.partition("=")
-        file = site / path
-        if kind != "sha256" or not file.is_file():
-            yield path
-            continue
-        with file.open("rb") as opened:
-            found = hashlib.file_digest(opened, kind).digest()
-        if base64.urlsafe_b64encode(found).decode().rstrip("=") != expected.rstrip("="):
-            yield path
 
 
 def bring_lockgate(folder: Path) -> None:
@@ -189,9 +164,11 @@ def _ours() -> list[str]:
 
 
 def _python(version: str) -> str | None:
-    """An interpreter of exactly that version on this machine, or None."""
+    """An interpreter of exactly that version on this machine, or None. What is no version names no program."""
     if platform.python_version() == version:
         return sys.executable
+    if not VERSION.fullmatch(version):
+        return None
     found = shutil.which(f"python{'.'.join(version.split('.')[:2])}")
     return found if found and _version(found) == version else None
 

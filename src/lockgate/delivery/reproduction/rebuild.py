@@ -24,6 +24,7 @@ from lockgate.delivery.keep import keep_copy
 from lockgate.delivery.releases import naming
 from lockgate.delivery.reproduction.interpreter import Interpreter, interpreter_for
 from lockgate.delivery.sources.seeing import see
+from lockgate.delivery.sources.versions import recorded_under
 from lockgate.errors import LockgateError, NotFound, StepFailed
 from lockgate.project import Project, SourceSettings
 from lockgate.records.artifact import Artifact
@@ -188,7 +189,7 @@ def _source(project: Project, rebuilt: Project, name: str, identity: str, *, now
 
     Nobody looks at the files of today unless the store lacks something.
     """
-    record: Mapping[str, Json] | None = project.results("sources").get(identity)
+    record: Mapping[str, Json] | None = recorded_under(project, identity)
     whole = record is not None and all(rebuilt.store.has(d) or project.store.has(d) for _, d in record["files"])
     files = any(s.name == name and s.kind == "file" for s in project.settings.sources)
     here = see(project, now_ns=int(now.timestamp() * 1e9), wanted=(name,)).get(name) if files and not whole else None

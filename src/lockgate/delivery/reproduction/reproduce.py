@@ -14,6 +14,7 @@ from lockgate.build.execute import Event
 from lockgate.codecs.differences import difference, json_difference
 from lockgate.delivery.refs import resolve
 from lockgate.delivery.releases import manifest_of
+from lockgate.delivery.reproduction.claims import claims, held_values, lock_lines
 from lockgate.delivery.reproduction.rebuild import Rebuilt, Recipe, rebuild
 from lockgate.delivery.reproduction.records_held import Made, contradictions, made_of
 from lockgate.errors import LockgateError, NotFound
@@ -244,28 +245,26 @@ def _differences(project: Project, release: Manifest, rebuilt: Rebuilt, again: M
             if recorded.get(name) != rebuilt.definitions.get(name):
                 yield f"code of {name} is not what the lineage says"
     if again is not None:
-        values = {v.path for m in (release, again) for v in (*m.inputs.values(), *m.state.values())}
+        yield from claims(release, again, same_lockgate=_ours(project, release) == __version__)
+        yield from held_values(project, release, again)
+        held = {v.path for m in (release, again) for v in (*m.inputs.values(), *m.state.values())}
         before, after = ({f.path: f.sha256 for f in m.files} for m in (release, again))
-        if _packages(project, release) == _packages(rebuilt.project, again):
+        if lock_lines(_lock(project, release)) == lock_lines(_lock(rebuilt.project, again)):
             before[release.lock] = after[again.lock] = ""  # but for Lockgate itself
-        for path in sorted({*before, *after} - values - {release.holdout}):
+        for path in sorted({*before, *after} - held - {release.holdout}):
             if before.get(path) != after.get(path):
                 yield f"file {path} of the release: recorded {_short(before.get(path))}, rebuilt {_short(after.get(path))}"
 
 
-def _packages(project: Project, release: Manifest) -> dict[str, str]:
-    """The packages that a release is served with, without Lockgate: whoever rebuilds does so with their own."""
-    return {n: v for n, v in _locked(project, release).items() if n != OURS}
-
-
 def _ours(project: Project, release: Manifest) -> str:
     """The Lockgate that a release was made with; this one where it does not say."""
-    return _locked(project, release).get(OURS, __version__)
+    return parse(_lock(project, release)).get(OURS, __version__)
 
 
-def _locked(project: Project, release: Manifest) -> dict[str, str]:
+def _lock(project: Project, release: Manifest) -> str:
+    """The text of the packages that a release is served with."""
     entry = next(f for f in release.files if f.path == release.lock)
-    return parse(project.store.get(entry.blake3).read_text(encoding="utf-8"))
+    return project.store.get(entry.blake3).read_text(encoding="utf-8")
 
 
 def _notes(project: Project, release: Manifest, rebuilt: Rebuilt) -> Iterator[str]:
@@ -275,6 +274,8 @@ def _notes(project: Project, release: Manifest, rebuilt: Rebuilt) -> Iterator[st
         yield f"made with Python {release.python}, which is not on this machine; rebuilt with {rebuilt.interpreter.version}"
     if not rebuilt.interpreter.own:
         yield "the locked packages are not those of this environment; rebuilt in a venv that has them"
+    if unsaid := [k.name for k in rebuilt.locked if not k.files]:
+        yield f"the lock does not say which files these packages had: {', '.join(unsaid)}"
     for path in rebuilt.left_out:
         yield f"{path} is not in the release: it is hidden, named like a secret, over 5 MB, or outside of the project"
     for name, step in release.lineage.steps.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.trace import RACY_NS, stat_numbers
 from lockgate.durable import write_atomic
-from lockgate.errors import NotFound, ServiceUnavailable
+from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
 from lockgate.project import adapter
 from lockgate.records.digest import Json, canonical, digest, digest_file
 
@@ -157,7 +157,10 @@ def materialise(project: Project, seen: Seen) -> Path:
         project.results("sources").put(source_key(project, seen.name), record)
     if project.results("sources").get(seen.identity) is None:  # by what it was: releases say which version they saw
         project.results("sources").put(seen.identity, {**record, "name": seen.name})
-    view = project.home / "tmp" / "sources" / seen.identity.rpartition(":")[2] / seen.name
+    version = seen.identity.rpartition(":")[2]
+    for name in (version, seen.name, *(n for n, _ in seen.files)):
+        _check_name(name, seen.name)
+    view = project.home / "tmp" / "sources" / version / seen.name
     for name, expected in seen.files:
         link = view / name
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -178,6 +181,15 @@ def _keep(project: Project, seen: Seen, name: str, expected: str) -> None:
         raise ServiceUnavailable(
             "a source changed while it was read", value=f"{seen.name}: {name}", next="lockgate run"
         )
+
+
+def _check_name(name: str, source: str) -> None:
+    """Others may write a shared store's records: no link is made outside of the view."""
+    if name.startswith("/") or {"", ".", ".."} & set(name.split("/")) or "\0" in name:
+        raise IntegrityError(
+            "a recorded file of a source leaves the source's folder", value=f"{source}: {name!r}",
+            allowed="a relative path", next="lockgate store check",
+        )  # fmt: skip
 
 
 def _link(link: Path, target: Path) -> None:
