@@ -137,25 +137,25 @@ def sync_directory(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Generator[None]:
+def locked(path: Path, *, wait_s: float = LOCK_SECONDS) -> Generator[None]:
     """Hold an advisory lock on a file for the length of the block; the kernel drops it when the process dies.
 
-    Raises ServiceUnavailable when another process holds it for longer than half a minute: what is done under a lock
-    takes milliseconds, so that one is stopped or stuck.
+    Raises ServiceUnavailable when another process holds it for longer than `wait_s`. What lasts is written in
+    milliseconds, so after half a minute that process is stopped or stuck.
     """
     make_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, LOCK_MODE)
     try:
         with contextlib.suppress(PermissionError):  # another user made it
             os.fchmod(descriptor, LOCK_MODE)
-        _wait_for(descriptor, path)
+        _wait_for(descriptor, path, wait_s)
         yield
     finally:
         os.close(descriptor)
 
 
-def _wait_for(descriptor: int, path: Path) -> None:
-    until = time.monotonic() + LOCK_SECONDS
+def _wait_for(descriptor: int, path: Path, wait_s: float) -> None:
+    until = time.monotonic() + wait_s
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -163,7 +163,7 @@ def _wait_for(descriptor: int, path: Path) -> None:
             if time.monotonic() > until:
                 raise ServiceUnavailable(
                     "another process holds a lock",
-                    value=f"{path}, for more than {LOCK_SECONDS:g} s",
+                    value=f"{path}, for more than {wait_s:g} s",
                     next=f"fuser -v {path}",
                 ) from error
             time.sleep(LOCK_POLL_SECONDS)

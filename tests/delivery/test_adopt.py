@@ -212,6 +212,18 @@ def test_what_cannot_be_taken_over_is_said(tmp_path: Path, text: str, said: str)
     assert "Traceback" not in done.stderr
 
 
+def test_what_lies_outside_is_not_read_into_the_project(tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("secret: s3cr3t")
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "link.yaml").symlink_to(tmp_path / "other.yaml")
+    for name in ("../other.yaml", str(tmp_path / "other.yaml"), "link.yaml"):
+        (shop / "dvc.yaml").write_text(f"vars: [{name}]\nstages: {{a: {{cmd: 'cp ${{secret}} b', outs: [b]}}}}")
+        done = lockgate(shop, "adopt", "dvc.yaml", "--dry-run")
+        assert f"vars: {name}" in done.stdout + done.stderr
+        assert "s3cr3t" not in done.stdout + done.stderr
+
+
 def test_without_the_library_it_says_what_to_install(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "without").mkdir()
     (tmp_path / "without" / "yaml.py").write_text("raise ImportError")

@@ -105,6 +105,25 @@ def test_history_says_from_when_to_when() -> None:
     assert (one.release, one.until, two.release, two.until) == (r1, two.since, r2, None)
 
 
+def test_what_was_rolled_back_needs_an_approval_given_since() -> None:
+    scene = Scene()
+    one, two = served(scene, "r1", "r2")
+    old = decides(scene, "pat", two)
+    scene.healthy(roll_back(scene))
+    assert (live(scene), list(production(scene).withdrawn)) == (one, [two])
+    with pytest.raises(UsageError, match="not rolled back"):
+        roll_back(scene)
+    late = scene.want(two, ENV, authorised_by=(old.digest,))
+    assert deployments(scene).ignored[-1].entry == late.digest
+    assert "no approval given since" in deployments(scene).ignored[-1].why
+    new = decides(scene, "pat", two)
+    scene.healthy(scene.want(two, ENV, authorised_by=(new.digest,)))
+    assert (live(scene), production(scene).withdrawn) == (two, {})
+    scene.healthy(roll_back(scene))
+    scene.healthy(roll_back(scene, to=two))
+    assert (live(scene), list(production(scene).withdrawn)) == (two, [one])
+
+
 def test_environments_do_not_touch_each_other() -> None:
     scene = Scene()
     r1, r2 = scene.propose("r1"), scene.propose("r2")

@@ -49,7 +49,8 @@ def python_with(package: Path, folder: Path) -> str:
     venv.create(folder, with_pip=False)
     (site,) = folder.glob("lib/python*/site-packages")
     shutil.copytree(package, site, dirs_exist_ok=True)
-    for name in NEEDED:
+    installer = ["pip"] if next(metadata.distributions(name="pip"), None) else []  # else there is uv
+    for name in (*NEEDED, *installer):
         for file in metadata.distribution(name).files or ():
             if ".." not in file.parts and file.suffix != ".pyc":
                 (site / file).parent.mkdir(parents=True, exist_ok=True)

@@ -139,6 +139,27 @@ def test_rollback_goes_to_the_release_before_and_loses_no_request(delivered_twic
     assert all(logged[request] == release for release, request in answered)
     assert lockgate.live() == first
     assert [r["state"] for r in lockgate.json("releases")] == ["retired", "live"]
+    assert "rolled production back from it" in lockgate.json("releases")[0]["why"]
+    again = lockgate("rollback", "production", expect=USAGE)
+    assert "no other release that was not rolled back" in again.err
+
+
+def test_what_was_rolled_back_comes_back_only_by_a_persons_word(delivered_twice: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(delivered_twice)
+    second, first = (r["release"] for r in lockgate.json("releases"))
+    with both(lockgate):
+        lockgate("rollback", "production", "--reason", "the factor was a mistake")
+        done = lockgate("deliver", expect=HUMAN)
+        assert "was rolled back from production" in done.err
+        assert f"lockgate rollback production --to {second[7:19]}" in done.err
+        lockgate.approve()
+        lockgate("deliver")
+        assert lockgate.live() == second
+        lockgate("rollback", "production")
+        lockgate("rollback", "production", "--to", second[7:19])
+        lockgate("deliver")
+        assert lockgate.live() == second
+    assert first != second
 
 
 def test_rollback_needs_a_release_that_was_served_before(delivered: Lockgate, fresh: Copier) -> None:

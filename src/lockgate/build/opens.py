@@ -97,7 +97,7 @@ def _listen(ear: int, process: subprocess.Popen[bytes], hear: Callable[[str], No
     ending = os.pidfd_open(process.pid)
     waiting.register(ending, select.POLLIN)
     try:
-        while (events := dict(waiting.poll())).get(ear, 0) & select.POLLIN or not events:
+        while ending not in (events := dict(waiting.poll())) and events.get(ear, 0) & select.POLLIN:
             _answer(ear, hear)
     finally:
         os.close(ending)

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.identity import LedgerReader, append
-from lockgate.deploy.environments import fold
+from lockgate.deploy.environments import fold, taken_away
 from lockgate.errors import MovedOn, PermissionRefused, ServiceUnavailable, StepFailed, WaitingForHuman
 from lockgate.records.decisions import Wanted
 from lockgate.records.digest import short
@@ -51,6 +51,7 @@ def want(
                 value=stands.missing,
                 next="lockgate status",
             )
+        _need_not_taken_away(walk, trust, release, environment, stands)
         return Wanted(
             release=release,
             environment=environment,
@@ -61,6 +62,18 @@ def want(
 
     entry = append(project, claim, now=now)
     return entry.digest if entry else None
+
+
+def _need_not_taken_away(walk: Walk, trust: Trusted, release: str, environment: str, stands: Standing) -> None:
+    """What a person rolled back does not come back because a pipeline ran again."""
+    approvals = [said for digest in stands.approvals if (said := trust.at(digest))]
+    there = fold(trust, approved_only=walk.approved_only).of(environment)
+    if back := taken_away(there, release, approvals):
+        raise WaitingForHuman(
+            f"release {short(release)} was rolled back from {environment}", value=f"by {back.by} at {back.time:%F %T %Z}",
+            allowed="a newer release, a signature given since, or going back to it by name",
+            next=f"lockgate rollback {environment} --to {short(release)}",
+        )  # fmt: skip
 
 
 def wait_for_answer(project: Project, walk: Walk, environment: str, wanted: str, *, seconds: float) -> None:

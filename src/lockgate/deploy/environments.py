@@ -1,12 +1,14 @@
 """What is live: environments as a fold over the ledger. Nothing else is state.
 
 `wanted` asks, `healthy` and `refused` answer. A rollback is authorised by the entry that wanted the same release in
-the same environment before; that it was approved then is enough, unless a person has rejected it since.
+the same environment before; that it was approved then is enough, unless a person has rejected it since. What it took
+away does not come back by itself: a delivery of that release must cite an approval that was given since.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lockgate.records.decisions import (
@@ -20,7 +22,7 @@ from lockgate.records.digest import short
 from lockgate.records.trust import Said, Trusted, rejects
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "Served",
     "Want",
     "fold",
+    "taken_away",
 ]
 
 
@@ -58,12 +61,16 @@ class Served:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """One environment now. `refused` says why the wanted release is not served; `history` is oldest first."""
+    """One environment now. `refused` says why the wanted release is not served; `history` is oldest first.
+
+    `withdrawn`: release → the rollback that took it away, until it is approved anew or gone back to by name.
+    """
 
     name: str
     wanted: Want | None = None
     refused: str = ""
     history: tuple[Served, ...] = ()
+    withdrawn: Mapping[str, Want] = field(default_factory=dict[str, Want])
 
     @property
     def live(self) -> Served | None:
@@ -120,6 +127,12 @@ def fold(trusted: Trusted, *, approved_only: Collection[str]) -> Deployments:
     return Deployments(environments=found, ignored=tuple(ignored))
 
 
+def taken_away(there: Environment, release: str, approvals: Iterable[Said]) -> Want | None:
+    """The rollback that took a release away from an environment, unless one of these approvals came after it."""
+    back = there.withdrawn.get(release)
+    return back if back and all(a.entry.seq < back.seq for a in approvals) else None
+
+
 class _Past:
     """What was said before a point of the ledger, as far as it can authorise or forbid a deployment."""
 
@@ -149,7 +162,12 @@ def _take(now: Environment, said: Said, past: _Past, *, approved_only: bool) -> 
             if approved_only and claim.because == "delivered" and not _cites_approval(claim, said.entry.time, past):
                 past.unapproved[said.entry.digest] = _want(said, claim)
                 return f"no approval of this release for {claim.environment} is cited"
-            return replace(now, wanted=_want(said, claim), refused="")
+            if claim.because == "delivered" and taken_away(
+                now, claim.release, _approvals(claim, said.entry.time, past)
+            ):
+                past.unapproved[said.entry.digest] = _want(said, claim)
+                return f"it was rolled back from {claim.environment}, and no approval given since is cited"
+            return _wanted(now, _want(said, claim))
         case Healthy() as claim:
             late = past.unapproved.get(claim.wanted)
             known = replace(now, wanted=late) if late and _is_newer(late, now.wanted) else now
@@ -158,6 +176,14 @@ def _take(now: Environment, said: Said, past: _Past, *, approved_only: bool) -> 
             return _refused(now, claim)
         case _:
             return "it says nothing about an environment"
+
+
+def _wanted(now: Environment, want: Want) -> Environment:
+    """What a rollback leaves is withdrawn; what is wanted is not."""
+    left = [now.wanted, now.live.want if now.live else None] if want.because == "rolled-back" else []
+    withdrawn = {**now.withdrawn, **{w.release: want for w in left if w}}
+    withdrawn.pop(want.release, None)
+    return replace(now, wanted=want, refused="", withdrawn=withdrawn)
 
 
 def _want(said: Said, claim: Wanted) -> Want:
@@ -181,7 +207,12 @@ def _forbidden(claim: Wanted, now: Environment, past: _Past) -> str:
 
 
 def _cites_approval(claim: Wanted, time: datetime, past: _Past) -> bool:
-    return any(s.entry.digest in claim.authorised_by and _approves(s, time) for s in past.about(claim))
+    return bool(_approvals(claim, time, past))
+
+
+def _approvals(claim: Wanted, time: datetime, past: _Past) -> list[Said]:
+    """The approvals that a delivery cites and that counted at that time."""
+    return [s for s in past.about(claim) if s.entry.digest in claim.authorised_by and _approves(s, time)]
 
 
 def _is_newer(late: Want, wanted: Want | None) -> bool:

@@ -35,13 +35,14 @@ class ReleaseState:
 def rollback_target(trusted: Trusted, environment: Environment, *, to: str | None = None) -> Served:
     """Which release a rollback goes to: `to`, or the newest one served here before that may still be served.
 
-    `to` is a digest or the start of its hex, and must mean one release. Expiry of the old approval does not matter; a
+    What a rollback took away is gone back to only by name. `to` is a digest or the start of its hex, and must mean one release. Expiry of the old approval does not matter; a
     reject since then does. Raises UsageError, NotFound or PermissionRefused.
     """
-    live = environment.live.release if environment.live else ""
+    live, wanted = (w.release if w else "" for w in (environment.live, environment.wanted))
     served = [
-        s for s in reversed(environment.history) if s.release != live and (to is None or _is_called(s.release, to))
-    ]
+        s for s in reversed(environment.history)
+        if (s.release not in (live, *environment.withdrawn) if to is None else s.release != wanted and _is_called(s.release, to))
+    ]  # fmt: skip
     if not served:
         raise _no_target(environment, to)
     if to is not None and len({s.release for s in served}) > 1:
@@ -73,12 +74,17 @@ def _several(environment: Environment, to: str, served: Sequence[Served]) -> Usa
 
 def _no_target(environment: Environment, to: str | None) -> UsageError:
     names = sorted({short(s.release) for s in environment.history})
+    if to is None and environment.withdrawn:
+        return UsageError(
+            f"{environment.name} has served no other release that was not rolled back",
+            value=", ".join(names), next=f"lockgate rollback {environment.name} --to RELEASE",
+        )  # fmt: skip
     if to is None:
         return UsageError(
             f"{environment.name} has served no other release", value=", ".join(names) or "none", next="lockgate status"
         )
     return NotFound(
-        f"{environment.name} has not served this release, or serves it now",
+        f"{environment.name} has not served this release, or is asked for it now",
         value=to,
         allowed=did_you_mean(to, names),
         next="lockgate releases",
@@ -105,6 +111,8 @@ def _state(trusted: Trusted, there: Environment, release: str) -> tuple[State, s
         return "live", f"{there.name} serves it since {there.live.since:%F %T %Z}"
     if against := rejects(trusted.said, release=release, environment=there.name):
         return "rejected", "by " + ", ".join(s.person.name for s in against if s.person)
+    if back := there.withdrawn.get(release):
+        return "retired", f"{back.by} rolled {there.name} back from it at {back.time:%F %T %Z}"
     if any(s.release == release for s in there.history):
         return "retired", f"{there.name} served it before"
     if failed := _failed_gates(trusted.said, release):

@@ -86,8 +86,12 @@ def _run(root: Path, made: Draft, now: dt.datetime, tell: Callable[[Event], None
 
 
 def _write(root: Path, made: Draft) -> None:
-    for name, text in made.files.items():
-        write_atomic(root / name, text.encode())
+    try:
+        files = {name: text.encode() for name, text in made.files.items()}
+    except UnicodeEncodeError as error:
+        raise UsageError("a name or text is not Unicode", value=ascii(error.object[error.start : error.end])) from error
+    for name, data in files.items():
+        write_atomic(root / name, data)
     hidden = root / ".lockgate" / ".gitignore"
     if not hidden.exists():
         write_atomic(hidden, b"*\n")

@@ -227,11 +227,21 @@ def _values(file: Path, content: Mapping[str, Any], left: list[Left]) -> dict[st
     for entry in content.get("vars") or ():
         if isinstance(entry, Mapping):
             values |= entry
-        elif (other := file.parent / str(entry)).is_file() and other.suffix in (".yaml", ".yml"):
+        elif other := _beside(file, str(entry)):
             values |= _load(other)[0]
         else:
             left.append(Left(stage="", line=0, what=f"vars: {entry}", do="write its values into params.yaml"))
     return values
+
+
+def _beside(file: Path, name: str) -> Path | None:
+    """A YAML file below the folder of `dvc.yaml`: what lies outside of the project is not read into it."""
+    try:
+        other = file.parent / _path(name, "")
+    except _CannotTake:
+        return None
+    inside = other.resolve().is_relative_to(file.parent.resolve())
+    return other if inside and other.is_file() and other.suffix in (".yaml", ".yml") else None
 
 
 def _recorded(file: Path, prefix: str) -> dict[str, str]:

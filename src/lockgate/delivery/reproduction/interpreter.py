@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Interpreter", "bring_lockgate", "installed", "interpreter_for", "python_for"]
 
 COMPLETE = "complete"
+INSTALLING_S = 900.0
+"""How long another process may take to install the same packages."""
 VERSION = re.compile(r"\d+\.\d+\.\d+[a-z0-9+]*")
 NOWHERE = (
     "No matching distribution", "no version of", "not found in the package registry", "no usable wheels", "no wheels",
@@ -108,7 +110,7 @@ def _venv(project: Project, locked: Sequence[Locked], python: str) -> Path:
     said = [[k.name, k.version, k.files] for k in wanted]
     folder = project.home / "venvs" / digest("venv", [said, python, sys.version, _ours()])[7:23]
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with waiting_for(folder.with_suffix(".lock")):
+    with waiting_for(folder.with_suffix(".lock"), wait_s=INSTALLING_S):
         if not (folder / COMPLETE).exists():
             shutil.rmtree(folder, ignore_errors=True)
             _make(folder, _python(python) or sys.executable, wanted)
