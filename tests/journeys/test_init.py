@@ -39,7 +39,7 @@ def test_init_twice_keeps_everything(tmp_path: Path) -> None:
     lockgate("run")
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     (tmp_path / "policy.toml").write_text("# ours\n" + (tmp_path / "policy.toml").read_text())
-    again = lockgate("init", "--person", "eve")
+    again = lockgate("init", "--person", "ada")
     assert "made" not in again.out
     assert [line for line in again.out.splitlines() if line.startswith(("your key", "trust root"))] == [
         line for line in first.out.splitlines() if line.startswith(("your key", "trust root"))
@@ -47,6 +47,9 @@ def test_init_twice_keeps_everything(tmp_path: Path) -> None:
     after = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     assert {p for p in before if after.get(p) != before[p]} == {tmp_path / "policy.toml"}
     assert after[tmp_path / "policy.toml"].startswith(b"# ours\n")
+    for asked in (("--person", "eve"), ("--role", "product-owner")):
+        refused = lockgate("init", *asked, expect=USAGE)
+        assert f"{' '.join(asked)} was not changed" in refused.err
     assert len(lockgate.ledger()) == 1
 
 

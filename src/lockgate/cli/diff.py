@@ -18,7 +18,7 @@ ANY = "latest, an environment, or the start of a digest"
 
 def diff_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("before", nargs="?", default="production", help=f"{ANY} (default: production)")
-    parser.add_argument("after", nargs="?", default="latest", help="the same (default: latest)")
+    parser.add_argument("after", nargs="?", help="the same (default: latest)")
     parser.add_argument("--quick", action="store_true", help="leave out why the answers change: nothing is built")
     parser.add_argument("--json", action="store_true", help="for machines; every group, every step")
 
@@ -28,12 +28,15 @@ def diff(arguments: argparse.Namespace) -> int:
     from lockgate.delivery.comparison.difference import difference
 
     project = open_project(Path.cwd())
+    if arguments.after is None and arguments.before == "latest":
+        arguments.before = "production"
+    before, after = arguments.before, arguments.after or "latest"
     found = watched(lambda tell: difference(
-        project, arguments.before, arguments.after, now=now(), quick=arguments.quick, tell=tell))  # fmt: skip
+        project, before, after, now=now(), quick=arguments.quick, tell=tell))  # fmt: skip
     if arguments.json:
         print_json(to_json(found))
         return 0
     from lockgate.delivery.comparison.text import text
 
-    print(text(found, (arguments.before, arguments.after), table=table))
+    print(text(found, (before, after), table=table))
     return 0

@@ -70,7 +70,7 @@ def decide(
         page = page_of(project, walk, trust, release=release, environment=target)
         if page is None:
             raise NotFound(
-                "there is no evidence page to sign under",
+                "there is no evidence page to sign under: none was made since policy, people or gates changed",
                 value=f"{short(release)} for {target}",
                 next="lockgate deliver",
             )

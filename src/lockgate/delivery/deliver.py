@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from lockgate.build.execute import Event
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.ask import ask_environment
 from lockgate.delivery.claims import look, propose, record
@@ -37,7 +38,6 @@ from lockgate.records.wire import to_json
 if TYPE_CHECKING:
     import datetime as dt
 
-    from lockgate.build.execute import Event
     from lockgate.delivery.run import RunRecord
     from lockgate.project import Project
     from lockgate.records.artifact import Artifact
@@ -219,6 +219,7 @@ class _Walking:
                 stage, "healthy", f"serving {short(self.release)}" + (f" since {since:%F %T} UTC" if since else "")
             )
             return
+        self.tell(Event("", "note", f"waiting for {environment} to answer, at most {self.answer_seconds:.0f} s"))
         try:
             wait_for_answer(self.project, self.walk, environment, wanted, seconds=self.answer_seconds)
         except LockgateError as error:

@@ -245,7 +245,7 @@ def targets_of(graph: Graph, pipeline: str | None, to: str | None) -> tuple[str,
         if pipeline in steps:
             raise NotFound("that is a step, not a pipeline", value=pipeline, next=f"lockgate run --to {pipeline}")
         allowed = did_you_mean(pipeline, {*graph.pipelines, *steps})
-        raise NotFound("no such pipeline or step", value=pipeline, allowed=allowed)
+        raise NotFound("no such pipeline or step", value=pipeline, allowed=allowed, next="lockgate graph")
     nodes = tuple(graph.nodes)
     if pipeline is not None:
         info = graph.pipelines[pipeline]
@@ -259,8 +259,11 @@ def node_named(graph: Graph, name: str, *, among: Sequence[str] | None = None) -
     hits = [n for n in nodes if name in (n, n.rpartition(".")[2])]
     if len(hits) == 1:
         return hits[0]
+    if not hits and name in sources_of(graph, tuple(nodes)):
+        raise NotFound("that is a source, not a step", value=name, next="lockgate graph")
     allowed = ", ".join(hits) or did_you_mean(name, {n.rpartition(".")[2] for n in nodes})
-    raise NotFound("no such step" if not hits else "the name means more than one step", value=name, allowed=allowed)
+    what = "the name means more than one step" if hits else "no such step"
+    raise NotFound(what, value=name, allowed=allowed, next="lockgate graph")
 
 
 def engine_of(project: Project, planned: Planned, *, environment: Mapping[str, str] | None = None) -> Engine:
