@@ -1,6 +1,6 @@
 """Run benchmarks and write what they say into `benchmarks/results.md`: `make bench`. Never part of the tests.
 
-python benchmarks/run.py [NAME …]
+python benchmarks/run.py [NAME …] [--OPTION OF THAT BENCHMARK …]
 
 Each section says when, at which commit and beside how much other work it was measured; a run of some replaces only these.
 """
@@ -23,7 +23,9 @@ NAMES = (
 HEAD = "# Benchmark results\n\nRatios count, not absolute times. `make bench` writes this page.\n"
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    start = next((at for at, word in enumerate(arguments) if word.startswith("--")), len(arguments))
+    names, options = arguments[:start], arguments[start:]
     if unknown := sorted(set(names) - set(NAMES)):
         print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
         return 2
@@ -31,13 +33,15 @@ def main(names: list[str]) -> int:
     for name in names or NAMES:
         print(f"── {name}", flush=True)
         began, load = dt.datetime.now(dt.UTC), os.getloadavg()[0]
-        done = subprocess.run([sys.executable, HERE / f"{name}.py"], capture_output=True, text=True, check=False)
-        print(done.stdout, done.stderr[-2000:] if done.returncode else "", flush=True)
+        command = [sys.executable, HERE / f"{name}.py", *options]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # how far it is shows at once
+        print(done.stdout, flush=True)
         failed |= done.returncode
         if not done.returncode:
             keep(
                 name,
-                f"{began:%F %R} UTC · commit {commit()} · {machine()} · load when it began {load:.1f}",
+                f"{began:%F %R} UTC · commit {commit()} · {machine()} · load when it began {load:.1f}"
+                + (f" · only {' '.join(options)}" if options else ""),
                 done.stdout,
             )
     return failed
