@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from lockgate.build.reach import Reach
 
-__all__ = ["NETWORK", "Audit", "denied_names"]
+__all__ = ["NETWORK", "Audit", "denied_names", "within"]
 
 NETWORK = "network "
 """How the note of an address begins; what begins otherwise is a path."""
@@ -76,14 +76,14 @@ class Audit:
         if isinstance(path, int):
             return
         real = os.path.realpath(os.fsdecode(path))
-        if _within(real, self.reads) or not os.path.exists(real) or _is_importing(self.root):
+        if within(real, self.reads) or not os.path.exists(real) or _is_importing(self.root):
             return
         self._note(os.path.relpath(real, self.root) if is_project_path(real, self.root) else real)
         raise PermissionError(errno.EACCES, "a step reads only what it declares", os.fsdecode(path))
 
     def _write(self, path: Any) -> None:
         real = os.path.realpath(os.fsdecode(path))
-        if not _within(real, self.writes) and not real.startswith(("/dev/", "/proc/")) and not _is_importing(self.root):
+        if not within(real, self.writes) and not real.startswith(("/dev/", "/proc/")) and not _is_importing(self.root):
             raise PermissionError(errno.EACCES, "a step writes only below TMPDIR", os.fsdecode(path))
 
     def _change(self, arguments: tuple[Any, ...], paths: tuple[int, ...], folders: tuple[int, ...]) -> None:
@@ -101,7 +101,7 @@ class Audit:
         if made.family != socket.AF_UNIX:
             self._refuse_network(":".join(_text(p) for p in address[:2]))
         elif (name := os.fsdecode(address)) and not name.startswith("\0"):
-            if not _within(os.path.realpath(name), self.writes):
+            if not within(os.path.realpath(name), self.writes):
                 self._refuse_network(name)
 
     def _refuse_network(self, address: str) -> None:
@@ -124,7 +124,8 @@ def denied_names(note: str) -> tuple[str, ...]:
     return ()
 
 
-def _within(path: str, allowed: frozenset[str]) -> bool:
+def within(path: str, allowed: frozenset[str]) -> bool:
+    """Whether a real path is one of these, or below one."""
     while path not in allowed:
         above = os.path.dirname(path)
         if above == path:

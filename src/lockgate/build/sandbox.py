@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from lockgate.build.audit import NETWORK, Audit, denied_names
+from lockgate.build.audit import NETWORK, Audit, denied_names, within
 from lockgate.build.landlock import deny_sockets, drop_capabilities, landlock_version, restrict
 from lockgate.build.reach import Reach, devices, machine_reads
 
@@ -62,11 +62,22 @@ class Sandbox:
 
     def _reach(self) -> Reach:
         job = self._job
-        modules = (os.path.join(job.root, name) for name in job.modules)
+        modules = self._not_granted(os.path.join(job.root, name) for name in job.modules)
         given = (p for i in job.inputs.values() for p in (i.path, *i.parts) if p)
         own = {os.path.realpath(p): None for top in (*modules, *given, *job.reads) for p in _with_targets(top)}
         writes = (os.path.realpath(os.path.dirname(job.output)), os.path.realpath(job.scratch), *self._machine.writes)
         return Reach(reads=(*self._machine.reads, *own), writes=writes, network=job.network)
+
+    def _not_granted(self, modules: Iterable[str]) -> Iterable[str]:
+        """Modules but for those below what every step may read: of packages in a working copy of their own, often hundreds."""
+        granted = frozenset(self._machine.reads)
+        inside: dict[str, bool] = {}
+        for module in modules:
+            folder = os.path.dirname(module)
+            if folder not in inside:
+                inside[folder] = within(os.path.realpath(folder), granted)
+            if not inside[folder] or os.path.islink(module):
+                yield module
 
 
 def _with_targets(path: str) -> Iterable[str]:
