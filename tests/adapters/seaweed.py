@@ -57,7 +57,7 @@ def seaweed(folder: Path) -> Iterator[Seaweed]:
         str(weed), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-master.port={master}",
         f"-volume.port={volume}", "-volume.max=0", "-master.volumeSizeLimitMB=64", "-master.telemetry=false", "-filer",
         f"-filer.port={filer}", "-s3", f"-s3.port={s3}", f"-s3.config={config}", "-s3.autoCreateBucket=false",
-        "-s3.port.iceberg=0", "-webdav=false",
+        "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false",
     ]  # fmt: skip
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)

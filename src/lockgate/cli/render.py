@@ -88,7 +88,8 @@ class Progress:
         if event.state == "note":
             self._say(event.reason, final=True)
             return
-        name = event.node.rpartition(".")[2]
+        pipeline, _, step = event.node.rpartition(".")
+        name = f"gate {step}" if pipeline == "gate" else step
         self._left = event.left
         if event.state == "begin":
             self._running[name] = time.monotonic()

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 import polars as pl
 
 from lockgate.codecs import polars_frame
-from lockgate.errors import StepFailed, UsageError
-from lockgate.records.rows import PAGE_ROWS, Batch
+from lockgate.errors import LockgateError, StepFailed, UsageError
+from lockgate.records.rows import PAGE_ROWS, Batch, Page, identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Columns", "cast_to", "columns_of", "cut", "frame_of", "join", "load_page", "parse_folder", "prefix_identity", "rows_of", "save_page", "table_of", "unique", "widen"]  # fmt: skip
+__all__ = ["Columns", "cast_to", "columns_of", "cut", "frame_of", "identity_of_pages", "join", "load_page", "parse_folder", "prefix_identity", "rows_of", "save_page", "table_of", "unique", "widen"]  # fmt: skip
 
 Columns = tuple[tuple[str, str], ...]
 
@@ -47,6 +47,16 @@ def frame_of(batch: Batch, *, source: str) -> pl.DataFrame:
 def columns_of(frame: pl.DataFrame) -> Columns:
     """(name, type) of a table that `frame_of` made."""
     return tuple((name, NAMES[str(dtype)]) for name, dtype in frame.schema.items())
+
+
+def identity_of_pages(pages: Sequence[Path]) -> str | None:
+    """The identity of rows by the values of their pages; None when a file is no page."""
+    try:
+        frames = [load_page(page) for page in pages]
+        kept = [Page(object="", digest=polars_frame.identity(f), rows=len(f)) for f in frames]
+        return identity_of(columns_of(frames[0]), kept)
+    except (pl.exceptions.PolarsError, LockgateError, OSError, KeyError):
+        return None
 
 
 def widen(known: Columns | None, found: Columns, *, source: str) -> Columns:

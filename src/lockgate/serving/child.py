@@ -78,7 +78,7 @@ class Worker:
     ) -> None:
         self.wanted = wanted
         self.directory = directory
-        self.ready = self.accepting = False
+        self.ready = self.opening = self.accepting = False
         self.failure: LockgateError | None = None
         self.note = ""  # what the operator should know of it
         self._buffer = b""

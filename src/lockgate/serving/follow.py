@@ -114,7 +114,8 @@ class Follower:
 
     def _hear(self) -> None:
         workers = [w for w in (self._live, self._next, *self._draining) if w]
-        turn_away = self._live is None and self._restore is None
+        opening = self._next is not None and self._next.opening  # it answers whoever comes from now on
+        turn_away = self._live is None and self._restore is None and not opening
         listening = [self._listener] if turn_away else []
         readable, _, _ = select.select([*(w.control for w in workers), *listening], [], [], 0.05)
         for worker in workers:
@@ -192,7 +193,7 @@ class Follower:
             died = StepFailed("the worker ended before it was warm", value=f"exit {code}")
             self._refuse(worker.wanted, worker.failure or died)
         elif worker.ready:
-            worker.ready = False
+            worker.ready, worker.opening = False, True
             worker.tell("accept")
 
     def _promote(self, worker: Worker) -> None:

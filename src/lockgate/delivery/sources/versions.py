@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from lockgate.errors import LockgateError
 from lockgate.records.digest import Json, digest
-from lockgate.records.rows import Page, identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,13 +34,9 @@ def _rows_identity(project: Project, pages: Sequence[str]) -> str | None:
     """Of a source of rows, by the values of its pages; None when they are none, or not here."""
     if not pages or not all(project.store.has(p) for p in pages):
         return None
-    import polars as pl
-
-    from lockgate.codecs import polars_frame, rows
+    from lockgate.codecs import rows
 
     try:
-        frames = [rows.load_page(project.store.get(p)) for p in pages]
-        kept = [Page(object="", digest=polars_frame.identity(f), rows=len(f)) for f in frames]
-        return identity_of(rows.columns_of(frames[0]), kept)
-    except (pl.exceptions.PolarsError, LockgateError, OSError, KeyError):
+        return rows.identity_of_pages([project.store.get(p) for p in pages])
+    except (LockgateError, OSError):
         return None
