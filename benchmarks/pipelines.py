@@ -186,10 +186,11 @@ def edits(n: int) -> str:
         write(root, files)
         cpu_s(LOCKGATE, bin_, root)
         for what, new in changes.items():
+            before = set((root / ".lockgate" / "runs").glob("*.json"))
             write(root, {"steps.py": files["steps.py"].replace(old, new)})
             planned = cpu_s(LOCKGATE, bin_, root)
-            runs = sorted((root / ".lockgate" / "runs").glob("*.json"))
-            ran = sum(s["action"] == "run" for s in json.loads(runs[-1].read_text())["steps"])
+            new_runs = set((root / ".lockgate" / "runs").glob("*.json")) - before  # none when there is nothing to do
+            ran = sum(s["action"] == "run" for r in new_runs for s in json.loads(r.read_text())["steps"])
             rows.append(f"| {what} | {ran} | {planned:.2f} |")
     return "\n".join(rows)
 
