@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lockgate import command
+from lockgate.build import opens
 from lockgate.build.landlock import landlock_version
 from lockgate.errors import LockgateError, UsageError
 from lockgate.project import open_project
@@ -254,6 +256,24 @@ def test_limits_and_the_last_words_of_what_was_ended(tmp_path: Path) -> None:
     error = failure(copy)
     assert "began" in error.value
     assert "slow" in error.what + error.value
+
+
+def test_what_a_program_leaves_running_does_not_hold_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody opens files without end; the program itself has ended."""
+    heard: list[int] = []
+
+    def answer(ear: int, _: object) -> None:
+        heard.append(ear)
+        assert len(heard) < 1000
+
+    monkeypatch.setattr(opens, "_answer", answer)
+    ear, other = os.pipe()
+    os.write(other, b"more")  # readable for ever
+    with subprocess.Popen(["true"]) as program:
+        os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
+        opens._listen(ear, program, lambda _: None)
+    os.close(ear)
+    os.close(other)
 
 
 @pytest.mark.skipif(not landlock_version(), reason="this kernel has no Landlock")

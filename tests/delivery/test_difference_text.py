@@ -151,7 +151,7 @@ def test_a_failed_split_keeps_the_comparison(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(_Comparing, "_asked", {})
     monkeypatch.setattr(lockgate.delivery.comparison.difference, "fair_from", lambda *_: "")
     comparing = _Comparing(nothing, nothing, SimpleNamespace(trace=None), nothing, nothing, nothing, nothing)  # type: ignore[arg-type]
-    kept = comparing._split(found, nothing, {})
+    kept = comparing._split(found, nothing, "", {})
     assert kept == replace(found, unbuilt=(Unbuilt(factor="together", why="no room left: /store"),))
     said = lines(kept)
     assert "WHAT CHANGES FOR USERS" in said

@@ -39,7 +39,9 @@ def mix(kept: Kept, python: str) -> None:
 def test_releases_are_fair_to_each_other_from_the_latest_start_of_a_test(tmp_path: Path) -> None:
     def release(name: str, *days: str) -> Any:
         (tmp_path / name).write_text(json.dumps([{"as_of": day} for day in days]))
-        return SimpleNamespace(holdout="holdout.json", files=(SimpleNamespace(path="holdout.json", blake3=name),))
+        return SimpleNamespace(
+            digest=f"sha256:{name}", holdout="holdout.json", files=(SimpleNamespace(path="holdout.json", blake3=name),)
+        )
 
     project: Any = SimpleNamespace(store=SimpleNamespace(get=lambda name: tmp_path / name))
     long, short = release("long", "2030-01-01", "2030-01-28"), release("short", "2030-01-15", "2030-01-28")

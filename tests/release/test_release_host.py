@@ -208,3 +208,19 @@ def test_dates_reach_the_28th_open_day() -> None:
     assert (found.last - shop.AS_OF).days - len(found.closed) == 28
     with pytest.raises(UsageError, match="no open day"):
         date_range(shop.AS_OF, days=1, closed=lambda _: "never")
+
+
+def test_a_value_called_a_file_is_checked_like_any_other(toy: Toy, tmp_path: Path) -> None:
+    """Another codec in the manifest must not be a way round the identity of the value."""
+    from lockgate.records.wire import from_json
+    from lockgate.release.layout import sums
+
+    copy = tmp_path / "copy"
+    shutil.copytree(toy[0], copy)
+    manifest = json.loads((copy / "manifest.json").read_bytes())
+    manifest["state"]["history"]["codec"] = "file"
+    changed = from_json(Manifest, manifest)
+    (copy / "manifest.json").write_bytes(changed.encoded())
+    (copy / "SHA256SUMS").write_bytes(sums(changed))
+    with pytest.raises(IntegrityError, match="is not the value that the manifest names"):
+        ReleaseHost(copy, changed.digest).__enter__()

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lockgate.build.loading import is_project_path
+from lockgate.build.reach import within
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from lockgate.build.reach import Reach
 
-__all__ = ["NETWORK", "Audit", "denied_names", "within"]
+__all__ = ["NETWORK", "Audit", "denied_names"]
 
 NETWORK = "network "
 """How the note of an address begins; what begins otherwise is a path."""
@@ -122,16 +123,6 @@ def denied_names(note: str) -> tuple[str, ...]:
     with contextlib.suppress(OSError):
         return tuple(dict.fromkeys(Path(note).read_bytes().decode(errors="replace").splitlines()))
     return ()
-
-
-def within(path: str, allowed: frozenset[str]) -> bool:
-    """Whether a real path is one of these, or below one."""
-    while path not in allowed:
-        above = os.path.dirname(path)
-        if above == path:
-            return False
-        path = above
-    return True
 
 
 def _is_importing(root: str) -> bool:

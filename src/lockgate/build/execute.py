@@ -136,9 +136,7 @@ class _Execution:
                 self._settle(name, action.artifact, reused(name, action))
             elif isinstance(action, Blocked) or key is None:
                 reason = action.reason if isinstance(action, Blocked) else "an input is unknown"
-                self.errors.append(
-                    StepFailed(f"step {name} is blocked", value=reason, next="bring it, then lockgate run")
-                )
+                self.errors.append(StepFailed(f"step {name} is blocked", value=reason, next="lockgate run"))
                 self.records[name] = StepRecord(name=name, action="blocked", reason=reason)
             elif name not in self.allowed:
                 self.errors.append(

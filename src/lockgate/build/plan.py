@@ -163,7 +163,8 @@ def _blocked_reason(name: str, known: Known) -> str:
     kind, _, source = name.partition(":")
     if kind != "source":
         return f"{name} is blocked"
-    return f"source {source} is neither at {known.absent.get(source, 'its path')} nor in a shared store: put it there, or change its path in lockgate.toml"
+    where = known.absent.get(source, "its path")
+    return f"source {source} is neither at {where} nor in a shared store: put it there, or change its path in lockgate.toml"
 
 
 def _check_parameters(graph: Graph, parameters: Mapping[str, Mapping[str, Json]]) -> None:

@@ -9,10 +9,14 @@ import glob
 import os
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lockgate.build.loading import is_project_path
 
-__all__ = ["Reach", "devices", "machine_reads"]
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+__all__ = ["Reach", "devices", "machine_reads", "within"]
 
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/gnu/store", "/proc", "/sys")  # fmt: skip
 ETC = (
@@ -45,7 +49,7 @@ def machine_reads(root: str) -> tuple[str, ...]:
     for place in (*places, *_package_folders()):
         if place and os.path.isabs(place) and os.path.exists(place):
             for path in _around(os.path.realpath(place), root):
-                if not _below(path, found):
+                if not within(path, found):
                     found[path] = None
     return tuple(found)
 
@@ -70,9 +74,9 @@ def _around(place: str, root: str) -> list[str]:
     return [p for name in os.listdir(place) for p in _around(os.path.join(place, name), root)]
 
 
-def _below(path: str, folders: dict[str, None]) -> bool:
-    """Whether a folder above is granted already."""
-    while path not in folders:
+def within(path: str, allowed: Container[str]) -> bool:
+    """Whether a real path is one of these, or below one."""
+    while path not in allowed:
         above = os.path.dirname(path)
         if above == path:
             return False

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from lockgate.build.audit import NETWORK, Audit, denied_names, within
+from lockgate.build.audit import NETWORK, Audit, denied_names
 from lockgate.build.landlock import deny_sockets, drop_capabilities, landlock_version, restrict
-from lockgate.build.reach import Reach, devices, machine_reads
+from lockgate.build.reach import Reach, devices, machine_reads, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

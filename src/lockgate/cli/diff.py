@@ -28,9 +28,9 @@ def diff(arguments: argparse.Namespace) -> int:
     from lockgate.delivery.comparison.difference import difference
 
     project = open_project(Path.cwd())
-    if arguments.after is None and arguments.before == "latest":
-        arguments.before = "production"
     before, after = arguments.before, arguments.after or "latest"
+    if arguments.after is None and before == "latest":
+        before = "production"
     found = watched(lambda tell: difference(
         project, before, after, now=now(), quick=arguments.quick, tell=tell))  # fmt: skip
     if arguments.json:

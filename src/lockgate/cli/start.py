@@ -49,13 +49,9 @@ def init(arguments: argparse.Namespace) -> int:
 
     root = Path(arguments.dir)
     root.mkdir(parents=True, exist_ok=True)
-    person = arguments.person or getpass.getuser()
-    made = delivery.init(root, name=arguments.name, person=person, roles=arguments.role, now=now())
-    if made.person and (lacking := _not_as_asked(arguments, made)):
-        raise UsageError(
-            "this working copy has its person already", value=f"{made.person}: {', '.join(made.roles)}",
-            allowed=f"the same; {lacking} was not changed", next="lockgate people add NAME --role ROLE",
-        )  # fmt: skip
+    made = delivery.init(
+        root, name=arguments.name, person=arguments.person, login=getpass.getuser(), roles=arguments.role, now=now()
+    )
     for path in made.made:
         print(f"made        {path}")
     print(f"your key    {made.key}" + (f"  ({made.person})" if made.person else "  (not registered yet)"))
@@ -67,13 +63,6 @@ def init(arguments: argparse.Namespace) -> int:
         f"\nnext: {where}lockgate run\n      lockgate serve ENV --trust {made.trust_root[:19]}…  pins this root on a server"
     )
     return 0
-
-
-def _not_as_asked(arguments: argparse.Namespace, made: delivery.Founded) -> str:
-    """What was asked for and is otherwise: who is registered stays so."""
-    if arguments.person not in (None, made.person):
-        return f"--person {arguments.person}"
-    return " ".join(f"--role {role}" for role in arguments.role if role not in made.roles)
 
 
 def people(arguments: argparse.Namespace) -> int:

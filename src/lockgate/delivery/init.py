@@ -76,8 +76,14 @@ class Founded:
     roles: tuple[str, ...]
 
 
-def init(root: Path, *, name: str | None, person: str, roles: Sequence[str], now: dt.datetime) -> Founded:
-    """Make what is missing: the project's files, this copy's key, and the trust root of an empty ledger."""
+def init(
+    root: Path, *, name: str | None, person: str | None, login: str, roles: Sequence[str], now: dt.datetime
+) -> Founded:
+    """Make what is missing: the project's files, this copy's key, and the trust root of an empty ledger.
+
+    `person` is called by `login` unless named. UsageError when the copy's key belongs to another one, or to one without
+    these roles: who is registered stays so.
+    """
     project_name = name or root.resolve().name.replace("-", "_")
     made = _make_files(root, project_name)
     project = Project(root.resolve(), read_settings((root / "lockgate.toml").read_text(encoding="utf-8")))
@@ -86,7 +92,7 @@ def init(root: Path, *, name: str | None, person: str, roles: Sequence[str], now
         write_atomic(hidden, b"*\n")
     key = key_path(project)
     if not key.exists():
-        make_key(key, comment=person)
+        make_key(key, comment=person or login)
         made.append(str(key.relative_to(project.root) if key.is_relative_to(project.root) else key))
     mine = signer(project)
     everything = tuple(dict.fromkeys([TRUSTEE, DELIVERER, OPERATOR, *roles]))
@@ -95,14 +101,25 @@ def init(root: Path, *, name: str | None, person: str, roles: Sequence[str], now
         if trust.root:
             return None
         return PeopleSet(
-            people=found([Person(name=person, roles=everything, keys=(mine.public_key(),))]), log=trust.head
+            people=found([Person(name=person or login, roles=everything, keys=(mine.public_key(),))]), log=trust.head
         )
 
     append(project, claim, now=now)
     trust = read_ledger(project)
     owner = trust.people.by_key().get(mine.identity())
     me = owner[0] if owner else Person(name="", roles=(), keys=())
+    if owner and (lacking := _not_as_asked(me, person, roles)):
+        raise UsageError(
+            "this working copy has its person already", value=f"{me.name}: {', '.join(me.roles)}",
+            allowed=f"the same; {lacking} was not changed", next="lockgate people add NAME --role ROLE",
+        )  # fmt: skip
     return Founded(project.root, tuple(made), mine.identity(), trust.root, me.name, me.roles)
+
+
+def _not_as_asked(me: Person, person: str | None, roles: Sequence[str]) -> str:
+    if person not in (None, me.name):
+        return f"--person {person}"
+    return " ".join(f"--role {role}" for role in roles if role not in me.roles)
 
 
 def make_key(path: Path, *, comment: str) -> None:

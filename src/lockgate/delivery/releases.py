@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lockgate.records.graph import PipelineInfo
     from lockgate.records.trust import Trusted
 
-__all__ = ["build_release", "fetch", "manifest_of", "named", "naming"]
+__all__ = ["build_release", "fetch", "file_of", "manifest_of", "named", "naming"]
 
 PACKAGES = ("packages", "imports", "measured_with")
 """Where a captured predictor names packages."""
@@ -102,6 +102,18 @@ def fetch(project: Project, release: str) -> Path:
         with naming(f"{entry.path} of release {short(release)}"):
             project.store.get(entry.blake3)
     return unpack(manifest, project.store.get, into=project.home / "releases")
+
+
+def file_of(project: Project, release: Manifest, path: str) -> Path:
+    """One file of a release, from the store, whole. IntegrityError when it is damaged or the manifest lists none."""
+    entry = next((f for f in release.files if f.path == path), None)
+    if entry is None:
+        raise IntegrityError(
+            "a release names a file that it does not list", value=f"{path} of {short(release.digest)}",
+            next="lockgate deliver",
+        )  # fmt: skip
+    with naming(f"{path} of release {short(release.digest)}"):
+        return project.store.get(entry.blake3)
 
 
 @contextlib.contextmanager

@@ -35,14 +35,11 @@ class ReleaseState:
 def rollback_target(trusted: Trusted, environment: Environment, *, to: str | None = None) -> Served:
     """Which release a rollback goes to: `to`, or the newest one served here before that may still be served.
 
-    What a rollback took away is gone back to only by name. `to` is a digest or the start of its hex, and must mean one release. Expiry of the old approval does not matter; a
-    reject since then does. Raises UsageError, NotFound or PermissionRefused.
+    What a rollback took away is gone back to only by name. `to` is a digest or the start of its hex, and must mean one
+    release. Expiry of the old approval does not matter; a reject since then does. Raises UsageError, NotFound or
+    PermissionRefused.
     """
-    live, wanted = (w.release if w else "" for w in (environment.live, environment.wanted))
-    served = [
-        s for s in reversed(environment.history)
-        if (s.release not in (live, *environment.withdrawn) if to is None else s.release != wanted and _is_called(s.release, to))
-    ]  # fmt: skip
+    served = [s for s in reversed(environment.history) if _is_meant(environment, s.release, to)]
     if not served:
         raise _no_target(environment, to)
     if to is not None and len({s.release for s in served}) > 1:
@@ -56,6 +53,12 @@ def rollback_target(trusted: Trusted, environment: Environment, *, to: str | Non
         allowed="a release that this environment has served and nobody rejected since",
         next="lockgate releases",
     )
+
+
+def _is_meant(there: Environment, release: str, to: str | None) -> bool:
+    if to is not None:
+        return _is_called(release, to) and not (there.wanted and there.wanted.release == release)
+    return release not in there.withdrawn and not (there.live and there.live.release == release)
 
 
 def _is_called(release: str, to: str) -> bool:

@@ -106,9 +106,7 @@ def moved(before: Scored, after: Scored) -> NDArray[np.float64]:
         return np.where(old == new, 0.0, np.abs(new - old) / np.abs(old))
 
 
-def _comparable(
-    answers: list[Scored], since: str | None
-) -> tuple[list[Scored], NDArray[np.int64], tuple[str, ...]]:  # fmt: skip
+def _comparable(answers: list[Scored], since: str | None) -> tuple[list[Scored], NDArray[np.int64], tuple[str, ...]]:
     """The tables cut to the rows that are fair to all and in which every one has a finite answer; where these were."""
     first = answers[0]
     for other in answers[1:]:

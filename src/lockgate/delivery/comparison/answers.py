@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.delivery.known import remembered, stored_result
 from lockgate.delivery.measuring import PATH, answering, json_step
+from lockgate.delivery.releases import file_of
 from lockgate.errors import NotFound
 from lockgate.gates.measure import INPUTS
 from lockgate.records.digest import Json, short
@@ -63,8 +64,7 @@ def fair_from(project: Project, releases: Iterable[Manifest]) -> str:
     """
     starts = list[str]()
     for release in releases:
-        entry = next(f for f in release.files if f.path == release.holdout)
-        recorded = json.loads(project.store.get(entry.blake3).read_bytes())
+        recorded = json.loads(file_of(project, release, release.holdout).read_bytes())
         starts += [min(r["as_of"] for r in recorded)] if recorded else []
     return max(starts, default="")
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from lockgate.delivery.releases import file_of
 from lockgate.records.digest import Json, canonical, short
 from lockgate.records.evidence import Estimate, Evidence
 from lockgate.records.pack import Change, ChangeKind
@@ -61,8 +62,7 @@ def _definitions(manifest: Manifest) -> dict[str, str]:
 
 def _packages(project: Project, manifest: Manifest) -> dict[str, str]:
     """The release's lock file, from the store. Lockgate itself only by a published version: the others name no state."""
-    entry = next(f for f in manifest.files if f.path == manifest.lock)
-    locked = parse(project.store.get(entry.blake3).read_text(encoding="utf-8"))
+    locked = parse(file_of(project, manifest, manifest.lock).read_text(encoding="utf-8"))
     return {n: v for n, v in locked.items() if n != OURS or RELEASED.fullmatch(v)}
 
 

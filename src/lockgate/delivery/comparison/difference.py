@@ -6,7 +6,7 @@ What they differ in is changed one by one in the old release, and these releases
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -89,7 +89,8 @@ class _Comparing:
     def go(self, found: ReleaseDifference, *, quick: bool) -> ReleaseDifference:
         try:
             holdout = holdout_of(self.project, self.walk, self.old if found.holdout == "before" else self.new)
-            done = self._compare(holdout)
+            since = fair_from(self.project, (self.old, self.new))
+            done = self._compare(holdout, since)
         except LockgateError as error:
             return replace(found, unanswered=in_one_line(error))
         if "compared" not in done.artifacts:
@@ -97,7 +98,7 @@ class _Comparing:
         movement = from_json(Movement, load_json(self.project, done.artifacts["compared"]))
         if not quick and movement.same < movement.rows:
             try:
-                found = self._split(found, holdout, {side: done.artifacts[answers_by(side)] for side in SIDES})
+                found = self._split(found, holdout, since, {s: done.artifacts[answers_by(s)] for s in SIDES})
             except LockgateError as error:
                 found = replace(found, unbuilt=(Unbuilt(factor="together", why=in_one_line(error)),))
         return self._explained(found, movement, done)
@@ -108,10 +109,9 @@ class _Comparing:
 
     @property
     def _asked(self) -> dict[str, Json]:
-        since = fair_from(self.project, (self.old, self.new))
-        return {"metric": judged_by(self.walk)["metric"], "number": LARGEST, "since": since}
+        return {"metric": judged_by(self.walk)["metric"], "number": LARGEST}
 
-    def _compare(self, holdout: Artifact) -> Executed:
+    def _compare(self, holdout: Artifact, since: str) -> Executed:
         """Both releases answer, and say why for the answers that differ most."""
         by = judged_by(self.walk)["by"]
         sides = {"before": self.old, "after": self.new}
@@ -120,7 +120,7 @@ class _Comparing:
         here = [n for n in SIDES if n not in away]
         nodes = (
             *(answers(side, self._packages) for side in here),
-            told("compared", SIDES, {"by": by, **self._asked}, self._packages),
+            told("compared", SIDES, {"by": by, "since": since, **self._asked}, self._packages),
             *(reasons(side, self._packages) for side in here),
         )
         done = measure(
@@ -163,7 +163,9 @@ class _Comparing:
                 mute.append(Unbuilt(factor=factor, why=MUTE + why_not(done, answers_by(factor))))
         return found, mute
 
-    def _split(self, found: ReleaseDifference, holdout: Artifact, answered: dict[str, Artifact]) -> ReleaseDifference:
+    def _split(
+        self, found: ReleaseDifference, holdout: Artifact, since: str, answered: dict[str, Artifact]
+    ) -> ReleaseDifference:
         """Why: build the old release with one thing from the new, let it answer, and split the change."""
         factors = factors_of(self.project, self.old, self.new) or UNKNOWN
         built: list[Manifest] = []
@@ -174,17 +176,17 @@ class _Comparing:
             answered = answered | others
             built = [manifest_of(self.project, release) for release in made.values()]
         try:
-            return replace(found, attribution=self._attributed(factors, answered, built))
+            days: dict[str, Json] = {"since": since, "fair_from": max(since, fair_from(self.project, built))}
+            return replace(found, attribution=self._attributed(factors, answered, days))
         except LockgateError as error:  # what was compared stays
             lost = Unbuilt(factor="together", why=in_one_line(error))
             return replace(found, unbuilt=(*found.unbuilt, lost))
 
     def _attributed(
-        self, factors: tuple[str, ...], answered: Mapping[str, Artifact], built: Sequence[Manifest]
+        self, factors: tuple[str, ...], answered: Mapping[str, Artifact], days: Mapping[str, Json]
     ) -> Attribution:
         absent: dict[str, Json] = {f: None for f in ("code", "data", "parameters", "packages") if f not in answered}
-        fair: dict[str, Json] = {"fair_from": fair_from(self.project, (self.old, self.new, *built))}
-        asked = {**absent, "factors": list(factors), **self._asked, **fair}
+        asked = {**absent, "factors": list(factors), **self._asked, **days}
         node = told("attributed", tuple(answered), asked, self._packages)
         given = {answers_by(f): artifact for f, artifact in answered.items()}
         done = measure(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from lockgate.delivery.comparison.changes import changes
 from lockgate.delivery.evidence.cautions import cautions
 from lockgate.delivery.measuring import load_json
-from lockgate.delivery.releases import manifest_of
+from lockgate.delivery.releases import file_of, manifest_of
 from lockgate.gates.binding import evidence_root, results
 from lockgate.gates.rules.sentences import capitalized
 from lockgate.records.digest import Json, short
@@ -177,8 +177,7 @@ def names_of(project: Project, manifest: Manifest) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name, choices in labelled:
         entry = manifest.state[choices.state]
-        stored = next(f.blake3 for f in manifest.files if f.path == entry.path)
-        table = codecs.load(entry.codec, project.store.get(stored), frames.Table)
+        table = codecs.load(entry.codec, file_of(project, manifest, entry.path), frames.Table)
         found[name] = dict(frames.choices(cast("frames.Table", table), choices))
     return found
 

@@ -18,7 +18,7 @@ from lockgate.build.execute import Event
 from lockgate.delivery.keep import keep_copy, keep_value
 from lockgate.delivery.known import stored_result
 from lockgate.delivery.measuring import load_json
-from lockgate.delivery.releases import fetch
+from lockgate.delivery.releases import fetch, file_of
 from lockgate.delivery.reproduction.interpreter import interpreter_for, python_for
 from lockgate.delivery.reproduction.rebuild import locked_packages
 from lockgate.errors import IntegrityError
@@ -41,8 +41,7 @@ __all__ = ["answers_elsewhere", "needs_other_packages", "reasons_elsewhere"]
 
 def needs_other_packages(project: Project, release: Manifest) -> bool:
     """Whether a host of the release would refuse to open it here: a package that its code reaches is another one."""
-    entry = next(f for f in release.files if f.path == release.lock)
-    locked = parse(project.store.get(entry.blake3).read_text(encoding="utf-8"))
+    locked = parse(file_of(project, release, release.lock).read_text(encoding="utf-8"))
     if not mismatches(set(locked) - {OURS}, locked=locked, version=_version):
         return False
     folder = fetch(project, release.digest)

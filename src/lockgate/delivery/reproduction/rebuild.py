@@ -21,7 +21,7 @@ from lockgate import errors
 from lockgate.build.environment import without_secrets
 from lockgate.build.execute import Event
 from lockgate.delivery.keep import keep_copy
-from lockgate.delivery.releases import naming
+from lockgate.delivery.releases import file_of
 from lockgate.delivery.reproduction.interpreter import Interpreter, interpreter_for
 from lockgate.delivery.sources.seeing import see
 from lockgate.delivery.sources.versions import recorded_under
@@ -153,14 +153,12 @@ def locked_packages(project: Project, release: Manifest) -> tuple[Locked, ...]:
 
 
 def _beside(project: Project, release: Manifest, path: str) -> bytes:
-    entry = next((f for f in release.files if f.path == path), None)
-    if entry is None:
+    if not any(f.path == path for f in release.files):
         raise NotFound(
             f"a release without {path}: it was made by an older Lockgate and cannot be rebuilt",
             value=short(release.digest), allowed="a release of this version", next="lockgate deliver",
         )  # fmt: skip
-    with naming(f"{path} of release {short(release.digest)}"):
-        return project.store.get(entry.blake3).read_bytes()
+    return file_of(project, release, path).read_bytes()
 
 
 def _project(project: Project, snapshot: Snapshot, folder: Path, *, empty: bool) -> Project:

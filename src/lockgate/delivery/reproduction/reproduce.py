@@ -13,7 +13,7 @@ from lockgate import __version__
 from lockgate.build.execute import Event
 from lockgate.codecs.differences import difference, json_difference
 from lockgate.delivery.refs import resolve
-from lockgate.delivery.releases import manifest_of
+from lockgate.delivery.releases import file_of, manifest_of
 from lockgate.delivery.reproduction.claims import claims, held_values, lock_lines
 from lockgate.delivery.reproduction.rebuild import Rebuilt, Recipe, rebuild
 from lockgate.delivery.reproduction.records_held import Made, contradictions, made_of
@@ -205,8 +205,7 @@ def _how_far(
 def _answers(project: Project, release: Manifest, rebuilt: Project, again: Manifest) -> Difference | None:
     """The recorded answers on the holdout, which every release carries."""
     before, after = (
-        json.loads(p.store.get(next(f.blake3 for f in m.files if f.path == m.holdout)).read_bytes())
-        for p, m in ((project, release), (rebuilt, again))
+        json.loads(file_of(p, m, m.holdout).read_bytes()) for p, m in ((project, release), (rebuilt, again))
     )
     if before == after:
         return None
@@ -263,8 +262,7 @@ def _ours(project: Project, release: Manifest) -> str:
 
 def _lock(project: Project, release: Manifest) -> str:
     """The text of the packages that a release is served with."""
-    entry = next(f for f in release.files if f.path == release.lock)
-    return project.store.get(entry.blake3).read_text(encoding="utf-8")
+    return file_of(project, release, release.lock).read_text(encoding="utf-8")
 
 
 def _notes(project: Project, release: Manifest, rebuilt: Rebuilt) -> Iterator[str]:
