@@ -68,6 +68,7 @@ def test_few_days_have_no_interval() -> None:
 def manifest(*, as_of: str = "2011-10-29", dirty: bool = False, lock: str = "", **lineage: Any) -> Any:
     fields = {"dirty": dirty, "sources": {}, "parameters": {}, "extra": {}, **lineage}
     return SimpleNamespace(
+        digest="sha256:0123456789ab",
         as_of=as_of,
         lock="lock.txt",
         files=[SimpleNamespace(path="lock.txt", blake3=lock)],
