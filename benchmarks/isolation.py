@@ -80,14 +80,14 @@ def whole_step(root: Path, steps: int, *, sandbox: bool) -> float:
 ALONE = """
 import os, resource, sys
 sys.path.insert(0, {source!r})
-from lockgate.build.protocol import Job
+from lockgate.build.protocol import Code, Job
 from lockgate.build.sandbox import Machine, Sandbox
 import lockgate.build.template
 {imports}
-machine = Machine({root!r})
+machine = Machine(Code(root={root!r}, files=("flow/__init__.py", "flow/steps.py")))
 os.makedirs({root!r} + "/scratch", exist_ok=True)
 job = Job(node="a", target="", root={root!r}, inputs={{}}, parameters={{}}, type="", codec="", output={root!r} + "/scratch/output",
-          log="", scratch={root!r} + "/scratch", denied={root!r} + "/scratch/denied", modules=("flow/__init__.py", "flow/steps.py"))
+          log="", scratch={root!r} + "/scratch", denied={root!r} + "/scratch/denied")
 
 def fork(sandboxed):
     if not (pid := os.fork()):

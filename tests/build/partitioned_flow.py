@@ -9,6 +9,7 @@ import functools
 import importlib
 import itertools
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from lockgate.build.engine import Engine
 from lockgate.build.explain import words
 from lockgate.build.looking import Looking
 from lockgate.build.lower import lower
-from lockgate.build.protocol import Job, Reply
+from lockgate.build.protocol import Code, Job, Reply
 from lockgate.build.sandbox import Machine, Sandbox
 from lockgate.build.worker import run_job
 from lockgate.delivery import run as delivery
@@ -192,8 +193,11 @@ def _in_this_process(_: Engine, job: Job, __: object) -> Reply:
 
 @functools.cache
 def _machine(root: str) -> Machine:
-    """It holds a descriptor per folder that every step may read, as long as its process lives."""
-    return Machine(root)
+    """Nobody enters it here, so its descriptors are closed."""
+    machine = Machine(Code(root=root))
+    for descriptor in machine.opened:
+        os.close(descriptor)
+    return machine
 
 
 def _captured_here(project: Project, **_: object) -> Graph:

@@ -31,8 +31,16 @@ class Effects:
         self._project = project
         self._units: dict[tuple[str, tuple[int, int]], bool] = {}
         self._modules: dict[str, bool] = {}
+        self._on_import: dict[str, tuple[tuple[Unit, bool], ...]] = {}
         self._followed: set[tuple[str, ...]] = set()
         self._calling: set[tuple[str, tuple[int, int], str]] = set()
+
+    def on_import(self, module: Module) -> tuple[tuple[Unit, bool], ...]:
+        """The units of a module that matter to whoever imports it: those that act (True), and imports."""
+        if module.name not in self._on_import:
+            each = ((u, self.acts(module, u) or _is_future(u)) for u in module.units)
+            self._on_import[module.name] = tuple((u, a) for u, a in each if a or u.kind in ("import", "choice"))
+        return self._on_import[module.name]
 
     def acts(self, module: Module, unit: Unit) -> bool:
         """Whether importing `unit` may do more than bind its names."""
@@ -257,6 +265,10 @@ def _only_loads(module: Module, name: str) -> bool:
     """`from . import tools` in a package says no more about `tools` than that it is the module of that name."""
     loads = (Import(module.name, name), Import(f"{module.name}.{name}"))
     return all(u.kind == "import" and all(i in loads for _, i in u.reading.imports) for u in module.bound[name])
+
+
+def _is_future(unit: Unit) -> bool:
+    return any(i.module == "__future__" for _, i in unit.reading.imports)
 
 
 def _is_enum(unit: Unit) -> bool:

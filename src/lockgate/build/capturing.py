@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import traceback
+import types
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str]) -> None:
         importlib.import_module(module)
     looking.forget_gone()
     try:
-        answer = lower(root, modules, sources, looking=looking, imported=_preload(before, str(root)))
+        answer = lower(root, modules, sources, looking=looking, imported=_third_party(before, str(root)))
     except LockgateError as error:
         answer = {"error": {"what": error.what, "value": error.value, "allowed": error.allowed, "next": error.next}}
     answer["looked_at"] = _looked_at(looking, root, before)
@@ -66,7 +67,7 @@ def _looked_at(looking: Looking, root: Path, before: set[str]) -> dict[str, Json
         "files": looking.files,
         "listings": {**listings, **looking.listings},
         "environment": sorted(looking.environment),
-        "preload": _preload(before, str(root)),
+        "preload": sorted({*_third_party(before, str(root)), *_named_modules(before, str(root))}),
     }
 
 
@@ -76,8 +77,8 @@ def _parents(folder: str) -> list[str]:
     return [os.path.join(*parts[:size]) if size else "." for size in range(len(parts))]
 
 
-def _preload(before: set[str], root: str) -> list[str]:
-    """Third-party top-level modules that the project imported: the worker template loads them once."""
+def _third_party(before: set[str], root: str) -> list[str]:
+    """Third-party top-level modules that the project imported."""
     found: set[str] = set()
     for name in set(sys.modules) - before:
         top = name.partition(".")[0]
@@ -85,6 +86,23 @@ def _preload(before: set[str], root: str) -> list[str]:
         if file and "site-packages" in file and top != "lockgate" and not is_project_path(file, root):
             found.add(top)
     return sorted(n for n in found if not n.startswith("_"))
+
+
+def _named_modules(before: set[str], root: str) -> set[str]:
+    """Modules of packages and the standard library that the project's modules took names from: `sklearn.tree._classes`."""
+    own = [
+        m for n, m in sys.modules.items() if n not in before and is_project_path(getattr(m, "__file__", "") or "", root)
+    ]
+    values = [v for m in own for v in vars(m).values() if isinstance(v, types.ModuleType | types.FunctionType | type)]
+    names = {v.__name__ if isinstance(v, types.ModuleType) else str(v.__module__) for v in values}
+    return {n for n in names if n in sys.modules and not _is_of_project(n, root)} - {"__main__"}
+
+
+def _is_of_project(name: str, root: str) -> bool:
+    """Whether it, or a package above it, lies in the project; what has no file of its own is built in."""
+    top = name.partition(".")[0]
+    file = getattr(sys.modules.get(top), "__file__", None)
+    return is_project_path(file, root) if file else top not in sys.stdlib_module_names
 
 
 if __name__ == "__main__":

@@ -80,10 +80,9 @@ class _Walk:
         if module is None or name in self.entered:
             return module
         self.entered[name] = module
-        for unit in module.units:
-            if unit.kind in ("import", "choice"):
-                self._import(unit)
-            if self.effects.acts(module, unit) or any(i.module == "__future__" for _, i in unit.reading.imports):
+        for unit, acts in self.effects.on_import(module):
+            self._import(unit)
+            if acts:
                 self.add(module, unit)
         return module
 
@@ -304,7 +303,7 @@ class _Walk:
     def _order_matters(self, module: Module, units: list[Unit]) -> bool:
         """Statements that act, or a name bound twice: then what stands first counts."""
         reached = {u.place for u in units}
-        repeated = (len({u.digest for u in us if u.place in reached}) > 1 for us in module.bound.values())
+        repeated = (len({u.digest for u in us if u.place in reached}) > 1 for us in module.rebound)
         return any(repeated) or any(self.effects.acts(module, u) for u in units)
 
 

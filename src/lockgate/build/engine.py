@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import math
 import os
 import select
 import shutil
@@ -13,7 +16,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
+from typing import IO, TYPE_CHECKING, Self, cast
 
 from lockgate.build.endings import died, last_words
 from lockgate.build.environment import for_steps
@@ -24,6 +27,7 @@ from lockgate.build.protocol import Job, Reply, receive, send
 from lockgate.build.template import RUNNING, ask, end_job, start_job
 from lockgate.errors import ServiceUnavailable, StepFailed
 from lockgate.records.artifact import Artifact
+from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -201,12 +205,12 @@ class Engine:
                     pid = start_job(self._started(), theirs)
                 send(ours, job)
                 watch = Watch(node, pid)
-                while not select.select([ours], [], [], watch.wait_s)[0]:
+                while not _answers(ours, within_s=watch.wait_s):
                     if broken := watch.broken():
                         return self._end(pid, job, broken)
                     if self._ask(pid) != RUNNING:  # it is dead, though a process it left may hold the socket
                         break
-                reply = cast("Reply | None", receive(ours, Reply)) if select.select([ours], [], [], 0)[0] else None
+                reply = cast("Reply | None", receive(ours, Reply)) if _answers(ours, within_s=0) else None
                 status = RUNNING if reply else self._ended(pid)
             except ConnectionError:
                 reply = None
@@ -230,13 +234,15 @@ class Engine:
             self._temporary = os.path.realpath(tempfile.mkdtemp(prefix="lockgate-"))
             command = [
                 sys.executable, "-P", "-m", "lockgate.build.template",
-                str(theirs.fileno()), str(self.root), self._temporary, *self._preload,
+                str(theirs.fileno()), self._temporary, *self._preload,
             ]  # fmt: skip
             process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env={**for_steps(os.environ), **self._environment},
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.PIPE, env={**for_steps(os.environ), **self._environment},
                 process_group=0,  # Ctrl-C in a terminal reaches the engine alone
             )  # fmt: skip
             theirs.close()
+            with contextlib.suppress(BrokenPipeError), cast("IO[bytes]", process.stdin) as stdin:
+                stdin.write(json.dumps(to_json(self._jobs.code)).encode())
             self._template = (ours, process)
         return self._template[0]
 
@@ -251,3 +257,10 @@ class Engine:
                 return status
             time.sleep(0.05)
         return RUNNING
+
+
+def _answers(channel: socket.socket, *, within_s: float) -> bool:
+    """Whether something comes in that time, or the end; `select` knows no descriptor above 1023."""
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    return bool(poll.poll(math.ceil(within_s * 1000)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lockgate.build.environment import without_secrets
 from lockgate.build.loading import NOT_OURS
 from lockgate.build.parts import read_record
-from lockgate.build.protocol import InputFile, Job
+from lockgate.build.protocol import Code, InputFile, Job
 from lockgate.records.dataset import DATASET
 from lockgate.records.graph import AS_OF
 
@@ -30,7 +30,7 @@ NETWORK = "network"
 
 
 class Jobs:
-    """Makes jobs for one run.
+    """Makes jobs for one run. `code` is what they have in common.
 
     Args:
         root: the project's folder.
@@ -41,12 +41,12 @@ class Jobs:
 
     def __init__(self, root: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace) -> None:
         self.root, self.store, self.files, self._trace = root, store, files, trace
-        self._texts = {f.path: f.digest for f in trace.files if f.path.endswith(".py")} or None
-        self._modules = tuple(f.path for f in trace.files if f.path.endswith(CODE)) or tuple(_modules(root))
+        texts = {f.path: f.digest for f in trace.files if f.path.endswith(".py")} or None
+        modules = tuple(f.path for f in trace.files if f.path.endswith(CODE)) or tuple(_modules(root))
+        self._environment = without_secrets(os.environ)
+        self.code = Code(root=str(root), texts=texts, files=modules)
         listed = [n.removesuffix("/*") for n in trace.listings if n.endswith("/*")]
-        self._looked = tuple(
-            self._place(n) for n in (*(f.path for f in trace.files if f.path not in self._modules), *listed)
-        )
+        self._looked = tuple(self._place(n) for n in (*(f.path for f in trace.files if f.path not in modules), *listed))
 
     def job(
         self,
@@ -69,8 +69,8 @@ class Jobs:
             inputs={**whole, **cut},
             type=node.type, codec=node.codec, checked=node.checked,
             output=str(folder / "output"), log=str(folder / "log.txt"), denied=str(folder / "denied"), scratch=scratch,
-            files=self._texts, modules=self._modules, sandbox=node.sandbox, network=NETWORK in node.allow, guard=node.guard,
-            environment=_environment(node, scratch), reads=self._reads(node), command=node.command,
+            sandbox=node.sandbox, network=NETWORK in node.allow, guard=node.guard,
+            environment=self._declared(node, scratch), reads=self._reads(node), command=node.command,
         )  # fmt: skip
 
     def _input(self, source: str, kind: str, artifacts: Mapping[str, Artifact]) -> InputFile:
@@ -99,17 +99,15 @@ class Jobs:
                 found += [p for p in self._looked if p == name or (kind == FILE and os.path.basename(p) == name)]
         return tuple(dict.fromkeys(found))
 
+    def _declared(self, node: Node, scratch: str) -> dict[str, str]:
+        """Without a sandbox, the caller's; else scratch, and the names that the step's key holds."""
+        if not node.sandbox:
+            return self._environment
+        names = {d.name.removeprefix(VARIABLE) for d in node.definitions if d.name.startswith(VARIABLE) and not d.line}
+        return {n: v for n, v in self._environment.items() if n in names} | {"TMPDIR": scratch, "HOME": scratch}
+
     def _place(self, name: str) -> str:
         return os.path.join(self.root, name)
-
-
-def _environment(node: Node, scratch: str) -> dict[str, str]:
-    """Without a sandbox, the caller's; else scratch, and the names that the step's key holds."""
-    here = without_secrets(os.environ)
-    if not node.sandbox:
-        return here
-    declared = {d.name.removeprefix(VARIABLE) for d in node.definitions if d.name.startswith(VARIABLE) and not d.line}
-    return {n: v for n, v in here.items() if n in declared} | {"TMPDIR": scratch, "HOME": scratch}
 
 
 def _modules(root: Path) -> list[str]:

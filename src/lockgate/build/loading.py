@@ -6,6 +6,7 @@ runs the old code. And a file may change between plan and run: then the result w
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from importlib.machinery import (
@@ -17,15 +18,18 @@ from importlib.machinery import (
     SourceFileLoader,
 )
 from importlib.util import spec_from_file_location
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from lockgate.errors import StepFailed
 from lockgate.records.digest import digest_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from types import CodeType
 
-__all__ = ["as_planned", "is_project_path", "load_from_text"]
+__all__ = ["as_planned", "compile_texts", "is_project_path", "load_from_text"]
 
 NOT_OURS = frozenset({".git", ".lockgate", ".venv", "site-packages", "dist-packages"})
 
@@ -35,13 +39,29 @@ def is_project_path(path: str, root: str) -> bool:
     return path == root or (path.startswith(root + os.sep) and NOT_OURS.isdisjoint(path[len(root) + 1 :].split(os.sep)))
 
 
-def load_from_text(root: str, check: Callable[[str, bytes], None], *, listing: bool = True) -> None:
+def compile_texts(root: str, names: Iterable[str]) -> dict[tuple[str, bytes], CodeType]:
+    """Compile modules, for every process that will import them: (path, text) → code. Nothing of them runs."""
+    found: dict[tuple[str, bytes], CodeType] = {}
+    for path in (p for name in names if is_project_path(p := os.path.join(root, name), root)):
+        with contextlib.suppress(OSError, SyntaxError, ValueError):  # who imports it will say what is wrong
+            text = Path(path).read_bytes()
+            found[path, text] = compile(text, path, "exec", dont_inherit=True)
+    return found
+
+
+def load_from_text(
+    root: str,
+    check: Callable[[str, bytes], None],
+    *,
+    listing: bool = True,
+    compiled: Mapping[tuple[str, bytes], CodeType] = MappingProxyType({}),
+) -> None:
     """From now on, import what lies below `root` from its `.py` files, without bytecode.
 
     `check` sees the path relative to the root and the bytes of each, before they run. `listing` False: find modules
-    by their names, without listing a folder.
+    by their names, without listing a folder. `compiled`: see `compile_texts`; other texts are compiled here.
     """
-    sys.path_hooks.insert(0, _hook(root, check, listing=listing))
+    sys.path_hooks.insert(0, _hook(root, check, listing=listing, compiled=compiled))
     for path in [p for p in sys.path_importer_cache if is_project_path(p, root)]:
         del sys.path_importer_cache[path]
 
@@ -63,7 +83,9 @@ def as_planned(planned: Mapping[str, str] | None) -> Callable[[str, bytes], None
     return check
 
 
-def _hook(root: str, check: Callable[[str, bytes], None], *, listing: bool) -> Callable[[str], FileFinder]:
+def _hook(
+    root: str, check: Callable[[str, bytes], None], *, listing: bool, compiled: Mapping[tuple[str, bytes], CodeType]
+) -> Callable[[str], FileFinder]:
     class FromText(SourceFileLoader):
         def path_stats(self, path: str) -> Mapping[str, object]:
             raise OSError(path)  # what importlib takes as: there is no bytecode to compare with
@@ -77,6 +99,9 @@ def _hook(root: str, check: Callable[[str, bytes], None], *, listing: bool) -> C
             if path.endswith(".py"):
                 check(os.path.relpath(path, root), data)
             return data
+
+        def source_to_code(self, data: Any, path: Any, **options: Any) -> CodeType:
+            return compiled.get((path, data)) or super().source_to_code(data, path, **options)
 
     details = [(ExtensionFileLoader, EXTENSION_SUFFIXES), (FromText, SOURCE_SUFFIXES)]
     candidates = [(suffix, loader) for loader, suffixes in details for suffix in suffixes]

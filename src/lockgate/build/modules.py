@@ -57,7 +57,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A parsed module. `bound`: name → the units that bind it; `stars`: units of `from x import *`, in order."""
+    """A parsed module.
+
+    `bound`: name → the units that bind it; `rebound`: those of names that several bind; `stars`: units of `from x import *`, in order.
+    """
 
     name: str
     file: str
@@ -66,6 +69,7 @@ class Module:
     stars: tuple[Unit, ...]
     text: str
     doc: str = ""
+    rebound: tuple[tuple[Unit, ...], ...] = ()
 
     @property
     def package(self) -> str:
@@ -99,8 +103,9 @@ def parse(name: str, file: str, source: bytes) -> Module:
                 bound.setdefault(bound_name, []).append(unit)
     stars = tuple(u for u in units if u.reading.stars)
     return Module(
-        name, file, tuple(units), bound, stars, digest_bytes(source), ast.get_docstring(tree, clean=False) or ""
-    )
+        name, file, tuple(units), bound, stars, digest_bytes(source), ast.get_docstring(tree, clean=False) or "",
+        tuple(tuple(us) for us in bound.values() if len(us) > 1),
+    )  # fmt: skip
 
 
 @dataclass

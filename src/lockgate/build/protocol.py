@@ -16,7 +16,7 @@ from lockgate.records.wire import from_json, to_json
 if TYPE_CHECKING:
     import socket
 
-__all__ = ["InputFile", "Job", "Reply", "receive", "send"]
+__all__ = ["Code", "InputFile", "Job", "Reply", "receive", "send"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +34,25 @@ class InputFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """The project's code as it was planned: what every step of a run has in common, so the template alone is told.
+
+    Attributes:
+        root: the project's folder.
+        texts: the modules that may be imported, path → digest of the text that was planned; None: any.
+        files: the files that importing may read, relative to `root`.
+    """
+
+    root: str
+    texts: Mapping[str, str] | None = None
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """Run one step: import `target` from `root`, read the inputs, write the output to `output`.
 
     Attributes:
-        files: the project's modules that may be imported, path → digest of the text that was planned; None: any.
-        modules: the project's files that importing may read, relative to `root`.
         scratch: the folder that stands for TMPDIR and HOME.
         denied: where the names of refused files are noted.
         sandbox, network: False: the step runs without the one; True: it may use the other.
@@ -60,9 +73,7 @@ class Job:
     output: str
     log: str
     checked: bool = False
-    files: Mapping[str, str] | None = None
     partition: Mapping[str, Json] | None = None
-    modules: tuple[str, ...] = ()
     scratch: str = ""
     denied: str = ""
     sandbox: bool = True

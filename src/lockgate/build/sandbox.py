@@ -16,7 +16,7 @@ from lockgate.build.reach import Reach, devices, machine_reads, within
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lockgate.build.protocol import Job
+    from lockgate.build.protocol import Code, Job
     from lockgate.errors import LockgateError
 
 __all__ = ["ALLOWED", "HOOKS_ONLY", "Machine", "Sandbox", "refused", "undeclared"]
@@ -28,10 +28,15 @@ NO_SECCOMP = "files only (no seccomp: other sockets than TCP are open)"
 
 
 class Machine:
-    """What every step may read, opened once in the template, which costs each step less than a millisecond."""
+    """What every step may read, opened once in the template, which costs each step less than a millisecond.
 
-    def __init__(self, root: str) -> None:
-        self.reads = machine_reads(root)
+    Interpreter, packages and system, and the files of the project's code.
+    """
+
+    def __init__(self, code: Code) -> None:
+        machine = machine_reads(code.root)
+        own = _not_granted((os.path.join(code.root, name) for name in code.files), frozenset(machine))
+        self.reads = (*machine, *dict.fromkeys(os.path.realpath(p) for p in own))
         self.writes = devices()
         self.opened = [os.open(p, os.O_PATH | os.O_CLOEXEC) for p in self.reads] if landlock_version() else []
 
@@ -62,22 +67,21 @@ class Sandbox:
 
     def _reach(self) -> Reach:
         job = self._job
-        modules = self._not_granted(os.path.join(job.root, name) for name in job.modules)
         given = (p for i in job.inputs.values() for p in (i.path, *i.parts) if p)
-        own = {os.path.realpath(p): None for top in (*modules, *given, *job.reads) for p in _with_targets(top)}
+        own = {os.path.realpath(p): None for top in (*given, *job.reads) for p in _with_targets(top)}
         writes = (os.path.realpath(os.path.dirname(job.output)), os.path.realpath(job.scratch), *self._machine.writes)
         return Reach(reads=(*self._machine.reads, *own), writes=writes, network=job.network)
 
-    def _not_granted(self, modules: Iterable[str]) -> Iterable[str]:
-        """Modules but for those below what every step may read: of packages in a working copy of their own, often hundreds."""
-        granted = frozenset(self._machine.reads)
-        inside: dict[str, bool] = {}
-        for module in modules:
-            folder = os.path.dirname(module)
-            if folder not in inside:
-                inside[folder] = within(os.path.realpath(folder), granted)
-            if not inside[folder] or os.path.islink(module):
-                yield module
+
+def _not_granted(modules: Iterable[str], granted: frozenset[str]) -> Iterable[str]:
+    """Modules but for those below what is granted: of packages in a working copy of their own, often hundreds."""
+    inside: dict[str, bool] = {}
+    for module in modules:
+        folder = os.path.dirname(module)
+        if folder not in inside:
+            inside[folder] = within(os.path.realpath(folder), granted)
+        if not inside[folder] or os.path.islink(module):
+            yield module
 
 
 def _with_targets(path: str) -> Iterable[str]:

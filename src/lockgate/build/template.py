@@ -1,6 +1,6 @@
-"""The warm template: `python -P -m lockgate.build.template FD ROOT SCRATCH MODULE…`.
+"""The warm template: `python -P -m lockgate.build.template FD SCRATCH MODULE…`, with the project's code (a `Code`) on stdin.
 
-It imports third-party modules only, never user code, and forks a process for each step it is handed a socket for.
+It imports third-party modules only, compiles user code but never runs it, and forks a process for each step it is handed a socket for.
 Asked about a process it says whether that still runs, or how it ended; told to, it ends one. When the engine is gone,
 so are the steps, whatever they started, and the scratch folder.
 """
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib
+import json
 import os
 import shutil
 import signal
@@ -19,8 +21,9 @@ import time
 from typing import TYPE_CHECKING
 
 from lockgate.build.clock import CLOCK, set_clock
-from lockgate.build.sandbox import Machine
-from lockgate.build.worker import serve_job
+from lockgate.build.protocol import Code
+from lockgate.build.worker import Warm, serve_job
+from lockgate.records.wire import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +62,7 @@ def _number(control: socket.socket) -> int:
     return int.from_bytes(answer, "little", signed=True)
 
 
-def main(control: socket.socket, root: str, scratch: str, modules: Sequence[str]) -> None:
+def main(control: socket.socket, code: Code, scratch: str, modules: Sequence[str]) -> None:
     """Import, then serve the engine until it hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine decides when to stop
     sys.dont_write_bytecode = True
@@ -67,12 +70,13 @@ def main(control: socket.socket, root: str, scratch: str, modules: Sequence[str]
         with contextlib.suppress(Exception):  # the step that needs it will say what is wrong
             importlib.import_module(module)
     set_clock(os.environ.pop(CLOCK, ""))
-    machine = Machine(root)
+    warm = Warm(code)
+    gc.freeze()  # a collection in a step would copy every page of what it shares with the template
     _adopt_orphans()
     running: set[int] = set()
     try:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # an engine that is killed hangs up anywhere
-            _serve(control, machine, running)
+            _serve(control, warm, running)
     finally:
         for pid in running:
             _kill_group(pid)
@@ -80,7 +84,16 @@ def main(control: socket.socket, root: str, scratch: str, modules: Sequence[str]
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _serve(control: socket.socket, machine: Machine, running: set[int]) -> None:
+def _code() -> Code:
+    """From stdin, which is empty from then on."""
+    code = from_json(Code, json.loads(sys.stdin.buffer.read()))
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    return code
+
+
+def _serve(control: socket.socket, warm: Warm, running: set[int]) -> None:
     ended: dict[int, int] = {}
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
@@ -88,7 +101,7 @@ def _serve(control: socket.socket, machine: Machine, running: set[int]) -> None:
             return
         _reap(running, ended)
         if descriptors:
-            answer = _fork(control, descriptors[0], machine)
+            answer = _fork(control, descriptors[0], warm)
             running.add(answer)
         else:
             pid = int.from_bytes(message[3:], "little")
@@ -98,7 +111,7 @@ def _serve(control: socket.socket, machine: Machine, running: set[int]) -> None:
         control.sendall(answer.to_bytes(WORD, "little", signed=True))
 
 
-def _fork(control: socket.socket, descriptor: int, machine: Machine) -> int:
+def _fork(control: socket.socket, descriptor: int, warm: Warm) -> int:
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -106,7 +119,7 @@ def _fork(control: socket.socket, descriptor: int, machine: Machine) -> int:
             os.setpgid(0, 0)
             _adopt_orphans()
             control.close()
-            serve_job(socket.socket(fileno=descriptor), machine)
+            serve_job(socket.socket(fileno=descriptor), warm)
             status = 0
         finally:
             os._exit(status)
@@ -162,4 +175,4 @@ def _kill_group(pid: int) -> None:
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3], sys.argv[4:])
+    main(socket.socket(fileno=int(sys.argv[1])), _code(), sys.argv[2], sys.argv[3:])

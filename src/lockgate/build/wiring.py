@@ -31,6 +31,7 @@ class Wiring:
     def __init__(self, pipelines: Sequence[Pipeline], sources: Sequence[str]) -> None:
         self._sources = sources
         self._published = _published(pipelines)
+        self._steps = {p.name: {n: None for s in p.steps for n in s.names} for p in pipelines}
         for name in (*(n for p in pipelines for s in p.steps for n in s.names), *sources):
             if name == "as_of":
                 raise UsageError(
@@ -58,7 +59,7 @@ class Wiring:
         """Find what a name means; `function` None: the pipeline itself asks."""
         if name == "as_of" and function is not None:
             return AS_OF
-        steps = [n for s in pipeline.steps for n in s.names]
+        steps = self._steps[pipeline.name]
         hits = [f"{pipeline.name}.{name}"] if name in steps else []
         hits += [f"source:{name}"] if name in self._sources else []
         hits += [self._published[name]] if name in self._published else []

@@ -16,20 +16,42 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from lockgate.build.protocol import Job, Reply, receive, send
-from lockgate.build.sandbox import ALLOWED, Sandbox, refused
+from lockgate.build.loading import as_planned, compile_texts, is_project_path, load_from_text
+from lockgate.build.protocol import InputFile, Job, Reply, receive, send
+from lockgate.build.sandbox import ALLOWED, Machine, Sandbox, refused
 from lockgate.errors import LockgateError, ServiceUnavailable, StepFailed
+from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
-    from lockgate.build.protocol import InputFile
-    from lockgate.build.sandbox import Machine
+    from lockgate.build.protocol import Code
 
-__all__ = ["run_job", "serve_job"]
+__all__ = ["Warm", "run_job", "serve_job"]
 
+SOME_JOB = Job(
+    node="",
+    target="",
+    root="",
+    inputs={"": InputFile(codec="", type="")},
+    parameters={},
+    type="",
+    codec="",
+    output="",
+    log="",
+)
 DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO})
+
+
+class Warm:
+    """What the template made ready for every step of a run."""
+
+    def __init__(self, code: Code) -> None:
+        self.code, self.machine = code, Machine(code)
+        self.compiled = compile_texts(code.root, code.texts or ())
+        for record in (SOME_JOB, Reply(ok=True)):  # reading the first of a kind takes 2 ms
+            from_json(type(record), to_json(record))
 
 
 def run_job(job: Job, sandbox: Sandbox) -> Reply:
@@ -56,11 +78,9 @@ def _attempt(job: Job) -> Reply:
         return Reply(ok=False, error=_told(job, error), retryable=getattr(error, "retryable", None) is True)
 
 
-def serve_job(channel: socket.socket, machine: Machine) -> None:
+def serve_job(channel: socket.socket, warm: Warm) -> None:
     """One job in a fresh process: its output goes to the job's log, its working folder is the project."""
     import faulthandler
-
-    from lockgate.build.loading import as_planned, load_from_text
 
     job = cast("Job | None", receive(channel, Job))
     if job is None:
@@ -73,12 +93,12 @@ def serve_job(channel: socket.socket, machine: Machine) -> None:
         cast("Any", stream).reconfigure(line_buffering=True)  # so that the log has the last words of one that dies
     faulthandler.enable()
     os.chdir(job.root)
-    os.environ.update(job.environment)
+    os.environ.update({n: v for n, v in job.environment.items() if os.environ.get(n) != v})
     tempfile.tempdir = None  # a library may have asked for it in the template
-    sandbox = Sandbox(job, machine)
+    sandbox = Sandbox(job, warm.machine)
     sandbox.enter()
     sys.path.insert(0, job.root)
-    load_from_text(job.root, as_planned(job.files), listing=not job.sandbox)
+    load_from_text(job.root, as_planned(warm.code.texts), listing=not job.sandbox, compiled=warm.compiled)
     send(channel, run_job(job, sandbox))
 
 
@@ -189,7 +209,6 @@ def _is_a(value: object, kind: Any) -> bool:
 def _told(job: Job, error: BaseException) -> dict[str, str]:
     """Say where user code raised: the innermost frame below the project's root."""
     from lockgate.build.environment import missed
-    from lockgate.build.loading import is_project_path
 
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if is_project_path(f.filename, job.root)]

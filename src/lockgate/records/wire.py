@@ -23,10 +23,13 @@ T = TypeVar("T")
 Decoder = Callable[[Json], typing.Any]
 
 SCALARS = (bool, int, float, str)
+PLAIN = frozenset({*SCALARS, type(None)})
 
 
 def to_json(value: object) -> Json:
     """Turn a record (or a tuple, mapping, date, scalar) into a JSON value. Empty `extra` leaves no trace."""
+    if type(value) in PLAIN:
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         known = {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name != "extra"}
         return {**to_json(getattr(value, "extra", {})), **known}
