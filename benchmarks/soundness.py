@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,8 @@ from peers.tools import LOCKGATE, TOOLS, Tool
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("LOCKGATE_PEERS", Path.home() / ".cache" / "lockgate" / "peers"))
 TIMEOUT_S = 300
+FOLDER = re.compile(r"\S*/sound-\w+")
+"""Where a case was laid out; the page needs no path of this machine."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +221,7 @@ def page(tools: list[Tool], cases: list[Case], seen: dict[tuple[str, str], Seen]
         lines.append(f"| {case.name} | " + " | ".join(seen[t.name, case.name].word for t in tools) + " |")
     lines += ["", *(f"- {t.name} {version(t)}: {t.remark}. {t.idiom}" for t in tools)]
     lines += [f"- {name} could not be installed: {reason}" for name, reason in missing.items()]
-    lines += [f"- {t}, {c}: {s.reason}" for (t, c), s in seen.items() if s.word == "error"]
+    lines += [f"- {t}, {c}: {FOLDER.sub('FOLDER', s.reason)}" for (t, c), s in seen.items() if s.word == "error"]
     return "\n".join(lines)
 
 
