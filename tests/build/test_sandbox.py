@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import resource
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +15,13 @@ from pathlib import Path
 import pytest
 from lockgate.build.engine import Engine
 from lockgate.build.landlock import landlock_version
+from lockgate.build.protocol import Code
+from lockgate.build.sandbox import Machine
 from lockgate.delivery import run as delivery
 from lockgate.errors import LockgateError
 from lockgate.project import open_project
 
-from build.working_copy import HEAD, NOW, WorkingCopy
+from build.working_copy import HEAD, LOCKGATE, NOW, WorkingCopy
 
 pytestmark = pytest.mark.skipif(not landlock_version(), reason="this kernel has no Landlock")
 
@@ -472,3 +476,32 @@ def test_the_environment_is_what_was_declared(run: Runner) -> None:
 def test_nothing_is_left_behind(run: Runner) -> None:
     run("works_in_its_scratch")
     assert os.listdir(run.engine._temporary) == []
+
+
+def test_more_modules_than_descriptors_and_one_that_is_gone(tmp_path: Path) -> None:
+    """What a project's code may read is granted by path: a run neither holds all of it open nor needs all of it to be there."""
+    many = {f"flow__m{n}": f"N = {n}\n" for n in range(300)}
+    names = ", ".join(f"m{n}" for n in range(300))
+    copy = WorkingCopy(tmp_path, HEAD + f"from pathlib import Path\nfrom flow import {names}\n"
+                       f"@step(sandbox=False)\ndef a() -> int:\n    Path({str(tmp_path)!r}, 'flow', 'idle.py').unlink()\n    return m299.N\n"
+                       "@step\ndef b(a: int) -> int:\n    return a + 1\n"
+                       "flow = Pipeline('flow', kind='data', steps=[a, b])\n", flow__idle="N = 1\n", **many)  # fmt: skip
+    few = (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    done = subprocess.run([LOCKGATE, "run"], cwd=copy.root, capture_output=True, text=True, check=False,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, few))  # noqa: PLW1509  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert copy.value("b") == 300
+
+
+def test_the_code_of_a_file_that_is_gone_is_no_fault_of_the_template(tmp_path: Path) -> None:
+    machine = Machine(Code(root=str(tmp_path), files=("gone.py",)))
+    for descriptor in machine.opened:
+        os.close(descriptor)
+    assert str(tmp_path / "gone.py") in machine.code
+
+
+def test_a_warning_of_the_compiler_is_not_said_by_the_template(tmp_path: Path) -> None:
+    copy = WorkingCopy(
+        tmp_path, HEAD + "@step\ndef a() -> bool:\n    return 1 is 1\nflow = Pipeline('flow', kind='data', steps=[a])\n"
+    )
+    assert "Warning" not in copy.command("run").stderr

@@ -82,27 +82,38 @@ def _third_party(before: set[str], root: str) -> list[str]:
     found: set[str] = set()
     for name in set(sys.modules) - before:
         top = name.partition(".")[0]
-        file = getattr(sys.modules.get(top), "__file__", None)
-        if file and "site-packages" in file and top != "lockgate" and not is_project_path(file, root):
+        if top != "lockgate" and _is_packaged(top, root):
             found.add(top)
     return sorted(n for n in found if not n.startswith("_"))
 
 
 def _named_modules(before: set[str], root: str) -> set[str]:
-    """Modules of packages and the standard library that the project's modules took names from: `sklearn.tree._classes`."""
+    """Modules of packages and the standard library that the project's modules took names from: `sklearn.tree._classes`.
+
+    Not of a folder that the project puts on the path: the template does not have it there, and may find another of that name.
+    """
     own = [
         m for n, m in sys.modules.items() if n not in before and is_project_path(getattr(m, "__file__", "") or "", root)
     ]
-    values = [v for m in own for v in vars(m).values() if isinstance(v, types.ModuleType | types.FunctionType | type)]
+    kinds = (types.ModuleType, types.FunctionType, type)
+    values = [
+        v for m in own for v in vars(m).values() if issubclass(type(v), kinds)
+    ]  # isinstance may run a proxy's code
     names = {v.__name__ if isinstance(v, types.ModuleType) else str(v.__module__) for v in values}
-    return {n for n in names if n in sys.modules and not _is_of_project(n, root)} - {"__main__"}
+    return {n for n in names if n in sys.modules and _is_named(n.partition(".")[0], root)}
 
 
-def _is_of_project(name: str, root: str) -> bool:
-    """Whether it, or a package above it, lies in the project; what has no file of its own is built in."""
-    top = name.partition(".")[0]
+def _is_named(top: str, root: str) -> bool:
+    if top not in sys.stdlib_module_names:
+        return _is_packaged(top, root)
+    file = getattr(sys.modules.get(top), "__file__", None)  # built in ones have none
+    return not file or os.path.dirname(os.__file__) == os.path.commonpath([file, os.path.dirname(os.__file__)])
+
+
+def _is_packaged(top: str, root: str) -> bool:
+    """Whether a top-level module lies where packages are installed."""
     file = getattr(sys.modules.get(top), "__file__", None)
-    return is_project_path(file, root) if file else top not in sys.stdlib_module_names
+    return bool(file) and "site-packages" in file and not is_project_path(file, root)
 
 
 if __name__ == "__main__":

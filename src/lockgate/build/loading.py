@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import warnings
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
@@ -43,7 +44,8 @@ def compile_texts(root: str, names: Iterable[str]) -> dict[tuple[str, bytes], Co
     """Compile modules, for every process that will import them: (path, text) → code. Nothing of them runs."""
     found: dict[tuple[str, bytes], CodeType] = {}
     for path in (p for name in names if is_project_path(p := os.path.join(root, name), root)):
-        with contextlib.suppress(OSError, SyntaxError, ValueError):  # who imports it will say what is wrong
+        with contextlib.suppress(Exception), warnings.catch_warnings():  # who imports it will say what is wrong
+            warnings.simplefilter("ignore")
             text = Path(path).read_bytes()
             found[path, text] = compile(text, path, "exec", dont_inherit=True)
     return found

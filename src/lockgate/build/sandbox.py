@@ -28,15 +28,16 @@ NO_SECCOMP = "files only (no seccomp: other sockets than TCP are open)"
 
 
 class Machine:
-    """What every step may read, opened once in the template, which costs each step less than a millisecond.
+    """What every step may read, found once in the template: interpreter, packages and system, and the project's code.
 
-    Interpreter, packages and system, and the files of the project's code.
+    The former are also opened there, which saves each step a millisecond. The project's files are not: there may be more of them
+    than descriptors, and they may be replaced or removed while the run goes on.
     """
 
     def __init__(self, code: Code) -> None:
-        machine = machine_reads(code.root)
-        own = _not_granted((os.path.join(code.root, name) for name in code.files), frozenset(machine))
-        self.reads = (*machine, *dict.fromkeys(os.path.realpath(p) for p in own))
+        self.reads = machine_reads(code.root)
+        own = _not_granted((os.path.join(code.root, name) for name in code.files), frozenset(self.reads))
+        self.code = tuple(dict.fromkeys(os.path.realpath(p) for p in own))
         self.writes = devices()
         self.opened = [os.open(p, os.O_PATH | os.O_CLOEXEC) for p in self.reads] if landlock_version() else []
 
@@ -69,8 +70,9 @@ class Sandbox:
         job = self._job
         given = (p for i in job.inputs.values() for p in (i.path, *i.parts) if p)
         own = {os.path.realpath(p): None for top in (*given, *job.reads) for p in _with_targets(top)}
+        reads = (*self._machine.reads, *self._machine.code, *own)
         writes = (os.path.realpath(os.path.dirname(job.output)), os.path.realpath(job.scratch), *self._machine.writes)
-        return Reach(reads=(*self._machine.reads, *own), writes=writes, network=job.network)
+        return Reach(reads=reads, writes=writes, network=job.network)
 
 
 def _not_granted(modules: Iterable[str], granted: frozenset[str]) -> Iterable[str]:
