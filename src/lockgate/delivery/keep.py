@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
     from lockgate.project import Project
 
-__all__ = ["keep_bytes", "keep_copy", "keep_value"]
+__all__ = ["keep_bytes", "keep_copy", "keep_value", "scratch_file"]
 
 
 def keep_copy(project: Project, path: Path) -> str:
     """Answer the digest of the copy in the store."""
-    copy = _scratch(project)
+    copy = scratch_file(project)
     shutil.copyfile(path, copy)
     return project.store.put(copy)
 
 
 def keep_bytes(project: Project, data: bytes) -> str:
     """Answer the digest of the bytes in the store."""
-    path = _scratch(project)
+    path = scratch_file(project)
     path.write_bytes(data)
     return project.store.put(path)
 
 
 def keep_value(project: Project, value: object, kind: type) -> Artifact:
     """Store a JSON-like value as an artifact."""
-    path = _scratch(project)
+    path = scratch_file(project)
     codecs.save("json", value, path)
     identity, size_bytes = codecs.identity("json", value), path.stat().st_size
     return Artifact(
@@ -45,7 +45,7 @@ def keep_value(project: Project, value: object, kind: type) -> Artifact:
     )
 
 
-def _scratch(project: Project) -> Path:
+def scratch_file(project: Project) -> Path:
     """A new name on the store's file system, so that taking over is a rename."""
     folder = project.store_folder / "tmp"
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lockgate.build.plan import Known, make_plan, needed
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.known import accepted_by, known_of, remembered
-from lockgate.delivery.sources.seeing import Seen, materialise, see
+from lockgate.delivery.sources.seeing import Seen, see
 from lockgate.durable import sweep, write_atomic
 from lockgate.errors import LockgateError, NotFound, ServiceUnavailable, did_you_mean
 from lockgate.records.artifact import Artifact
@@ -270,6 +270,8 @@ def engine_of(project: Project, planned: Planned, *, environment: Mapping[str, s
     """Sources are copied in only when a step will read them. `environment`: see `Engine`."""
     todo = [planned.graph.nodes[s.node] for s in planned.plan.steps if not isinstance(s.action, Reuse)]
     read = {i.removeprefix("source:") for n in todo for i in n.inputs.values() if i.startswith("source:")}
+    from lockgate.delivery.sources.views import materialise
+
     files: dict[str, Path | str] = {
         f"source:{n}": materialise(project, planned.sources[n]) for n in read if n in planned.sources
     }

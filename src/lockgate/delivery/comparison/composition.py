@@ -6,16 +6,20 @@ import ast
 import difflib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from lockgate.delivery.comparison.changes import changes
+from lockgate.delivery.sources.packs import Packed, packs_in
 from lockgate.errors import LockgateError
 from lockgate.records.digest import canonical
 from lockgate.release.layout import PROJECT, TRAINING_LOCK
 from lockgate.release.wording import count
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lockgate.delivery.sources.packs import Pack
     from lockgate.project import Project
     from lockgate.records.digest import Json
     from lockgate.records.release import Manifest
@@ -182,9 +186,14 @@ def _source(project: Project, name: str, before: Manifest, after: Manifest) -> s
     came, went = ([f for f in a if f not in b] for a, b in ((new, old), (old, new)))
     altered = [f for f in new if f in old and new[f] != old[f]]
     told = [_names(files, verb) for files, verb in ((came, "added"), (went, "removed"), (altered, "changed")) if files]
-    rows = _rows(project, [old[f] for f in (*went, *altered)], [new[f] for f in (*came, *altered)])
+    packs = {p for r in records for p in packs_in(r or {})}
+    rows = _rows(project, packs, [old[f] for f in (*went, *altered)], [new[f] for f in (*came, *altered)])
     single = len(new) == len(old) == 1
     return f"source {name}: " + "; ".join([*([] if single and rows else told), *([rows] if rows else [])])
+
+
+def _unless_large(path: Path) -> bytes | None:
+    return path.read_bytes() if path.stat().st_size <= ROWS_LIMIT_BYTES else None
 
 
 def _names(files: list[str], verb: str) -> str:
@@ -192,14 +201,15 @@ def _names(files: list[str], verb: str) -> str:
     return f"{count(len(files), 'file')} {verb}" + (f" ({named})" if len(files) <= NAMED else f" ({named}, …)")
 
 
-def _rows(project: Project, before: list[str], after: list[str]) -> str:
+def _rows(project: Project, packs: Iterable[Pack], before: list[str], after: list[str]) -> str:
     """Lines that are only on one side, counted as often as they stand there; "" where files are no text or not here."""
     sides = [Counter[bytes](), Counter[bytes]()]
     try:
+        packed = Packed(project.store, packs)
         for side, digests in zip(sides, (before, after), strict=True):
             for digest in digests:
-                path = project.store.get(digest)
-                if path.stat().st_size > ROWS_LIMIT_BYTES or b"\0" in (data := path.read_bytes())[:4096]:
+                data = packed.read(digest) if digest in packed.members else _unless_large(project.store.get(digest))
+                if data is None or b"\0" in data[:4096]:
                     return ""
                 side.update(data.splitlines())
     except (LockgateError, OSError):

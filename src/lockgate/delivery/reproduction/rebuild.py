@@ -23,6 +23,7 @@ from lockgate.build.execute import Event
 from lockgate.delivery.keep import keep_copy
 from lockgate.delivery.releases import file_of
 from lockgate.delivery.reproduction.interpreter import Interpreter, interpreter_for
+from lockgate.delivery.sources.packs import Packed, packs_in
 from lockgate.delivery.sources.seeing import see
 from lockgate.delivery.sources.versions import recorded_under
 from lockgate.errors import LockgateError, NotFound, StepFailed
@@ -188,22 +189,30 @@ def _source(project: Project, rebuilt: Project, name: str, identity: str, *, now
     Nobody looks at the files of today unless the store lacks something.
     """
     record: Mapping[str, Json] | None = recorded_under(project, identity)
-    whole = record is not None and all(rebuilt.store.has(d) or project.store.has(d) for _, d in record["files"])
+    packs = tuple(p for p in packs_in(record or {}) if all(map(project.store.has, p.objects)))
+    packed = Packed(project.store, packs).members
+    whole = record is not None and all(
+        d in packed or rebuilt.store.has(d) or project.store.has(d) for _, d in record["files"]
+    )
     files = any(s.name == name and s.kind == "file" for s in project.settings.sources)
     here = see(project, now_ns=int(now.timestamp() * 1e9), wanted=(name,)).get(name) if files and not whole else None
     if record is None and here is not None and here.identity == identity:
         record = {"files": [list(f) for f in here.files], "single": here.single}
     if record is None:
         raise _gone(name, identity)
+    for held in {o for p in packs for o in p.objects}:
+        if not rebuilt.store.has(held):
+            keep_copy(rebuilt, project.store.get(held))
     for file, digest in record["files"]:
-        if rebuilt.store.has(digest):
+        if digest in packed or rebuilt.store.has(digest):
             continue
         place = here.places.get(file) if here else None
         if project.store.has(digest):
             place = project.store.get(digest)
         if place is None or keep_copy(rebuilt, place) != digest:
             raise _gone(name, f"{file} {digest}")
-    return {"identity": identity, "files": record["files"], "single": bool(record.get("single"))}
+    single = bool(record.get("single"))
+    return {"identity": identity, "files": record["files"], "single": single, "packs": [list(p.objects) for p in packs]}
 
 
 def _gone(name: str, what: str) -> NotFound:

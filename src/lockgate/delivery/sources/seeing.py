@@ -1,27 +1,27 @@
-"""See what the sources hold now, and keep a copy: a run reads what was seen, not what the folder became since."""
+"""See what the sources hold now."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.build.trace import RACY_NS, stat_numbers
 from lockgate.durable import write_atomic
-from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
+from lockgate.errors import ServiceUnavailable
 from lockgate.project import adapter
 from lockgate.records.digest import Json, canonical, digest, digest_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lockgate.delivery.sources.packs import Pack
     from lockgate.ports import Files
     from lockgate.project import Project, SourceSettings
 
-__all__ = ["Seen", "held", "materialise", "places", "see", "source_key"]
+__all__ = ["Seen", "held", "places", "see", "source_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Seen:
         cursor: how far rows were read.
         waiting: files that are not whole yet and were left out.
         recorded: the record was written when it was seen.
+        packs: where small files lie, of a source that comes from the store.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Seen:
     cursor: Json = None
     waiting: int = 0
     recorded: bool = False
+    packs: tuple[Pack, ...] = ()
 
 
 def see(project: Project, *, now_ns: int, wanted: Collection[str] | None = None) -> dict[str, Seen]:
@@ -94,7 +96,10 @@ def _see_file(project: Project, source: SourceSettings, memory: _Memory) -> Seen
         return Seen(source.name, digest("source", digests), digests, single, dict(files))
     if project.is_shared and (record := project.results("sources").get(source_key(project, source.name))):
         digests = tuple((n, d) for n, d in record["files"])
-        return Seen(source.name, digest("source", digests), digests, bool(record.get("single")), {})
+        from lockgate.delivery.sources.packs import packs_in
+
+        single, packs = bool(record.get("single")), packs_in(record)
+        return Seen(source.name, digest("source", digests), digests, single, {}, packs=packs)
     return None
 
 
@@ -142,62 +147,6 @@ def _digests(memory: _Memory, source: str, files: Sequence[tuple[str, Path]]) ->
 def _unreadable(source: str, error: OSError) -> ServiceUnavailable:
     """What cannot be read, and so not hashed, is an error with its path."""
     return ServiceUnavailable("a source cannot be read", value=f"{source}: {error.filename}: {error.strerror}")
-
-
-def materialise(project: Project, seen: Seen) -> Path:
-    """Put a source's files into the store and answer a read-only view of exactly what was seen.
-
-    A folder source gives a folder of links, a single file the link itself, names kept.
-    """
-    for name, expected in seen.files:
-        if not project.store.has(expected):
-            _keep(project, seen, name, expected)
-    record = {"files": [list(f) for f in seen.files], "single": seen.single}
-    if not seen.recorded and project.results("sources").get(source_key(project, seen.name)) != record:
-        project.results("sources").put(source_key(project, seen.name), record)
-    if project.results("sources").get(seen.identity) is None:  # by what it was: releases say which version they saw
-        project.results("sources").put(seen.identity, {**record, "name": seen.name})
-    version = seen.identity.rpartition(":")[2]
-    for name in (version, seen.name, *(n for n, _ in seen.files)):
-        _check_name(name, seen.name)
-    view = project.home / "tmp" / "sources" / version / seen.name
-    for name, expected in seen.files:
-        link = view / name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        _link(link, project.store.get(expected))
-    return view / seen.files[0][0] if seen.single else view
-
-
-def _keep(project: Project, seen: Seen, name: str, expected: str) -> None:
-    if name not in seen.places:
-        raise NotFound(
-            "a file of a source is neither here nor in the store",
-            value=f"{seen.name}: {name}",
-            next="bring the source's files",
-        )
-    from lockgate.delivery.keep import keep_copy
-
-    if keep_copy(project, seen.places[name]) != expected:
-        raise ServiceUnavailable(
-            "a source changed while it was read", value=f"{seen.name}: {name}", next="lockgate run"
-        )
-
-
-def _check_name(name: str, source: str) -> None:
-    """Others may write a shared store's records: no link is made outside of the view."""
-    if name.startswith("/") or {"", ".", ".."} & set(name.split("/")) or "\0" in name:
-        raise IntegrityError(
-            "a recorded file of a source leaves the source's folder", value=f"{source}: {name!r}",
-            allowed="a relative path", next="lockgate store check",
-        )  # fmt: skip
-
-
-def _link(link: Path, target: Path) -> None:
-    """Point a link to an object, whole at any time: another run may use the same view."""
-    if not link.is_symlink() or os.readlink(link) != str(target):
-        temporary = link.with_name(f".{link.name[:80]}.{os.getpid()}.{os.urandom(4).hex()}")
-        temporary.symlink_to(target)
-        os.replace(temporary, link)
 
 
 def source_key(project: Project, source: str) -> str:

@@ -188,6 +188,10 @@ def _healed(project: Project, fault: Fault, records: tuple[Named, ...]) -> Fault
         project.store.delete(fault.key)
         project.store.put(keep)
         return replace(fault, healed=f"brought back from {copy}")
+    if (pack := _packed_again(project, fault.key, records)) is not None:
+        project.store.delete(fault.key)
+        project.store.put(pack)
+        return replace(fault, healed="packed again from the source's files")
     project.store.delete(fault.key)
     forgotten = [r for r in records if r.kind == "results" and fault.key in r.objects]
     for record in forgotten:
@@ -199,6 +203,14 @@ def _healed(project: Project, fault: Fault, records: tuple[Named, ...]) -> Fault
     if set(fault.kinds) <= {"results"}:
         return replace(fault, healed="forgotten; the next run makes it again" if fault.kinds else "removed")
     return fault
+
+
+def _packed_again(project: Project, digest: str, records: tuple[Named, ...]) -> Path | None:
+    from lockgate.delivery.sources.packs import again
+    from lockgate.delivery.sources.seeing import places
+
+    of = (r.record or {} for r in records if r.kind == "sources" and digest in r.objects)
+    return next((p for r in of if (p := again(project, r, places(project), digest)) is not None), None)
 
 
 def _healed_record(project: Project, fault: Fault) -> Fault:

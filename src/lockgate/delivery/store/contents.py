@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.known import remembered
+from lockgate.delivery.sources.packs import Packed, packs_in
 from lockgate.delivery.sources.seeing import source_key
 from lockgate.errors import LockgateError
 from lockgate.project import KINDS
@@ -91,13 +92,26 @@ def _described(
         case "sources":
             name = called or found.get("name")
             words = f"source {name}" if name else f"a source ({short(key)})"
-            return words, {d: f"{n} of {words}" for n, d in found.get("files", ())}
+            return words, _of_source(project, found, words)
         case "feedback":
             return f"feedback {found.get('name', short(key))}", {
                 found["object"]: f"feedback {found['name']}"
             } if found else {}
         case _:
             return f"{'a captured graph' if kind == 'graphs' else 'the note of a bundle'} ({short(key)})", {}
+
+
+def _of_source(project: Project, record: Mapping[str, Json], words: str) -> Mapping[str, str]:
+    """The files that are objects of their own, and the packs of the others."""
+    packs, files = packs_in(record), record.get("files", ())
+    packed = {o: w for p in packs for o, w in ((p.data, "packed files"), (p.index, "the index of packed files"))}
+    try:
+        members = Packed(project.store, packs).members
+    except LockgateError:  # which files it has is not known then; the pack itself is named
+        members, files = {}, ()
+    return {d: f"{w} of {words}" for d, w in packed.items()} | {
+        d: f"{name} of {words}" for name, d in files if d not in members
+    }
 
 
 def _of_result(project: Project, artifact: Mapping[str, Json], words: str) -> Mapping[str, str]:
