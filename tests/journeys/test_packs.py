@@ -50,6 +50,21 @@ def test_many_small_files_are_two_objects(lockgate: Lockgate) -> None:
     assert "reused" in lockgate("run").text
 
 
+def test_a_view_that_nobody_asked_for_goes_and_comes_again(lockgate: Lockgate) -> None:
+    views = lockgate.root / ".lockgate" / "tmp" / "sources"
+    (version,) = views.iterdir()
+    week_ago = time.time() - 8 * 24 * 3600
+    os.utime(version, (week_ago, week_ago))
+    (lockgate.root / "notes" / "000.txt").write_text("longer than it was")
+    lockgate("run")
+    assert not version.exists()
+    assert len(list(views.iterdir())) == 1
+    (lockgate.root / "notes" / "000.txt").write_text("note 0")
+    (lockgate.root / "flow.py").write_text(FLOW.replace("len(p.read_text())", "2 * len(p.read_text())"))
+    assert "1 run" in lockgate("run").text
+    assert version.exists()
+
+
 @pytest.mark.parametrize(("part", "words"), [(0, "packed files of source notes"), (1, "the index of packed files")])
 def test_a_flipped_byte_is_named_and_healed_from_the_files(lockgate: Lockgate, part: int, words: str) -> None:
     path = pack_and_index(lockgate.root)[part]

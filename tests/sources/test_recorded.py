@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import pytest
 
 from lockgate.codecs import rows
 from lockgate.delivery.keep import keep_bytes
-from lockgate.delivery.reproduction import rebuild
+from lockgate.delivery.reproduction import rebuild, rebuilding
 from lockgate.delivery.sources.seeing import Seen
 from lockgate.delivery.sources.views import materialise
 from lockgate.delivery.sources.versions import recorded_under
 from lockgate.errors import IntegrityError, NotFound
 from lockgate.project import Project, open_project
-from lockgate.records.digest import digest
+from lockgate.records.digest import digest, digest_bytes
 from lockgate.records.rows import Page, identity_of
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -62,6 +63,26 @@ def test_other_bytes_under_an_identity_are_not_what_a_release_saw(project: Proje
         rebuild._source(project, project, "sales", identity, now=NOW)
     record(project, identity, [["a.csv", true]])
     assert rebuild._source(project, project, "sales", identity, now=NOW)["files"] == [["a.csv", true]]
+
+
+def test_packed_files_come_along_to_another_store(project: Project, tmp_path: Path) -> None:
+    data, index = (
+        keep_bytes(project, b"ab"),
+        keep_bytes(project, json.dumps([[digest_bytes(b"a"), 1], [digest_bytes(b"b"), 1]]).encode()),
+    )
+    files = [["a.txt", digest_bytes(b"a")], ["b.txt", digest_bytes(b"b")]]
+    identity = digest("source", files)
+    packed = {"files": files, "single": False, "name": "sales", "packs": [[data, index]]}
+    project.results("sources").put(identity, packed)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "lockgate.toml").write_text('[project]\nname = "p"\npipelines = []\n')
+    other = open_project(tmp_path / "other")
+    order = rebuild._source(project, other, "sales", identity, now=NOW)
+    view = materialise(other, rebuilding._seen("sales", order))
+    assert {p.name: p.read_text() for p in view.iterdir()} == {"a.txt": "a", "b.txt": "b"}
+    project.store.delete(data)
+    with pytest.raises(NotFound, match="source sales"):
+        rebuild._source(project, project, "sales", identity, now=NOW)
 
 
 @pytest.mark.parametrize("files", [None, 3, [3], [["a.csv"]], [["a.csv", 3]], {"a": "b"}])

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.errors import UsageError
+from lockgate.errors import ServiceUnavailable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["ArrivingFiles", "FileSource"]
 
@@ -32,7 +32,7 @@ class FileSource:
         if place.is_file():
             return [(place.name, place)]
         if place.is_dir():
-            return _named(place.rglob("*"), place)
+            return _tree(place)
         parts = Path(self._path).parts
         fixed = next((i for i, part in enumerate(parts) if any(c in part for c in "*?[")), len(parts))
         if fixed == len(parts):
@@ -61,7 +61,7 @@ class ArrivingFiles:
 
     def _there(self) -> list[tuple[str, Path]]:
         place = self._root / self._path
-        found = _named(place.rglob("*"), place) if place.is_dir() else []
+        found = _tree(place) if place.is_dir() else []
         return [(n, p) for n, p in found if not n.endswith(UNFINISHED)]
 
     def _is_settled(self, path: Path) -> bool:
@@ -73,16 +73,45 @@ class ArrivingFiles:
         return max(state.st_mtime_ns, state.st_ctime_ns) <= self._settled_ns
 
 
+def _tree(top: Path) -> list[tuple[str, Path]]:
+    """All files of a folder, sorted by name; 50,000 should take no longer than looking at them."""
+    return [
+        (name, file) for name, file, is_link in sorted(_below(top, "")) if not is_link or _leads_inside(file, name, top)
+    ]
+
+
+def _below(top: Path, folder: str) -> Iterator[tuple[str, Path, bool]]:
+    """(name, place, whether it is a link); hidden ones, and what is neither file nor link, left out."""
+    try:
+        with os.scandir(top / folder) as entries:
+            found = [e for e in entries if not e.name.startswith(".")]
+    except PermissionError as error:
+        raise ServiceUnavailable(
+            "a folder of a source cannot be read", value=f"{error.filename}: {error.strerror}",
+            next="give yourself the right to read it",
+        ) from error  # fmt: skip
+    except FileNotFoundError:  # taken away meanwhile
+        return
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(top, f"{folder}{entry.name}/")
+        elif (is_link := entry.is_symlink()) or entry.is_file():
+            yield f"{folder}{entry.name}", Path(entry.path), is_link
+
+
+def _leads_inside(link: Path, name: str, top: Path) -> bool:
+    """Whether a link is a file of its tree; one that leads out of it, or nowhere, is an error."""
+    if not (link.exists() and os.path.realpath(link).startswith(f"{os.path.realpath(top)}{os.sep}")):
+        raise UsageError(
+            "a link in a source leads out of its tree, or nowhere",
+            value=f"{name} -> {os.readlink(link)}",
+            allowed=f"links to files below {top}",
+            next="put the file itself there, or declare a source of its own",
+        )
+    return link.is_file()
+
+
 def _named(found: Iterable[Path], top: Path) -> list[tuple[str, Path]]:
     named = sorted((f.relative_to(top).as_posix(), f) for f in found)
     seen = [(n, f) for n, f in named if not any(part.startswith(".") for part in n.split("/"))]
-    inside = f"{os.path.realpath(top)}{os.sep}"
-    for name, file in seen:
-        if file.is_symlink() and not (file.exists() and os.path.realpath(file).startswith(inside)):
-            raise UsageError(
-                "a link in a source leads out of its tree, or nowhere",
-                value=f"{name} -> {os.readlink(file)}",
-                allowed=f"links to files below {top}",
-                next="put the file itself there, or declare a source of its own",
-            )
-    return [(n, f) for n, f in seen if f.is_file()]
+    return [(n, f) for n, f in seen if (_leads_inside(f, n, top) if f.is_symlink() else f.is_file())]

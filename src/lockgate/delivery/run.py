@@ -284,10 +284,11 @@ def engine_of(project: Project, planned: Planned, *, environment: Mapping[str, s
 
 
 def _sweep(project: Project, now: dt.datetime) -> None:
-    """Leftovers of killed processes and logs of failed steps go after a week: no step runs that long."""
+    """Leftovers of killed processes, logs of failed steps and views of sources go after a week: no step runs that long."""
     before_s = now.timestamp() - LEFTOVERS_KEPT_S
     for folder in {project.store_folder, project.home}:
         sweep(folder / "tmp", "[0-9]*", before_s=before_s)
+    sweep(project.home / "tmp" / "sources", "*", before_s=before_s)  # views that no step asked for since
     sweep(project.home / "releases", ".*-*", before_s=before_s)
 
 

@@ -46,6 +46,8 @@ def materialise(project: Project, seen: Seen) -> Path:
     for name in (version, seen.name, *(n for n, _ in seen.files)):
         _check_name(name, seen.name)
     view = project.home / "tmp" / "sources" / version / seen.name
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(view.parent)  # a view that nobody asks for goes after a while
     _show(project, view, seen, packed)
     return view / seen.files[0][0] if seen.single else view
 
