@@ -116,6 +116,22 @@ def test_a_changed_file_is_not_packed_under_its_old_digest(project: Project) -> 
     with pytest.raises(ServiceUnavailable, match="changed while it was read"):
         materialise(project, old)
     assert not newest(project)
+    assert not list((project.store_folder / "tmp").iterdir())
+
+
+def test_a_version_seen_again_is_recorded_where_it_lies_now(project: Project) -> None:
+    first = seen(project)
+    materialise(project, first)
+    (lost,) = newest(project)
+    write(project.root, {f"new{n}": f"new {n}" for n in range(3)})
+    project.store.delete(lost.data)
+    materialise(project, seen(project))
+    for n in range(3):
+        (project.root / "notes" / f"new{n}").unlink()
+    materialise(project, seen(project))
+    record = project.results("sources").get(first.identity) or {}
+    assert packs_in(record) == newest(project)
+    assert all(project.store.has(o) for p in packs_in(record) for o in p.objects)
 
 
 def test_a_view_that_somebody_touched_is_mended(project: Project) -> None:

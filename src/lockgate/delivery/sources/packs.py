@@ -202,16 +202,17 @@ def _drafts(project: Project, files: Iterator[tuple[str, bytes]]) -> Iterator[tu
     ended = False
     while not ended:
         draft, index, size_bytes = scratch_file(project), list[list[Json]](), 0
-        with draft.open("wb") as pack:
-            while size_bytes < PACK_BYTES and not ended:
-                entry = next(files, None)
-                if entry is None:
+        try:
+            with draft.open("wb") as pack:
+                for digest, data in files:
+                    pack.write(data)
+                    index.append([digest, len(data)])
+                    size_bytes += len(data)
+                    if size_bytes >= PACK_BYTES:
+                        break
+                else:
                     ended = True
-                    break
-                pack.write(entry[1])
-                index.append([entry[0], len(entry[1])])
-                size_bytes += len(entry[1])
-        if len(index) < FEWEST:
-            draft.unlink()
-        else:
-            yield draft, index
+            if len(index) >= FEWEST:
+                yield draft, index
+        finally:
+            draft.unlink(missing_ok=True)  # the store has taken it over, unless it is none

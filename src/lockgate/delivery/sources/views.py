@@ -40,8 +40,10 @@ def materialise(project: Project, seen: Seen) -> Path:
     results = project.results("sources")
     if not seen.recorded and results.get(source_key(project, seen.name)) != record:
         results.put(source_key(project, seen.name), record)
-    if results.get(seen.identity) is None:  # by what it was: releases say which version they saw
-        results.put(seen.identity, {**record, "name": seen.name})
+    by_identity = {**record, "name": seen.name}  # releases say which version they saw
+    known = results.get(seen.identity)
+    if known is None or (not seen.recorded and known != by_identity):  # its files may lie in other packs now
+        results.put(seen.identity, by_identity)
     version = seen.identity.rpartition(":")[2]
     for name in (version, seen.name, *(n for n, _ in seen.files)):
         _check_name(name, seen.name)
