@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.held import Held, Lease
     from lockgate.records.ledger import Entry, Head
+    from lockgate.records.listing import Listing
     from lockgate.records.rows import Batch, Mark
     from lockgate.records.statement import Envelope
 
@@ -150,8 +151,8 @@ class Files(Protocol):
     or the digest taken while reading tells.
     """
 
-    def files(self) -> Sequence[tuple[str, Path]]:
-        """Name and place of each file, sorted by name. Empty when the source does not exist here."""
+    def files(self) -> Listing:
+        """What is there, looked at and not read. Empty when the source does not exist here."""
         ...
 
 

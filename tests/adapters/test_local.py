@@ -224,7 +224,7 @@ def test_file_sources(tmp_path: Path) -> None:
         (tmp_path / name).write_text(name)
 
     def names(path: str) -> list[str]:
-        return [n for n, _ in FileSource(tmp_path, path).files()]
+        return list(FileSource(tmp_path, path).files().names)
 
     assert names("data") == ["a b.csv", "deep/c.txt", "ü.csv"]
     assert names("data/*.csv") == ["a b.csv", "ü.csv"]

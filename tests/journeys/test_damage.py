@@ -148,7 +148,7 @@ def test_run_heals_a_damaged_record_of_results(ran: Lockgate, fresh: Copier) -> 
     assert set(lockgate.actions().values()) == {"reuse"}
 
 
-@pytest.mark.parametrize("file", ["graph.json", "seen.json", "last.json"])
+@pytest.mark.parametrize("file", ["graph.json", "seen/sales.json", "last.json"])
 def test_a_damaged_memory_costs_time_and_nothing_else(ran: Lockgate, fresh: Copier, file: str) -> None:
     lockgate = fresh(ran)
     (lockgate.root / ".lockgate" / file).write_bytes(b'{"half')

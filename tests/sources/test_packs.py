@@ -18,6 +18,7 @@ from lockgate.delivery.sources.views import materialise
 from lockgate.errors import IntegrityError, ServiceUnavailable
 from lockgate.project import Project, open_project
 from lockgate.records.digest import digest_bytes
+from lockgate.records.listing import NOWHERE
 
 TOML = '[project]\nname = "p"\npipelines = []\n[sources.notes]\nkind = "file"\npath = "notes"\n'
 
@@ -148,7 +149,7 @@ def test_a_view_that_somebody_touched_is_mended(project: Project) -> None:
 def test_without_the_files_a_view_comes_from_the_store(project: Project, tmp_path: Path) -> None:
     was = seen(project)
     materialise(project, was)
-    stored = dataclasses.replace(was, places={}, recorded=True, packs=newest(project))
+    stored = dataclasses.replace(was, here=NOWHERE, recorded=True, packs=newest(project))
     shutil.rmtree(project.home / "tmp")
     assert shown(materialise(project, stored)) == {f"{n}.txt": f"note {n}" for n in range(4)}
 
@@ -208,7 +209,7 @@ def test_every_version_is_shown_as_it_was(
         write(project.root, files)
         now = seen(project)
         assert shown(materialise(project, now)) == files
-        history.append((dataclasses.replace(now, places={}, recorded=True, packs=newest(project)), files))
+        history.append((dataclasses.replace(now, here=NOWHERE, recorded=True, packs=newest(project)), files))
     shutil.rmtree(project.home / "tmp")
     for then, files in history:
         assert shown(materialise(project, then)) == files

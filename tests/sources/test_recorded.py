@@ -42,7 +42,7 @@ def test_a_name_that_leaves_the_view_is_refused(project: Project, tmp_path: Path
     files = ((name, kept),)
     before = {p for p in tmp_path.rglob("*") if p.is_symlink()}
     with pytest.raises(IntegrityError, match="leaves the source's folder"):
-        materialise(project, Seen("sales", digest("source", files), files, True, {}, recorded=True))
+        materialise(project, Seen("sales", digest("source", files), files, True, recorded=True))
     assert {p for p in tmp_path.rglob("*") if p.is_symlink()} == before
 
 
@@ -51,7 +51,7 @@ def test_so_is_a_source_or_a_version_that_is_called_so(project: Project, field: 
     given = {"name": "sales", "identity": "blake3:0", field: "x:../../.."}
     files = (("a.csv", keep_bytes(project, b"date\n")),)
     with pytest.raises(IntegrityError, match="leaves the source's folder"):
-        materialise(project, Seen(given["name"], given["identity"], files, True, {}, recorded=True))
+        materialise(project, Seen(given["name"], given["identity"], files, True, recorded=True))
 
 
 def test_other_bytes_under_an_identity_are_not_what_a_release_saw(project: Project) -> None:

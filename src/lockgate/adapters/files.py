@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.errors import ServiceUnavailable, UsageError
+from lockgate.records.listing import NOWHERE, Listing, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
 __all__ = ["ArrivingFiles", "FileSource"]
 
@@ -26,20 +28,19 @@ class FileSource:
     def __init__(self, root: Path, path: str) -> None:
         self._root, self._path = root, path
 
-    def files(self) -> Sequence[tuple[str, Path]]:
-        """Name (relative to the folder, or to the glob's fixed part) and place of each file, sorted by name."""
+    def files(self) -> Listing:
+        """Each file by its name relative to the folder, or to the glob's fixed part."""
         place = self._root / self._path
         if place.is_file():
-            return [(place.name, place)]
+            return _listing(place.parent, [(place.name, state_of(place.stat()))])
         if place.is_dir():
             return _tree(place)
         parts = Path(self._path).parts
         fixed = next((i for i, part in enumerate(parts) if any(c in part for c in "*?[")), len(parts))
         if fixed == len(parts):
-            return []
-        return _named(
-            self._root.joinpath(*parts[:fixed]).glob(str(Path(*parts[fixed:]))), self._root.joinpath(*parts[:fixed])
-        )
+            return NOWHERE
+        top = self._root.joinpath(*parts[:fixed])
+        return _named(top.glob(str(Path(*parts[fixed:]))), top)
 
 
 class ArrivingFiles:
@@ -51,40 +52,42 @@ class ArrivingFiles:
     def __init__(self, root: Path, path: str, *, settle_s: float, now_ns: int) -> None:
         self._root, self._path, self._settled_ns = root, path, now_ns - int(settle_s * 1e9)
 
-    def files(self) -> Sequence[tuple[str, Path]]:
+    def files(self) -> Listing:
         """Those that have arrived."""
-        return [(n, p) for n, p in self._there() if self._is_settled(p)]
+        return self._there.only(self._is_settled)
 
     def waiting(self) -> int:
         """How many are there and have not arrived yet."""
-        return sum(not self._is_settled(p) for _, p in self._there())
+        return len(self._there.names) - len(self.files().names)
 
-    def _there(self) -> list[tuple[str, Path]]:
+    @cached_property
+    def _there(self) -> Listing:
         place = self._root / self._path
-        found = _tree(place) if place.is_dir() else []
-        return [(n, p) for n, p in found if not n.endswith(UNFINISHED)]
+        found = _tree(place) if place.is_dir() else NOWHERE
+        return found.only(lambda name, _: not name.endswith(UNFINISHED))
 
-    def _is_settled(self, path: Path) -> bool:
+    def _is_settled(self, _: str, changed_ns: int) -> bool:
         """By modification and by change: a rename or a copy that keeps its times changes the latter."""
-        try:
-            state = path.stat()
-        except FileNotFoundError:  # taken away meanwhile
-            return False
-        return max(state.st_mtime_ns, state.st_ctime_ns) <= self._settled_ns
+        return changed_ns <= self._settled_ns
 
 
-def _tree(top: Path) -> list[tuple[str, Path]]:
-    """All files of a folder, sorted by name; 50,000 should take no longer than looking at them."""
-    return [
-        (name, file) for name, file, is_link in sorted(_below(top, "")) if not is_link or _leads_inside(file, name, top)
-    ]
+def _listing(top: Path, found: Iterable[tuple[str, bytes]]) -> Listing:
+    """Of names and states."""
+    named = sorted(found)
+    return Listing(str(top), tuple(n for n, _ in named), b"".join(s for _, s in named))
 
 
-def _below(top: Path, folder: str) -> Iterator[tuple[str, Path, bool]]:
-    """(name, place, whether it is a link); hidden ones, and what is neither file nor link, left out."""
+def _tree(top: Path) -> Listing:
+    """All files of a folder; 50,000 should take no longer than looking at them."""
+    found: list[tuple[str, bytes]] = []
+    _look(top, "", found)
+    return _listing(top, found)
+
+
+def _look(top: Path, folder: str, found: list[tuple[str, bytes]]) -> None:
+    """Add the files of a folder and those below; hidden ones, and what is neither file nor link, left out."""
     try:
-        with os.scandir(top / folder) as entries:
-            found = [e for e in entries if not e.name.startswith(".")]
+        handle = os.open(top / folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except PermissionError as error:
         raise ServiceUnavailable(
             "a folder of a source cannot be read", value=f"{error.filename}: {error.strerror}",
@@ -92,11 +95,28 @@ def _below(top: Path, folder: str) -> Iterator[tuple[str, Path, bool]]:
         ) from error  # fmt: skip
     except FileNotFoundError:  # taken away meanwhile
         return
-    for entry in found:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _below(top, f"{folder}{entry.name}/")
-        elif (is_link := entry.is_symlink()) or entry.is_file():
-            yield f"{folder}{entry.name}", Path(entry.path), is_link
+    below: list[str] = []
+    try:
+        with os.scandir(handle) as entries:  # by its handle: the kernel need not walk the path again for each file
+            for entry in entries:
+                name = entry.name
+                if name.startswith("."):
+                    continue
+                if entry.is_file(follow_symlinks=False) or _is_inside(top, f"{folder}{name}", entry):
+                    try:
+                        found.append((folder + name, state_of(entry.stat())))
+                    except FileNotFoundError:  # taken away meanwhile
+                        continue
+                elif entry.is_dir(follow_symlinks=False):
+                    below.append(f"{folder}{name}/")
+    finally:
+        os.close(handle)
+    for name in below:
+        _look(top, name, found)
+
+
+def _is_inside(top: Path, name: str, entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() and _leads_inside(top / name, name, top)
 
 
 def _leads_inside(link: Path, name: str, top: Path) -> bool:
@@ -111,7 +131,8 @@ def _leads_inside(link: Path, name: str, top: Path) -> bool:
     return link.is_file()
 
 
-def _named(found: Iterable[Path], top: Path) -> list[tuple[str, Path]]:
-    named = sorted((f.relative_to(top).as_posix(), f) for f in found)
-    seen = [(n, f) for n, f in named if not any(part.startswith(".") for part in n.split("/"))]
-    return [(n, f) for n, f in seen if (_leads_inside(f, n, top) if f.is_symlink() else f.is_file())]
+def _named(found: Iterable[Path], top: Path) -> Listing:
+    named = ((f.relative_to(top).as_posix(), f) for f in found)
+    seen = ((n, f) for n, f in named if not any(part.startswith(".") for part in n.split("/")))
+    files = ((n, f) for n, f in seen if (_leads_inside(f, n, top) if f.is_symlink() else f.is_file()))
+    return _listing(top, ((n, state_of(f.stat())) for n, f in files))

@@ -45,7 +45,7 @@ def digest_bytes(data: bytes) -> str:
     return "blake3:" + blake3(data).hexdigest()
 
 
-def digest_file(path: Path) -> str:
+def digest_file(path: Path | str) -> str:
     """Digest a file's bytes without reading it into memory."""
     hasher = blake3()
     hasher.update_mmap(path)

@@ -100,13 +100,12 @@ def _source(key: str, seen: Seen | None) -> Box:
     if seen is None:
         return Box(key=key, name=name, kind="source", state="missing", why="neither here nor in the store")
     files = f"{len(seen.files):,} file{'' if len(seen.files) == 1 else 's'}"
-    stats = [p.stat() for p in seen.places.values() if p.exists()]
-    newest = max((s.st_mtime for s in stats), default=None)
+    newest_ns = max(seen.here.changed_ns(), default=None)
     return Box(
         key=key, name=name, kind="source", state="here", holds=files, digest=seen.identity,
-        why="read from its place" if stats else "kept in the store; not at its place",
-        size_bytes=sum(s.st_size for s in stats) if stats else None,
-        computed=dt.datetime.fromtimestamp(int(newest), dt.UTC) if newest is not None else None,
+        why="kept in the store; not at its place" if newest_ns is None else "read from its place",
+        size_bytes=None if newest_ns is None else sum(seen.here.sizes_bytes()),
+        computed=None if newest_ns is None else dt.datetime.fromtimestamp(newest_ns // 10**9, dt.UTC),
     )  # fmt: skip
 
 

@@ -203,10 +203,11 @@ def _source(project: Project, rebuilt: Project, name: str, identity: str, *, now
     for held in {o for p in packs for o in p.objects}:
         if not rebuilt.store.has(held):
             keep_copy(rebuilt, project.store.get(held))
+    places = here.here.places() if here else {}
     for file, digest in record["files"]:
         if digest in packed or rebuilt.store.has(digest):
             continue
-        place = here.places.get(file) if here else None
+        place = Path(places[file]) if file in places else None
         if project.store.has(digest):
             place = project.store.get(digest)
         if place is None or keep_copy(rebuilt, place) != digest:

@@ -98,7 +98,7 @@ def _planned(project: Project, order: Order, *, now_ns: int) -> Planned:
 def _seen(name: str, record: Mapping[str, Json]) -> Seen:
     """As it is in the store; `recorded`, so that this old version does not become the newest one."""
     files = tuple((str(n), str(d)) for n, d in record["files"])
-    return Seen(name, record["identity"], files, record["single"], {}, recorded=True, packs=packs_in(record))
+    return Seen(name, record["identity"], files, record["single"], recorded=True, packs=packs_in(record))
 
 
 def _overrides(graph: Graph, recorded: Mapping[str, Mapping[str, Json]]) -> dict[str, dict[str, Json]]:

@@ -5,48 +5,47 @@ A file that was taken stays part of the source when it is deleted here. One that
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.keep import keep_copy
-from lockgate.project import adapter
 from lockgate.records.digest import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from lockgate.project import Project, SourceSettings
+    from lockgate.records.listing import Listing
 
 __all__ = ["arrived", "recorded"]
 
 Files = tuple[tuple[str, str], ...]
 
 
-def arrived(
-    project: Project, settings: SourceSettings, digest_of: Callable[[Path], str], *, now_ns: int
-) -> tuple[Files, Mapping[str, Path], int]:
-    """(name, digest) of everything taken so far, sorted; where the files are; and how many wait to be whole."""
-    folder = adapter("files", "ArrivingFiles")(project.root, settings.path, settle_s=settings.settle_s, now_ns=now_ns)
-    here: dict[str, Path] = dict(folder.files())
+def arrived(project: Project, settings: SourceSettings, listing: Listing, digests: Mapping[str, str]) -> Files:
+    """Take what has arrived; answer (name, digest) of everything taken so far, sorted.
+
+    Args:
+        listing: the files that are whole.
+        digests: of those files, by name.
+    """
+    places = listing.places()
     key, known = _key(project, settings), recorded(project, settings)
-    taken = known | {n: d for n, p in here.items() if (d := _taken(project, p, digest_of)) is not None}
+    taken = known | {n: d for n, d in digests.items() if _is_taken(project, Path(places[n]), d)}
     if taken != known:
         record = {"files": [[n, taken[n]] for n in sorted(taken)]}
         project.results("sources").put(key, record)
         if project.store_folder != project.home:
             project.local_results("sources").put(key, record)
-    return tuple(sorted(taken.items())), here, folder.waiting()
+    return tuple(sorted(taken.items()))
 
 
-def _taken(project: Project, path: Path, digest_of: Callable[[Path], str]) -> str | None:
-    """The digest of a file that is in the store now; None for one that was changed or taken away while we looked."""
+def _is_taken(project: Project, path: Path, digest: str) -> bool:
+    """Whether a file is in the store now; one that was changed or taken away while we looked is not."""
     try:
-        found = digest_of(path)
-        if project.store.has(found) or keep_copy(project, path) == found:
-            return found
+        return project.store.has(digest) or keep_copy(project, path) == digest
     except FileNotFoundError:
-        pass
-    return None
+        return False
 
 
 def recorded(project: Project, settings: SourceSettings) -> dict[str, str]:

@@ -97,7 +97,7 @@ def packs_in(record: Mapping[str, Json]) -> tuple[Pack, ...]:
     return tuple(Pack(*p) for p in packs)
 
 
-def keep_packs(project: Project, places: Mapping[str, Path], *, source: str) -> tuple[Pack, ...]:
+def keep_packs(project: Project, places: Mapping[str, str], *, source: str) -> tuple[Pack, ...]:
     """Pack the small ones of some files, when they are many. `places`: digest → file.
 
     Raises ServiceUnavailable when a file has other bytes than its digest says: it was changed meanwhile.
@@ -176,7 +176,7 @@ def _no_index(pack: Pack) -> IntegrityError:
     )  # fmt: skip
 
 
-def _small_bytes(path: Path) -> bytes | None:
+def _small_bytes(path: Path | str) -> bytes | None:
     """A small file's content; None of a larger one."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -186,13 +186,13 @@ def _small_bytes(path: Path) -> bytes | None:
     return data if len(data) <= SMALL_BYTES else None
 
 
-def _checked(files: Iterable[tuple[str, bytes | None, Path]], source: str) -> Iterator[tuple[str, bytes]]:
+def _checked(files: Iterable[tuple[str, bytes | None, str]], source: str) -> Iterator[tuple[str, bytes]]:
     for digest, data, path in files:
         if data is None:
             continue
         if digest_bytes(data) != digest:
             raise ServiceUnavailable(
-                "a source changed while it was read", value=f"{source}: {path.name}", next="lockgate run"
+                "a source changed while it was read", value=f"{source}: {path}", next="lockgate run"
             )
         yield digest, data
 

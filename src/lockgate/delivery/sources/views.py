@@ -59,16 +59,17 @@ def materialise(project: Project, seen: Seen) -> Path:
 
 def _kept(project: Project, seen: Seen) -> Packed:
     """Every file is in the store when this returns: in one of the packs it answers, or an object of its own."""
-    own = not seen.recorded and bool(seen.places)
+    places = seen.here.places()
+    own = not seen.recorded and bool(seen.here.names)
     packs = seen.packs if not own else _worth_keeping(project, seen)
     packed = Packed(project.store, packs)
     if own:
-        missing = {d: seen.places[n] for n, d in seen.files if d not in packed.members}
+        missing = {d: places[n] for n, d in seen.files if d not in packed.members}
         if new := keep_packs(project, missing, source=seen.name):
             packed = Packed(project.store, (*packs, *new))
-    for name, expected in seen.files:
-        if expected not in packed.members and not project.store.has(expected):
-            _keep(project, seen, name, expected)
+    lost = ((n, d) for n, d in seen.files if d not in packed.members and not project.store.has(d))
+    for name, expected in lost:
+        _keep(project, seen.name, name, expected, places.get(name))
     return packed
 
 
@@ -83,17 +84,15 @@ def _worth_keeping(project: Project, seen: Seen) -> tuple[Pack, ...]:
     return worth if len(worth) <= MOST_PACKS else ()
 
 
-def _keep(project: Project, seen: Seen, name: str, expected: str) -> None:
-    if name not in seen.places:
+def _keep(project: Project, source: str, name: str, expected: str, place: str | None) -> None:
+    if place is None:
         raise NotFound(
             "a file of a source is neither here nor in the store",
-            value=f"{seen.name}: {name}",
+            value=f"{source}: {name}",
             next="bring the source's files",
         )
-    if keep_copy(project, seen.places[name]) != expected:
-        raise ServiceUnavailable(
-            "a source changed while it was read", value=f"{seen.name}: {name}", next="lockgate run"
-        )
+    if keep_copy(project, Path(place)) != expected:
+        raise ServiceUnavailable("a source changed while it was read", value=f"{source}: {name}", next="lockgate run")
 
 
 # ── The view ────────────────────────────────────────────────────────────────
