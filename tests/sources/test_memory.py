@@ -101,7 +101,7 @@ def test_a_file_that_is_gone_has_no_digest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "spoiled",
     [
-        "[]", "{}", "null", "{", {"names": ["a"]}, {"names": "ab"}, {"states": "!"}, {"states": ""}, {"digests": []},
+        "[]", "{}", "null", "{", {"names": ["a"]}, {"names": "abc"}, {"states": "!"}, {"states": ""}, {"digests": []},
         {"digests": [1, 2]}, {"names": [1, 2]}, {"names": None}, {"digests": {"a": 1, "b": 2}, "states": 7},
     ],
 )  # fmt: skip

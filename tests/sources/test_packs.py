@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lockgate.delivery.keep import keep_bytes
-from lockgate.delivery.sources import packs, views
+from lockgate.delivery.sources import materialise as into, packs
 from lockgate.delivery.sources.packs import Pack, Packed, packs_in
 from lockgate.delivery.sources.seeing import Seen, see, source_key
-from lockgate.delivery.sources.views import materialise
+from lockgate.delivery.sources.materialise import materialise
 from lockgate.errors import IntegrityError, ServiceUnavailable
 from lockgate.project import Project, open_project
 from lockgate.records.digest import digest_bytes
@@ -101,7 +101,7 @@ def test_a_pack_that_is_hardly_wanted_any_more_is_left(project: Project) -> None
 
 
 def test_too_many_packs_become_few(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "MOST_PACKS", 2)
+    monkeypatch.setattr(into, "MOST_PACKS", 2)
     for n in range(6):
         write(project.root, {f"r{n}-{i}": f"r{n} {i}" for i in range(3)})
         view = materialise(project, seen(project))

@@ -14,7 +14,7 @@ from lockgate.codecs import rows
 from lockgate.delivery.keep import keep_bytes
 from lockgate.delivery.reproduction import rebuild, rebuilding
 from lockgate.delivery.sources.seeing import Seen
-from lockgate.delivery.sources.views import materialise
+from lockgate.delivery.sources.materialise import materialise
 from lockgate.delivery.sources.versions import recorded_under
 from lockgate.errors import IntegrityError, NotFound
 from lockgate.project import Project, open_project

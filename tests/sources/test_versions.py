@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lockgate import codecs
 from lockgate.delivery.sources import cursors
 from lockgate.delivery.sources.seeing import see
-from lockgate.delivery.sources.views import materialise
+from lockgate.delivery.sources.materialise import materialise
 from lockgate.errors import LockgateError, UsageError
 from lockgate.project import Project, open_project
 from lockgate.records.rows import Version

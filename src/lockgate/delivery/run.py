@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -266,21 +266,26 @@ def node_named(graph: Graph, name: str, *, among: Sequence[str] | None = None) -
     raise NotFound(what, value=name, allowed=allowed, next="lockgate graph")
 
 
-def engine_of(project: Project, planned: Planned, *, environment: Mapping[str, str] | None = None) -> Engine:
+@contextlib.contextmanager
+def engine_of(project: Project, planned: Planned, *, environment: Mapping[str, str] | None = None) -> Generator[Engine]:
     """Sources are copied in only when a step will read them. `environment`: see `Engine`."""
     todo = [planned.graph.nodes[s.node] for s in planned.plan.steps if not isinstance(s.action, Reuse)]
     read = {i.removeprefix("source:") for n in todo for i in n.inputs.values() if i.startswith("source:")}
-    from lockgate.delivery.sources.views import materialise
-
-    files: dict[str, Path | str] = {
-        f"source:{n}": materialise(project, planned.sources[n]) for n in read if n in planned.sources
-    }
-    files[AS_OF] = planned.as_of.isoformat()
     from lockgate.build.engine import Engine
+    from lockgate.delivery.sources.materialise import materialise
+    from lockgate.delivery.sources.views import in_use
 
-    scratch = project.store_folder / "tmp"
-    return Engine(project.root, scratch, store=project.store, files=files, trace=planned.graph.trace,
-                  environment=environment)  # fmt: skip
+    files: dict[str, Path | str] = {AS_OF: planned.as_of.isoformat()}
+    with contextlib.ExitStack() as views:
+        for seen in (planned.sources[n] for n in read if n in planned.sources):
+            views.enter_context(in_use(project, seen))
+            files[f"source:{seen.name}"] = materialise(project, seen)
+        yield views.enter_context(
+            Engine(
+                project.root, project.store_folder / "tmp",
+                store=project.store, files=files, trace=planned.graph.trace, environment=environment,
+            )
+        )  # fmt: skip
 
 
 def _sweep(project: Project, now: dt.datetime) -> None:

@@ -1,161 +1,77 @@
-"""Keep what was seen of a source in the store, and give the steps a read-only view of exactly that."""
+"""Views: what steps see of a source, a folder of read-only files that holds exactly one version of it.
+
+Small files come out of packs, and making 50,000 of them takes longer than most steps: so a view is made once, and the view
+of another version that no run uses any more is made into the wanted one where only some files differ. What somebody
+touched is noticed by the state of each file, and mended.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.keep import keep_copy
-from lockgate.delivery.sources.packs import MOST_PACKS, Pack, Packed, keep_packs, packs_in
-from lockgate.delivery.sources.seeing import source_key
-from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
+from lockgate.delivery.sources.versions import recorded_under
+from lockgate.durable import write_atomic
+from lockgate.errors import IntegrityError
+from lockgate.records.digest import digest_bytes
+from lockgate.records.listing import state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Generator, Iterable, Iterator, Mapping
 
+    from lockgate.delivery.sources.packs import Packed
     from lockgate.delivery.sources.seeing import Seen
     from lockgate.project import Project
-    from lockgate.records.digest import Json
 
-__all__ = ["materialise"]
-
-LIVE_SHARE = 4
-"""A pack of whose files less than one in so many is still wanted is left to the garbage collection."""
+__all__ = ["in_use", "show", "view_of"]
 
 
-def materialise(project: Project, seen: Seen) -> Path:
-    """Put a source's files into the store and answer a read-only view of exactly what was seen.
+def view_of(project: Project, seen: Seen) -> Path:
+    """Where the view of a version lies, or will.
 
-    A folder source gives a folder, a single file the file itself, names kept: links to objects, and files out of packs.
+    Raises IntegrityError for a name that leaves the folder of views: others may write a shared store's records.
     """
-    packed = _kept(project, seen)
-    record: dict[str, Json] = {"files": [list(f) for f in seen.files], "single": seen.single}
-    if packs := sorted({packed.members[d].pack for _, d in seen.files if d in packed.members}):
-        record["packs"] = [list(p.objects) for p in packs]
-    results = project.results("sources")
-    if not seen.recorded and results.get(source_key(project, seen.name)) != record:
-        results.put(source_key(project, seen.name), record)
-    by_identity = {**record, "name": seen.name}  # releases say which version they saw
-    known = results.get(seen.identity)
-    if known is None or (not seen.recorded and known != by_identity):  # its files may lie in other packs now
-        results.put(seen.identity, by_identity)
     version = seen.identity.rpartition(":")[2]
-    for name in (version, seen.name, *(n for n, _ in seen.files)):
+    for name in (version, seen.name):
         _check_name(name, seen.name)
-    view = project.home / "tmp" / "sources" / version / seen.name
-    with contextlib.suppress(FileNotFoundError):
-        os.utime(view.parent)  # a view that nobody asks for goes after a while
-    _show(project, view, seen, packed)
-    return view / seen.files[0][0] if seen.single else view
+    return project.home / "tmp" / "sources" / version / seen.name
 
 
-# ── Into the store ──────────────────────────────────────────────────────────
+@contextlib.contextmanager
+def in_use(project: Project, seen: Seen) -> Generator[None]:
+    """While this holds, nobody makes the view of this version into that of another one."""
+    view = view_of(project, seen)
+    view.parent.mkdir(parents=True, exist_ok=True)
+    os.utime(view.parent)  # a view that nobody asks for goes after a while
+    with _lock(view, fcntl.LOCK_SH):
+        yield
 
 
-def _kept(project: Project, seen: Seen) -> Packed:
-    """Every file is in the store when this returns: in one of the packs it answers, or an object of its own."""
-    places = seen.here.places()
-    own = not seen.recorded and bool(seen.here.names)
-    packs = seen.packs if not own else _worth_keeping(project, seen)
-    packed = Packed(project.store, packs)
-    if own:
-        missing = {d: places[n] for n, d in seen.files if d not in packed.members}
-        if new := keep_packs(project, missing, source=seen.name):
-            packed = Packed(project.store, (*packs, *new))
-    lost = ((n, d) for n, d in seen.files if d not in packed.members and not project.store.has(d))
-    for name, expected in lost:
-        _keep(project, seen.name, name, expected, places.get(name))
-    return packed
+def show(project: Project, seen: Seen, packed: Packed) -> None:
+    """Make the view, or mend one that is there: another run may use it, so every file in it is whole at any time.
 
-
-def _worth_keeping(project: Project, seen: Seen) -> tuple[Pack, ...]:
-    """The packs of the version before of which enough is wanted still; none when there are too many: all is packed anew."""
-    before = packs_in(project.results("sources").get(source_key(project, seen.name)) or {})
-    here = [p for p in before if all(map(project.store.has, p.objects))]
-    held = Packed(project.store, here).members
-    size = Counter(m.pack for m in held.values())
-    live = Counter(held[d].pack for d in {d for _, d in seen.files} & held.keys())
-    worth = tuple(p for p in here if live[p] * LIVE_SHARE >= size[p])
-    return worth if len(worth) <= MOST_PACKS else ()
-
-
-def _keep(project: Project, source: str, name: str, expected: str, place: str | None) -> None:
-    if place is None:
-        raise NotFound(
-            "a file of a source is neither here nor in the store",
-            value=f"{source}: {name}",
-            next="bring the source's files",
-        )
-    if keep_copy(project, Path(place)) != expected:
-        raise ServiceUnavailable("a source changed while it was read", value=f"{source}: {name}", next="lockgate run")
-
-
-# ── The view ────────────────────────────────────────────────────────────────
-
-
-def _show(project: Project, view: Path, seen: Seen, packed: Packed) -> None:
-    """Make the view, or mend one that is there: another run may use it, so every file in it is whole at any time."""
-    if not view.exists() and packed.members:
-        draft = project.home / "tmp" / f"{os.getpid()}-view-{os.urandom(4).hex()}"
-        _fill(project, draft, seen.files, packed, put=_create)
-        view.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.rename(view)
-        except OSError:  # somebody else was first
-            shutil.rmtree(draft)
-        else:
-            return
-    _fill(project, view, seen.files, packed, put=_mend)
-
-
-def _fill(
-    project: Project, view: Path, files: Iterable[tuple[str, str]], packed: Packed, *, put: Callable[[str, bytes], None]
-) -> None:
-    for folder in {(view / n).parent for n, _ in files}:
-        folder.mkdir(parents=True, exist_ok=True)
-    for name, expected in files:
-        if expected in packed.members:
-            put(f"{view}/{name}", packed.read(expected))
-        else:
-            _link(view / name, project.store.get(expected))
-
-
-def _create(place: str, data: bytes) -> None:
-    """A file out of a pack, where nobody looks yet: 50,000 of them should not take long."""
-    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
-    try:
-        if os.write(handle, data) < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), place)
-    finally:
-        os.close(handle)
-
-
-def _mend(place: str, data: bytes) -> None:
-    """One that is there with these bytes stays; readers never see a part of one."""
-    path = Path(place)
-    with contextlib.suppress(FileNotFoundError):
-        if not path.is_symlink() and path.read_bytes() == data:
-            return
-    draft = _beside(path)
-    _create(str(draft), data)
-    draft.replace(path)
-
-
-def _link(link: Path, target: Path) -> None:
-    """Point a link to an object, whole at any time: another run may use the same view."""
-    if not link.is_symlink() or os.readlink(link) != str(target):
-        temporary = _beside(link)
-        temporary.symlink_to(target)
-        os.replace(temporary, link)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name[:80]}.{os.getpid()}.{os.urandom(4).hex()}")
+    Raises IntegrityError for a file's name that leaves the view.
+    """
+    view, files = view_of(project, seen), dict(seen.files)
+    for name in files:
+        _check_name(name, seen.name)
+    small = {n: d for n, d in files.items() if d in packed.members}
+    large = {n: d for n, d in files.items() if n not in small}
+    if not small:
+        _link(project, view, large)
+        return
+    if not view.exists():
+        _make(project, view, small, packed)
+    elif _state(view) != _remembered(view):
+        _mend(project, view, small, packed)
+        _remove(view, _look(view).keys() - files.keys())
+    _link(project, view, large)
+    _remember(view)
 
 
 def _check_name(name: str, source: str) -> None:
@@ -165,3 +81,154 @@ def _check_name(name: str, source: str) -> None:
             "a recorded file of a source leaves the source's folder", value=f"{source}: {name!r}",
             allowed="a relative path", next="lockgate store check",
         )  # fmt: skip
+
+
+# ── Making one ──────────────────────────────────────────────────────────────
+
+
+def _make(project: Project, view: Path, small: Mapping[str, str], packed: Packed) -> None:
+    """In a draft, where nobody looks yet."""
+    draft = _draft(project)
+    held = _take_over(project, view, draft, small)
+    links = {n for n, entry in _entries(draft) if entry.is_symlink()} if held else set[str]()
+    kept = {n for n, d in held.items() if small.get(n) == d} - links
+    _remove(draft, held.keys() - kept)
+    missing = {n: d for n, d in small.items() if n not in kept}
+    _make_folders(draft, missing)
+    for name, expected in missing.items():
+        _create(f"{draft}/{name}", packed.read(expected))
+    view.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        draft.rename(view)
+    except OSError:  # somebody else was first
+        shutil.rmtree(draft)
+
+
+def _take_over(project: Project, view: Path, draft: Path, small: Mapping[str, str]) -> dict[str, str]:
+    """Rename to `draft` the newest view of another version, when no run uses it, it is whole, and half of it is wanted.
+
+    Answers what lies there now: name → digest.
+    """
+    others = [p for p in view.parent.parent.glob(f"*/{view.name}") if p != view]
+    if not others:
+        return {}
+    other = max(others, key=lambda p: p.parent.stat().st_mtime_ns)
+    record = recorded_under(project, f"blake3:{other.parent.name}")
+    held: dict[str, str] = dict(record["files"]) if record else {}
+    if 2 * len(held.items() & small.items()) < len(held):
+        return {}
+    with contextlib.suppress(BlockingIOError, FileNotFoundError), _lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        if _state(other) == _remembered(other):
+            other.rename(draft)
+            return held
+    return {}
+
+
+def _create(place: str, data: bytes) -> None:
+    """A whole read-only file: 50,000 of them should not take long."""
+    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    try:
+        if os.write(handle, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), place)
+    finally:
+        os.close(handle)
+
+
+def _make_folders(view: Path, names: Iterable[str]) -> None:
+    for folder in {f"{view}/{name}".rpartition("/")[0] for name in names}:
+        os.makedirs(folder, exist_ok=True)
+
+
+def _remove(view: Path, names: Iterable[str]) -> None:
+    """Files, and the folders that are empty without them: a folder that has none is not in a source."""
+    folders: set[Path] = set()
+    for name in names:
+        (view / name).unlink(missing_ok=True)
+        folders.update(p for p in (view / name).parents if p.is_relative_to(view) and p != view)
+    for folder in sorted(folders, reverse=True):
+        with contextlib.suppress(OSError):  # not empty
+            folder.rmdir()
+
+
+# ── Keeping one whole ───────────────────────────────────────────────────────
+
+
+def _mend(project: Project, view: Path, small: Mapping[str, str], packed: Packed) -> None:
+    """One that is there with its bytes stays; readers never see a part of one."""
+    _make_folders(view, small)
+    for name, expected in small.items():
+        place, data = view / name, packed.read(expected)
+        with contextlib.suppress(FileNotFoundError):
+            if not place.is_symlink() and place.read_bytes() == data:
+                continue
+        draft = _draft(project)
+        _create(str(draft), data)
+        draft.replace(place)
+
+
+def _link(project: Project, view: Path, large: Mapping[str, str]) -> None:
+    """Point links to objects, each whole at any time."""
+    view.mkdir(parents=True, exist_ok=True)
+    _make_folders(view, large)
+    for name, digest in large.items():
+        link, target = view / name, str(project.store.get(digest))
+        if not link.is_symlink() or os.readlink(link) != target:
+            draft = _draft(project)
+            draft.symlink_to(target)
+            draft.replace(link)
+
+
+def _draft(project: Project) -> Path:
+    return project.home / "tmp" / f"{os.getpid()}-view-{os.urandom(4).hex()}"
+
+
+# ── What it looked like ─────────────────────────────────────────────────────
+
+
+def _beside(view: Path, what: str) -> Path:
+    return view.with_name(f".{view.name}.{what}")
+
+
+def _remembered(view: Path) -> str | None:
+    with contextlib.suppress(OSError):
+        return _beside(view, "state").read_text()
+    return None
+
+
+def _remember(view: Path) -> None:
+    if (state := _state(view)) != _remembered(view):
+        write_atomic(_beside(view, "state"), state.encode(), sync=False)
+
+
+def _state(view: Path) -> str:
+    """Changes when somebody writes to a file, or puts in or takes out one."""
+    return digest_bytes(b"".join(os.fsencode(n) + b"\0" + s for n, s in sorted(_look(view).items())))
+
+
+def _look(view: Path) -> dict[str, bytes]:
+    return {name: state_of(entry.stat(follow_symlinks=False)) for name, entry in _entries(view)}
+
+
+def _entries(view: Path, below: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Each file and link, hidden ones as well; an entry can be asked while it is the last that was answered."""
+    handle = os.open(f"{view}/{below}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with os.scandir(handle) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _entries(view, f"{below}{entry.name}/")
+                else:
+                    yield below + entry.name, entry
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _lock(view: Path, how: int) -> Generator[None]:
+    """The kernel drops it when the process dies."""
+    handle = os.open(_beside(view, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, how)
+        yield
+    finally:
+        os.close(handle)
