@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lockgate.delivery.keep import keep_bytes
-from lockgate.delivery.sources import materialise as into, packs
+from lockgate.delivery.sources import materialise as into
+from lockgate.delivery.sources import packs, views
 from lockgate.delivery.sources.packs import Pack, Packed, packs_in
 from lockgate.delivery.sources.seeing import Seen, see, source_key
 from lockgate.delivery.sources.materialise import materialise
@@ -213,3 +214,33 @@ def test_every_version_is_shown_as_it_was(
     shutil.rmtree(project.home / "tmp")
     for then, files in history:
         assert shown(materialise(project, then)) == files
+
+
+def test_a_view_that_nobody_uses_becomes_the_next_one(project: Project) -> None:
+    view = materialise(project, seen(project))
+    kept = (view / "1.txt").stat().st_ino
+    write(project.root, {"new/4.txt": "more", "2.txt": "other"})
+    (project.root / "notes" / "3.txt").unlink()
+    after = materialise(project, seen(project))
+    assert shown(after) == {"0.txt": "note 0", "1.txt": "note 1", "2.txt": "other", "new/4.txt": "more"}
+    assert (after / "1.txt").stat().st_ino == kept
+    assert not view.exists()
+
+
+def test_a_view_in_use_stays_as_it_is(project: Project) -> None:
+    was = seen(project)
+    with views.in_use(project, was):
+        view = materialise(project, was)
+        write(project.root, {"2.txt": "other"})
+        assert shown(materialise(project, seen(project)))["2.txt"] == "other"
+        assert shown(view) == {f"{n}.txt": f"note {n}" for n in range(4)}
+
+
+def test_what_was_put_into_a_view_does_not_come_along(project: Project) -> None:
+    view = materialise(project, seen(project))
+    (view / ".planted").write_text("x")
+    write(project.root, {"2.txt": "other"})
+    after = materialise(project, seen(project))
+    assert set(shown(after)) == {f"{n}.txt" for n in range(4)}
+    write(project.root, {"2.txt": "note 2"})
+    assert set(shown(materialise(project, seen(project)))) == {f"{n}.txt" for n in range(4)}

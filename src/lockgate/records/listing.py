@@ -46,6 +46,10 @@ class Listing:
         """When each file, or what is said about it, was last changed."""
         return (max(mtime_ns, ctime_ns) for *_, mtime_ns, ctime_ns in _STATE.iter_unpack(self.states))
 
+    def modified_ns(self) -> Iterator[int]:
+        """When each file's bytes were last written, as far as its mtime says."""
+        return (mtime_ns for *_, mtime_ns, _ in _STATE.iter_unpack(self.states))
+
     def sizes_bytes(self) -> Iterator[int]:
         """How large each file is."""
         return (size_bytes for _, _, size_bytes, _, _ in _STATE.iter_unpack(self.states))

@@ -100,7 +100,7 @@ def _source(key: str, seen: Seen | None) -> Box:
     if seen is None:
         return Box(key=key, name=name, kind="source", state="missing", why="neither here nor in the store")
     files = f"{len(seen.files):,} file{'' if len(seen.files) == 1 else 's'}"
-    newest_ns = max(seen.here.changed_ns(), default=None)
+    newest_ns = max(seen.here.modified_ns(), default=None)
     return Box(
         key=key, name=name, kind="source", state="here", holds=files, digest=seen.identity,
         why="kept in the store; not at its place" if newest_ns is None else "read from its place",
