@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lockgate.delivery.keep import keep_bytes
 from lockgate.delivery.sources import materialise as into
-from lockgate.delivery.sources import packs, views
+from lockgate.delivery.sources import packs, seeing, views
 from lockgate.delivery.sources.packs import Pack, Packed, packs_in
 from lockgate.delivery.sources.seeing import Seen, see, source_key
 from lockgate.delivery.sources.materialise import materialise
@@ -219,10 +219,10 @@ def test_every_version_is_shown_as_it_was(
 def test_a_view_that_nobody_uses_becomes_the_next_one(project: Project) -> None:
     view = materialise(project, seen(project))
     kept = (view / "1.txt").stat().st_ino
-    write(project.root, {"new/4.txt": "more", "2.txt": "other"})
+    write(project.root, {"new/4.txt": "more"})
     (project.root / "notes" / "3.txt").unlink()
     after = materialise(project, seen(project))
-    assert shown(after) == {"0.txt": "note 0", "1.txt": "note 1", "2.txt": "other", "new/4.txt": "more"}
+    assert shown(after) == {"0.txt": "note 0", "1.txt": "note 1", "2.txt": "note 2", "new/4.txt": "more"}
     assert (after / "1.txt").stat().st_ino == kept
     assert not view.exists()
 
@@ -244,3 +244,23 @@ def test_what_was_put_into_a_view_does_not_come_along(project: Project) -> None:
     assert set(shown(after)) == {f"{n}.txt" for n in range(4)}
     write(project.root, {"2.txt": "note 2"})
     assert set(shown(materialise(project, seen(project)))) == {f"{n}.txt" for n in range(4)}
+
+
+def test_a_view_of_a_version_without_a_record_is_left(project: Project) -> None:
+    was = seen(project)
+    view = materialise(project, was)
+    project.results("sources").delete(was.identity)
+    write(project.root, {"2.txt": "other"})
+    assert shown(materialise(project, seen(project)))["2.txt"] == "other"
+    assert shown(view) == {f"{n}.txt": f"note {n}" for n in range(4)}
+
+
+def test_a_file_that_goes_away_while_it_is_looked_at_is_an_error(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object, **__: object) -> tuple[str | None, ...]:
+        return (None, *(f"blake3:{n}" for n in range(3)))
+
+    monkeypatch.setattr(seeing, "read_digests", gone)
+    with pytest.raises(ServiceUnavailable, match="changed while it was read"):
+        seen(project)

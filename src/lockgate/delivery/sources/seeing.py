@@ -85,7 +85,12 @@ def _see_file(project: Project, source: SourceSettings, now_ns: int) -> Seen | N
     opened: Files = adapter("files", "FileSource")(project.root, source.path)
     listing = opened.files()
     if listing.names:
-        digests = tuple((n, d) for n, d in _digests(project, source.name, listing, now_ns) if d)
+        found = _digests(project, source.name, listing, now_ns)
+        digests = tuple((n, d) for n, d in found if d)
+        if gone := [n for n, d in found if not d]:
+            raise ServiceUnavailable(
+                "a source changed while it was read", value=f"{source.name}: {gone[0]}", next="lockgate run"
+            )
         single = (project.root / source.path).is_file()
         return Seen(source.name, digest("source", digests), digests, single, listing)
     if project.is_shared and (record := project.results("sources").get(source_key(project, source.name))):

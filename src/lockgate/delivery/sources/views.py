@@ -65,13 +65,15 @@ def show(project: Project, seen: Seen, packed: Packed) -> None:
     if not small:
         _link(project, view, large)
         return
+    is_whole = False
     if not view.exists():
         _make(project, view, small, packed)
-    elif _state(view) != _remembered(view):
+    elif not (is_whole := _state(view) == _remembered(view)):
         _mend(project, view, small, packed)
         _remove(view, _look(view).keys() - files.keys())
     _link(project, view, large)
-    _remember(view)
+    if not is_whole:
+        write_atomic(_beside(view, "state"), _state(view).encode(), sync=False)
 
 
 def _check_name(name: str, source: str) -> None:
@@ -105,22 +107,21 @@ def _make(project: Project, view: Path, small: Mapping[str, str], packed: Packed
 
 
 def _take_over(project: Project, view: Path, draft: Path, small: Mapping[str, str]) -> dict[str, str]:
-    """Rename to `draft` the newest view of another version, when no run uses it, it is whole, and half of it is wanted.
+    """Rename to `draft` the newest view of another version, when no run uses it, it is whole, and most of it is wanted.
 
     Answers what lies there now: name → digest.
     """
-    others = [p for p in view.parent.parent.glob(f"*/{view.name}") if p != view]
-    if not others:
-        return {}
-    other = max(others, key=lambda p: p.parent.stat().st_mtime_ns)
-    record = recorded_under(project, f"blake3:{other.parent.name}")
-    held: dict[str, str] = dict(record["files"]) if record else {}
-    if 2 * len(held.items() & small.items()) < len(held):
-        return {}
-    with contextlib.suppress(BlockingIOError, FileNotFoundError), _lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB):
-        if _state(other) == _remembered(other):
-            other.rename(draft)
-            return held
+    with contextlib.suppress(BlockingIOError, FileNotFoundError):  # in use, or taken away meanwhile
+        others = [(p.parent.stat().st_mtime_ns, p) for p in view.parent.parent.glob(f"*/{view.name}") if p != view]
+        _, other = max(others, default=(0, view))
+        record = recorded_under(project, f"blake3:{other.parent.name}") if other != view else None
+        held: dict[str, str] = dict(record["files"]) if record else {}
+        if 2 * len(held.items() & small.items()) <= len(held):
+            return {}
+        with _lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            if _state(other) == _remembered(other):
+                other.rename(draft)
+                return held
     return {}
 
 
@@ -193,11 +194,6 @@ def _remembered(view: Path) -> str | None:
     with contextlib.suppress(OSError):
         return _beside(view, "state").read_text()
     return None
-
-
-def _remember(view: Path) -> None:
-    if (state := _state(view)) != _remembered(view):
-        write_atomic(_beside(view, "state"), state.encode(), sync=False)
 
 
 def _state(view: Path) -> str:
