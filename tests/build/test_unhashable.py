@@ -33,7 +33,7 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path, kind: str, monkeypatch: py
     def refuse(path: Path) -> str:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("lockgate.delivery.sources.seeing.digest_file", refuse)  # root may read everything
+    monkeypatch.setattr("lockgate.delivery.sources.memory.digest_file", refuse)  # root may read everything
     with pytest.raises(LockgateError, match=r"one\.txt: Permission denied"):
         copy.plan()
 
