@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.build.environment import without_secrets
 from lockgate.build.loading import NOT_OURS
 from lockgate.build.parts import read_record
-from lockgate.build.protocol import Code, InputFile, Job
+from lockgate.build.protocol import SHORT, Code, InputFile, Job
 from lockgate.records.dataset import DATASET
 from lockgate.records.graph import AS_OF
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from lockgate.ports import Store
     from lockgate.records.artifact import Artifact
     from lockgate.records.dataset import Part
@@ -27,6 +31,8 @@ FILE, FOLDER, VARIABLE = "file ", "folder ", "environment "
 """How the definitions are called that stand for what modules looked at (`build/looking.py`)."""
 CODE = (".py", ".so", ".pyd")
 NETWORK = "network"
+AS_FILE = ("pathlib:Path", "builtins:bytes")
+"""Who asks for an input as one of these gets the file."""
 
 
 class Jobs:
@@ -63,17 +69,42 @@ class Jobs:
         `slices`: input → the partitions that it is cut to; other inputs are read whole.
         """
         cut = {p: self._parts(parts, node.input_types[p]) for p, parts in (slices or {}).items()}
-        whole = {p: self._input(i, node.input_types[p], artifacts) for p, i in node.inputs.items() if p not in cut}
-        return Job(
-            node=node.name, target=node.target, root=str(self.root), parameters=parameters,
-            inputs={**whole, **cut},
-            type=node.type, codec=node.codec, checked=node.checked,
-            output=str(folder / "output"), log=str(folder / "log.txt"), denied=str(folder / "denied"), scratch=scratch,
-            sandbox=node.sandbox, network=NETWORK in node.allow, guard=node.guard,
-            environment=self._declared(node, scratch), reads=self._reads(node), command=node.command,
+        whole = {p: self._input(node, p, artifacts) for p in node.inputs if p not in cut}
+        return replace(
+            self.base(node, folder, scratch), node=node.name, parameters=parameters, inputs={**whole, **cut}, type=node.type,
+            codec=node.codec, checked=node.checked, inline=node.codec == "json" and not node.command, command=node.command,
         )  # fmt: skip
 
-    def _input(self, source: str, kind: str, artifacts: Mapping[str, Artifact]) -> InputFile:
+    def base(self, node: Node, folder: Path, scratch: str) -> Job:
+        """A job of which only that is said which an import of the step's module sees."""
+        return Job(
+            node="", target=node.target, root=str(self.root), inputs={}, parameters={}, type="", codec="",
+            output=str(folder / "output"), log=str(folder / "log.txt"), denied=str(folder / "denied"), scratch=scratch,
+            sandbox=node.sandbox, network=NETWORK in node.allow, guard=node.guard,
+            environment=self._declared(node, scratch), reads=self._reads(node),
+        )  # fmt: skip
+
+    def kind(self, node: Node, artifacts: Mapping[str, Artifact]) -> Hashable:
+        """Everything that an import of the step's module sees; None for a step that has to import it itself.
+
+        That is one without a sandbox, with a limit, or with an input that is a file: a zygote may not read what its steps may.
+        """
+        is_bound = node.memory_mb is not None or node.timeout_s is not None
+        if node.command or not node.sandbox or is_bound or sys.platform != "linux":
+            return None
+        if not all(i == AS_OF or self._is_short(node, p, artifacts) for p, i in node.inputs.items()):
+            return None
+        seen = self.base(node, Path(), "")
+        return (node.target.partition(":")[0], seen.guard, seen.reads, tuple(sorted(seen.environment.items())))
+
+    def _is_short(self, node: Node, parameter: str, artifacts: Mapping[str, Artifact]) -> bool:
+        """Whether an input travels in the job's message: a JSON value that is not asked for as a file."""
+        artifact = artifacts.get(node.inputs[parameter])
+        as_file = node.input_types[parameter].partition("|")[0] in AS_FILE
+        return artifact is not None and artifact.codec == "json" and artifact.size_bytes <= SHORT and not as_file
+
+    def _input(self, node: Node, parameter: str, artifacts: Mapping[str, Artifact]) -> InputFile:
+        source, kind = node.inputs[parameter], node.input_types[parameter]
         if source == AS_OF:
             return InputFile(codec="json", type=kind, value=str(self.files[AS_OF]))
         if source in artifacts:
@@ -81,7 +112,10 @@ class Jobs:
             if artifact.codec == DATASET:
                 dataset = read_record(self.store, artifact)
                 return self._parts(dataset.parts or (dataset.empty,), kind)
-            return InputFile(codec=artifact.codec, type=kind, path=str(self.store.get(artifact.object)))
+            file = self.store.get(artifact.object)
+            if not node.command and self._is_short(node, parameter, artifacts):
+                return InputFile(codec=artifact.codec, type=kind, text=file.read_text(encoding="utf-8"))
+            return InputFile(codec=artifact.codec, type=kind, path=str(file))
         return InputFile(codec="file", type=kind, path=str(self.files[source]))
 
     def _parts(self, parts: Sequence[Part], kind: str) -> InputFile:

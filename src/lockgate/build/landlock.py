@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["deny_sockets", "drop_capabilities", "landlock_version", "restrict"]
+__all__ = ["deny_sockets", "drop_capabilities", "landlock_version", "restrict", "set_apart"]
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 VERSION, PATH_BENEATH = 1, 1
@@ -29,8 +29,11 @@ EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, TRUNCATE, IOCTL = 1, 2, 4, 8, 1 << 14,
 READ = EXECUTE | READ_FILE | READ_DIR
 OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL
 """What may be granted on a file; the rest is about folders."""
+REFER = 1 << 13
+"""To move and link between folders: the one right that every set of rules takes away that does not grant it; since version 2."""
 RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 """Version → every right on files that it knows; a version between two has the rights of the older."""
+MAKE_BLOCK = 1 << 11  # a right that nobody was granted outside of scratch
 TCP = 3  # bind, connect; since version 4
 SCOPES = 3  # abstract UNIX sockets, signals to the outside; since version 6
 
@@ -78,6 +81,28 @@ def restrict(reads: Iterable[str | int], writes: Iterable[str], *, network: bool
     for path in writes:
         _grant(ruleset, path, rights)
     done = _no_new_privileges() and _libc().syscall(RESTRICT_SELF, ruleset, ctypes.c_uint(0)) == 0
+    os.close(ruleset)
+    return done
+
+
+def set_apart(top: int) -> bool:
+    """From now on, no process outside of this one and what it starts is signalled, traced or looked into. Files stay as they are.
+
+    A process has this against everybody outside of the one that called `restrict`, but not against that one and its other children.
+    `top`: the system's first folder, opened with O_PATH. Answers whether the kernel does it.
+    """
+    version = landlock_version()
+    if not version:
+        return False
+    rights = REFER if version >= 2 else MAKE_BLOCK
+    scopes = struct.pack("Q", SCOPES) if version >= 6 else b""
+    attributes = struct.pack("QQ", rights, 0)[: 16 if version >= 4 else 8] + scopes
+    ruleset = _libc().syscall(CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0))
+    if ruleset < 0:
+        return False
+    if version >= 2:
+        _grant(ruleset, top, REFER)
+    done = _libc().syscall(RESTRICT_SELF, ruleset, ctypes.c_uint(0)) == 0
     os.close(ruleset)
     return done
 

@@ -1,0 +1,188 @@
+"""The engine's side of zygotes (`zygote.py`): which steps share one, and what lies between two steps of the same."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import threading
+from typing import TYPE_CHECKING
+
+from lockgate.build.endings import died
+from lockgate.build.processes import MODULE, answers
+from lockgate.build.protocol import NOT_APART, RUNNING, Reply, about, receive, reply_in, send
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Hashable
+    from pathlib import Path
+
+    from lockgate.build.places import Folders
+    from lockgate.build.processes import Processes
+    from lockgate.build.protocol import Job
+    from lockgate.records.graph import Node
+
+__all__ = ["Zygote", "Zygotes"]
+
+PATIENCE_S = 1.0
+IDLE = 2
+"""How many wait for a next step; the one that waited longest goes first. They keep what their module made on import."""
+LOG = "log.txt"
+PRIVATE = 0o700
+
+
+class Zygotes:
+    """The zygotes of one engine, by what an import sees. Safe to use from several threads.
+
+    `without`: for which there is none, and why.
+    """
+
+    def __init__(self, folders: Folders, processes: Processes) -> None:
+        self._folders, self._processes = folders, processes
+        self.without: dict[Hashable, str] = {}
+        self._seen: set[Hashable] = set()
+        self._idle: list[Zygote] = []
+        self._lock = threading.Lock()
+
+    def take(self, kind: Hashable, name: str, base: Callable[[Path, str], Job]) -> Zygote | None:
+        """One that no other step uses, until its `end`; None: the step imports its module itself.
+
+        So does the first of a kind: a zygote is one process more, which pays from the second step on.
+
+        Args:
+            kind: everything that an import sees.
+            name: for people who look at folders.
+            base: (folder, scratch) → a job that the import is done for.
+        """
+        with self._lock:
+            if kind in self.without:
+                return None
+            if found := next((z for z in self._idle if z.kind == kind), None):
+                self._idle.remove(found)
+                return found
+            if kind not in self._seen:
+                self._seen.add(kind)
+                return None
+        return self._start(kind, name, base)
+
+    def close(self) -> None:
+        """Hang up on all that wait."""
+        with self._lock:
+            for zygote in self._idle:
+                zygote.channel.close()
+
+    def again(self, zygote: Zygote) -> None:
+        """It waits for a next step."""
+        with self._lock:
+            self._idle.append(zygote)
+            spare = self._idle.pop(0) if len(self._idle) > IDLE else None
+        if spare:
+            spare.retire()
+
+    def _start(self, kind: Hashable, name: str, base: Callable[[Path, str], Job]) -> Zygote | None:
+        folder, number = self._folders.new(name)
+        try:
+            scratch = self._processes.scratch(number)
+            pid, channel = self._processes.fork(MODULE)
+        except ConnectionError:
+            return None  # the step will say so
+        zygote = Zygote(self, self._folders, self._processes, pid, channel)
+        zygote.kind, zygote.folder, zygote.scratch = kind, folder, scratch
+        if (why := zygote.imported(base(folder, scratch))) is None:
+            return zygote
+        self.without[kind] = why
+        zygote.retire()
+        return None
+
+
+class Zygote:
+    """A `Place` for one step after the other."""
+
+    kind: Hashable
+    folder: Path
+    scratch: str
+
+    def __init__(
+        self, zygotes: Zygotes, folders: Folders, processes: Processes, pid: int, channel: socket.socket
+    ) -> None:
+        self._zygotes, self._folders, self._processes = zygotes, folders, processes
+        self._pid, self.channel = pid, channel
+        self._works = True
+
+    def imported(self, base: Job) -> str | None:
+        """Wait until it has imported its module; why it is of no use, or None."""
+        try:
+            send(self.channel, base)
+            reply = receive(self.channel, Reply) if self._is_heard() else None
+        except ConnectionError:
+            reply = None
+        if not isinstance(reply, Reply):
+            return "it died"
+        return None if reply.ok else dict(reply.error or {}).get("why", "")
+
+    def run(self, job: Job, node: Node) -> Reply | None:  # noqa: ARG002
+        """Run a job in a fork; None: it did not run, or nobody knows what came of it."""
+        said = self._ask(about(job))
+        self._works = said is not None and said[1] != NOT_APART << 8
+        if said is None or not self._works:
+            return None
+        line, status = said
+        return reply_in(line) or Reply(ok=False, error=died(job, status))
+
+    def end(self, *, ok: bool) -> None:
+        """Leave it to the next step as it was. After a failure it goes; its log stays."""
+        if ok and self._works and self._emptied():
+            self._zygotes.again(self)
+            return
+        if not ok and not self._processes.closed:
+            (self.folder / "output").unlink(missing_ok=True)
+            self._folders.keep(self.folder)
+        self.retire(keep=not ok)
+
+    def retire(self, *, keep: bool = False) -> None:
+        """Hang up; it ends. Its folders go, but for the one with the log."""
+        self.channel.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        if not keep:
+            self._folders.remove(self.folder)
+
+    def _ask(self, line: bytes) -> tuple[bytes, int] | None:
+        """What the step's process said, and how it ended; None when the zygote is gone."""
+        held = b""
+        with contextlib.suppress(ConnectionError):
+            self.channel.sendall(line)
+            while self._is_heard() and (chunk := self.channel.recv(1 << 16)):
+                held += chunk
+                said, _, status = held.removesuffix(b"\n").rpartition(b"\n")
+                if held.endswith(b"\n") and status.isdigit():
+                    return said.strip(), int(status)
+        return None
+
+    def _is_heard(self) -> bool:
+        """Wait until there is something to read, or the zygote is gone: a process that it left may hold its socket."""
+        while not answers(self.channel, within_s=PATIENCE_S):
+            if self._processes.ask(self._pid) != RUNNING:
+                return False
+        return True
+
+    def _emptied(self) -> bool:
+        """Remove what a step left in its folders. False: that did not work."""
+        try:
+            for entry in os.scandir(self.folder):
+                if entry.name != LOG:
+                    _remove(entry)
+                elif entry.stat().st_size:
+                    os.truncate(entry.path, 0)
+            for entry in os.scandir(self.scratch):
+                _remove(entry)
+            return stat.S_IMODE(os.stat(self.scratch).st_mode) == PRIVATE
+        except OSError:
+            return False
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    if entry.is_dir(follow_symlinks=False):
+        shutil.rmtree(entry.path)
+    else:
+        os.unlink(entry.path)
