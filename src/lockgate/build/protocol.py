@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.errors import IntegrityError
@@ -121,6 +121,9 @@ class Reply:
     output: str = ""
 
 
+OF_ALL = tuple(n for n in Job.__slots__ if n not in OF_STEP)
+
+
 def send(channel: socket.socket, record: Job | Reply) -> None:
     """Send one record."""
     channel.sendall(json.dumps(to_json(record)).encode() + b"\n")
@@ -145,7 +148,8 @@ def about(job: Job) -> bytes:
 def of_step(base: Job, line: bytes) -> Job:
     """The job that a line is about."""
     said = json.loads(line)
-    return replace(base, **{**said, "inputs": {n: from_json(InputFile, i) for n, i in said["inputs"].items()}})
+    inputs = {n: InputFile(**i) for n, i in said["inputs"].items()}
+    return Job(**{**{n: getattr(base, n) for n in OF_ALL}, **said, "inputs": inputs})
 
 
 def reply_in(line: bytes) -> Reply | None:

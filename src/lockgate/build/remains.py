@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import random
 import signal
 import sys
 import time
@@ -82,7 +81,7 @@ def _process() -> dict[str, Any]:
         "threads": len(os.listdir("/proc/self/task")),
         "children": _children(),
         "timers": [signal.getitimer(t) for t in TIMERS],
-        "random numbers": random.getstate(),
+        "random numbers": getattr(sys.modules.get("random"), "getstate", object)() if "random" in sys.modules else None,
         "open files": _descriptors(),
         "shared memory": _shared(),
     }

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from lockgate.build.audit import NETWORK, Audit, denied_names
-from lockgate.build.landlock import deny_sockets, drop_capabilities, landlock_version, restrict, set_apart
+from lockgate.build.landlock import apartness, deny_sockets, drop_capabilities, landlock_version, restrict, set_apart
 from lockgate.build.reach import Reach, devices, machine_reads, within
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Machine:
         self.code = tuple(dict.fromkeys(os.path.realpath(p) for p in own))
         self.writes = devices()
         self.opened = [os.open(p, os.O_PATH | os.O_CLOEXEC) for p in self.reads] if landlock_version() else []
-        self.top = os.open("/", os.O_PATH | os.O_CLOEXEC) if landlock_version() else -1
+        self.apartness = apartness()
 
 
 class Sandbox:
@@ -66,11 +66,11 @@ class Sandbox:
 
     def set_apart(self) -> bool:
         """In a process that was forked inside: shut the one it was forked from, too. Answers whether that is so."""
-        return not self._is_of_kernel or set_apart(self._machine.top)
+        return not self._is_of_kernel or set_apart(self._machine.apartness)
 
     def denied(self) -> tuple[str, ...]:
         """What was refused so far."""
-        return denied_names(self._job.denied) if self._job.sandbox else ()
+        return denied_names(self._job.denied) if self._job.sandbox and os.path.exists(self._job.denied) else ()
 
     def _reach(self) -> Reach:
         job = self._job

@@ -13,7 +13,6 @@ import gc
 import importlib
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING
 from lockgate.build.clock import CLOCK, set_clock
 from lockgate.build.orphans import adopt_orphans, end_orphans, kill_group
 from lockgate.build.protocol import RUNNING, WORD, Code
+from lockgate.build.rehearsal import rehearse
 from lockgate.build.worker import Warm, serve_job
 from lockgate.build.zygote import serve_module
 from lockgate.records.wire import from_json
@@ -45,6 +45,7 @@ def main(control: socket.socket, code: Code, scratch: str, modules: Sequence[str
             importlib.import_module(module)
     set_clock(os.environ.pop(CLOCK, ""))
     warm = Warm(code)
+    rehearse(warm.machine)
     gc.freeze()  # a collection in a step would copy every page of what it shares with the template
     adopt_orphans()
     running: set[int] = set()
@@ -55,6 +56,8 @@ def main(control: socket.socket, code: Code, scratch: str, modules: Sequence[str
         for pid in running:
             kill_group(pid)
         end_orphans()
+        import shutil  # not in every step's process
+
         shutil.rmtree(scratch, ignore_errors=True)
 
 

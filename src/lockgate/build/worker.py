@@ -8,12 +8,10 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import time
 import traceback
 import types
 import typing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,7 +19,7 @@ from lockgate.build.loading import as_planned, compile_texts, is_project_path, l
 from lockgate.build.protocol import SHORT, InputFile, Job, Reply, receive, send
 from lockgate.build.sandbox import ALLOWED, Machine, Sandbox, refused
 from lockgate.errors import LockgateError, ServiceUnavailable, StepFailed
-from lockgate.records.digest import canonical, digest
+from lockgate.records.digest import canonical, digest_canonical
 from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
@@ -52,23 +50,24 @@ def run_job(job: Job, sandbox: Sandbox) -> Reply:
     A file that was refused fails the step even if it caught the error: its result could depend on what it did not see.
     """
     started = time.perf_counter()
-    reply = _attempt(job)
+    parts = _attempt(job)
     if names := sandbox.denied():
-        also = reply.error["value"] if reply.error else ""
-        reply = Reply(ok=False, error=refused(job.node, names, also, command=job.command is not None))
-    return replace(reply, seconds=time.perf_counter() - started, sandbox=sandbox.level)
+        also = parts["error"]["value"] if "error" in parts else ""
+        parts = {"ok": False, "error": refused(job.node, names, also, command=job.command is not None)}
+    return Reply(**parts, seconds=time.perf_counter() - started, sandbox=sandbox.level)
 
 
-def _attempt(job: Job) -> Reply:
+def _attempt(job: Job) -> dict[str, Any]:
+    """The parts of a reply."""
     try:
         identity, text = _run(job)
-        return Reply(ok=True, identity=identity, output=text)
+        return {"ok": True, "identity": identity, "output": text}
     except LockgateError as error:
         parts = {"what": error.what, "value": error.value, "allowed": error.allowed, "next": error.next}
         outside = isinstance(error, ServiceUnavailable)
-        return Reply(ok=False, error=parts, outside=outside, retryable=outside)
+        return {"ok": False, "error": parts, "outside": outside, "retryable": outside}
     except (Exception, SystemExit) as error:  # whatever user code raises becomes one clear message
-        return Reply(ok=False, error=_told(job, error), retryable=getattr(error, "retryable", None) is True)
+        return {"ok": False, "error": _told(job, error), "retryable": getattr(error, "retryable", None) is True}
 
 
 def serve_job(channel: socket.socket, warm: Warm) -> None:
@@ -92,7 +91,8 @@ def enter(job: Job, warm: Warm) -> Sandbox:
     faulthandler.enable()
     os.chdir(job.root)
     os.environ.update({n: v for n, v in job.environment.items() if os.environ.get(n) != v})
-    tempfile.tempdir = None  # a library may have asked for it in the template
+    if "tempfile" in sys.modules:
+        sys.modules["tempfile"].tempdir = None  # a library may have asked for it in the template
     sandbox = Sandbox(job, warm.machine)
     sandbox.enter()
     sys.path.insert(0, job.root)
@@ -112,7 +112,7 @@ def _run(job: Job) -> tuple[str, str]:
         return _kept(job, make(job))
     found: Any = codecs.resolve(job.target)
     function = found.function if isinstance(found, Step) else found
-    hints = json_value.hints(function)
+    hints = _hints(function)
     values = {n: _input(job, n, i, hints[n]) for n, i in job.inputs.items()}
     result = function(**values, **_parameters(function, job.parameters, hints))
     if not _is_a(result, hints["return"]):
@@ -131,6 +131,14 @@ def _run(job: Job) -> tuple[str, str]:
     if job.checked:
         cast("Any", found).contract.check(result)
     return _kept(job, made)
+
+
+def _hints(function: Any) -> Mapping[str, Any]:
+    """Resolved annotations. Classes are what they are; everything else has to be looked at."""
+    from lockgate.codecs import json_value
+
+    said: Mapping[str, Any] = getattr(function, "__annotations__", {"": None})
+    return said if all(type(kind) is type for kind in said.values()) else json_value.hints(function)
 
 
 def _kept(job: Job, made: object) -> tuple[str, str]:
@@ -155,11 +163,10 @@ def _said(made: object) -> tuple[str, str] | None:
     from lockgate.codecs import json_value
 
     try:
-        content = json_value.encode(made)
-        text = canonical(content)
+        text = canonical(json_value.encode(made))
     except ValueError:
         return None
-    return (digest("json", content), text.decode()) if len(text) <= SHORT else None
+    return (digest_canonical("json", text), text.decode()) if len(text) <= SHORT else None
 
 
 def _input(job: Job, name: str, given: InputFile, kind: Any) -> object:

@@ -15,7 +15,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, cast
 
-from lockgate.build.orphans import adopt_orphans, end_orphans
+from lockgate.build.orphans import end_orphans
 from lockgate.build.protocol import NOT_APART, Job, Reply, of_step, receive, send
 from lockgate.build.remains import Remains
 from lockgate.build.worker import enter, run_job
@@ -74,7 +74,6 @@ def _serve(channel: socket.socket, base: Job, line: bytes, sandbox: Sandbox, *, 
     status = 1
     try:
         os.setpgid(0, 0)
-        adopt_orphans()
         if not sandbox.set_apart():
             status = NOT_APART
         else:
