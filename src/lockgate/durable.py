@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from lockgate.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable, Mapping
 
 __all__ = [
     "append_line",
@@ -27,6 +27,7 @@ __all__ = [
     "sync_directory",
     "sync_file",
     "write_atomic",
+    "write_together",
 ]
 
 LOCK_MODE: Final = 0o660  # a team that shares a folder by its group shares the locks in it
@@ -57,6 +58,23 @@ def make_folder(path: Path) -> None:
     _MADE.add(path)
 
 
+def make_folders(paths: Iterable[Path]) -> None:
+    """`make_folder` for many: one wait for each folder that they lie in."""
+    new = [p for p in {p.absolute() for p in paths} if p not in _MADE or not p.is_dir()]
+    missing = {p for p in new if not p.is_dir()}
+    for path in {p.parent for p in missing}:
+        make_folder(path)
+    for path in missing:
+        path.mkdir(exist_ok=True)
+    for above in {p.parent for p in new}:
+        try:
+            sync_directory(above)
+        except PermissionError:
+            if any(p.parent == above for p in missing):
+                raise
+    _MADE.update(new)
+
+
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
     """Write a whole file: temporary name beside it, fsync, rename, fsync of the directory."""
     if sync:
@@ -79,6 +97,69 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = Tru
         raise
     if sync:
         sync_directory(path.parent)
+
+
+def write_together(*groups: tuple[int, Mapping[Path, bytes]]) -> None:
+    """Write many whole files, and wait for the disk as seldom as their number allows.
+
+    A file of a group appears when all files of the groups before it are there for good. Every file is there for good in the end.
+
+    Args:
+        groups: the mode of the files, and the files.
+    """
+    written = [[_Written(path, data, mode) for path, data in files.items()] for mode, files in groups]
+    try:
+        make_folders({w.path.parent for group in written for w in group})
+        for group in written:
+            for file in group:
+                file.begin()
+        for group in written:
+            for file in group:
+                file.wait()
+        for group in written:
+            for file in group:
+                os.replace(file.temporary, file.path)
+            for folder in {file.path.parent for file in group}:
+                sync_directory(folder)
+    except BaseException:
+        for group in written:
+            for file in group:
+                file.drop()
+        raise
+
+
+class _Written:
+    """One file on its way."""
+
+    def __init__(self, path: Path, data: bytes, mode: int) -> None:
+        self.path, self._data, self._mode = path, data, mode
+        self.temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+        self._descriptor = -1
+
+    def begin(self) -> None:
+        """Write it, and let the disk begin."""
+        self._descriptor = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._mode)
+        if not self._mode & 0o200:
+            os.fchmod(self._descriptor, self._mode)  # for all to read and nobody to change, whatever the umask
+        _write_all(self._descriptor, self._data)
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # not needed in memory: to the disk, without waiting
+
+    def wait(self) -> None:
+        """Until the bytes are on disk."""
+        os.fsync(self._descriptor)
+        self._close()
+
+    def drop(self) -> None:
+        """Nothing stays that has no final name."""
+        self._close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.temporary)
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def append_line(path: Path, line: bytes) -> None:

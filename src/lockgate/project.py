@@ -15,7 +15,7 @@ from lockgate.records.tables import read_toml
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lockgate.ports import Leases, Ledger, Results, Store
+    from lockgate.ports import Leases, Ledger, Results, Store, Together
     from lockgate.records.digest import Json
     from lockgate.records.tables import Table
 
@@ -142,6 +142,10 @@ class Project:
         if self._is_far:
             return adapter("s3.results", "S3Results")(self.settings.store, kind)
         return adapter("local", "LocalResults")(self.store_folder / kind)
+
+    def together(self, kind: str) -> Together | None:
+        """The store and these results as one, for groups; None where that is of no use: far away, each is put by itself."""
+        return None if self._is_far else adapter("local", "LocalTogether")(self.store_folder, kind)
 
     def local_results(self, kind: str) -> Results:
         """Small records of this working copy alone."""

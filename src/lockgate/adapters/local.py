@@ -7,10 +7,11 @@ import errno
 import json
 import os
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.durable import locked, make_folder, sync_directory, sync_file, write_atomic
+from lockgate.durable import locked, make_folder, sync_directory, sync_file, write_atomic, write_together
 from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
 from lockgate.records.digest import canonical, digest, digest_file, sha256_bytes
 
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.held import Held, Lease
 
-__all__ = ["LocalLeases", "LocalResults", "LocalStore"]
+__all__ = ["LocalLeases", "LocalResults", "LocalStore", "LocalTogether"]
 
 DIGEST = re.compile("[0-9a-f]{64}")
 MAKE_AGAIN = "lockgate run; for a part of a release, lockgate deliver from the same commit"
 """Results come back by running, releases by bundling again what they were made of: the same bytes, the same names."""
+WRITTEN_S = 1.0
+"""A lease is written right after its file was made; one that is empty for longer was left by a power cut or a kill."""
 NAME = re.compile(r"\w[\w.-]{0,79}")
 
 
@@ -138,8 +141,7 @@ class LocalResults:
     def put(self, key: str, record: Mapping[str, Json]) -> None:
         """Write a record, whole or not at all."""
         with _translated(self._folder):
-            sealed = {"digest": digest("result", [key, record]), "key": key, "record": record}
-            write_atomic(self._path(key), canonical(sealed))
+            write_atomic(self._path(key), _sealed(key, record))
 
     def held(self) -> Iterator[Held]:
         """Every record, each read and checked."""
@@ -166,16 +168,40 @@ class LocalResults:
         return self._folder / name[:2] / name
 
 
+class LocalTogether:
+    """Groups for a `LocalStore` and the `LocalResults` of one kind beside it."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self._folder, self._store, self._results = folder, LocalStore(folder), LocalResults(folder / kind)
+
+    def put(self, objects: Mapping[str, bytes], results: Mapping[str, Mapping[str, Json]]) -> None:
+        """Objects that are there already are made young by the store itself."""
+        with _translated(self._folder):
+            files = {self._store._path(digest): data for digest, data in objects.items()}
+            there = {path for path, data in files.items() if path.exists() and _holds(path, f"blake3:{path.name}", size=len(data))}
+            for path in there:
+                os.utime(path)
+                sync_directory(path.parent)  # who put it there may not have come so far
+            new = {path: data for path, data in files.items() if path not in there}
+            records = {self._results._path(key): _sealed(key, record) for key, record in results.items()}
+            write_together((0o444, new), (0o644, records))
+
+
 class LocalLeases:
     """One small file per lease under `leases/`; a lock of the kernel makes taking one step. Lost in a power cut."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "leases"
         self._lock = self._folder / ".lock"
+        self._last: tuple[Lease | None, bytes] = (None, b"")
+        self._files: dict[str, tuple[Lease, int]] = {}  # what we made: its lease, and which file that is
 
     def take(self, name: str, lease: Lease, *, over: Lease | None = None) -> bool:
         """Take it if its holder is still the one that the asker saw, or nobody."""
-        return self._replace(name, lease, before=over)
+        if over is not None:
+            return self._replace(name, lease, before=over)
+        with _translated(self._folder):
+            return self._made(name, lease) or (self._is_damaged(name) and self._replace(name, lease, before=None))
 
     def renew(self, name: str, lease: Lease, *, before: Lease) -> bool:
         """Write the next beat."""
@@ -183,10 +209,15 @@ class LocalLeases:
 
     def drop(self, name: str, lease: Lease) -> None:
         """Remove the file, if it is ours."""
-        with _translated(self._folder), locked(self._lock):
-            holder = self.holder(name)
-            if holder is not None and holder.owner == lease.owner:
-                self._path(name).unlink(missing_ok=True)
+        with _translated(self._folder):
+            made = self._files.pop(name, None)
+            if made == (lease, self._state(name)) and lease.until_s - time.time() > lease.lasts_s / 2:
+                self._path(name).unlink(missing_ok=True)  # nobody can have thought so soon that we are gone
+                return
+            with locked(self._lock):
+                holder = self.holder(name)
+                if holder is not None and holder.owner == lease.owner:
+                    self._path(name).unlink(missing_ok=True)
 
     def holder(self, name: str) -> Lease | None:
         """Read the file; absent and damaged are the same."""
@@ -207,13 +238,49 @@ class LocalLeases:
         from lockgate.records.wire import to_json
 
         with _translated(self._folder), locked(self._lock):
-            if self.holder(name) != before:
+            if self.holder(name) != before or (before is None and not self._is_damaged(name)):
                 return False
             write_atomic(self._path(name), canonical(to_json(lease)), sync=False)
         return True
 
+    def _made(self, name: str, lease: Lease) -> bool:
+        """Make the file, unless there is one: the kernel lets one of many do so."""
+        if self._last[0] is not lease:
+            from lockgate.records.wire import to_json
+
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._last = (lease, canonical(to_json(lease)))
+        try:
+            descriptor = os.open(self._path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileExistsError:
+            return False
+        try:
+            os.write(descriptor, self._last[1])
+            self._files[name] = (lease, os.fstat(descriptor).st_ino)
+        finally:
+            os.close(descriptor)
+        return True
+
+    def _is_damaged(self, name: str) -> bool:
+        """Whether a file says nothing, and not because it is being written right now."""
+        try:
+            age_s = time.time() - self._path(name).stat().st_mtime
+        except FileNotFoundError:
+            return False
+        return not 0 <= age_s < WRITTEN_S and self.holder(name) is None
+
+    def _state(self, name: str) -> int:
+        with contextlib.suppress(FileNotFoundError):
+            return self._path(name).stat().st_ino
+        return 0
+
     def _path(self, name: str) -> Path:
         return self._folder / name.replace(":", "=")
+
+
+def _sealed(key: str, record: Mapping[str, Json]) -> bytes:
+    """A record as its file holds it."""
+    return canonical({"digest": digest("result", [key, record]), "key": key, "record": record})
 
 
 def _keys(path: Path) -> list[str]:

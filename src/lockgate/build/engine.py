@@ -15,9 +15,10 @@ from lockgate.build.processes import Processes
 from lockgate.build.zygotes import Zygotes
 from lockgate.errors import ServiceUnavailable, StepFailed
 from lockgate.records.artifact import Artifact
+from lockgate.records.digest import digest_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     from lockgate.build.pieces import Made, Piece
     from lockgate.build.places import Place
@@ -40,12 +41,16 @@ LONGEST_PAUSE_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What a step left in the store, and how: seconds of the attempt that worked, attempts, what its sandbox held."""
+    """What a step made, and how: seconds of the attempt that worked, attempts, what its sandbox held.
+
+    `text`: the artifact itself when it is not in the store, which only an engine that `holds` leaves to its caller.
+    """
 
     artifact: Artifact
     seconds: float
     attempts: int
     sandbox: str
+    text: str = ""
 
 
 class Engine:
@@ -59,15 +64,17 @@ class Engine:
         environment: what its processes see beside what every step's do: to try out whether it matters.
         trace: what the plan saw: modules to warm up with, and the text of each project file that a step may import
             (any, when the trace has none).
+        holds: short values stay in memory until the caller, who has stored them, says `let_go`.
     """
 
     def __init__(
         self, root: Path, scratch: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None, holds: bool = False,
     ) -> None:  # fmt: skip
-        self.root, self.scratch, self.store = root, scratch, store
+        self.root, self.scratch, self.store, self.holds = root, scratch, store, holds
         self.attempts: dict[str, int] = {}
-        self._jobs = Jobs(root, store=store, files=files, trace=trace)
+        self._held: dict[str, str] = {}
+        self._jobs = Jobs(root, store=store, files=files, trace=trace, held=self._held, kept=self._kept)
         preload = (*FOR_STEPS, *trace.preload, *(FOR_TABLES if "polars" in trace.preload else ()))
         self._folders = Folders(scratch)
         self._processes = Processes(self._jobs.code, preload, environment or {})
@@ -82,6 +89,11 @@ class Engine:
         if self.zygotes:
             self.zygotes.close()
         self._folders.close()
+
+    def let_go(self, objects: Iterable[str]) -> None:
+        """These are in the store now."""
+        for name in objects:
+            self._held.pop(name, None)
 
     def run(self, node: Node, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Json]) -> Ran:
         """Run a step, again when its error says that this may help and it declares `retries`.
@@ -98,7 +110,8 @@ class Engine:
 
         kind = self._jobs.kind(node, artifacts) if self.zygotes else None
         artifact, reply, attempts = self._attempts(node, node.name, kind, make, take)
-        return Ran(artifact=artifact, seconds=reply.seconds, attempts=attempts, sandbox=reply.sandbox)
+        text = reply.output if self.holds else ""
+        return Ran(artifact=artifact, seconds=reply.seconds, attempts=attempts, sandbox=reply.sandbox, text=text)
 
     def _attempts(
         self, node: Node, name: str, kind: Hashable, make: Callable[[Path, str], Job], take: Callable[[Path, Reply], T]
@@ -136,14 +149,26 @@ class Engine:
                 place.end(ok=not failed)
 
     def _taken(self, node: Node, folder: Path, reply: Reply) -> Artifact:
-        """Move the output into the store."""
-        path = folder / "output"
-        if reply.output:
-            path.write_bytes(reply.output.encode())
-        size_bytes = path.stat().st_size
-        keep_parts(self.store, folder)
-        stored = self.store.put(path)
+        """Move the output into the store, or hold it."""
+        if reply.output and self.holds:
+            data = reply.output.encode()
+            stored, size_bytes = digest_bytes(data), len(data)
+            self._held[stored] = reply.output
+        elif reply.output:
+            stored, size_bytes = self._kept(reply.output), len(reply.output.encode())
+        else:
+            size_bytes = (folder / "output").stat().st_size
+            keep_parts(self.store, folder)
+            stored = self.store.put(folder / "output")
         return Artifact(type=node.type, codec=node.codec, digest=reply.identity, object=stored, size_bytes=size_bytes)
+
+    def _kept(self, text: str) -> str:
+        """Store a short value; its digest."""
+        folder, _ = self._folders.new("value")
+        (folder / "output").write_bytes(text.encode())
+        stored = self.store.put(folder / "output")
+        self._folders.remove(folder)
+        return stored
 
     def run_piece(
         self, node: Node, each: Each, piece: Piece, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Json]

@@ -17,7 +17,7 @@ from lockgate.records.dataset import DATASET
 from lockgate.records.graph import AS_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from lockgate.ports import Store
     from lockgate.records.artifact import Artifact
@@ -43,10 +43,16 @@ class Jobs:
         store: where artifacts lie.
         files: `source:NAME` → file or folder; `@as_of` → the day as text.
         trace: what the plan saw.
+        held: object → its text, of short values that are not in the store yet.
+        kept: puts such a text into the store.
     """
 
-    def __init__(self, root: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace) -> None:
+    def __init__(
+        self, root: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace, held: Mapping[str, str],
+        kept: Callable[[str], str],
+    ) -> None:  # fmt: skip
         self.root, self.store, self.files, self._trace = root, store, files, trace
+        self._held, self._kept = held, kept
         texts = {f.path: f.digest for f in trace.files if f.path.endswith(".py")} or None
         modules = tuple(f.path for f in trace.files if f.path.endswith(CODE)) or tuple(_modules(root))
         self._environment = without_secrets(os.environ)
@@ -112,11 +118,15 @@ class Jobs:
             if artifact.codec == DATASET:
                 dataset = read_record(self.store, artifact)
                 return self._parts(dataset.parts or (dataset.empty,), kind)
-            file = self.store.get(artifact.object)
             if not node.command and self._is_short(node, parameter, artifacts):
-                return InputFile(codec=artifact.codec, type=kind, text=file.read_text(encoding="utf-8"))
-            return InputFile(codec=artifact.codec, type=kind, path=str(file))
+                return InputFile(codec=artifact.codec, type=kind, text=self._text(artifact.object))
+            if text := self._held.get(artifact.object):
+                self._kept(text)
+            return InputFile(codec=artifact.codec, type=kind, path=str(self.store.get(artifact.object)))
         return InputFile(codec="file", type=kind, path=str(self.files[source]))
+
+    def _text(self, name: str) -> str:
+        return self._held.get(name) or self.store.get(name).read_text(encoding="utf-8")
 
     def _parts(self, parts: Sequence[Part], kind: str) -> InputFile:
         return InputFile(codec=DATASET, type=kind, parts=tuple(str(self.store.get(p.object)) for p in parts))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from lockgate.build.engine import Engine
     from lockgate.build.execute import Event
+    from lockgate.build.saving import Unsaved
     from lockgate.project import Project
 
 LEFTOVERS_KEPT_S = 7 * 24 * 3600
@@ -182,14 +183,23 @@ def _carry_out(
     from lockgate.build.machine import machine
     from lockgate.delivery.turns import Turns
 
-    results = project.results("results")
+    results, together = project.results("results"), project.together("results")
 
     here = machine()
 
+    def record(node: str, result: Result) -> dict[str, Json]:
+        return {**to_json(result), "node": node, "machine": here}
+
     def keep(node: str, key: str, result: Result) -> None:
-        results.put(key, {**to_json(result), "node": node, "machine": here})
+        results.put(key, record(node, result))
         if node in planned.graph.nodes:  # what a partition was made from, its step's result says
             last[node] = key
+
+    def keep_many(group: Sequence[Unsaved]) -> None:
+        if together is not None:
+            objects = {u.result.artifact.object: u.text.encode() for u in group if u.text}
+            together.put(objects, {u.key: record(u.node, u.result) for u in group})
+            last.update({u.node: u.key for u in group})
 
     def alone(node: str, key: str) -> AbstractContextManager[Artifact | None]:
         return turns.alone(key, made=lambda: last.update({node: key}))
@@ -197,10 +207,11 @@ def _carry_out(
     _sweep(project, now)
     with Turns(project.leases, result=planned.known.result, lasts_s=project.settings.lease_s) as turns:
         turns.pin(_read_by(planned), still_there=lambda: _still_there(planned))
-        with engine_of(project, planned) as engine:
+        with engine_of(project, planned, holds=together is not None) as engine:
             done = execute(
                 planned.graph, planned.plan, planned.known,
                 engine=engine, keep=keep, tell=tell, workers=project.settings.workers, keep_going=keep_going, alone=alone,
+                keep_many=keep_many if together is not None else None,
             )  # fmt: skip
     return done.steps, done.artifacts, done.error
 
@@ -267,8 +278,10 @@ def node_named(graph: Graph, name: str, *, among: Sequence[str] | None = None) -
 
 
 @contextlib.contextmanager
-def engine_of(project: Project, planned: Planned, *, environment: Mapping[str, str] | None = None) -> Generator[Engine]:
-    """Sources are copied in only when a step will read them. `environment`: see `Engine`."""
+def engine_of(
+    project: Project, planned: Planned, *, environment: Mapping[str, str] | None = None, holds: bool = False
+) -> Generator[Engine]:
+    """Sources are copied in only when a step will read them. `environment`, `holds`: see `Engine`."""
     todo = [planned.graph.nodes[s.node] for s in planned.plan.steps if not isinstance(s.action, Reuse)]
     read = {i.removeprefix("source:") for n in todo for i in n.inputs.values() if i.startswith("source:")}
     from lockgate.build.engine import Engine
@@ -283,7 +296,7 @@ def engine_of(project: Project, planned: Planned, *, environment: Mapping[str, s
         yield views.enter_context(
             Engine(
                 project.root, project.store_folder / "tmp",
-                store=project.store, files=files, trace=planned.graph.trace, environment=environment,
+                store=project.store, files=files, trace=planned.graph.trace, environment=environment, holds=holds,
             )
         )  # fmt: skip
 
