@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Saving", "Unsaved"]
 
-LINGER_S = 0.1
-"""How long the first of a group waits for others, unless somebody is in a hurry."""
+APART_S = 0.1
+"""How far apart groups are, unless somebody is in a hurry: a result alone is stored at once, many in quick succession together."""
 MOST = 64
 
 
@@ -55,6 +56,7 @@ class Saving:
         self._keep, self._tell = keep, tell
         self._group: list[Unsaved] = []
         self._hurried = self._closed = False
+        self._next_s = 0.0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -86,11 +88,12 @@ class Saving:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._group or self._closed)
-                self._changed.wait_for(lambda: self._hurried or len(self._group) >= MOST, LINGER_S)
+                self._changed.wait_for(lambda: self._hurried or len(self._group) >= MOST, self._next_s - time.monotonic())
                 group, self._group, self._hurried = self._group, [], self._closed
             if not group:
                 return
             error = self._stored(group)
+            self._next_s = time.monotonic() + APART_S
             for unsaved in group:
                 with contextlib.suppress(Exception):  # a lease that is not given back runs out
                     unsaved.release()
