@@ -193,8 +193,8 @@ class LocalLeases:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "leases"
         self._lock = self._folder / ".lock"
-        self._last: tuple[Lease | None, bytes] = (None, b"")
-        self._files: dict[str, tuple[Lease, int]] = {}  # what we made: its lease, and which file that is
+        self._files: dict[str, tuple[Lease, int]] = {}  # what we made: its lease, and the file's number
+        self._newest = ""
 
     def take(self, name: str, lease: Lease, *, over: Lease | None = None) -> bool:
         """Take it if its holder is still the one that the asker saw, or nobody."""
@@ -211,7 +211,7 @@ class LocalLeases:
         """Remove the file, if it is ours."""
         with _translated(self._folder):
             made = self._files.pop(name, None)
-            if made == (lease, self._state(name)) and lease.until_s - time.time() > lease.lasts_s / 2:
+            if made == (lease, self._number(name)) and lease.until_s - time.time() > lease.lasts_s / 2:
                 self._path(name).unlink(missing_ok=True)  # nobody can have thought so soon that we are gone
                 return
             with locked(self._lock):
@@ -245,21 +245,42 @@ class LocalLeases:
 
     def _made(self, name: str, lease: Lease) -> bool:
         """Make the file, unless there is one: the kernel lets one of many do so."""
-        if self._last[0] is not lease:
-            from lockgate.records.wire import to_json
-
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._last = (lease, canonical(to_json(lease)))
         try:
-            descriptor = os.open(self._path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            number = self._linked(name, lease) or self._written(name, lease)
         except FileExistsError:
             return False
+        self._files[name], self._newest = (lease, number), name
+        return True
+
+    def _linked(self, name: str, lease: Lease) -> int:
+        """Another name for the file of the same lease: no file is made and removed for each of a thousand short steps.
+
+        Answers the file's number; 0 when there is no such file any more, or no links here.
+        """
+        before, number = self._files.get(self._newest, (None, 0))
+        if before is not lease:
+            return 0
         try:
-            os.write(descriptor, self._last[1])
-            self._files[name] = (lease, os.fstat(descriptor).st_ino)
+            os.link(self._path(self._newest), self._path(name))
+        except FileExistsError:
+            raise
+        except OSError:
+            return 0
+        if self._number(name) == number:
+            return number
+        self._path(name).unlink(missing_ok=True)  # somebody took that one over, meanwhile
+        return 0
+
+    def _written(self, name: str, lease: Lease) -> int:
+        from lockgate.records.wire import to_json
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            os.write(descriptor, canonical(to_json(lease)))
+            return os.fstat(descriptor).st_ino
         finally:
             os.close(descriptor)
-        return True
 
     def _is_damaged(self, name: str) -> bool:
         """Whether a file says nothing, and not because it is being written right now."""
@@ -269,7 +290,7 @@ class LocalLeases:
             return False
         return not 0 <= age_s < WRITTEN_S and self.holder(name) is None
 
-    def _state(self, name: str) -> int:
+    def _number(self, name: str) -> int:
         with contextlib.suppress(FileNotFoundError):
             return self._path(name).stat().st_ino
         return 0
