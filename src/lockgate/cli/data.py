@@ -102,8 +102,7 @@ def _log(arguments: argparse.Namespace) -> int:
          "not in the store any more" if line.version in gone else line.note]
         for line in lines
     ]  # fmt: skip
-    empty = f"no version yet: lockgate data add {arguments.source}"
-    print(table(rows, header=["version", "noted", "by", "holds", "note"]) if rows else empty)
+    print(table(rows, header=["version", "noted", "by", "holds", "note"]) if rows else "no version yet")
     return 0
 
 

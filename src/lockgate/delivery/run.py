@@ -298,7 +298,8 @@ def _note_sources(project: Project, planned: Planned, now: dt.datetime) -> None:
     from lockgate.delivery.sources.history import note
 
     for seen in _to_read(planned):
-        note(project, seen, now=now, by="run")
+        if seen.here.names or seen.rows is not None:  # an old version that is only read again is no news
+            note(project, seen, now=now, by="run")
 
 
 def _sweep(project: Project, now: dt.datetime) -> None:
