@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.known import remembered
-from lockgate.delivery.sources.packs import Packed, packs_in
-from lockgate.delivery.sources.seeing import source_key
+from lockgate.delivery.sources.kept import Kept
+from lockgate.delivery.sources.packs import packs_in
+from lockgate.delivery.sources.pieces import objects_of, pieces_in
+from lockgate.delivery.sources.versions import source_key, version_in
 from lockgate.errors import LockgateError
 from lockgate.project import KINDS
 from lockgate.records.dataset import DATASET, Dataset
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Named", "named_records", "objects_in"]
 
+UNKNOWN = ""
+"""Stands among a record's objects for those that it needs and that cannot be named, since something is damaged."""
+PACK_WORDS = ("packed files", "the index of packed files")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
@@ -31,6 +37,7 @@ class Named:
         words: what people call it.
         objects: digest → what people call that object; what it needs to be whole.
         record: its content; None when it is damaged.
+        is_whole: `objects` are all that it needs; one that is damaged may hide others.
     """
 
     kind: str
@@ -40,6 +47,7 @@ class Named:
     modified_s: float
     record: Mapping[str, Json] | None
     objects: Mapping[str, str]
+    is_whole: bool = True
 
 
 def named_records(project: Project, trust: Trusted | None) -> Iterator[Named]:
@@ -56,7 +64,7 @@ def named_records(project: Project, trust: Trusted | None) -> Iterator[Named]:
             words, objects = _described(project, kind, held.key, record, called)
             yield Named(
                 kind=kind, key=held.key, words=words, size_bytes=held.size_bytes, modified_s=held.modified_s,
-                record=record, objects=objects,
+                record=record, objects=objects, is_whole=UNKNOWN not in objects,
             )  # fmt: skip
 
 
@@ -92,7 +100,7 @@ def _described(
         case "sources":
             name = called or found.get("name")
             words = f"source {name}" if name else f"a source ({short(key)})"
-            return words, _of_source(project, found, words)
+            return words, _of_source(project, key, found, words)
         case "feedback":
             return f"feedback {found.get('name', short(key))}", {
                 found["object"]: f"feedback {found['name']}"
@@ -101,17 +109,21 @@ def _described(
             return f"{'a captured graph' if kind == 'graphs' else 'the note of a bundle'} ({short(key)})", {}
 
 
-def _of_source(project: Project, record: Mapping[str, Json], words: str) -> Mapping[str, str]:
-    """The files that are objects of their own, and the packs of the others."""
-    packs, files = packs_in(record), record.get("files", ())
-    packed = {o: w for p in packs for o, w in ((p.data, "packed files"), (p.index, "the index of packed files"))}
+def _of_source(project: Project, key: str, record: Mapping[str, Json], words: str) -> Mapping[str, str]:
+    """The list of a version's files, those that are objects of their own, and what the others lie in."""
+    if not {"name", "files"} & record.keys():  # which version is the newest, what was kept when, how far rows were read
+        return {}
+    packs, pieces = packs_in(record), pieces_in(record)
+    found = {} if "files" in record else {key: f"the list of files of {words}"}
+    found |= {o: f"{w} of {words}" for p in packs for o, w in zip(p.objects, PACK_WORDS, strict=True)}
+    found |= dict.fromkeys(objects_of(pieces.values()), f"bytes of large files of {words}")
     try:
-        members = Packed(project.store, packs).members
-    except LockgateError:  # which files it has is not known then; the pack itself is named
-        members, files = {}, ()
-    return {d: f"{w} of {words}" for d, w in packed.items()} | {
-        d: f"{name} of {words}" for name, d in files if d not in members
-    }
+        kept = Kept(project.store, packs, pieces)
+    except LockgateError:  # which files lie in the pack is not known then; the pack itself is named
+        return found | {UNKNOWN: words}
+    version = None if "files" in record else version_in(project, key, record)
+    files = version.files if version else record.get("files", ((UNKNOWN, UNKNOWN),))
+    return found | {d: f"{name} of {words}" for name, d in files if d not in kept}
 
 
 def _of_result(project: Project, artifact: Mapping[str, Json], words: str) -> Mapping[str, str]:
