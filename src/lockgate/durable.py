@@ -173,8 +173,8 @@ class _Written:
         if not self._mode & 0o200:
             os.fchmod(self._descriptor, self._mode)  # for all to read and nobody to change, whatever the umask
         _write_all(self._descriptor, self._data)
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # not needed in memory: to the disk, without waiting
+        if hasattr(os, "posix_fadvise"):  # not needed in memory: it goes to the disk, and nobody waits yet
+            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def wait(self) -> None:
         """Until the bytes are on disk."""

@@ -178,7 +178,11 @@ class LocalTogether:
         """Objects that are there already are made young by the store itself."""
         with _translated(self._folder):
             files = {self._store._path(digest): data for digest, data in objects.items()}
-            there = {path for path, data in files.items() if path.exists() and _holds(path, f"blake3:{path.name}", size=len(data))}
+            there = {
+                path
+                for path, data in files.items()
+                if path.exists() and _holds(path, f"blake3:{path.name}", size=len(data))
+            }
             for path in there:
                 os.utime(path)
                 sync_directory(path.parent)  # who put it there may not have come so far

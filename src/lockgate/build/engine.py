@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 from lockgate.build.jobs import Jobs
-from lockgate.build.parts import keep_parts, keep_record, made_in
-from lockgate.build.places import Folders, Own
+from lockgate.build.places import OUTPUT, Folders, Own
 from lockgate.build.processes import Processes
 from lockgate.build.zygotes import Zygotes
 from lockgate.errors import ServiceUnavailable, StepFailed
@@ -150,25 +149,26 @@ class Engine:
 
     def _taken(self, node: Node, folder: Path, reply: Reply) -> Artifact:
         """Move the output into the store, or hold it."""
-        if reply.output and self.holds:
-            data = reply.output.encode()
+        data = reply.output.encode()
+        if data and self.holds:
             stored, size_bytes = digest_bytes(data), len(data)
             self._held[stored] = reply.output
-        elif reply.output:
-            stored, size_bytes = self._kept(reply.output), len(reply.output.encode())
         else:
-            size_bytes = (folder / "output").stat().st_size
+            from lockgate.build.parts import keep_parts
+
+            if data:
+                (folder / OUTPUT).write_bytes(data)
+            size_bytes = (folder / OUTPUT).stat().st_size
             keep_parts(self.store, folder)
-            stored = self.store.put(folder / "output")
+            stored = self.store.put(folder / OUTPUT)
         return Artifact(type=node.type, codec=node.codec, digest=reply.identity, object=stored, size_bytes=size_bytes)
 
-    def _kept(self, text: str) -> str:
-        """Store a short value; its digest."""
+    def _kept(self, text: str) -> None:
+        """Store a value that is held: somebody asks for it as a file."""
         folder, _ = self._folders.new("value")
-        (folder / "output").write_bytes(text.encode())
-        stored = self.store.put(folder / "output")
+        (folder / OUTPUT).write_bytes(text.encode())
+        self.store.put(folder / OUTPUT)
         self._folders.remove(folder)
-        return stored
 
     def run_piece(
         self, node: Node, each: Each, piece: Piece, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Json]
@@ -182,6 +182,8 @@ class Engine:
             return replace(job, node=name, partition=wanted)
 
         def take(folder: Path, _: Reply) -> Made:
+            from lockgate.build.parts import keep_parts, made_in
+
             made = made_in(folder)
             keep_parts(self.store, folder)
             return made
@@ -191,6 +193,8 @@ class Engine:
 
     def keep_dataset(self, node: Node, dataset: Dataset) -> Artifact:
         """Store the record of all partitions, which are in the store already."""
+        from lockgate.build.parts import keep_record
+
         folder, _ = self._folders.new(node.name)
         artifact = keep_record(self.store, folder, dataset, type=node.type)
         self._folders.remove(folder)

@@ -131,7 +131,9 @@ class _Execution:
         self.lacking: dict[str, int] = {}
         self.ready: list[tuple[int, str]] = []
         for name, place in self.waiting.items():
-            lacking = {i for i in self.graph.nodes[name].inputs.values() if i in self.planned and i not in self.identities}
+            lacking = {
+                i for i in self.graph.nodes[name].inputs.values() if i in self.planned and i not in self.identities
+            }
             self.lacking[name] = len(lacking)
             for other in lacking:
                 self.behind[other].append(name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.environment import without_secrets
 from lockgate.build.loading import NOT_OURS
-from lockgate.build.parts import read_record
+from lockgate.build.places import LOG, OUTPUT
 from lockgate.build.protocol import SHORT, Code, InputFile, Job
 from lockgate.records.dataset import DATASET
 from lockgate.records.graph import AS_OF
@@ -49,14 +49,16 @@ class Jobs:
 
     def __init__(
         self, root: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace, held: Mapping[str, str],
-        kept: Callable[[str], str],
+        kept: Callable[[str], None],
     ) -> None:  # fmt: skip
         self.root, self.store, self.files, self._trace = root, store, files, trace
         self._held, self._kept = held, kept
+        self._top = str(root)
+        self._known: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {}
         texts = {f.path: f.digest for f in trace.files if f.path.endswith(".py")} or None
         modules = tuple(f.path for f in trace.files if f.path.endswith(CODE)) or tuple(_modules(root))
         self._environment = without_secrets(os.environ)
-        self.code = Code(root=str(root), texts=texts, files=modules)
+        self.code = Code(root=self._top, texts=texts, files=modules)
         listed = [n.removesuffix("/*") for n in trace.listings if n.endswith("/*")]
         self._looked = tuple(self._place(n) for n in (*(f.path for f in trace.files if f.path not in modules), *listed))
 
@@ -83,11 +85,13 @@ class Jobs:
 
     def base(self, node: Node, folder: Path, scratch: str) -> Job:
         """A job of which only that is said which an import of the step's module sees."""
+        reads, environment = self._reached(node)
+        own = {"TMPDIR": scratch, "HOME": scratch} if node.sandbox else {}
         return Job(
-            node="", target=node.target, root=str(self.root), inputs={}, parameters={}, type="", codec="",
-            output=str(folder / "output"), log=str(folder / "log.txt"), denied=str(folder / "denied"), scratch=scratch,
+            node="", target=node.target, root=self._top, inputs={}, parameters={}, type="", codec="",
+            output=f"{folder}/{OUTPUT}", log=f"{folder}/{LOG}", denied=f"{folder}/denied", scratch=scratch,
             sandbox=node.sandbox, network=NETWORK in node.allow, guard=node.guard,
-            environment=self._declared(node, scratch), reads=self._reads(node),
+            environment={**environment, **own}, reads=reads,
         )  # fmt: skip
 
     def kind(self, node: Node, artifacts: Mapping[str, Artifact]) -> Hashable:
@@ -100,8 +104,14 @@ class Jobs:
             return None
         if not all(i == AS_OF or self._is_short(node, p, artifacts) for p, i in node.inputs.items()):
             return None
-        seen = self.base(node, Path(), "")
-        return (node.target.partition(":")[0], seen.guard, seen.reads, tuple(sorted(seen.environment.items())))
+        reads, environment = self._reached(node)
+        return (node.target.partition(":")[0], node.guard, reads, *environment.items())
+
+    def _reached(self, node: Node) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Files and variables that a step may read beside its inputs; found once, and asked for by every partition."""
+        if node.name not in self._known:
+            self._known[node.name] = (self._reads(node), self._declared(node))
+        return self._known[node.name]
 
     def _is_short(self, node: Node, parameter: str, artifacts: Mapping[str, Artifact]) -> bool:
         """Whether an input travels in the job's message: a JSON value that is not asked for as a file."""
@@ -116,6 +126,8 @@ class Jobs:
         if source in artifacts:
             artifact = artifacts[source]
             if artifact.codec == DATASET:
+                from lockgate.build.parts import read_record
+
                 dataset = read_record(self.store, artifact)
                 return self._parts(dataset.parts or (dataset.empty,), kind)
             if not node.command and self._is_short(node, parameter, artifacts):
@@ -143,15 +155,15 @@ class Jobs:
                 found += [p for p in self._looked if p == name or (kind == FILE and os.path.basename(p) == name)]
         return tuple(dict.fromkeys(found))
 
-    def _declared(self, node: Node, scratch: str) -> dict[str, str]:
-        """Without a sandbox, the caller's; else scratch, and the names that the step's key holds."""
+    def _declared(self, node: Node) -> dict[str, str]:
+        """Without a sandbox, the caller's; else the names that the step's key holds."""
         if not node.sandbox:
             return self._environment
         names = {d.name.removeprefix(VARIABLE) for d in node.definitions if d.name.startswith(VARIABLE) and not d.line}
-        return {n: v for n, v in self._environment.items() if n in names} | {"TMPDIR": scratch, "HOME": scratch}
+        return {n: v for n, v in self._environment.items() if n in names}
 
     def _place(self, name: str) -> str:
-        return os.path.join(self.root, name)
+        return os.path.join(self._top, name)
 
 
 def _modules(root: Path) -> list[str]:

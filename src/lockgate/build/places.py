@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from lockgate.build.protocol import Job, Reply
     from lockgate.records.graph import Node
 
-__all__ = ["Folders", "Own", "Place"]
+__all__ = ["LOG", "OUTPUT", "Folders", "Own", "Place"]
+
+OUTPUT, LOG = "output", "log.txt"
+"""In the folder of a job."""
 
 
 class Place(Protocol):
@@ -95,6 +98,6 @@ class Own:
         if ok:
             self._folders.remove(self.folder)
             return
-        (self.folder / "output").unlink(missing_ok=True)
+        (self.folder / OUTPUT).unlink(missing_ok=True)
         if not self._processes.closed:
             self._folders.keep(self.folder)

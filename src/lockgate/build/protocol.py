@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from lockgate.errors import IntegrityError
 from lockgate.records.digest import Json
@@ -17,7 +17,21 @@ from lockgate.records.wire import from_json, to_json
 if TYPE_CHECKING:
     import socket
 
-__all__ = ["NOT_APART", "RUNNING", "SHORT", "WORD", "Code", "InputFile", "Job", "Reply", "about", "of_step", "receive", "reply_in", "send"]
+__all__ = [
+    "NOT_APART",
+    "RUNNING",
+    "SHORT",
+    "WORD",
+    "Code",
+    "InputFile",
+    "Job",
+    "Reply",
+    "about",
+    "of_step",
+    "receive",
+    "reply_in",
+    "send",
+]
 
 RUNNING = -1
 """What the template says of a process that has not ended."""
@@ -121,9 +135,6 @@ class Reply:
     output: str = ""
 
 
-OF_ALL = tuple(n for n in Job.__slots__ if n not in OF_STEP)
-
-
 def send(channel: socket.socket, record: Job | Reply) -> None:
     """Send one record."""
     channel.sendall(json.dumps(to_json(record)).encode() + b"\n")
@@ -147,9 +158,9 @@ def about(job: Job) -> bytes:
 
 def of_step(base: Job, line: bytes) -> Job:
     """The job that a line is about."""
-    said = json.loads(line)
-    inputs = {n: InputFile(**i) for n, i in said["inputs"].items()}
-    return Job(**{**{n: getattr(base, n) for n in OF_ALL}, **said, "inputs": inputs})
+    said: dict[str, Any] = json.loads(line)
+    inputs = {name: InputFile(**given) for name, given in said["inputs"].items()}
+    return replace(base, **{**said, "inputs": inputs})
 
 
 def reply_in(line: bytes) -> Reply | None:

@@ -26,7 +26,9 @@ CLOCKS = (
     "time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time", "process_time_ns",
     "thread_time", "thread_time_ns", "clock_gettime", "clock_gettime_ns", "localtime", "gmtime", "ctime", "asctime", "strftime",
 )  # fmt: skip
-OF_PROCESS = ("getpid", "getppid", "getpgid", "getsid", "urandom", "getrandom", "times", "fork", "forkpty", "setsid", "setpgid")
+OF_PROCESS = (
+    "getpid", "getppid", "getpgid", "getsid", "urandom", "getrandom", "times", "fork", "forkpty", "setsid", "setpgid",
+)  # fmt: skip
 ASKED = frozenset(
     [*(getattr(time, n) for n in CLOCKS if hasattr(time, n)), *(getattr(os, n) for n in OF_PROCESS if hasattr(os, n))]
 )
@@ -81,6 +83,7 @@ def _process() -> dict[str, Any]:
         "threads": len(os.listdir("/proc/self/task")),
         "children": _children(),
         "timers": [signal.getitimer(t) for t in TIMERS],
+        "handlers of ended children": signal.getsignal(signal.SIGCHLD),
         "random numbers": getattr(sys.modules.get("random"), "getstate", object)() if "random" in sys.modules else None,
         "open files": _descriptors(),
         "shared memory": _shared(),

@@ -10,8 +10,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.errors import LockgateError, StepFailed
 
@@ -25,8 +24,7 @@ APART_S = 0.1
 MOST = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Unsaved:
+class Unsaved(NamedTuple):
     """A result that is not stored yet.
 
     Attributes:
@@ -88,7 +86,8 @@ class Saving:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._group or self._closed)
-                self._changed.wait_for(lambda: self._hurried or len(self._group) >= MOST, self._next_s - time.monotonic())
+                soon_s = self._next_s - time.monotonic()
+                self._changed.wait_for(lambda: self._hurried or len(self._group) >= MOST, soon_s)
                 group, self._group, self._hurried = self._group, [], self._closed
             if not group:
                 return

@@ -16,6 +16,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lockgate.build.clock import CLOCK, set_clock
@@ -78,7 +79,7 @@ def _serve(control: socket.socket, warm: Warm, running: set[int]) -> None:
             return
         _reap(running, ended)
         if descriptors:
-            answer = _fork(control, descriptors[0], lambda channel: SERVES[message](channel, warm))
+            answer = _fork(control, descriptors[0], partial(SERVES[message], warm=warm))
             running.add(answer)
         else:
             pid = int.from_bytes(message[3:], "little")

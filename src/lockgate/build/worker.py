@@ -50,7 +50,7 @@ def run_job(job: Job, sandbox: Sandbox) -> Reply:
     A file that was refused fails the step even if it caught the error: its result could depend on what it did not see.
     """
     started = time.perf_counter()
-    parts = _attempt(job)
+    parts: dict[str, Any] = _attempt(job)
     if names := sandbox.denied():
         also = parts["error"]["value"] if "error" in parts else ""
         parts = {"ok": False, "error": refused(job.node, names, also, command=job.command is not None)}
@@ -61,13 +61,13 @@ def _attempt(job: Job) -> dict[str, Any]:
     """The parts of a reply."""
     try:
         identity, text = _run(job)
-        return {"ok": True, "identity": identity, "output": text}
     except LockgateError as error:
         parts = {"what": error.what, "value": error.value, "allowed": error.allowed, "next": error.next}
         outside = isinstance(error, ServiceUnavailable)
         return {"ok": False, "error": parts, "outside": outside, "retryable": outside}
     except (Exception, SystemExit) as error:  # whatever user code raises becomes one clear message
         return {"ok": False, "error": _told(job, error), "retryable": getattr(error, "retryable", None) is True}
+    return {"ok": True, "identity": identity, "output": text}
 
 
 def serve_job(channel: socket.socket, warm: Warm) -> None:
@@ -91,8 +91,8 @@ def enter(job: Job, warm: Warm) -> Sandbox:
     faulthandler.enable()
     os.chdir(job.root)
     os.environ.update({n: v for n, v in job.environment.items() if os.environ.get(n) != v})
-    if "tempfile" in sys.modules:
-        sys.modules["tempfile"].tempdir = None  # a library may have asked for it in the template
+    if tempfile := cast("Any", sys.modules.get("tempfile")):
+        tempfile.tempdir = None  # a library may have asked for it in the template
     sandbox = Sandbox(job, warm.machine)
     sandbox.enter()
     sys.path.insert(0, job.root)
@@ -103,7 +103,6 @@ def enter(job: Job, warm: Warm) -> Sandbox:
 def _run(job: Job) -> tuple[str, str]:
     """The identity of what was made, and its text if no file was written."""
     from lockgate import codecs
-    from lockgate.codecs import json_value
     from lockgate.declare import Step
 
     if job.command:

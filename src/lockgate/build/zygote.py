@@ -62,8 +62,9 @@ def _import(base: Job, sandbox: Sandbox) -> str:
     except BaseException as error:  # each step will say what is wrong
         return type(error).__name__
     why = remains.found()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            stream.flush()
     if os.path.getsize(base.log):
         return "it printed"
     return why or ("it was refused a file" if sandbox.denied() else "")
@@ -86,12 +87,19 @@ def _serve(channel: socket.socket, base: Job, line: bytes, sandbox: Sandbox, *, 
 
 
 def _alone() -> bool:
-    """End what a step left running; answers whether it is gone."""
+    """End what a step left running; answers whether all of it is gone."""
+    if not _has_children():
+        return True
+    end_orphans()
+    return not _has_children()
+
+
+def _has_children() -> bool:
     try:
         os.waitpid(-1, os.WNOHANG)
     except ChildProcessError:
-        return True
-    return end_orphans()
+        return False
+    return True
 
 
 def _lines(channel: socket.socket) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from lockgate.build.endings import died
+from lockgate.build.places import LOG, OUTPUT
 from lockgate.build.processes import MODULE, answers
 from lockgate.build.protocol import NOT_APART, RUNNING, Reply, about, receive, reply_in, send
 
@@ -28,7 +29,6 @@ __all__ = ["Zygote", "Zygotes"]
 PATIENCE_S = 1.0
 IDLE = 2
 """How many wait for a next step; the one that waited longest goes first. They keep what their module made on import."""
-LOG = "log.txt"
 PRIVATE = 0o700
 
 
@@ -124,8 +124,9 @@ class Zygote:
     def run(self, job: Job, node: Node) -> Reply | None:  # noqa: ARG002
         """Run a job in a fork; None: it did not run, or nobody knows what came of it."""
         said = self._ask(about(job))
-        self._works = said is not None and said[1] != NOT_APART << 8
-        if said is None or not self._works:
+        if said is None or said[1] == NOT_APART << 8:
+            self._works = False
+            self._zygotes.without[self.kind] = "it died" if said is None else "its forks cannot be set apart"
             return None
         line, status = said
         return reply_in(line) or Reply(ok=False, error=died(job, status))
@@ -136,7 +137,7 @@ class Zygote:
             self._zygotes.again(self)
             return
         if not ok and not self._processes.closed:
-            (self.folder / "output").unlink(missing_ok=True)
+            (self.folder / OUTPUT).unlink(missing_ok=True)
             self._folders.keep(self.folder)
         self.retire(keep=not ok)
 
