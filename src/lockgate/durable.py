@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,29 +16,25 @@ from typing import TYPE_CHECKING, Final
 from lockgate.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Generator, Iterable
 
 __all__ = [
     "append_line",
+    "in_store",
     "locked",
     "make_folder",
+    "make_folders",
     "replace_tree",
     "sweep",
     "sync_directory",
     "sync_file",
-    "sync_filesystem",
     "write_atomic",
-    "write_together",
+    "write_whole",
 ]
 
 LOCK_MODE: Final = 0o660  # a team that shares a folder by its group shares the locks in it
 LOCK_SECONDS: Final = 30.0
 LOCK_POLL_SECONDS: Final = 0.005
-
-MANY: Final = 16  # files from which on one wait for the whole file system costs less than one for each
-LASTING: Final = frozenset({0xEF53, 0x58465342, 0x9123683E})  # ext2 to ext4, XFS, Btrfs: magic numbers of statfs(2)
-STATFS_BYTES: Final = 256  # more than any machine's struct statfs
-WORD_BYTES: Final = 8
 
 _MADE: Final[set[Path]] = set()  # folders whose names this process has waited for; one wait each is enough
 
@@ -92,7 +87,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = Tru
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         try:
-            _write_all(descriptor, data)
+            write_whole(descriptor, data)
             if sync:
                 os.fsync(descriptor)
         finally:
@@ -106,104 +101,12 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = Tru
         sync_directory(path.parent)
 
 
-def write_together(*groups: tuple[int, Mapping[Path, bytes]]) -> None:
-    """Write many whole files, and wait for the disk as seldom as their number allows.
-
-    A file of a group appears when all files of the groups before it are there for good. Every file is there for good in the end.
-
-    Args:
-        groups: the mode of the files, and the files.
-    """
-    written = [[_Written(path, data, mode) for path, data in files.items()] for mode, files in groups if files]
-    everything = [file for group in written for file in group]
-    at_once = len(everything) >= MANY
-    try:
-        make_folders({file.path.parent for file in everything})
-        for file in everything:
-            file.begin()
-        if not (at_once and sync_filesystem(everything[0].temporary)):
-            for file in everything:
-                file.wait()
-        for group in written:
-            for file in group:
-                file.show()
-            if not (at_once and sync_filesystem(group[0].path)):
-                for folder in {file.path.parent for file in group}:
-                    sync_directory(folder)
-    except BaseException:
-        for file in everything:
-            file.drop()
-        raise
-
-
-def sync_filesystem(path: Path) -> bool:
-    """Wait until everything on a file's file system is on disk, by one call for many files. False: do it file by file.
-
-    Of a file system that is not known to keep this promise for data, names and the disk's own cache (over a network, in user space), it is not asked.
-    """
-    if sys.platform != "linux":
-        return False
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        status = ctypes.create_string_buffer(STATFS_BYTES)
-        if libc.fstatfs(descriptor, status) or int.from_bytes(status.raw[:WORD_BYTES], sys.byteorder) not in LASTING:
-            return False
-        if libc.syncfs(descriptor):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), str(path))
-    finally:
-        os.close(descriptor)
-    return True
-
-
-class _Written:
-    """One file on its way."""
-
-    def __init__(self, path: Path, data: bytes, mode: int) -> None:
-        self.path, self._data, self._mode = path, data, mode
-        self.temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
-        self._descriptor = -1
-
-    def begin(self) -> None:
-        """Write it, and let the disk begin."""
-        self._descriptor = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._mode)
-        if not self._mode & 0o200:
-            os.fchmod(self._descriptor, self._mode)  # for all to read and nobody to change, whatever the umask
-        _write_all(self._descriptor, self._data)
-        if hasattr(os, "posix_fadvise"):  # not needed in memory: it goes to the disk, and nobody waits yet
-            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-
-    def wait(self) -> None:
-        """Until the bytes are on disk."""
-        os.fsync(self._descriptor)
-        self._close()
-
-    def show(self) -> None:
-        """Give it its name."""
-        self._close()
-        os.replace(self.temporary, self.path)
-
-    def drop(self) -> None:
-        """Nothing stays that has no final name."""
-        self._close()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.temporary)
-
-    def _close(self) -> None:
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-
 def append_line(path: Path, line: bytes) -> None:
     """Append one line and wait until it is on disk. The caller holds the lock and has cut any torn tail."""
     created = not path.exists()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
-        _write_all(descriptor, line)
+        write_whole(descriptor, line)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -227,6 +130,18 @@ def replace_tree(temporary: Path, target: Path) -> None:
 
         shutil.rmtree(temporary, ignore_errors=True)
     sync_directory(target.parent)
+
+
+@contextlib.contextmanager
+def in_store(folder: Path) -> Generator[None]:
+    """A full disk or a missing permission is nobody's mistake in a pipeline: say where, and let a retry help."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ServiceUnavailable(
+            "the store's folder does not answer", value=f"{folder}: {reason}", next="check disk and permissions"
+        ) from error
 
 
 def sweep(folder: Path, pattern: str, *, before_s: float) -> None:
@@ -288,7 +203,8 @@ def _wait_for(descriptor: int, path: Path, wait_s: float) -> None:
             return
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write all of it: the kernel may take less at a time."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

@@ -11,7 +11,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from lockgate.adapters.local import LocalLeases, LocalResults, LocalStore
+from lockgate.adapters.local import LocalResults, LocalStore
+from lockgate.adapters.local_leases import LocalLeases
 from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
 from lockgate.records.digest import digest_bytes
 from lockgate.testing.leases import MemoryLeases, lease_checks

@@ -1,4 +1,4 @@
-"""Store, results and leases in a folder: on a laptop `.lockgate/`, for a team any shared folder."""
+"""Store and results in a folder: on a laptop `.lockgate/`, for a team any shared folder."""
 
 from __future__ import annotations
 
@@ -7,27 +7,25 @@ import errno
 import json
 import os
 import re
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.durable import locked, make_folder, sync_directory, sync_file, write_atomic, write_together
-from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
-from lockgate.records.digest import canonical, digest, digest_file, sha256_bytes
+from lockgate.durable import in_store, make_folder, sync_directory, sync_file, write_atomic
+from lockgate.errors import IntegrityError, NotFound
+from lockgate.records.digest import digest_file, sha256_bytes
+from lockgate.records.sealed import opened, sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from lockgate.records.digest import Json
-    from lockgate.records.held import Held, Lease
+    from lockgate.records.held import Held
 
-__all__ = ["LocalLeases", "LocalResults", "LocalStore", "LocalTogether"]
+__all__ = ["LocalResults", "LocalStore", "LocalTogether"]
 
 DIGEST = re.compile("[0-9a-f]{64}")
 MAKE_AGAIN = "lockgate run; for a part of a release, lockgate deliver from the same commit"
 """Results come back by running, releases by bundling again what they were made of: the same bytes, the same names."""
-WRITTEN_S = 1.0
-"""A lease is written right after its file was made; one that is empty for longer was left by a power cut or a kill."""
 NAME = re.compile(r"\w[\w.-]{0,79}")
 
 
@@ -36,6 +34,7 @@ class LocalStore:
 
     def __init__(self, folder: Path) -> None:
         self._objects = folder / "objects"
+        self._top = str(self._objects)
 
     def put(self, path: Path) -> str:
         """Move (same file system) or copy a finished file in; readers never see a part of it.
@@ -44,7 +43,7 @@ class LocalStore:
         """
         found = digest_file(path)
         target = self._path(found)
-        with _translated(self._objects):
+        with in_store(self._objects):
             make_folder(target.parent)
             if _holds(target, found, size=path.stat().st_size):
                 os.utime(target)
@@ -68,7 +67,7 @@ class LocalStore:
         path = self._path(digest)
         if not path.is_file():
             raise NotFound("an object is not in the store", value=digest, next=MAKE_AGAIN)
-        with _translated(self._objects):
+        with in_store(self._objects):
             actual = digest_file(path)
         if actual != digest:
             raise IntegrityError(
@@ -82,7 +81,7 @@ class LocalStore:
     def has(self, digest: str) -> bool:
         """A stat, no read."""
         name = digest.removeprefix("blake3:")
-        return bool(DIGEST.fullmatch(name)) and os.path.isfile(f"{self._objects}/{name[:2]}/{name}")
+        return bool(DIGEST.fullmatch(name)) and os.path.isfile(f"{self._top}/{name[:2]}/{name}")
 
     def list(self) -> Iterator[str]:
         """Every object, by name; what a killed copy left behind is none."""
@@ -92,7 +91,7 @@ class LocalStore:
 
     def delete(self, digest: str) -> None:
         """Remove the file."""
-        with _translated(self._objects):
+        with in_store(self._objects):
             self._path(digest).unlink(missing_ok=True)
 
     def held(self) -> Iterator[Held]:
@@ -105,10 +104,14 @@ class LocalStore:
                 yield Held(key=key, size_bytes=status.st_size, modified_s=status.st_mtime)
 
     def _path(self, digest: str) -> Path:
+        return Path(self.place(digest))
+
+    def place(self, digest: str) -> str:
+        """Where an object lies."""
         name = digest.removeprefix("blake3:")
         if not DIGEST.fullmatch(name):
             raise NotFound("not the digest of an object", value=digest[:100], allowed="blake3: and 64 hex digits")
-        return self._objects / name[:2] / name
+        return f"{self._top}/{name[:2]}/{name}"
 
     def _copy(self, path: Path, target: Path) -> None:
         """Another file system: copy beside the target first."""
@@ -128,20 +131,19 @@ class LocalResults:
     """One small JSON file per key, with the digest of its own content, so that a damaged one reads as absent."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._top = folder, str(folder)
 
     def get(self, key: str) -> Mapping[str, Json] | None:
         """Read a record; absent, torn and damaged are the same."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-            wrapped = json.loads(self._path(key).read_bytes())
-            if digest("result", [key, wrapped["record"]]) == wrapped["digest"]:
-                return wrapped["record"]
-        return None
+        try:
+            return opened(_read(self.place(key)), key)
+        except (OSError, ValueError):
+            return None
 
     def put(self, key: str, record: Mapping[str, Json]) -> None:
         """Write a record, whole or not at all."""
-        with _translated(self._folder):
-            write_atomic(self._path(key), _sealed(key, record))
+        with in_store(self._folder):
+            write_atomic(self._path(key), sealed(key, record))
 
     def held(self) -> Iterator[Held]:
         """Every record, each read and checked."""
@@ -159,13 +161,17 @@ class LocalResults:
 
     def delete(self, key: str) -> None:
         """Remove the record's file."""
-        with _translated(self._folder):
+        with in_store(self._folder):
             self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
+        return Path(self.place(key))
+
+    def place(self, key: str) -> str:
+        """Where a record lies. Not a `Path`: each costs as much as to open the file."""
         name = key.rpartition(":")[2]
         name = name if NAME.fullmatch(name) else sha256_bytes(name.encode())[7:]
-        return self._folder / name[:2] / name
+        return f"{self._top}/{name[:2]}/{name}"
 
 
 class LocalTogether:
@@ -175,137 +181,27 @@ class LocalTogether:
         self._folder, self._store, self._results = folder, LocalStore(folder), LocalResults(folder / kind)
 
     def put(self, objects: Mapping[str, bytes], results: Mapping[str, Mapping[str, Json]]) -> None:
-        """Objects that are there already are made young by the store itself."""
-        with _translated(self._folder):
-            files = {self._store._path(digest): data for digest, data in objects.items()}
-            there = {
-                path
-                for path, data in files.items()
-                if path.exists() and _holds(path, f"blake3:{path.name}", size=len(data))
-            }
+        """An object that is there already is kept, made young, if it is whole."""
+        from lockgate.together import write_together
+
+        with in_store(self._folder):
+            files = {Path(self._store.place(d)): data for d, data in objects.items()}
+            there = [p for p, data in files.items() if _holds(p, f"blake3:{p.name}", size=len(data))]
             for path in there:
                 os.utime(path)
                 sync_directory(path.parent)  # who put it there may not have come so far
-            new = {path: data for path, data in files.items() if path not in there}
-            records = {self._results._path(key): _sealed(key, record) for key, record in results.items()}
-            write_together((0o444, new), (0o644, records))
+                del files[path]
+            records = {Path(self._results.place(key)): sealed(key, record) for key, record in results.items()}
+            write_together((0o444, files), (0o644, records))
 
 
-class LocalLeases:
-    """One small file per lease under `leases/`; a lock of the kernel makes taking one step. Lost in a power cut."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "leases"
-        self._lock = self._folder / ".lock"
-        self._files: dict[str, tuple[Lease, int]] = {}  # what we made: its lease, and the file's number
-        self._newest = ""
-
-    def take(self, name: str, lease: Lease, *, over: Lease | None = None) -> bool:
-        """Take it if its holder is still the one that the asker saw, or nobody."""
-        if over is not None:
-            return self._replace(name, lease, before=over)
-        with _translated(self._folder):
-            return self._made(name, lease) or (self._is_damaged(name) and self._replace(name, lease, before=None))
-
-    def renew(self, name: str, lease: Lease, *, before: Lease) -> bool:
-        """Write the next beat."""
-        return self._replace(name, lease, before=before)
-
-    def drop(self, name: str, lease: Lease) -> None:
-        """Remove the file, if it is ours."""
-        with _translated(self._folder):
-            made = self._files.pop(name, None)
-            if made == (lease, self._number(name)) and lease.until_s - time.time() > lease.lasts_s / 2:
-                self._path(name).unlink(missing_ok=True)  # nobody can have thought so soon that we are gone
-                return
-            with locked(self._lock):
-                holder = self.holder(name)
-                if holder is not None and holder.owner == lease.owner:
-                    self._path(name).unlink(missing_ok=True)
-
-    def holder(self, name: str) -> Lease | None:
-        """Read the file; absent and damaged are the same."""
-        from lockgate.records.held import Lease
-        from lockgate.records.wire import from_json
-
-        try:
-            return from_json(Lease, json.loads(self._path(name).read_bytes()))
-        except (OSError, ValueError, IntegrityError):
-            return None
-
-    def names(self) -> Iterator[str]:
-        """The files' names."""
-        for path in self._folder.glob("[!.]*"):
-            yield path.name.replace("=", ":")
-
-    def _replace(self, name: str, lease: Lease, *, before: Lease | None) -> bool:
-        from lockgate.records.wire import to_json
-
-        with _translated(self._folder), locked(self._lock):
-            if self.holder(name) != before or (before is None and not self._is_damaged(name)):
-                return False
-            write_atomic(self._path(name), canonical(to_json(lease)), sync=False)
-        return True
-
-    def _made(self, name: str, lease: Lease) -> bool:
-        """Make the file, unless there is one: the kernel lets one of many do so."""
-        try:
-            number = self._linked(name, lease) or self._written(name, lease)
-        except FileExistsError:
-            return False
-        self._files[name], self._newest = (lease, number), name
-        return True
-
-    def _linked(self, name: str, lease: Lease) -> int:
-        """Another name for the file of the same lease: no file is made and removed for each of a thousand short steps.
-
-        Answers the file's number; 0 when there is no such file any more, or no links here.
-        """
-        before, number = self._files.get(self._newest, (None, 0))
-        if before is not lease:
-            return 0
-        try:
-            os.link(self._path(self._newest), self._path(name))
-        except FileExistsError:
-            raise
-        except OSError:
-            return 0
-        if self._number(name) == number:
-            return number
-        self._path(name).unlink(missing_ok=True)  # somebody took that one over, meanwhile
-        return 0
-
-    def _written(self, name: str, lease: Lease) -> int:
-        from lockgate.records.wire import to_json
-
-        self._folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        try:
-            os.write(descriptor, canonical(to_json(lease)))
-            return os.fstat(descriptor).st_ino
-        finally:
-            os.close(descriptor)
-
-    def _is_damaged(self, name: str) -> bool:
-        """Whether a file says nothing, and not because it is being written right now."""
-        try:
-            age_s = time.time() - self._path(name).stat().st_mtime
-        except FileNotFoundError:
-            return False
-        return not 0 <= age_s < WRITTEN_S and self.holder(name) is None
-
-    def _number(self, name: str) -> int:
-        with contextlib.suppress(FileNotFoundError):
-            return self._path(name).stat().st_ino
-        return 0
-
-    def _path(self, name: str) -> Path:
-        return self._folder / name.replace(":", "=")
-
-
-def _sealed(key: str, record: Mapping[str, Json]) -> bytes:
-    """A record as its file holds it."""
-    return canonical({"digest": digest("result", [key, record]), "key": key, "record": record})
+def _read(place: str) -> bytes:
+    """A small file. `open` makes three objects and asks the kernel twice as often; a plan reads one per step."""
+    handle = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(handle, os.fstat(handle).st_size)
+    finally:
+        os.close(handle)
 
 
 def _keys(path: Path) -> list[str]:
@@ -322,15 +218,3 @@ def _holds(target: Path, digest: str, *, size: int) -> bool:
         return target.stat().st_size == size and digest_file(target) == digest
     except OSError:
         return False
-
-
-@contextlib.contextmanager
-def _translated(folder: Path) -> Generator[None]:
-    """A full disk or a missing permission is nobody's mistake in a pipeline: say where, and let a retry help."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ServiceUnavailable(
-            "the store's folder does not answer", value=f"{folder}: {reason}", next="check disk and permissions"
-        ) from error

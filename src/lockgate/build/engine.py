@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar, cast
@@ -15,6 +15,7 @@ from lockgate.build.zygotes import Zygotes
 from lockgate.errors import ServiceUnavailable, StepFailed
 from lockgate.records.artifact import Artifact
 from lockgate.records.digest import digest_bytes
+from lockgate.records.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -38,7 +39,7 @@ PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Ran:
     """What a step made, and how: seconds of the attempt that worked, attempts, what its sandbox held.
 

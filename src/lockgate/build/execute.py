@@ -6,20 +6,20 @@ again, so that a step which re-ran to the same identity wakes nobody (law 2).
 
 from __future__ import annotations
 
-import heapq
 import queue
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lockgate.build.fingerprint import parameters_of
 from lockgate.build.plan import Known, decide
+from lockgate.build.ready import Ready
 from lockgate.build.saving import Saving, Unsaved
 from lockgate.errors import LockgateError, StepFailed
 from lockgate.records.artifact import Artifact
+from lockgate.records.frozen import frozen
 from lockgate.records.plan import Blocked, Maybe, Plan, Result, Reuse, Run, StepRecord, reused
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ Alone = Callable[[str, str], AbstractContextManager[Artifact | None]]
 """(node, fingerprint) → a block in which nobody else runs that step; what another run made of it meanwhile, if one did."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """A step began or ended, or (`note`, no step) something is to be said; what a progress display needs.
 
@@ -49,7 +49,7 @@ class Event:
     left: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Executed:
     """What a run did: a record per step, the artifacts by node, and the first error if one failed."""
 
@@ -106,7 +106,6 @@ class _Execution:
         self.graph, self.known, self.engine, self.keep, self.tell = graph, known, engine, keep, tell
         self.allowed = {s.node for s in plan.steps if isinstance(s.action, Run | Maybe)}
         self.planned = {s.node: s.action for s in plan.steps}
-        self.waiting = {s.node: place for place, s in enumerate(plan.steps)}
         self.identities: dict[str, str] = dict(known.externals)
         self.actions: dict[str, Action] = dict(self.planned)
         self.keys: dict[str, str] = {}  # of the steps that were begun
@@ -123,25 +122,10 @@ class _Execution:
         self.running: set[str] = set()
         self.unsaved: set[str] = set()
         self.warned = False
-        self._look_at_inputs()
-
-    def _look_at_inputs(self) -> None:
-        """Which steps can be decided already, in the plan's order, and which one waits for how many others."""
-        self.behind: dict[str, list[str]] = defaultdict(list)
-        self.lacking: dict[str, int] = {}
-        self.ready: list[tuple[int, str]] = []
-        for name, place in self.waiting.items():
-            lacking = {
-                i for i in self.graph.nodes[name].inputs.values() if i in self.planned and i not in self.identities
-            }
-            self.lacking[name] = len(lacking)
-            for other in lacking:
-                self.behind[other].append(name)
-            if not lacking:
-                self.ready.append((place, name))
+        self.order = [s.node for s in plan.steps]
+        self.waiting = Ready({n: graph.nodes[n].inputs.values() for n in self.order}, known=self.identities)
 
     def run(self) -> Executed:
-        order = list(self.waiting)
         try:
             self._run_all()
         finally:
@@ -149,9 +133,9 @@ class _Execution:
                 self.begun.put(None)
             if self.saving:
                 self.saving.close()
-        for name in tuple(self.waiting):
+        for name in self.waiting.rest():
             self._leave(name)
-        records = tuple(self.records[n] for n in order)
+        records = tuple(self.records[n] for n in self.order)
         return Executed(records, self.artifacts, self.errors[0] if self.errors else None)
 
     def _run_all(self) -> None:
@@ -166,10 +150,8 @@ class _Execution:
 
     def _next(self) -> str | None:
         """The first waiting step whose inputs are all known; reused ones are settled on the way."""
-        while self.ready and (self.keep_going or not self.errors):
-            _, name = heapq.heappop(self.ready)
+        while (self.keep_going or not self.errors) and (name := self.waiting.next()):
             node = self.graph.nodes[name]
-            del self.waiting[name]
             action, key = decide(node, self.identities, {}, self.known)
             if isinstance(action, Reuse):
                 self._settle(name, action.artifact)
@@ -322,7 +304,7 @@ class _Execution:
         self.tell(Event(name, "done", record.reason, result.seconds, left=self._left()))
 
     def _left(self) -> int:
-        return len(self.running) + len(self.unsaved) + len(self.allowed & self.waiting.keys())
+        return len(self.running) + len(self.unsaved) + self.waiting.count(self.allowed)
 
     def _warn(self, record: StepRecord) -> None:
         """Say once, by name, that the kernel does not hold the sandbox."""
@@ -331,12 +313,7 @@ class _Execution:
             self.tell(Event("", "note", f"sandbox: {record.sandbox}"))
 
     def _settle(self, name: str, artifact: Artifact) -> None:
-        """What a step made is known from now on; whoever waited only for this is ready."""
+        """What a step made is known from now on."""
         self.artifacts[name] = artifact
-        if name in self.identities:
-            return
         self.identities[name] = artifact.digest
-        for other in self.behind[name]:
-            self.lacking[other] -= 1
-            if not self.lacking[other] and other in self.waiting:
-                heapq.heappush(self.ready, (self.waiting[other], other))
+        self.waiting.know(name)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lockgate.build.environment import without_secrets
 from lockgate.build.loading import NOT_OURS
@@ -78,20 +77,22 @@ class Jobs:
         """
         cut = {p: self._parts(parts, node.input_types[p]) for p, parts in (slices or {}).items()}
         whole = {p: self._input(node, p, artifacts) for p in node.inputs if p not in cut}
-        return replace(
-            self.base(node, folder, scratch), node=node.name, parameters=parameters, inputs={**whole, **cut}, type=node.type,
-            codec=node.codec, checked=node.checked, inline=node.codec == "json" and not node.command, command=node.command,
+        return self._job(
+            node, folder, scratch, node=node.name, parameters=parameters, inputs={**whole, **cut}, type=node.type, codec=node.codec,
+            checked=node.checked, inline=node.codec == "json" and not node.command, command=node.command,
         )  # fmt: skip
 
     def base(self, node: Node, folder: Path, scratch: str) -> Job:
         """A job of which only that is said which an import of the step's module sees."""
-        reads, environment = self._reached(node)
-        own = {"TMPDIR": scratch, "HOME": scratch} if node.sandbox else {}
+        return self._job(node, folder, scratch, node="", parameters={}, inputs={}, type="", codec="")
+
+    def _job(self, of: Node, folder: Path, scratch: str, **parts: Any) -> Job:
+        reads, environment = self._reached(of)
+        own = {"TMPDIR": scratch, "HOME": scratch} if of.sandbox else {}
         return Job(
-            node="", target=node.target, root=self._top, inputs={}, parameters={}, type="", codec="",
-            output=f"{folder}/{OUTPUT}", log=f"{folder}/{LOG}", denied=f"{folder}/denied", scratch=scratch,
-            sandbox=node.sandbox, network=NETWORK in node.allow, guard=node.guard,
-            environment={**environment, **own}, reads=reads,
+            target=of.target, root=self._top, output=f"{folder}/{OUTPUT}", log=f"{folder}/{LOG}", denied=f"{folder}/denied",
+            scratch=scratch, sandbox=of.sandbox, network=NETWORK in of.allow, guard=of.guard,
+            environment={**environment, **own}, reads=reads, **parts,
         )  # fmt: skip
 
     def kind(self, node: Node, artifacts: Mapping[str, Artifact]) -> Hashable:

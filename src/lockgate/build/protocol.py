@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lockgate.errors import IntegrityError
 from lockgate.records.digest import Json
+from lockgate.records.frozen import field, field_names, frozen
 from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ OF_STEP = ("node", "target", "inputs", "parameters", "type", "codec", "checked",
 """What differs between jobs for one zygote; it knows the rest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class InputFile:
     """One input as the step's process finds it: where, how to read it, and as what type.
 
@@ -61,7 +61,7 @@ class InputFile:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Code:
     """The project's code as it was planned: what every step of a run has in common, so the template alone is told.
 
@@ -76,7 +76,7 @@ class Code:
     files: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Job:
     """Run one step: import `target` from `root`, read the inputs, write the output to `output`.
 
@@ -114,7 +114,7 @@ class Job:
     command: Mapping[str, Json] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Reply:
     """The identity of what was written, or the four parts of an error.
 
@@ -133,6 +133,9 @@ class Reply:
     retryable: bool = False
     sandbox: str = ""
     output: str = ""
+
+
+NOT_OF_STEP = tuple(name for name in field_names(Job) or () if name not in OF_STEP)
 
 
 def send(channel: socket.socket, record: Job | Reply) -> None:
@@ -159,8 +162,9 @@ def about(job: Job) -> bytes:
 def of_step(base: Job, line: bytes) -> Job:
     """The job that a line is about."""
     said: dict[str, Any] = json.loads(line)
+    known: dict[str, Any] = {name: getattr(base, name) for name in NOT_OF_STEP}
     inputs = {name: InputFile(**given) for name, given in said["inputs"].items()}
-    return replace(base, **{**said, "inputs": inputs})
+    return Job(**{**known, **said, "inputs": inputs})
 
 
 def reply_in(line: bytes) -> Reply | None:
