@@ -161,10 +161,10 @@ def about(job: Job) -> bytes:
 
 def of_step(base: Job, line: bytes) -> Job:
     """The job that a line is about."""
-    said: dict[str, Any] = json.loads(line)
-    known: dict[str, Any] = {name: getattr(base, name) for name in NOT_OF_STEP}
-    inputs = {name: InputFile(**given) for name, given in said["inputs"].items()}
-    return Job(**{**known, **said, "inputs": inputs})
+    parts: dict[str, Any] = {name: getattr(base, name) for name in NOT_OF_STEP}
+    parts.update(json.loads(line))
+    parts["inputs"] = {name: InputFile(**given) for name, given in parts["inputs"].items()}
+    return Job(**parts)
 
 
 def reply_in(line: bytes) -> Reply | None:
