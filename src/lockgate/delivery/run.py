@@ -17,7 +17,7 @@ from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json, canonical, digest
 from lockgate.records.frozen import frozen
 from lockgate.records.graph import AS_OF, Graph
-from lockgate.records.plan import Plan, Result, Reuse, StepRecord, reused
+from lockgate.records.plan import Plan, Reuse, StepRecord, reused
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from lockgate.build.engine import Engine
     from lockgate.build.execute import Event
-    from lockgate.build.saving import Unsaved
     from lockgate.project import Project
 
 LEFTOVERS_KEPT_S = 7 * 24 * 3600
@@ -180,26 +179,10 @@ def _carry_out(
 ) -> Outcome:  # fmt: skip
     """Execute; `last` learns the key of each step that ran."""
     from lockgate.build.execute import execute
-    from lockgate.build.machine import machine
+    from lockgate.delivery.outcomes import Outcomes
     from lockgate.delivery.turns import Turns
 
-    results, together = project.results("results"), project.together("results")
-
-    here = machine()
-
-    def record(node: str, result: Result) -> dict[str, Json]:
-        return {**to_json(result), "node": node, "machine": here}
-
-    def keep(node: str, key: str, result: Result) -> None:
-        results.put(key, record(node, result))
-        if node in planned.graph.nodes:  # what a partition was made from, its step's result says
-            last[node] = key
-
-    def keep_many(group: Sequence[Unsaved]) -> None:
-        if together is not None:
-            objects = {u.result.artifact.object: u.text.encode() for u in group if u.text}
-            together.put(objects, {u.key: record(u.node, u.result) for u in group})
-            last.update({u.node: u.key for u in group})
+    outcomes = Outcomes(project, planned.graph.nodes, last)
 
     def alone(node: str, key: str) -> AbstractContextManager[Artifact | None]:
         return turns.alone(key, made=lambda: last.update({node: key}))
@@ -207,12 +190,12 @@ def _carry_out(
     _sweep(project, now)
     with Turns(project.leases, result=planned.known.result, lasts_s=project.settings.lease_s) as turns:
         turns.pin(_read_by(planned), still_there=lambda: _still_there(planned))
-        with engine_of(project, planned, holds=together is not None) as engine:
+        with engine_of(project, planned, holds=outcomes.keep_many is not None) as engine:
             _note_sources(project, planned, now)
             done = execute(
                 planned.graph, planned.plan, planned.known,
-                engine=engine, keep=keep, tell=tell, workers=project.settings.workers, keep_going=keep_going, alone=alone,
-                keep_many=keep_many if together is not None else None,
+                engine=engine, keep=outcomes.keep, keep_many=outcomes.keep_many, tell=tell, workers=project.settings.workers,
+                keep_going=keep_going, alone=alone,
             )  # fmt: skip
     return done.steps, done.artifacts, done.error
 
