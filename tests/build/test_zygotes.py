@@ -237,7 +237,9 @@ def test_a_refusal_that_the_import_caught_fails_every_step(tmp_path: Path) -> No
         assert "refused" in run.why
 
 
-FAILS = PARENT + """
+FAILS = (
+    PARENT
+    + """
 import ctypes, subprocess, time
 @step
 def fails(n: int = 0) -> int:
@@ -271,6 +273,7 @@ def sleeps(seconds: float = 0.0) -> int:
         time.sleep(seconds)
     return os.getppid()
 """
+)
 
 
 @pytest.mark.parametrize(("step", "says"), [
@@ -362,7 +365,9 @@ def test_nothing_runs_on_when_the_engine_ends(tmp_path: Path) -> None:
     assert list(run.engine.scratch.iterdir()) == []
 
 
-OTHERS = PARENT + """
+OTHERS = (
+    PARENT
+    + """
 @step(environment=("FLOW_X",))
 def with_a_variable(n: int = 0) -> int:
     return os.getppid()
@@ -387,6 +392,7 @@ def with_a_deadline(n: int = 0) -> int:
 def with_a_limit(n: int = 0) -> int:
     return os.getppid()
 """
+)
 
 
 def test_only_steps_whose_import_would_see_the_same_share_a_zygote(
