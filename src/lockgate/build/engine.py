@@ -85,9 +85,9 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         """Hang up: the template ends, and with it every step that still runs and everything these wrote."""
-        self._processes.close()
         if self.zygotes:
             self.zygotes.close()
+        self._processes.close()
         self._folders.close()
 
     def let_go(self, objects: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ import gc
 import importlib
 import os
 import sys
+from os import _exit, fork, setpgid, waitpid  # as they are before the project's modules put others in their place
 from typing import TYPE_CHECKING, cast
 
 from lockgate.build.orphans import end_orphans
@@ -44,10 +45,10 @@ def serve_module(channel: socket.socket, warm: Warm) -> None:
     gc.disable()
     gc.freeze()  # the module's objects are shared from here on, like those of the template
     for line in _lines(channel):
-        pid = os.fork()
+        pid = fork()
         if not pid:
             _serve(channel, base, line, sandbox, collects=collects)
-        _, status = os.waitpid(pid, 0)
+        _, status = waitpid(pid, 0)
         if not _alone():
             return
         channel.sendall(b"\n%d\n" % status)
@@ -74,7 +75,7 @@ def _serve(channel: socket.socket, base: Job, line: bytes, sandbox: Sandbox, *, 
     """One step, in a process forked for it, which ends here."""
     status = 1
     try:
-        os.setpgid(0, 0)
+        setpgid(0, 0)
         if not sandbox.set_apart():
             status = NOT_APART
         else:
@@ -83,7 +84,7 @@ def _serve(channel: socket.socket, base: Job, line: bytes, sandbox: Sandbox, *, 
             send(channel, run_job(of_step(base, line), sandbox))
             status = 0
     finally:
-        os._exit(status)
+        _exit(status)
 
 
 def _alone() -> bool:
@@ -96,7 +97,7 @@ def _alone() -> bool:
 
 def _has_children() -> bool:
     try:
-        os.waitpid(-1, os.WNOHANG)
+        waitpid(-1, os.WNOHANG)
     except ChildProcessError:
         return False
     return True
