@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lockgate import Html, codecs
+from lockgate.codecs import polars_frame
 from lockgate.errors import StepFailed
 
 FRAME = pl.DataFrame(
@@ -117,6 +118,17 @@ def test_neither_chunks_nor_writers_nor_null_buffers_matter(tmp_path: Path) -> N
     assert table(hidden) == table(pl.DataFrame({"x": [None, 2]}))
     assert table(FRAME.lazy().filter(pl.lit(value=True)).collect()) == known
     assert table(pl.concat([FRAME, FRAME])[4:]) == known
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_nor_does_it_matter_how_many_rows_are_digested_at_a_time(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def identities() -> list[str]:
+        return [table(pl.concat([s, s[::-1], s], rechunk=False).alias("x").to_frame()) for s in EVERY_TYPE.values()]
+
+    known = identities()
+    monkeypatch.setattr(polars_frame, "SLICE_ROWS", rows)
+    assert identities() == known
+    assert table(FRAME) == "blake3:fa9cd23dfb8230cef991dce743045a0c61b3bd6c88eedb66497b9f4659d40659"
 
 
 def test_equal_numbers_are_one_value() -> None:

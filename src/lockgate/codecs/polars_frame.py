@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import polars as pl
 from blake3 import blake3
@@ -11,7 +11,7 @@ from blake3 import blake3
 from lockgate.errors import StepFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     import numpy as np
@@ -26,6 +26,12 @@ READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
     ".ndjson": pl.read_ndjson,
 }
 """How a file that somebody else wrote is parsed, by its suffix."""
+
+SLICE_ROWS = 1 << 17
+"""So many rows of a column are digested at a time: they fit into a processor's cache."""
+
+Part: TypeAlias = "tuple[int, Iterable[bytes | memoryview]]"
+"""How many bytes, and the bytes."""
 
 
 def save(value: object, path: Path) -> None:
@@ -57,66 +63,94 @@ def preview(path: Path, *, rows: int, width: int) -> str:
 
 
 def identity(value: object) -> str:
-    """Digest names, types and values column by column, whatever the chunks or the library version."""
+    """Digest names, types and values column by column, whatever the chunks or the library version.
+
+    Beside the table only a slice of one column is in memory.
+    """
     frame = cast("pl.DataFrame", value)
     hasher = blake3(b"lockgate table v1\0")
     hasher.update(f"{frame.height}\0".encode())
     for column in frame.get_columns():
-        for part in (f"{column.name}\0{column.dtype}".encode(), *_parts(column)):
-            hasher.update(len(part).to_bytes(8, "little"))
-            hasher.update(part)
+        for size_bytes, pieces in (_whole(f"{column.name}\0{column.dtype}".encode()), *_parts(column)):
+            hasher.update(size_bytes.to_bytes(8, "little"))
+            for piece in pieces:
+                hasher.update(piece)
     return "blake3:" + hasher.hexdigest()
 
 
-def _parts(column: pl.Series) -> Iterator[bytes]:
+def _parts(column: pl.Series) -> Iterator[Part]:
     """The column as bytes: null mask, then values with nulls set to one value; nested ones level by level."""
     dtype = column.dtype
-    nulls = column.is_null()
-    yield nulls.to_numpy().tobytes() if column.null_count() else b""
+    nulls = column.is_null() if column.null_count() else None
+    yield _whole(b"") if nulls is None else _numbers(nulls)
     if isinstance(dtype, pl.Object):
         raise StepFailed("a column of Python objects has no identity", value=column.name, allowed="Arrow types")
     if isinstance(dtype, pl.Null):
         return
     if isinstance(dtype, pl.Struct):
         for field in dtype.fields:
-            yield from _parts(column.struct.field(field.name).filter(~nulls))
+            values = column.struct.field(field.name)
+            yield from _parts(values if nulls is None else values.filter(~nulls))
     elif isinstance(dtype, pl.List | pl.Array):
-        yield from _list_parts(column.filter(~nulls))
-    elif isinstance(dtype, pl.Categorical | pl.Enum | pl.Decimal | pl.String):
-        yield from _text_parts(column.cast(pl.String).fill_null(""))
+        yield from _list_parts(column if nulls is None else column.filter(~nulls))
+    elif isinstance(dtype, pl.Categorical | pl.Enum | pl.Decimal | pl.Int128 | pl.UInt128):
+        yield from _text_parts(column.cast(pl.String))
+    elif isinstance(dtype, pl.String):
+        yield from _text_parts(column)
     elif isinstance(dtype, pl.Binary):
-        values = [cast("bytes", v) for v in column.fill_null(b"").to_list()]
-        yield b"".join(len(v).to_bytes(8, "little") for v in values)
-        yield b"".join(values)
+        yield from _binary_parts(column)
     elif isinstance(dtype, pl.Boolean):
-        yield column.fill_null(value=False).to_numpy().tobytes()
-    elif isinstance(dtype, pl.Int128 | pl.UInt128):
-        yield from _text_parts(column.cast(pl.String).fill_null(""))
+        yield _numbers(column)
     else:
-        yield _canonical(column.to_physical().fill_null(0).to_numpy())
+        yield _numbers(column.to_physical())
 
 
-def _list_parts(column: pl.Series) -> Iterator[bytes]:
+def _list_parts(column: pl.Series) -> Iterator[Part]:
     """Lengths, then the elements of all lists as one column."""
     if isinstance(column.dtype, pl.Array):
         column = column.arr.to_list()
     lengths = column.list.len()
-    yield _canonical(lengths.cast(pl.UInt64).to_numpy())
+    yield _numbers(lengths.cast(pl.UInt64))
     inner = cast("Any", column.dtype).inner
     filled = column.filter(lengths > 0)
     yield from _parts(filled.explode() if len(filled) else pl.Series("", [], dtype=inner))
 
 
-def _text_parts(column: pl.Series) -> Iterator[bytes]:
+def _text_parts(column: pl.Series) -> Iterator[Part]:
     """Lengths in bytes, then the texts joined as UTF-8."""
-    yield _canonical(column.str.len_bytes().cast(pl.UInt32).to_numpy())
-    yield str(column.str.join("").item() or "").encode()
+    yield _numbers(column.str.len_bytes().cast(pl.UInt32))
+    # A slice's text goes through polars as bytes: Python would decode and encode it.
+    pieces = (cast("bytes", s.fill_null("").str.join("").cast(pl.Binary).item()) for s in _slices(column))
+    yield int(column.str.len_bytes().cast(pl.UInt64).sum()), pieces
 
 
-def _canonical(values: np.ndarray) -> bytes:
+def _binary_parts(column: pl.Series) -> Iterator[Part]:
+    """Lengths, then the values joined."""
+    lengths = column.bin.size().cast(pl.UInt64)
+    yield _numbers(lengths)
+    yield int(lengths.sum()), (b"".join(cast("list[bytes]", s.fill_null(b"").to_list())) for s in _slices(column))
+
+
+def _numbers(column: pl.Series) -> Part:
+    """Numbers or truth values, nulls as nothing."""
+    nothing = False if column.dtype == pl.Boolean else 0
+    item_bytes = column.clear().to_numpy().dtype.itemsize
+    return len(column) * item_bytes, (_canonical(s.fill_null(nothing).to_numpy()) for s in _slices(column))
+
+
+def _canonical(values: np.ndarray) -> memoryview:
     """Little-endian bytes; -0.0 and every NaN are one value each."""
     import numpy as np
 
     if values.dtype.kind == "f":
-        values = np.where(np.isnan(values), np.nan, values + 0.0).astype(values.dtype)
-    return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).tobytes()
+        values = values + values.dtype.type(0.0)
+        values[np.isnan(values)] = np.nan
+    return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).data.cast("B")
+
+
+def _slices(column: pl.Series) -> Iterator[pl.Series]:
+    return (column[start : start + SLICE_ROWS] for start in range(0, len(column), SLICE_ROWS))
+
+
+def _whole(part: bytes) -> Part:
+    return len(part), (part,)
