@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import polars as pl
 from blake3 import blake3
 
+from lockgate.codecs.arrow_map import mapped
 from lockgate.errors import StepFailed
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["READERS", "identity", "load", "parse", "preview", "save"]
+__all__ = ["READERS", "identity", "load", "load_mapped", "parse", "preview", "save"]
 
 READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
     ".csv": functools.partial(pl.read_csv, try_parse_dates=True),
@@ -27,6 +28,9 @@ READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
 }
 """How a file that somebody else wrote is parsed, by its suffix."""
 
+MAPPED_BYTES = 1 << 20
+"""A file of less is read sooner than mapped."""
+
 SLICE_ROWS = 1 << 17
 """So many rows of a column are digested at a time: they fit into a processor's cache."""
 
@@ -35,15 +39,24 @@ Part: TypeAlias = "tuple[int, Iterable[bytes | memoryview]]"
 
 
 def save(value: object, path: Path) -> None:
-    """Write an uncompressed Arrow IPC file: the hot form, mapped into memory by its readers."""
-    cast("pl.DataFrame", value).rechunk().write_ipc(path, compression="uncompressed")
+    """Write an uncompressed Arrow IPC file of one batch: the hot form, which a reader can map into its memory."""
+    frame = cast("pl.DataFrame", value).rechunk()
+    frame.write_ipc(path, compression="uncompressed", record_batch_size=max(frame.height, 1))
 
 
 def load(path: Path, kind: type) -> object:
-    """Map the file."""
+    """Read the file into memory: the value does not change with it."""
     if kind is pl.LazyFrame:
         return pl.scan_ipc(path)
     return pl.read_ipc(path)
+
+
+def load_mapped(path: Path, kind: type) -> object:
+    """Take the file as the value's memory: what is not looked at is not read. A small file is read."""
+    frame = mapped(path) if path.stat().st_size >= MAPPED_BYTES else None
+    if frame is None:
+        return load(path, kind)
+    return frame.lazy() if kind is pl.LazyFrame else frame
 
 
 def parse(path: Path, kind: type) -> object:
@@ -54,7 +67,7 @@ def parse(path: Path, kind: type) -> object:
 
 def preview(path: Path, *, rows: int, width: int) -> str:
     """The first rows as text of at most `width` columns, below the number of rows and columns."""
-    frame = pl.scan_ipc(path)
+    frame = cast("pl.LazyFrame", load_mapped(path, pl.LazyFrame))
     height, columns = frame.select(pl.len()).collect().item(), frame.collect_schema().len()
     with pl.Config(
         tbl_width_chars=width, tbl_hide_dataframe_shape=True, tbl_formatting="NOTHING", tbl_hide_dtype_separator=True
