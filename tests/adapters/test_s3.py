@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from lockgate.adapters.local import LocalStore
-from lockgate.adapters.s3.bucket import Bucket, parse
+from lockgate.adapters.s3.bucket import Bucket
+from lockgate.adapters.s3.client import parse
 from lockgate.adapters.s3.leases import S3Leases
 from lockgate.adapters.s3.ledger import S3Ledger
 from lockgate.adapters.s3.results import S3Results

@@ -1,0 +1,195 @@
+"""`store check` on a bucket: whatever lies there under a wrong name is found, named, and healed or forgotten."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lockgate.delivery.store.check import check
+from lockgate.project import KINDS, open_project
+from lockgate.records.digest import digest_file
+
+from adapters.seaweed import Seaweed
+from journeys.far import Far, counted, flipped, name_of, share
+from journeys.test_packs import FILES, FLOW, TOML
+from journeys.walking import GOOD, HUMAN, REFUSED, Lockgate, both, commit, copy, make_shop
+
+RECORDS = ("results", "graphs", "sources", "releases", "bundles", "pages")
+
+
+@pytest.fixture(scope="module")
+def shop(s3: Seaweed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
+    """The first release is live in production; store, results, leases and ledger are in a bucket."""
+    url = s3.url("far-damage")
+    lockgate = share(make_shop(tmp_path_factory.mktemp("far") / "shop"), url)
+    lockgate = Lockgate(lockgate.root, s3.env)
+    commit(lockgate.root, "shared")
+    lockgate("init", "--person", "ada")
+    lockgate("people", "add", "bob", "--role", "product-owner", "--new-key", ".lockgate/bob")
+    with both(lockgate):
+        lockgate("deliver", expect=HUMAN)
+        lockgate.approve()
+        lockgate("deliver")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3.env.items():
+            patch.setenv(name, value)
+        yield Far(lockgate, url)
+
+
+@pytest.fixture
+def here(shop: Far, tmp_path: Path) -> Iterator[Far]:
+    """A copy to do with as one likes; the bucket is put back afterwards."""
+    with shop.kept():
+        yield Far(copy(shop.lockgate, tmp_path / "shop"), shop.url)
+
+
+def damaged(far: Far) -> dict[str, str]:
+    """Five objects in five ways; digest → a word of what it belongs to."""
+    manifest = far.lockgate.json("show", "latest")
+    release = manifest["release"]
+    code = next(f for f in manifest["files"] if f["path"] == "code/shop/pipelines.py")["blake3"]
+    source = digest_file(far.lockgate.root / "data" / "sales.csv")
+    rows = f"blake3:{Path(far.lockgate.json('show', 'trained_rows')['path']).name}"
+    (page,) = (n for n in far.names if n.startswith("pages/"))
+    page = far.record("pages", f"blake3:{page.rpartition('/')[2]}")["page"]
+    listing = far.record("releases", release)["manifest"]
+    for digest, change in {
+        code: flipped, source: lambda d: d[: len(d) // 2], rows: lambda d: d + b"\0", page: lambda _: b"",
+    }.items():  # fmt: skip
+        far.bucket.write(name_of(digest), change(far.read(name_of(digest))))
+    far.bucket.delete(name_of(listing))
+    return {
+        code: f"code/shop/pipelines.py of release {release[7:19]}", source: "sales.csv of source sales",
+        rows: "the result of step shop.trained_rows", page: "the evidence page of release", listing: "the manifest of release",
+    }  # fmt: skip
+
+
+def test_a_whole_bucket_is_good_and_every_byte_counts(shop: Far, here: Far) -> None:
+    found = here.lockgate.json("store", "check")
+    assert found["good"] and found["faults"] == []
+    assert found["objects"] == len(shop.objects)
+    assert found["size_bytes"] == sum(len(shop.read(name_of(d))) for d in shop.objects)
+    assert found["records"] == sum(n.partition("/")[0] in RECORDS for n in shop.names)
+
+
+def test_every_flipped_object_is_found_and_nothing_else(here: Far) -> None:
+    whole = {d for d in here.objects if here.read(name_of(d))}
+    odd = set(sorted(whole)[::2])
+    for digest in odd:
+        here.bucket.write(name_of(digest), flipped(here.read(name_of(digest))))
+    found = here.lockgate("store", "check", "--json", expect=REFUSED).json()
+    assert {f["key"] for f in found["faults"]} == odd
+    assert {(f["what"], f["state"]) for f in found["faults"]} == {("object", "damaged")}
+
+
+def test_damage_is_named_and_healed_from_this_machines_copies(here: Far) -> None:
+    with here.kept() as before:
+        words = damaged(here)
+        said = here.lockgate("store", "check", expect=REFUSED).out
+        assert said.count("damaged object") == 4
+        assert said.count("missing object") == 1
+        for digest, word in words.items():
+            assert digest in said
+            assert word in said
+        healed = here.lockgate("store", "check", "--heal").out
+        assert healed.count("brought back from") == 5
+        assert "0 damaged, 5 healed" in healed
+        assert {n: here.read(n) for n in here.names if n.startswith("objects/")} == {
+            n: d for n, d in before.items() if n.startswith("objects/")
+        }
+        assert here.lockgate("store", "check").code == GOOD
+
+
+def test_elsewhere_it_is_healed_from_releases_and_sources_or_forgotten(here: Far, tmp_path: Path) -> None:
+    there = here.elsewhere(tmp_path / "elsewhere")
+    words = damaged(here)
+    said = there.lockgate("store", "check", "--heal", expect=REFUSED).out
+    for digest, word in words.items():
+        assert digest in said
+        assert word in said
+    assert said.count("brought back from") == 3  # manifest and code of the unpacked release, the source's file
+    assert "forgotten; the next run makes it again" in said
+    assert "1 damaged, 4 healed" in said  # nothing has another copy of the page
+    assert "next:       lockgate deliver" in said
+    actions = there.lockgate.actions()
+    assert actions == {"history": "reuse", "model": "reuse", "holdout": "reuse", "trained_rows": "run"}
+    assert here.lockgate("store", "check", "--heal").out.count("brought back from") == 1  # who has it brings it back
+    assert there.lockgate("store", "check").code == GOOD
+
+
+def test_damaged_records_are_named_and_forgotten_or_written_again(here: Far) -> None:
+    torn = {k: min(n for n in here.names if n.startswith(f"{k}/")) for k in RECORDS}
+    for number, name in enumerate(torn.values()):
+        whole = here.read(name)
+        here.bucket.write(name, (whole[: len(whole) // 2], b"", flipped(whole))[number % 3])
+    said = here.lockgate("store", "check", expect=REFUSED).out
+    assert said.count("damaged record") == len(RECORDS)
+    for name in torn.values():
+        assert name.rpartition("/")[2] in said
+    healed = here.lockgate("store", "check", "--heal").out
+    assert "written again from" in healed
+    assert healed.count("forgotten; to have it again") == len(RECORDS) - 1
+    assert "run" in here.lockgate.actions().values()
+    assert here.lockgate("store", "check").code == GOOD
+
+
+def test_a_release_that_the_bucket_lost_altogether_is_missed(here: Far) -> None:
+    here.bucket.delete(next(n for n in here.names if n.startswith("releases/")))
+    said = here.lockgate("store", "check", expect=REFUSED).out
+    assert "missing record" in said and here.lockgate.ledger()[-1]
+    assert "written again from" in here.lockgate("store", "check", "--heal").out
+    assert here.lockgate("store", "check").code == GOOD
+
+
+def test_a_damaged_entry_of_the_ledger_stops_the_check(here: Far) -> None:
+    name = "ledger/000000005.json"
+    here.bucket.write(name, flipped(here.read(name)))
+    there = here.elsewhere(here.lockgate.root.parent / "elsewhere").lockgate
+    (there.root / ".lockgate" / "ledger-seen-entries.jsonl").unlink()
+    for command in (("check",), ("check", "--heal"), ("gc",)):
+        assert "entry 5" in there("store", *command, expect=REFUSED).err
+
+
+def test_a_damaged_pack_is_packed_again_from_the_sources_files(s3: Seaweed, shop: Far, tmp_path: Path) -> None:
+    root, url = tmp_path / "many", s3.url("far-packs")
+    (root / "notes").mkdir(parents=True)
+    (root / "lockgate.toml").write_text(TOML)
+    (root / "flow.py").write_text(FLOW)
+    for n in range(FILES):
+        (root / "notes" / f"{n:03d}.txt").write_text(f"note {n}")
+    many = Far(share(Lockgate(root, s3.env), url), url)
+    many.lockgate("run")
+    before = {d: many.read(name_of(d)) for d in many.objects}
+    whole = "".join(f"note {n}" for n in range(FILES)).encode()
+    packs = [d for d, data in before.items() if data == whole or data.startswith(b'[["blake3:')]
+    assert len(packs) == 2
+    for digest, words in zip(packs, ("source notes", "source notes"), strict=True):
+        many.bucket.write(name_of(digest), flipped(before[digest]))
+        there = many.elsewhere(tmp_path / digest[-8:]).lockgate
+        assert words in there("store", "check", expect=REFUSED).out
+        assert "packed again" in there("store", "check", "--heal").out
+        assert many.read(name_of(digest)) == before[digest]
+    many.bucket.delete(name_of(packs[0]))
+    shutil.rmtree(there.root / "notes")
+    shutil.rmtree(there.root / ".lockgate" / "objects", ignore_errors=True)
+    assert "bring the source's files" in there("store", "check", "--heal", expect=REFUSED).out
+
+
+def test_nothing_is_downloaded_twice(here: Far, tmp_path: Path) -> None:
+    """On a machine that has nothing: every object and record once, and little else is asked."""
+    there = here.elsewhere(tmp_path / "elsewhere").lockgate
+    with counted() as made:
+        found = check(open_project(there.root))
+    assert found.is_good
+    read = Counter(str(name) for call, name in made if call in ("get", "get_range"))
+    wanted = {n for n in here.names if n.partition("/")[0] in ("objects", *RECORDS)}
+    assert wanted <= set(read)
+    assert {n: times for n, times in read.items() if n in wanted and times > 1} == {}
+    assert sum(call == "head" for call, _ in made) == 0
+    assert (
+        sum(call == "list" for call, _ in made) <= len(KINDS) + 3
+    )  # records, objects, ledger, and whether it is there
+    assert len(list((there.root / ".lockgate" / "objects").glob("??/*"))) == 1  # the manifest alone was kept
