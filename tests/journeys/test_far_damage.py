@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
+import json
 import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import types
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from lockgate.delivery.store.check import check
+from lockgate.errors import ServiceUnavailable
 from lockgate.project import KINDS, open_project
-from lockgate.records.digest import digest_file
+from lockgate.records.digest import digest_bytes, digest_file
 
 from adapters.seaweed import Seaweed
 from journeys.far import Far, counted, flipped, name_of, share
 from journeys.test_packs import FILES, FLOW, TOML
-from journeys.walking import GOOD, HUMAN, REFUSED, Lockgate, both, commit, copy, make_shop
+from journeys.walking import GOOD, HUMAN, OUTSIDE, REFUSED, Lockgate, both, commit, copy, edit, make_shop
 
 RECORDS = ("results", "graphs", "sources", "releases", "bundles", "pages")
+DEAD_LEASE = {"owner": "nobody", "until_s": 1.0, "lasts_s": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -193,3 +204,118 @@ def test_nothing_is_downloaded_twice(here: Far, tmp_path: Path) -> None:
         sum(call == "list" for call, _ in made) <= len(KINDS) + 3
     )  # records, objects, ledger, and whether it is there
     assert len(list((there.root / ".lockgate" / "objects").glob("??/*"))) == 1  # the manifest alone was kept
+
+
+def test_a_killed_heal_loses_no_copy(here: Far) -> None:
+    """It stops before the object is sent: the copy that it would have sent is still there."""
+    digest = next(iter(damaged(here)))
+    code = """
+        import os, signal, obstore
+        obstore.put = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+        from lockgate.cli.main import main
+        main(["store", "check", "--heal"])
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=here.lockgate.root, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    shutil.rmtree(here.lockgate.root / ".lockgate" / "releases")
+    said = here.lockgate("store", "check", "--heal").out
+    assert digest in said
+    assert "0 damaged" in said
+    assert here.lockgate("store", "check").code == GOOD
+
+
+def test_a_store_that_goes_away_in_the_middle_makes_no_garbage(
+    here: Far, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever request is not answered: the collection stops, or finds what it would have found."""
+    from lockgate.delivery.store import gc
+
+    monkeypatch.setattr(gc, "time", types.SimpleNamespace(time=lambda: time.time() + 40 * 24 * 3600))
+    there = here.elsewhere(tmp_path / "elsewhere").lockgate.root
+
+    def found() -> set[str]:
+        shutil.rmtree(there / ".lockgate" / "objects", ignore_errors=True)
+        garbage = gc.find_garbage(open_project(there), now=dt.datetime.now(dt.UTC), keep_days=0)
+        return {h.key for h in garbage.objects}
+
+    with counted() as made:
+        truth = found()
+    refused = 0
+    for number in range(1, len(made) + 1, 2):
+        with monkeypatch.context() as patch:
+            fail_call(patch, number)
+            try:
+                assert found() == truth, f"request {number} of {len(made)}: {made[number - 1]}"
+            except ServiceUnavailable:
+                refused += 1
+    assert refused > len(made) / 4
+
+
+def fail_call(patch: pytest.MonkeyPatch, number: int) -> None:
+    """The request of this number is not answered."""
+    import obstore
+    from obstore.exceptions import GenericError
+
+    calls = itertools.count(1)
+
+    def failing(original: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object, **named: object) -> object:
+            if next(calls) == number:
+                raise GenericError("no answer")
+            return original(*arguments, **named)
+
+        return call
+
+    for name in ("get", "head", "list"):
+        patch.setattr(obstore, name, failing(getattr(obstore, name)))
+
+
+def test_an_endpoint_that_is_down_is_said(here: Far, s3: Seaweed) -> None:
+    edit(here.lockgate.root, "lockgate.toml", s3.endpoint, "http://127.0.0.1:1")
+    for command in ((), ("check",), ("check", "--heal"), ("gc",), ("gc", "--yes")):
+        said = here.lockgate("store", *command, expect=OUTSIDE).err
+        assert "does not answer" in said
+        assert "http://127.0.0.1:1" in said
+        assert "next:" in said
+
+
+def test_who_may_only_look_looks_and_changes_nothing(here: Far, s3: Seaweed, tmp_path: Path) -> None:
+    with here.kept() as before:
+        reader = Lockgate(here.lockgate.root, s3.reading)
+        here.bucket.write("leases/run-dead", json.dumps(DEAD_LEASE).encode())
+        for command in ((), ("check",), ("gc",)):
+            reader("store", *command)
+        words = next(iter(damaged(here).values()))
+        after = {n: here.read(n) for n in here.names}
+        assert words in reader("store", "check", expect=REFUSED).out
+        for command in (("check", "--heal"), ("gc", "--yes")):
+            done = reader("store", *command, expect=OUTSIDE)
+            assert "refuses our credentials" in done.err
+            assert "AccessDenied" in done.err
+            assert s3.reading["AWS_SECRET_ACCESS_KEY"] not in done.text
+        assert "damaged object" in reader("store", "check", "--heal", expect=OUTSIDE).out  # told all the same
+        assert {n: here.read(n) for n in here.names} == after
+        assert before.keys() - after.keys() != set()
+
+
+def test_no_object_is_held_in_memory(here: Far) -> None:
+    """Six objects of 40 MB, checked by a process that may grow by less than two of them."""
+    code = """
+        from lockgate.cli.main import main
+        main(["store", "check"])
+        print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+
+    def peak_kb() -> int:
+        done = subprocess.run(command, cwd=here.lockgate.root, capture_output=True, text=True, check=True)
+        assert "all good" in done.stdout
+        return int(done.stdout.split()[-1])
+
+    if not Path("/proc/self/status").exists():
+        pytest.skip("only Linux tells a process's peak")
+    before = peak_kb()
+    for number in range(6):
+        data = bytes([number]) * (40 << 20)
+        here.bucket.write(name_of(digest_bytes(data)), data)
+    assert peak_kb() - before < 80 << 10
