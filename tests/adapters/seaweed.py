@@ -79,9 +79,9 @@ def seaweed(folder: Path) -> Iterator[Seaweed]:
 
 
 def _ports(count: int) -> list[int]:
-    """Free ports whose number + 10000 is free too: SeaweedFS takes those for itself."""
+    """Free ports whose number + 10000 is free too: SeaweedFS takes those for itself. A neighbour looks elsewhere."""
     found: list[int] = []
-    for port in range(20_000 + os.getpid() % 12_000, 50_000):
+    for port in range(20_000 + os.getpid() * 2 * count % 12_000, 50_000):
         if len(found) < count and _is_free(port) and _is_free(port + 10_000):
             found.append(port)
     return found
