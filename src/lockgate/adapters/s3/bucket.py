@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from lockgate.adapters.s3.client import client_of, parse
@@ -20,6 +21,9 @@ Found = TypeVar("Found")
 PART_BYTES: Final = 32 << 20
 PIECE_BYTES: Final = 1 << 20
 AT_ONCE: Final = 8
+CODE: Final = re.compile(r"<Code>(\w+)</Code>|\(code: (\w+)\)")
+"""In the answer to a request, or for one of many that were to be deleted."""
+DENIED: Final = "AccessDenied"
 
 
 class Changed(Exception):
@@ -174,21 +178,21 @@ class Bucket:
     def _in_words(self, error: Exception) -> ServiceUnavailable:
         from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
-        said, code = str(error), _code(error)
+        said, code = str(error), _code(str(error))
         if "NoSuchBucket" in said or "InvalidBucketName" in said:
             return self._unavailable("there is no such bucket", "create the bucket, or correct lockgate.toml")
         refused = isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError)
-        if refused or any(f"status code: {number} " in said for number in (401, 403)):
-            return self._unavailable("the store refuses our credentials", f"check the key and its rights{code}")
-        return self._unavailable("the store does not answer", f"check the endpoint, then try again{code}")
+        word = f" ({code})" if code else ""
+        if refused or code == DENIED or any(f"status code: {number} " in said for number in (401, 403)):
+            return self._unavailable("the store refuses our credentials", f"check the key and its rights{word}")
+        return self._unavailable("the store does not answer", f"check the endpoint, then try again{word}")
 
     def _unavailable(self, what: str, next: str) -> ServiceUnavailable:
         endpoint = self.place.options.get("endpoint", "")
         return ServiceUnavailable(what, value=f"{self.place}" + (f" at {endpoint}" if endpoint else ""), next=next)
 
 
-def _code(error: Exception) -> str:
+def _code(said: str) -> str:
     """The store's own word for it; the rest of its answer may quote a request, and is left out."""
-    text = str(error)
-    code = text.partition("<Code>")[2].partition("</Code>")[0]
-    return f" ({code})" if code.isalnum() else ""
+    found = CODE.search(said)
+    return (found[1] or found[2]) if found else ""
