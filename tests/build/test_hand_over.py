@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from build.working_copy import WorkingCopy
+from lockgate.adapters.local import LocalStore
+
+from build.working_copy import CHAIN, WorkingCopy
 
 ROWS = 1_000_000
 STEPS = f"""
@@ -52,6 +54,19 @@ STEPS = f"""
 
     flow = Pipeline("flow", kind="data", steps=[table, without, one_column, lazily, dated, monthly, all_months])
 """
+
+
+def test_who_hands_a_table_over_reads_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For each step that needs it, to check its digest; planning, and saying what will be read, read no artifact."""
+    copy = WorkingCopy(tmp_path / "flow", CHAIN)
+    record = copy.run()
+    read: list[str] = []
+    get = LocalStore.get
+    monkeypatch.setattr(LocalStore, "get", lambda self, digest: (read.append(digest), get(self, digest))[1])
+    copy.edit("flow/steps.py", "SHIFT = 0", "SHIFT = -100")
+    assert copy.did() == {"first": "reuse", "second": "reuse", "sign": "run", "last": "run"}
+    assert read.count(record.artifacts["flow.second"].object) == 1
+    assert record.artifacts["flow.first"].object not in read
 
 
 def test_a_step_that_reads_one_column_copies_nothing(tmp_path: Path) -> None:

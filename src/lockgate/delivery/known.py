@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lockgate.build.plan import Known
 from lockgate.build.trace import interpreter
-from lockgate.errors import IntegrityError, LockgateError
+from lockgate.errors import IntegrityError, NotFound
 from lockgate.records.artifact import Artifact
 from lockgate.records.dataset import DATASET, Dataset
 from lockgate.records.plan import Result, Reuse
@@ -37,6 +37,8 @@ def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str
         return artifact if artifact.codec != DATASET or dataset(artifact) else None
 
     def dataset(artifact: Artifact) -> Dataset | None:
+        if artifact.codec != DATASET:  # it may be large: it is read by the step that needs it, and by nobody else
+            return None
         if artifact.object not in read and (found := _complete(project, artifact)):
             read[artifact.object] = found
         return read.get(artifact.object)
@@ -58,7 +60,7 @@ def _complete(project: Project, artifact: Artifact) -> Dataset | None:
     """The record of a dataset, if every partition that it names is in the store."""
     try:
         found = from_json(Dataset, json.loads(project.store.get(artifact.object).read_bytes()))
-    except (LockgateError, ValueError):
+    except (NotFound, IntegrityError, ValueError):
         return None
     return found if all(project.store.has(p.object) for p in (*found.parts, found.empty)) else None
 
