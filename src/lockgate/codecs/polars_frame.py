@@ -131,24 +131,37 @@ def _list_parts(column: pl.Series) -> Iterator[Part]:
 
 def _text_parts(column: pl.Series) -> Iterator[Part]:
     """Lengths in bytes, then the texts joined as UTF-8."""
-    yield _numbers(column.str.len_bytes().cast(pl.UInt32))
-    # A slice's text goes through polars as bytes: Python would decode and encode it.
+
+    def lengths(slice: pl.Series) -> pl.Series:
+        return slice.str.len_bytes().cast(pl.UInt32)
+
+    yield _numbers(column, lengths)
+    # A slice's text leaves polars as bytes: Python would decode and encode it.
     pieces = (cast("bytes", s.fill_null("").str.join("").cast(pl.Binary).item()) for s in _slices(column))
-    yield int(column.str.len_bytes().cast(pl.UInt64).sum()), pieces
+    yield _sum(column, lengths), pieces
 
 
 def _binary_parts(column: pl.Series) -> Iterator[Part]:
     """Lengths, then the values joined."""
-    lengths = column.bin.size().cast(pl.UInt64)
-    yield _numbers(lengths)
-    yield int(lengths.sum()), (b"".join(cast("list[bytes]", s.fill_null(b"").to_list())) for s in _slices(column))
+
+    def lengths(slice: pl.Series) -> pl.Series:
+        return slice.bin.size().cast(pl.UInt64)
+
+    yield _numbers(column, lengths)
+    pieces = (b"".join(cast("list[bytes]", s.fill_null(b"").to_list())) for s in _slices(column))
+    yield _sum(column, lengths), pieces
 
 
-def _numbers(column: pl.Series) -> Part:
-    """Numbers or truth values, nulls as nothing."""
-    nothing = False if column.dtype == pl.Boolean else 0
-    item_bytes = column.clear().to_numpy().dtype.itemsize
-    return len(column) * item_bytes, (_canonical(s.fill_null(nothing).to_numpy()) for s in _slices(column))
+def _numbers(column: pl.Series, of: Callable[[pl.Series], pl.Series] = lambda s: s) -> Part:
+    """Numbers or truth values, nulls as nothing. `of`: what of each slice."""
+    like = of(column.clear())
+    nothing = False if like.dtype == pl.Boolean else 0
+    pieces = (_canonical(of(s).fill_null(nothing).to_numpy()) for s in _slices(column))
+    return len(column) * like.to_numpy().dtype.itemsize, pieces
+
+
+def _sum(column: pl.Series, of: Callable[[pl.Series], pl.Series]) -> int:
+    return sum(int(of(s).cast(pl.UInt64).sum()) for s in _slices(column))
 
 
 def _canonical(values: np.ndarray) -> memoryview:
