@@ -49,6 +49,23 @@ def ran(founded: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate
 
 
 @pytest.fixture(scope="session")
+def noted(founded: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
+    """A second source, of which two versions are kept; the second lies there."""
+    lockgate = copy(founded, tmp_path_factory.mktemp("noted") / "shop")
+    with (lockgate.root / "lockgate.toml").open("a") as settings:
+        settings.write('[sources.notes]\nkind = "file"\npath = "notes"\n')
+    notes = lockgate.root / "notes"
+    notes.mkdir()
+    for files in ({"a": "1", "b": "1", "c": "1"}, {"a": "2", "c": "1", "d": "1"}):
+        for path in notes.iterdir():
+            path.unlink()
+        for name, text in files.items():
+            (notes / name).write_text(text)
+        lockgate("data", "add", "notes")
+    return lockgate
+
+
+@pytest.fixture(scope="session")
 def waiting(ran: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
     """The first release passed its gates and waits for Bob; nobody serves now."""
     lockgate = copy(ran, tmp_path_factory.mktemp("waiting") / "shop")

@@ -27,7 +27,7 @@ from journeys.walking import (
     copy,
 )
 
-from lockgate.records.digest import digest_file
+from lockgate.records.digest import digest, digest_bytes, digest_file
 from lockgate.release.layout import verify
 
 HARNESS = (sys.executable, "-P", "-m", "lockgate.testing.kill")
@@ -116,9 +116,36 @@ def again_feedback(lockgate: Lockgate) -> None:
     assert lockgate.json("feedback", "import", "labels.csv")["labelled"] == 1
 
 
+def again_add(lockgate: Lockgate) -> None:
+    sales = (lockgate.root / "data" / "sales.csv").read_bytes()
+    lockgate("data", "add", "sales")
+    assert [s["state"] for s in lockgate.json("data")] == ["kept"]
+    (lockgate.root / "data" / "sales.csv").unlink()
+    lockgate("data", "checkout", "sales", "latest")
+    assert (lockgate.root / "data" / "sales.csv").read_bytes() == sales
+
+
+def again_checkout(lockgate: Lockgate) -> None:
+    """What lies there after the kill is of the one version or of the other, so nothing stands in the way."""
+    lockgate("data", "checkout", "notes", first_version(lockgate))
+    notes = lockgate.root / "notes"
+    assert {p.name: p.read_text() for p in notes.iterdir() if not p.name.startswith(".")} == {
+        "a": "1",
+        "b": "1",
+        "c": "1",
+    }
+
+
+def first_version(lockgate: Lockgate) -> str:
+    return lockgate.json("data", "log", "notes")[-1]["version"]
+
+
 def always(_: Lockgate) -> bool:
     return True
 
+
+NOTED = digest("source", [[n, digest_bytes(b"1")] for n in "abc"])
+"""The first version of the source `notes`; the second has another `a`, no `b`, and a `d`."""
 
 SCENES = (
     Scene("init", "bare", ("init", "--person", "ada"), again_init, always, sample=3),
@@ -130,6 +157,8 @@ SCENES = (
     Scene("approve", "waiting", ("approve", "latest", "--role", "product-owner", "--reason", "ok", "--key", ".lockgate/bob"), again_approve, is_approved),
     Scene("rollback", "delivered_twice", ("rollback", "production"), again_rollback, is_rolled_back),
     Scene("feedback import", "asked", ("feedback", "import", "labels.csv"), again_feedback, always),
+    Scene("data add", "founded", ("data", "add", "sales"), again_add, always),
+    Scene("data checkout", "noted", ("data", "checkout", "notes", NOTED), again_checkout, always, sample=3),
 )  # fmt: skip
 
 

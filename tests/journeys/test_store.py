@@ -51,7 +51,8 @@ def test_each_flipped_object_is_found_named_and_healed(delivered: Lockgate, fres
             for c in contents
             for d in (c.get("artifact", {}).get("object"), c.get("manifest"), c.get("page"), c.get("card"))
         }
-        | {d for c in contents for _, d in c.get("files", ())}
+        | (versions := {c["version"] for c in contents if "version" in c})
+        | {d for v in versions for _, d in json.loads(objects(lockgate.root)[v].read_bytes())[1]}
     )
     assert len(named & set(objects(lockgate.root))) > 10
     for digest, path in objects(lockgate.root).items():

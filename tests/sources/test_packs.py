@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lockgate.delivery.keep import keep_bytes
-from lockgate.delivery.sources import materialise as into
-from lockgate.delivery.sources import packs, seeing, views
-from lockgate.delivery.sources.packs import Pack, Packed, packs_in
-from lockgate.delivery.sources.seeing import Seen, see, source_key
+from lockgate.delivery.sources import keeping, packs, seeing, views
 from lockgate.delivery.sources.materialise import materialise
+from lockgate.delivery.sources.packs import Pack, Packed, packs_in
+from lockgate.delivery.sources.seeing import Seen, see
+from lockgate.delivery.sources.versions import newest_version
 from lockgate.errors import IntegrityError, ServiceUnavailable
 from lockgate.project import Project, open_project
 from lockgate.records.digest import digest_bytes
@@ -58,7 +58,8 @@ def shown(view: Path) -> dict[str, str]:
 
 
 def newest(project: Project) -> tuple[Pack, ...]:
-    return packs_in(project.results("sources").get(source_key(project, "notes")) or {})
+    version = newest_version(project, "notes")
+    return version.packs if version else ()
 
 
 def test_small_files_lie_in_a_pack_and_large_ones_alone(project: Project) -> None:
@@ -69,7 +70,8 @@ def test_small_files_lie_in_a_pack_and_large_ones_alone(project: Project) -> Non
         "deep/er/5.txt": "note 5",
     }
     (pack,) = newest(project)
-    assert set(project.store.list()) == {pack.data, pack.index, digest_bytes(b"x" * 21)}
+    listed = seen(project).identity
+    assert set(project.store.list()) == {pack.data, pack.index, listed, digest_bytes(b"x" * 21)}
     assert (view / "large.txt").is_symlink()
     assert (view / "1.txt").stat().st_mode & 0o777 == 0o444
 
@@ -102,7 +104,7 @@ def test_a_pack_that_is_hardly_wanted_any_more_is_left(project: Project) -> None
 
 
 def test_too_many_packs_become_few(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(into, "MOST_PACKS", 2)
+    monkeypatch.setattr(keeping, "MOST_PACKS", 2)
     for n in range(6):
         write(project.root, {f"r{n}-{i}": f"r{n} {i}" for i in range(3)})
         view = materialise(project, seen(project))
@@ -182,15 +184,16 @@ def test_what_is_no_list_of_packs_counts_as_none(packs: object) -> None:
 @pytest.mark.parametrize("part", ["data", "index"])
 def test_a_lost_part_is_packed_again_from_the_files(project: Project, part: str) -> None:
     materialise(project, seen(project))
-    record = project.results("sources").get(source_key(project, "notes")) or {}
+    version = newest_version(project, "notes")
+    assert version is not None
     lost = getattr(newest(project)[0], part)
     bytes_before = project.store.get(lost).read_bytes()
     project.store.delete(lost)
     places = list((project.root / "notes").iterdir())
-    draft = packs.again(project, record, places, lost)
+    draft = packs.again(project, version, places, lost)
     assert draft is not None
     assert draft.read_bytes() == bytes_before
-    assert packs.again(project, record, places[1:], lost) is None
+    assert packs.again(project, version, places[1:], lost) is None
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

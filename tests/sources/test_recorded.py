@@ -15,7 +15,7 @@ from lockgate.delivery.keep import keep_bytes
 from lockgate.delivery.reproduction import rebuild, rebuilding
 from lockgate.delivery.sources.seeing import Seen
 from lockgate.delivery.sources.materialise import materialise
-from lockgate.delivery.sources.versions import recorded_under
+from lockgate.delivery.sources.versions import version_under
 from lockgate.errors import IntegrityError, NotFound
 from lockgate.project import Project, open_project
 from lockgate.records.digest import digest, digest_bytes
@@ -58,7 +58,7 @@ def test_other_bytes_under_an_identity_are_not_what_a_release_saw(project: Proje
     true, false = keep_bytes(project, b"a,1\n"), keep_bytes(project, b"a,2\n")
     identity = digest("source", [["a.csv", true]])
     record(project, identity, [["a.csv", false]])
-    assert recorded_under(project, identity) is None
+    assert version_under(project, identity) is None
     with pytest.raises(NotFound, match="source sales"):
         rebuild._source(project, project, "sales", identity, now=NOW)
     record(project, identity, [["a.csv", true]])
@@ -88,16 +88,16 @@ def test_packed_files_come_along_to_another_store(project: Project, tmp_path: Pa
 @pytest.mark.parametrize("files", [None, 3, [3], [["a.csv"]], [["a.csv", 3]], {"a": "b"}])
 def test_a_record_of_another_shape_is_none(project: Project, files: Any) -> None:
     record(project, "blake3:id", files)
-    assert recorded_under(project, "blake3:id") is None
+    assert version_under(project, "blake3:id") is None
 
 
 def test_several_files_are_no_single_one(project: Project) -> None:
     files = [[n, keep_bytes(project, n.encode())] for n in ("a", "b")]
     identity = digest("source", files)
     record(project, identity, files, single=True)
-    found = recorded_under(project, identity)
+    found = version_under(project, identity)
     assert found is not None
-    assert found["single"] is False
+    assert found.single is False
 
 
 def test_rows_are_held_against_their_values(project: Project, tmp_path: Path) -> None:
@@ -110,6 +110,6 @@ def test_rows_are_held_against_their_values(project: Project, tmp_path: Path) ->
         kept.append(Page(object="", digest=value, rows=len(part)))
     identity = identity_of(rows.columns_of(table), kept)
     record(project, identity, pages, single=False)
-    assert recorded_under(project, identity) is not None
+    assert version_under(project, identity) is not None
     record(project, identity, pages[::-1], single=False)
-    assert recorded_under(project, identity) is None
+    assert version_under(project, identity) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.errors import ServiceUnavailable, UsageError
-from lockgate.records.listing import NOWHERE, Listing, state_of
+from lockgate.records.listing import NOWHERE, Listing, fixed_part, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,12 +35,11 @@ class FileSource:
             return _listing(place.parent, [(place.name, state_of(place.stat()))])
         if place.is_dir():
             return _tree(place)
-        parts = Path(self._path).parts
-        fixed = next((i for i, part in enumerate(parts) if any(c in part for c in "*?[")), len(parts))
-        if fixed == len(parts):
+        fixed = fixed_part(self._path)
+        if fixed == self._path:
             return NOWHERE
-        top = self._root.joinpath(*parts[:fixed])
-        return _named(top.glob(str(Path(*parts[fixed:]))), top)
+        top = self._root / fixed
+        return _named(top.glob(self._path[len(fixed) :].lstrip("/")), top)
 
 
 class ArrivingFiles:

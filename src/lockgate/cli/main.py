@@ -32,6 +32,7 @@ COMMANDS = {
         "rollback": ("operate", "go back to a release this environment has served"),
     },
     "Looking": {
+        "data": ("data", "what sources hold and held: list | add | log | diff | checkout | forget"),
         "show": ("look", "an artifact: what it is, where it lies"),
         "runs": ("look", "past runs"),
         "graph": ("graph", "what is made of what, how fresh it is and what it cost"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate.cli.cells import count_bytes
 from lockgate.cli.render import now, print_json, table
 from lockgate.errors import UsageError
 from lockgate.project import open_project
@@ -58,9 +59,11 @@ def _size(project: Project, *, as_json: bool) -> int:
     if as_json:
         print_json([to_json(p) for p in parts])
         return 0
-    rows = [[p.kind, f"{p.count:,}", _bytes(p.size_bytes), "this machine" if p.here else "the store"] for p in parts]
+    rows = [
+        [p.kind, f"{p.count:,}", count_bytes(p.size_bytes), "this machine" if p.here else "the store"] for p in parts
+    ]
     total = sum(p.size_bytes for p in parts if not p.here)
-    print(table([*rows, ["in the store", "", _bytes(total), ""]], header=["what", "how many", "size", "where"]))
+    print(table([*rows, ["in the store", "", count_bytes(total), ""]], header=["what", "how many", "size", "where"]))
     return 0
 
 
@@ -72,7 +75,7 @@ def _check(project: Project, *, heal: bool, as_json: bool) -> int:
         print_json({**to_json(found), "good": found.is_good})
     else:
         left = sum(not f.healed for f in found.faults)
-        size = f"{found.objects:,} objects ({_bytes(found.size_bytes)}) and {found.records:,} records read"
+        size = f"{found.objects:,} objects ({count_bytes(found.size_bytes)}) and {found.records:,} records read"
         healed = len(found.faults) - left
         state = "all good" if not found.faults else f"{left} damaged" + (f", {healed} healed" if healed else "")
         print(f"{size}: {state}")
@@ -98,25 +101,11 @@ def _gc(project: Project, *, keep_days: int, really: bool, as_json: bool) -> int
                     "records": [{"kind": k, "key": key} for k, key, _ in garbage.records]})  # fmt: skip
         return 0
     kinds = [k for k, _, _ in garbage.records]
-    rows = [["objects", f"{len(garbage.objects):,}", _bytes(sum(h.size_bytes for h in garbage.objects))]]
-    rows += [[f"records: {k}", f"{kinds.count(k):,}", _bytes(sum(s for x, _, s in garbage.records if x == k))]
+    rows = [["objects", f"{len(garbage.objects):,}", count_bytes(sum(h.size_bytes for h in garbage.objects))]]
+    rows += [[f"records: {k}", f"{kinds.count(k):,}", count_bytes(sum(s for x, _, s in garbage.records if x == k))]
              for k in dict.fromkeys(kinds)]  # fmt: skip
     print(table(rows, header=["removed" if really else "would be removed", "how many", "size"]))
-    print(f"kept: {garbage.kept:,} objects ({_bytes(garbage.kept_bytes)})")
+    print(f"kept: {garbage.kept:,} objects ({count_bytes(garbage.kept_bytes)})")
     if not really and (garbage.objects or garbage.records):
         print(f"next: lockgate store gc --keep {keep_days} --yes")
     return 0
-
-
-def _bytes(size: int) -> str:
-    """A size that people read.
-
-    >>> _bytes(0), _bytes(1536), _bytes(3 << 30)
-    ('0 B', '1.5 kB', '3.2 GB')
-    """
-    number = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    raise AssertionError

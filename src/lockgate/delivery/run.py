@@ -198,6 +198,7 @@ def _carry_out(
     with Turns(project.leases, result=planned.known.result, lasts_s=project.settings.lease_s) as turns:
         turns.pin(_read_by(planned), still_there=lambda: _still_there(planned))
         with engine_of(project, planned) as engine:
+            _note_sources(project, planned, now)
             done = execute(
                 planned.graph, planned.plan, planned.known,
                 engine=engine, keep=keep, tell=tell, workers=project.settings.workers, keep_going=keep_going, alone=alone,
@@ -269,15 +270,13 @@ def node_named(graph: Graph, name: str, *, among: Sequence[str] | None = None) -
 @contextlib.contextmanager
 def engine_of(project: Project, planned: Planned, *, environment: Mapping[str, str] | None = None) -> Generator[Engine]:
     """Sources are copied in only when a step will read them. `environment`: see `Engine`."""
-    todo = [planned.graph.nodes[s.node] for s in planned.plan.steps if not isinstance(s.action, Reuse)]
-    read = {i.removeprefix("source:") for n in todo for i in n.inputs.values() if i.startswith("source:")}
     from lockgate.build.engine import Engine
     from lockgate.delivery.sources.materialise import materialise
     from lockgate.delivery.sources.views import in_use
 
     files: dict[str, Path | str] = {AS_OF: planned.as_of.isoformat()}
     with contextlib.ExitStack() as views:
-        for seen in (planned.sources[n] for n in read if n in planned.sources):
+        for seen in _to_read(planned):
             views.enter_context(in_use(project, seen))
             files[f"source:{seen.name}"] = materialise(project, seen)
         yield views.enter_context(
@@ -286,6 +285,21 @@ def engine_of(project: Project, planned: Planned, *, environment: Mapping[str, s
                 store=project.store, files=files, trace=planned.graph.trace, environment=environment,
             )
         )  # fmt: skip
+
+
+def _to_read(planned: Planned) -> list[Seen]:
+    """The sources that a step will read."""
+    todo = [planned.graph.nodes[s.node] for s in planned.plan.steps if not isinstance(s.action, Reuse)]
+    read = {i.removeprefix("source:") for n in todo for i in n.inputs.values() if i.startswith("source:")}
+    return [planned.sources[n] for n in sorted(read) if n in planned.sources]
+
+
+def _note_sources(project: Project, planned: Planned, now: dt.datetime) -> None:
+    from lockgate.delivery.sources.history import note
+
+    for seen in _to_read(planned):
+        if seen.here.names or seen.rows is not None:  # an old version that is only read again is no news
+            note(project, seen, now=now, by="run")
 
 
 def _sweep(project: Project, now: dt.datetime) -> None:

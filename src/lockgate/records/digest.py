@@ -13,9 +13,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from blake3 import blake3
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["Json", "canonical", "digest", "digest_bytes", "digest_file", "sha256_bytes", "sha256_file", "short"]
+__all__ = [
+    "Json",
+    "canonical",
+    "digest",
+    "digest_bytes",
+    "digest_file",
+    "digest_parts",
+    "sha256_bytes",
+    "sha256_file",
+    "short",
+    "verified",
+]
 
 Json: TypeAlias = Any  # a JSON value: None, bool, int, float, str, list, dict with str keys
 
@@ -50,6 +62,29 @@ def digest_file(path: Path | str) -> str:
     hasher = blake3()
     hasher.update_mmap(path)
     return "blake3:" + hasher.hexdigest()
+
+
+def digest_parts(parts: Iterable[bytes]) -> str:
+    """Digest raw bytes that come one part after the other.
+
+    >>> digest_parts([b"a", b"b"]) == digest_bytes(b"ab")
+    True
+    """
+    hasher = blake3()
+    for part in parts:
+        hasher.update(part)
+    return "blake3:" + hasher.hexdigest()
+
+
+def verified(parts: Iterable[bytes], digest: str) -> Iterator[bytes]:
+    """The parts as they are. Raises ValueError behind the last one when they have another digest: its text is that one."""
+    hasher = blake3()
+    for part in parts:
+        hasher.update(part)
+        yield part
+    found = "blake3:" + hasher.hexdigest()
+    if found != digest:
+        raise ValueError(found)
 
 
 def sha256_bytes(data: bytes) -> str:

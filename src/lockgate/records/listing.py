@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator
 
-__all__ = ["NOWHERE", "STATE_BYTES", "Listing", "state_of"]
+__all__ = ["NOWHERE", "STATE_BYTES", "Listing", "fixed_part", "state_of"]
 
 _STATE = struct.Struct("=QQqqq")
 _NUMBERS = attrgetter("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
@@ -61,6 +61,17 @@ class Listing:
 
 
 NOWHERE = Listing()
+
+
+def fixed_part(path: str) -> str:
+    """The folders of a glob before its first pattern; a path without one is all fixed.
+
+    >>> fixed_part("data/2024/*/x-*.csv"), fixed_part("data")
+    ('data/2024', 'data')
+    """
+    parts = path.split("/")
+    fixed = next((n for n, part in enumerate(parts) if any(c in part for c in "*?[")), len(parts))
+    return "/".join(parts[:fixed])
 
 
 def state_of(looked_at: os.stat_result) -> bytes:

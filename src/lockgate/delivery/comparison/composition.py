@@ -6,20 +6,19 @@ import ast
 import difflib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from lockgate.delivery.comparison.changes import changes
-from lockgate.delivery.sources.packs import Packed, packs_in
+from lockgate.delivery.sources.kept import Kept
+from lockgate.delivery.sources.versions import version_under
 from lockgate.errors import LockgateError
 from lockgate.records.digest import canonical
 from lockgate.release.layout import PROJECT, TRAINING_LOCK
 from lockgate.release.wording import count
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from lockgate.delivery.sources.packs import Pack
+    from lockgate.delivery.sources.versions import SourceVersion
     from lockgate.project import Project
     from lockgate.records.digest import Json
     from lockgate.records.release import Manifest
@@ -179,20 +178,22 @@ def _source(project: Project, name: str, before: Manifest, after: Manifest) -> s
     identities = [m.lineage.sources.get(name) for m in (before, after)]
     if None in identities:
         return f"source {name} is {'new' if identities[0] is None else 'gone'}"
-    records = [project.results("sources").get(str(i)) for i in identities]
-    if None in records:
+    first, second = (version_under(project, str(i)) for i in identities)
+    if first is None or second is None:
         return f"source {name}: changed; what it was is not in the store any more"
-    old, new = ({str(f): str(d) for f, d in (r or {}).get("files", ())} for r in records)
+    old, new = first.by_name, second.by_name
     came, went = ([f for f in a if f not in b] for a, b in ((new, old), (old, new)))
     altered = [f for f in new if f in old and new[f] != old[f]]
     told = [_names(files, verb) for files, verb in ((came, "added"), (went, "removed"), (altered, "changed")) if files]
-    packs = {p for r in records for p in packs_in(r or {})}
-    rows = _rows(project, packs, [old[f] for f in (*went, *altered)], [new[f] for f in (*came, *altered)])
+    rows = _rows(project, (first, second), [old[f] for f in (*went, *altered)], [new[f] for f in (*came, *altered)])
     single = len(new) == len(old) == 1
     return f"source {name}: " + "; ".join([*([] if single and rows else told), *([rows] if rows else [])])
 
 
-def _unless_large(path: Path) -> bytes | None:
+def _unless_large(project: Project, kept: Kept, digest: str) -> bytes | None:
+    if digest in kept:
+        return kept.read(digest) if kept.size_bytes(digest) <= ROWS_LIMIT_BYTES else None
+    path = project.store.get(digest)
     return path.read_bytes() if path.stat().st_size <= ROWS_LIMIT_BYTES else None
 
 
@@ -201,14 +202,14 @@ def _names(files: list[str], verb: str) -> str:
     return f"{count(len(files), 'file')} {verb}" + (f" ({named})" if len(files) <= NAMED else f" ({named}, …)")
 
 
-def _rows(project: Project, packs: Iterable[Pack], before: list[str], after: list[str]) -> str:
+def _rows(project: Project, versions: tuple[SourceVersion, SourceVersion], before: list[str], after: list[str]) -> str:
     """Lines that are only on one side, counted as often as they stand there; "" where files are no text or not here."""
     sides = [Counter[bytes](), Counter[bytes]()]
     try:
-        packed = Packed(project.store, packs)
-        for side, digests in zip(sides, (before, after), strict=True):
+        for side, version, digests in zip(sides, versions, (before, after), strict=True):
+            kept = Kept(project.store, version.packs, version.pieces)
             for digest in digests:
-                data = packed.read(digest) if digest in packed.members else _unless_large(project.store.get(digest))
+                data = _unless_large(project, kept, digest)
                 if data is None or b"\0" in data[:4096]:
                     return ""
                 side.update(data.splitlines())

@@ -23,9 +23,10 @@ from lockgate.build.execute import Event
 from lockgate.delivery.keep import keep_copy
 from lockgate.delivery.releases import file_of
 from lockgate.delivery.reproduction.interpreter import Interpreter, interpreter_for
-from lockgate.delivery.sources.packs import Packed, packs_in
+from lockgate.delivery.sources.kept import Kept
+from lockgate.delivery.sources.pieces import objects_of
 from lockgate.delivery.sources.seeing import see
-from lockgate.delivery.sources.versions import recorded_under
+from lockgate.delivery.sources.versions import SourceVersion, recorded, version_under
 from lockgate.errors import LockgateError, NotFound, StepFailed
 from lockgate.project import Project, SourceSettings
 from lockgate.records.artifact import Artifact
@@ -188,32 +189,38 @@ def _source(project: Project, rebuilt: Project, name: str, identity: str, *, now
 
     Nobody looks at the files of today unless the store lacks something.
     """
-    record: Mapping[str, Json] | None = recorded_under(project, identity)
-    packs = tuple(p for p in packs_in(record or {}) if all(map(project.store.has, p.objects)))
-    packed = Packed(project.store, packs).members
-    whole = record is not None and all(
-        d in packed or rebuilt.store.has(d) or project.store.has(d) for _, d in record["files"]
+    version = version_under(project, identity)
+    kept = _kept(project, version)
+    whole = version is not None and all(
+        d in kept or rebuilt.store.has(d) or project.store.has(d) for _, d in version.files
     )
     files = any(s.name == name and s.kind == "file" for s in project.settings.sources)
     here = see(project, now_ns=int(now.timestamp() * 1e9), wanted=(name,)).get(name) if files and not whole else None
-    if record is None and here is not None and here.identity == identity:
-        record = {"files": [list(f) for f in here.files], "single": here.single}
-    if record is None:
+    if version is None and here is not None and here.identity == identity:
+        version = SourceVersion(source=name, identity=identity, files=here.files, single=here.single)
+    if version is None:
         raise _gone(name, identity)
-    for held in {o for p in packs for o in p.objects}:
+    for held in kept.objects():
         if not rebuilt.store.has(held):
             keep_copy(rebuilt, project.store.get(held))
     places = here.here.places() if here else {}
-    for file, digest in record["files"]:
-        if digest in packed or rebuilt.store.has(digest):
+    for file, digest in version.files:
+        if digest in kept or rebuilt.store.has(digest):
             continue
         place = Path(places[file]) if file in places else None
         if project.store.has(digest):
             place = project.store.get(digest)
         if place is None or keep_copy(rebuilt, place) != digest:
             raise _gone(name, f"{file} {digest}")
-    single = bool(record.get("single"))
-    return {"identity": identity, "files": record["files"], "single": single, "packs": [list(p.objects) for p in packs]}
+    return {"identity": identity, **recorded(replace(version, packs=kept.packs, pieces=kept.pieces))}
+
+
+def _kept(project: Project, version: SourceVersion | None) -> Kept:
+    """What of a version lies in packs and pieces that are here."""
+    is_here = project.store.has
+    packs = tuple(p for p in version.packs if all(map(is_here, p.objects))) if version else ()
+    pieces = {d: p for d, p in version.pieces.items() if all(map(is_here, objects_of([p])))} if version else {}
+    return Kept(project.store, packs, pieces)
 
 
 def _gone(name: str, what: str) -> NotFound:

@@ -24,6 +24,7 @@ from lockgate.delivery.reproduction.attempts import attempts_of, deadlines, susp
 from lockgate.delivery.reproduction.interpreter import installed
 from lockgate.delivery.run import Planned, run, sources_of, targets_of
 from lockgate.delivery.sources.packs import packs_in
+from lockgate.delivery.sources.pieces import pieces_in
 from lockgate.delivery.sources.seeing import Seen
 from lockgate.errors import LockgateError
 from lockgate.project import Project, Settings, SourceSettings
@@ -98,7 +99,10 @@ def _planned(project: Project, order: Order, *, now_ns: int) -> Planned:
 def _seen(name: str, record: Mapping[str, Json]) -> Seen:
     """As it is in the store; `recorded`, so that this old version does not become the newest one."""
     files = tuple((str(n), str(d)) for n, d in record["files"])
-    return Seen(name, record["identity"], files, record["single"], recorded=True, packs=packs_in(record))
+    return Seen(
+        name, record["identity"], files, record["single"],
+        recorded=True, packs=packs_in(record), pieces=pieces_in(record),
+    )  # fmt: skip
 
 
 def _overrides(graph: Graph, recorded: Mapping[str, Mapping[str, Json]]) -> dict[str, dict[str, Json]]:

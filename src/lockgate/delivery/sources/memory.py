@@ -13,8 +13,11 @@ from lockgate.records.digest import Json, digest_file
 from lockgate.records.listing import STATE_BYTES, Listing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    Read = Callable[[str, str], str]
+    """(name, place) of a file → its digest."""
 
 __all__ = ["read_digests"]
 
@@ -25,7 +28,7 @@ Known = tuple[tuple[str, ...], bytes, tuple[str, ...]]  # names, states, digests
 NOTHING: Known = ((), b"", ())
 
 
-def read_digests(listing: Listing, memory: Path, *, now_ns: int) -> tuple[str | None, ...]:
+def read_digests(listing: Listing, memory: Path, *, now_ns: int, read: Read | None = None) -> tuple[str | None, ...]:
     """The digest of each file of a listing, in its order; reads those that `memory` has not seen as they are now.
 
     None for a file that was taken away since it was listed.
@@ -34,6 +37,7 @@ def read_digests(listing: Listing, memory: Path, *, now_ns: int) -> tuple[str | 
 
     Args:
         now_ns: before the files were listed.
+        read: what reads a file, where that does more than take its digest.
 
     Raises OSError for a file that cannot be read.
     """
@@ -42,7 +46,7 @@ def read_digests(listing: Listing, memory: Path, *, now_ns: int) -> tuple[str | 
         return digests
     by_state = dict(zip(zip(names, Listing(states=states).each_state(), strict=True), digests, strict=True))
     wanted = list(zip(listing.names, listing.each_state(), strict=True))
-    found = tuple(by_state.get(key) or _read_digest(f"{listing.top}/{key[0]}") for key in wanted)
+    found = tuple(by_state.get(key) or _unless_gone(read, key[0], listing.top) for key in wanted)
     settled = b"".join(
         state if now_ns - changed_ns > RACY_NS else UNSETTLED
         for (_, state), changed_ns in zip(wanted, listing.changed_ns(), strict=True)
@@ -52,9 +56,10 @@ def read_digests(listing: Listing, memory: Path, *, now_ns: int) -> tuple[str | 
     return found
 
 
-def _read_digest(place: str) -> str | None:
+def _unless_gone(read: Read | None, name: str, top: str) -> str | None:
+    place = f"{top}/{name}"
     try:
-        return digest_file(place)
+        return read(name, place) if read else digest_file(place)
     except FileNotFoundError:
         return None
 

@@ -9,22 +9,25 @@ from __future__ import annotations
 import json
 import mmap
 import os
-from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import accumulate, repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.delivery.keep import keep_bytes, scratch_file
 from lockgate.errors import IntegrityError, LockgateError, ServiceUnavailable
-from lockgate.records.digest import Json, canonical, digest_bytes
+from lockgate.records.digest import Json, canonical, digest_bytes, digest_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
+    from typing import IO, Self
 
+    from lockgate.delivery.sources.versions import SourceVersion
     from lockgate.ports import Store
     from lockgate.project import Project
 
-__all__ = ["Member", "Pack", "Packed", "again", "keep_packs", "packs_in"]
+__all__ = ["SMALL_BYTES", "Member", "Pack", "Packed", "Packing", "again", "keep_packs", "packs_in", "small_bytes"]
 
 SMALL_BYTES = 64 * 1024
 """A larger file is an object of its own."""
@@ -48,9 +51,8 @@ class Pack:
         return self.data, self.index
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """Where a file lies."""
+class Member(NamedTuple):
+    """Where a file lies; a plain tuple, since there can be a hundred thousand of them."""
 
     pack: Pack
     start: int
@@ -67,10 +69,10 @@ class Packed:
         self.members: dict[str, Member] = {}
         self._store, self._data = store, dict[str, mmap.mmap | bytes]()
         for pack in packs:
-            start = 0
-            for digest, size_bytes in _index(store, pack):
-                self.members[digest] = Member(pack, start, size_bytes)
-                start += size_bytes
+            digests, sizes = _index(store, pack)
+            self.members.update(
+                zip(digests, map(Member, repeat(pack), accumulate(sizes, initial=0), sizes), strict=True)
+            )
 
     def read(self, digest: str) -> bytes:
         """A file's bytes, checked."""
@@ -104,48 +106,105 @@ def keep_packs(project: Project, places: Mapping[str, str], *, source: str) -> t
     """
     if len(places) < FEWEST:
         return ()
-    small = ((d, _small_bytes(path), path) for d, path in places.items())
-    return tuple(
-        Pack(project.store.put(draft), keep_bytes(project, canonical(index)))
-        for draft, index in _drafts(project, _checked(small, source))
-    )
+    with Packing(project) as packing:
+        for digest, place in places.items():
+            data = small_bytes(place)
+            if data is None:
+                continue
+            if digest_bytes(data) != digest:
+                what = f"{source}: {place}"
+                raise ServiceUnavailable("a source changed while it was read", value=what, next="lockgate run")
+            packing.add(digest, data)
+        return packing.packs()
 
 
-def again(project: Project, record: Mapping[str, Json], places: Iterable[Path], wanted: str) -> Path | None:
+class Packing:
+    """Makes packs of small files as they come, each as large as `PACK_BYTES` allows."""
+
+    def __init__(self, project: Project) -> None:
+        self._project, self._packs = project, list[Pack]()
+        self._draft: Path | None = None
+        self._file: IO[bytes] | None = None
+        self._sizes: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        """Nothing is written yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """What is in no pack by now is not kept."""
+        if self._file is not None and self._draft is not None:
+            self._file.close()
+            self._draft.unlink(missing_ok=True)
+
+    def add(self, digest: str, data: bytes) -> None:
+        """Take one more file; one that was taken already is left out."""
+        if digest in self._sizes:
+            return
+        if self._file is None:
+            self._draft = scratch_file(self._project)
+            self._file = self._draft.open("wb")
+        self._file.write(data)
+        self._sizes[digest] = len(data)
+        if self._file.tell() >= PACK_BYTES:
+            self._close()
+
+    def packs(self) -> tuple[Pack, ...]:
+        """All of them, in the store now. A rest of fewer than `FEWEST` files makes none."""
+        self._close()
+        return tuple(self._packs)
+
+    def _close(self) -> None:
+        if self._file is None or self._draft is None or len(self._sizes) < FEWEST:
+            return
+        self._file.close()
+        index = canonical([[d, n] for d, n in self._sizes.items()])
+        self._packs.append(Pack(self._project.store.put(self._draft), keep_bytes(self._project, index)))
+        self._file, self._sizes = None, {}
+
+
+def again(project: Project, version: SourceVersion, places: Iterable[Path], wanted: str) -> Path | None:
     """Make a lost object of a pack from the files at hand: a draft with exactly its bytes, or None when one is missing.
 
-    The members are those of its index; without it, the record's small files that no other pack has: so it was packed first.
+    The members are those of its index; without it, the version's small files that no other pack has: so it was packed first.
     """
-    by_digest: dict[str, bytes] = {}
-    for path in places:
-        with suppress(OSError):
-            if (data := _small_bytes(path)) is not None:
-                by_digest[digest_bytes(data)] = data
-    pack = next((p for p in packs_in(record) if wanted in p.objects), None)
+    pack = next((p for p in version.packs if wanted in p.objects), None)
     if pack is None:
         return None
+    here = _small_files(places)
     try:
-        digests = [d for d, _ in _index(project.store, pack)]
+        digests, _ = _index(project.store, pack)
     except LockgateError:
-        others = _members_of_others(project.store, record, pack)
-        digests = list(dict.fromkeys(d for _, d in record["files"] if d in by_digest and d not in others))
-    if not all(d in by_digest for d in digests):
+        others = _members_of_others(project.store, version, pack)
+        digests = list(dict.fromkeys(d for _, d in version.files if d in here and d not in others))
+    if not all(d in here for d in digests):
         return None
-    data = b"".join(by_digest[d] for d in digests)
-    index = canonical([[d, len(by_digest[d])] for d in digests])
-    found = next((b for b in (data, index) if digest_bytes(b) == wanted), None)
-    if found is None:
-        return None
+    index = canonical([[d, here[d].stat().st_size] for d in digests])
     draft = scratch_file(project)
-    draft.write_bytes(found)
-    return draft
+    with draft.open("wb") as file:
+        file.writelines(
+            [index] if digest_bytes(index) == wanted else map(Path.read_bytes, map(here.__getitem__, digests))
+        )
+    if digest_file(draft) == wanted:
+        return draft
+    draft.unlink()
+    return None
 
 
-def _members_of_others(store: Store, record: Mapping[str, Json], pack: Pack) -> set[str]:
+def _small_files(places: Iterable[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in places:
+        with suppress(OSError):
+            if (data := small_bytes(path)) is not None:
+                found[digest_bytes(data)] = path
+    return found
+
+
+def _members_of_others(store: Store, version: SourceVersion, pack: Pack) -> set[str]:
     found: set[str] = set()
-    for other in packs_in(record):
+    for other in version.packs:
         with suppress(LockgateError):
-            found.update(d for d, _ in (() if other == pack else _index(store, other)))
+            found.update(() if other == pack else _index(store, other)[0])
     return found
 
 
@@ -155,18 +214,21 @@ def _mapped(path: Path) -> mmap.mmap | bytes:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
 
 
-def _index(store: Store, pack: Pack) -> list[tuple[str, int]]:
+def _index(store: Store, pack: Pack) -> tuple[list[str], list[int]]:
+    """The digests of a pack's files, and their sizes in bytes."""
     try:
         entries = json.loads(store.get(pack.index).read_bytes())
-    except ValueError as error:
+        digests, sizes = [d for d, _ in entries], [n for _, n in entries]
+    except (ValueError, TypeError) as error:
         raise _no_index(pack) from error
-    if not isinstance(entries, list) or not all(_is_entry(e) for e in entries):
+    if (
+        not isinstance(entries, list)
+        or {*map(type, digests)} - {str}
+        or {*map(type, sizes)} - {int}
+        or min(sizes, default=0) < 0
+    ):
         raise _no_index(pack)
-    return [(d, n) for d, n in entries]
-
-
-def _is_entry(entry: object) -> bool:
-    return isinstance(entry, list) and [type(x) for x in entry] == [str, int] and entry[1] >= 0
+    return digests, sizes
 
 
 def _no_index(pack: Pack) -> IntegrityError:
@@ -176,7 +238,7 @@ def _no_index(pack: Pack) -> IntegrityError:
     )  # fmt: skip
 
 
-def _small_bytes(path: Path | str) -> bytes | None:
+def small_bytes(path: Path | str) -> bytes | None:
     """A small file's content; None of a larger one."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -184,35 +246,3 @@ def _small_bytes(path: Path | str) -> bytes | None:
     finally:
         os.close(handle)
     return data if len(data) <= SMALL_BYTES else None
-
-
-def _checked(files: Iterable[tuple[str, bytes | None, str]], source: str) -> Iterator[tuple[str, bytes]]:
-    for digest, data, path in files:
-        if data is None:
-            continue
-        if digest_bytes(data) != digest:
-            raise ServiceUnavailable(
-                "a source changed while it was read", value=f"{source}: {path}", next="lockgate run"
-            )
-        yield digest, data
-
-
-def _drafts(project: Project, files: Iterator[tuple[str, bytes]]) -> Iterator[tuple[Path, list[list[Json]]]]:
-    """Files with up to `PACK_BYTES`, each with its index; fewer than `FEWEST` files make none."""
-    ended = False
-    while not ended:
-        draft, index, size_bytes = scratch_file(project), list[list[Json]](), 0
-        try:
-            with draft.open("wb") as pack:
-                for digest, data in files:
-                    pack.write(data)
-                    index.append([digest, len(data)])
-                    size_bytes += len(data)
-                    if size_bytes >= PACK_BYTES:
-                        break
-                else:
-                    ended = True
-            if len(index) >= FEWEST:
-                yield draft, index
-        finally:
-            draft.unlink(missing_ok=True)  # the store has taken it over, unless it is none

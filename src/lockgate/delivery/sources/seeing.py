@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,13 @@ from lockgate.records.listing import NOWHERE, Listing
 
 if TYPE_CHECKING:
     from lockgate.adapters.files import ArrivingFiles
+    from lockgate.delivery.sources.memory import Read
     from lockgate.delivery.sources.packs import Pack
+    from lockgate.delivery.sources.pieces import Pieces
     from lockgate.ports import Files
     from lockgate.project import Project, SourceSettings
 
-__all__ = ["Seen", "held", "places", "see", "source_key"]
+__all__ = ["Seen", "held", "places", "see"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Seen:
         waiting: files that are not whole yet and were left out.
         recorded: the record was written when it was seen.
         packs: where small files lie, of a source that comes from the store.
+        pieces: what large ones are made of; the same.
     """
 
     name: str
@@ -47,17 +50,26 @@ class Seen:
     waiting: int = 0
     recorded: bool = False
     packs: tuple[Pack, ...] = ()
+    pieces: Mapping[str, Pieces] = field(default_factory=dict[str, "Pieces"])
 
 
-def see(project: Project, *, now_ns: int, wanted: Collection[str] | None = None) -> dict[str, Seen]:
+def see(
+    project: Project, *, now_ns: int, wanted: Collection[str] | None = None, only: Collection[str] | None = None,
+    read: Mapping[str, Read] | None = None,
+) -> dict[str, Seen]:  # fmt: skip
     """Every source that is here or, failing that, recorded in a shared store. Reads only what changed.
 
-    `wanted`: the sources that somebody will read; databases and folders in which files arrive are asked only for these.
+    Args:
+        wanted: the sources that somebody will read; databases and folders in which files arrive are asked only for these.
+        only: look at no others.
+        read: source → what reads one of its files, where that does more than take the digest.
     """
     found: dict[str, Seen] = {}
     for source in project.settings.sources:
+        if only is not None and source.name not in only:
+            continue
         if source.kind == "file":
-            seen = _see_file(project, source, now_ns)
+            seen = _see_file(project, source, now_ns, read or {})
         elif wanted is not None and source.name not in wanted:
             continue
         else:
@@ -81,11 +93,11 @@ def held(project: Project, source: SourceSettings) -> int:
     return 0
 
 
-def _see_file(project: Project, source: SourceSettings, now_ns: int) -> Seen | None:
+def _see_file(project: Project, source: SourceSettings, now_ns: int, read: Mapping[str, Read]) -> Seen | None:
     opened: Files = adapter("files", "FileSource")(project.root, source.path)
     listing = opened.files()
     if listing.names:
-        found = _digests(project, source.name, listing, now_ns)
+        found = _digests(project, source.name, listing, now_ns, read.get(source.name))
         digests = tuple((n, d) for n, d in found if d)
         if gone := [n for n, d in found if not d]:
             raise ServiceUnavailable(
@@ -93,12 +105,11 @@ def _see_file(project: Project, source: SourceSettings, now_ns: int) -> Seen | N
             )
         single = (project.root / source.path).is_file()
         return Seen(source.name, digest("source", digests), digests, single, listing)
-    if project.is_shared and (record := project.results("sources").get(source_key(project, source.name))):
-        digests = tuple((n, d) for n, d in record["files"])
-        from lockgate.delivery.sources.packs import packs_in
+    if project.is_shared:
+        from lockgate.delivery.sources.versions import newest_version
 
-        single, packs = bool(record.get("single")), packs_in(record)
-        return Seen(source.name, digest("source", digests), digests, single, packs=packs)
+        if kept := newest_version(project, source.name):
+            return Seen(source.name, kept.identity, kept.files, kept.single, packs=kept.packs, pieces=kept.pieces)
     return None
 
 
@@ -132,16 +143,14 @@ def places(project: Project) -> list[Path]:
     return [Path(place) for source in opened for place in source.files().places().values()]
 
 
-def _digests(project: Project, source: str, listing: Listing, now_ns: int) -> tuple[tuple[str, str | None], ...]:
+def _digests(
+    project: Project, source: str, listing: Listing, now_ns: int, read: Read | None = None
+) -> tuple[tuple[str, str | None], ...]:
     """(name, digest); None for a file that is gone already."""
+    memory = project.home / "seen" / f"{source}.json"
     try:
-        digests = read_digests(listing, project.home / "seen" / f"{source}.json", now_ns=now_ns)
+        digests = read_digests(listing, memory, now_ns=now_ns, read=read)
     except OSError as error:  # what cannot be read, and so not hashed, is an error with its path
         what = f"{source}: {error.filename}: {error.strerror}"
         raise ServiceUnavailable("a source cannot be read", value=what) from error
     return tuple(zip(listing.names, digests, strict=True))
-
-
-def source_key(project: Project, source: str) -> str:
-    """Under which key a source's newest version is recorded."""
-    return digest("source-key", [project.settings.name, source])

@@ -1,33 +1,157 @@
-"""Which files a source had under an identity. Others may write a shared store's records, so the identity is taken again."""
+"""The versions of a source that are kept: which files, by name and digest, and where their bytes lie.
+
+The list of a version's files is an object of the store, and its digest is the version's identity: so nobody can name
+other files under it. Beside it lies a small record of what may change: in which packs and pieces files are found.
+"""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lockgate.errors import LockgateError
-from lockgate.records.digest import Json, digest
+from lockgate.delivery.keep import keep_bytes
+from lockgate.delivery.sources.packs import Pack, packs_in
+from lockgate.delivery.sources.pieces import Pieces, pieces_in
+from lockgate.errors import IntegrityError, LockgateError, NotFound, ServiceUnavailable
+from lockgate.records.digest import Json, canonical, digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lockgate.project import Project
 
-__all__ = ["recorded_under"]
+__all__ = [
+    "SourceVersion",
+    "is_kept",
+    "keep_version",
+    "list_of",
+    "newest_version",
+    "recorded",
+    "source_key",
+    "version_in",
+    "version_under",
+]
+
+TAG = "source"
+Files = tuple[tuple[str, str], ...]
 
 
-def recorded_under(project: Project, identity: str) -> Mapping[str, Json] | None:
-    """The record of a source's version; None where there is none, and where what it names has another identity."""
-    record: Mapping[str, Json] = project.results("sources").get(identity) or {}
-    files = record.get("files")
-    if not isinstance(files, list) or not all(_is_file(f) for f in files):
+@dataclass(frozen=True, kw_only=True)
+class SourceVersion:
+    """What a source held at one time.
+
+    Attributes:
+        identity: the digest of the list of its files; of a source of rows, that of their values.
+        files: (name, digest), sorted; pages of rows are files, too.
+        single: the source is one file, not a folder or a glob that may hold more.
+        packs: where its small files lie.
+        pieces: file digest → what a large file is made of; the others are objects of their own.
+        kept: a person asked for it; `store gc` leaves it.
+    """
+
+    source: str
+    identity: str
+    files: Files
+    single: bool = False
+    packs: tuple[Pack, ...] = ()
+    pieces: Mapping[str, Pieces] = field(default_factory=dict[str, Pieces])
+    kept: bool = False
+
+    @cached_property
+    def by_name(self) -> dict[str, str]:
+        """Name → digest."""
+        return dict(self.files)
+
+
+def list_of(files: Files) -> bytes:
+    """The list of a version's files as it is kept; its digest is that of the version."""
+    return canonical([TAG, files])
+
+
+def source_key(project: Project, source: str) -> str:
+    """Under which key it is recorded which version of a source is the newest."""
+    return digest("source-key", [project.settings.name, source])
+
+
+def keep_version(project: Project, version: SourceVersion) -> None:
+    """Record a version; its files are in the store already. What was known of it before is replaced: its packs may be others."""
+    results, record = project.results("sources"), recorded(version)
+    if digest(TAG, version.files) == version.identity:
+        del record["files"]
+        if not project.store.has(version.identity):
+            keep_bytes(project, list_of(version.files))
+    if results.get(version.identity) != record:
+        results.put(version.identity, record)
+
+
+def recorded(version: SourceVersion) -> dict[str, Json]:
+    """A version as a JSON value: `version_in` reads it."""
+    record: dict[str, Json] = {
+        "name": version.source,
+        "single": version.single,
+        "files": [list(f) for f in version.files],
+    }
+    if version.packs:
+        record["packs"] = [list(p.objects) for p in version.packs]
+    if version.pieces:
+        record["pieces"] = {f: [[p.object, p.start, p.size_bytes] for p in of] for f, of in version.pieces.items()}
+    if version.kept:
+        record["kept"] = True
+    return record
+
+
+def newest_version(project: Project, source: str) -> SourceVersion | None:
+    """What was kept last of a source; None when that is nothing, or not here any more."""
+    record: Mapping[str, Json] = project.results("sources").get(source_key(project, source)) or {}
+    if isinstance(named := record.get("version"), str):
+        return version_under(project, named)
+    files = _files(record.get("files"))  # before Lockgate 0.2 the files themselves stood there
+    return version_in(project, digest(TAG, files), {**record, "name": source}) if files else None
+
+
+def version_under(project: Project, identity: str) -> SourceVersion | None:
+    """The version with an identity; None where there is none, and where what is recorded under it has another one."""
+    record: Mapping[str, Json] | None = project.results("sources").get(identity)
+    return version_in(project, identity, record) if record else None
+
+
+def is_kept(project: Project, identity: str) -> bool:
+    """Whether a version is recorded; its list is not read."""
+    record = project.results("sources").get(identity)
+    return record is not None and ("files" in record or project.store.has(identity))
+
+
+def version_in(project: Project, identity: str, record: Mapping[str, Json]) -> SourceVersion | None:
+    """The same, of a record that was read. Others may write a shared store's records, so the identity is taken again."""
+    files = _files(record["files"]) if "files" in record else _listed(project, identity)
+    if not files:
         return None
-    if digest("source", files) != identity and _rows_identity(project, [d for _, d in files]) != identity:
+    if "files" in record and identity not in (digest(TAG, files), _rows_identity(project, [d for _, d in files])):
         return None
-    return {**record, "single": bool(record.get("single")) and len(files) == 1}
+    return SourceVersion(
+        source=str(record.get("name", "")), identity=identity, files=files,
+        single=bool(record.get("single")) and len(files) == 1, packs=packs_in(record), pieces=pieces_in(record), kept=bool(record.get("kept")),
+    )  # fmt: skip
 
 
-def _is_file(entry: object) -> bool:
-    return isinstance(entry, list) and [type(p) for p in entry] == [str, str]
+def _listed(project: Project, identity: str) -> Files:
+    """The object with that digest, whose bytes are checked, if it is a list of files."""
+    try:
+        tag, files = json.loads(project.store.get(identity).read_bytes())
+    except (NotFound, IntegrityError, OSError, ValueError, TypeError):
+        return ()
+    return _files(files) if tag == TAG else ()
+
+
+def _files(value: Json) -> Files:
+    """(name, digest) of each; none of what is not in that form."""
+    if not isinstance(value, list) or not all(
+        isinstance(f, list) and [type(x) for x in f] == [str, str] for f in value
+    ):
+        return ()
+    return tuple((n, d) for n, d in value)
 
 
 def _rows_identity(project: Project, pages: Sequence[str]) -> str | None:
@@ -38,5 +162,7 @@ def _rows_identity(project: Project, pages: Sequence[str]) -> str | None:
 
     try:
         return rows.identity_of_pages([project.store.get(p) for p in pages])
+    except ServiceUnavailable:
+        raise
     except (LockgateError, OSError):
         return None

@@ -1,30 +1,29 @@
 """Views: what steps see of a source, a folder of read-only files that holds exactly one version of it.
 
-Small files come out of packs, and making 50,000 of them takes longer than most steps: so a view is made once, and the view
-of another version that no run uses any more is made into the wanted one where only some files differ. What somebody
-touched is noticed by the state of each file, and mended.
+Objects are linked to. Files that are none, small ones in packs and large ones in pieces, are taken out; making 50,000 takes
+longer than most steps: so a view is made once, and the view of another version that no run uses any more is made into the
+wanted one where only some files differ. What somebody touched is noticed by the state of each file, and mended.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.sources.versions import recorded_under
+from lockgate.delivery.sources.folders import check_name, make_folders, remove_files
+from lockgate.delivery.sources.versions import version_under
 from lockgate.durable import write_atomic
-from lockgate.errors import IntegrityError
-from lockgate.records.digest import digest_bytes
+from lockgate.records.digest import digest_bytes, digest_file
 from lockgate.records.listing import state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
-    from lockgate.delivery.sources.packs import Packed
+    from lockgate.delivery.sources.kept import Kept
     from lockgate.delivery.sources.seeing import Seen
     from lockgate.project import Project
 
@@ -38,7 +37,7 @@ def view_of(project: Project, seen: Seen) -> Path:
     """
     version = seen.identity.rpartition(":")[2]
     for name in (version, seen.name):
-        _check_name(name, seen.name)
+        check_name(name, seen.name)
     return project.home / "tmp" / "sources" / version / seen.name
 
 
@@ -52,53 +51,44 @@ def in_use(project: Project, seen: Seen) -> Generator[None]:
         yield
 
 
-def show(project: Project, seen: Seen, packed: Packed) -> None:
+def show(project: Project, seen: Seen, kept: Kept) -> None:
     """Make the view, or mend one that is there: another run may use it, so every file in it is whole at any time.
 
     Raises IntegrityError for a file's name that leaves the view.
     """
     view, files = view_of(project, seen), dict(seen.files)
     for name in files:
-        _check_name(name, seen.name)
-    small = {n: d for n, d in files.items() if d in packed.members}
-    large = {n: d for n, d in files.items() if n not in small}
-    if not small:
-        _link(project, view, large)
+        check_name(name, seen.name)
+    taken_out = {n: d for n, d in files.items() if d in kept}
+    linked = {n: d for n, d in files.items() if n not in taken_out}
+    if not taken_out:
+        _link(project, view, linked)
         return
     is_whole = False
     if not view.exists():
-        _make(project, view, small, packed)
+        _make(project, view, taken_out, kept)
     elif not (is_whole := _state(view) == _remembered(view)):
-        _mend(project, view, small, packed)
-        _remove(view, _look(view).keys() - files.keys())
-    _link(project, view, large)
+        _mend(project, view, taken_out, kept)
+        remove_files(view, _look(view).keys() - files.keys())
+    _link(project, view, linked)
     if not is_whole:
         write_atomic(_beside(view, "state"), _state(view).encode(), sync=False)
-
-
-def _check_name(name: str, source: str) -> None:
-    """Others may write a shared store's records: no link is made outside of the view."""
-    if name.startswith("/") or {"", ".", ".."} & set(name.split("/")) or "\0" in name:
-        raise IntegrityError(
-            "a recorded file of a source leaves the source's folder", value=f"{source}: {name!r}",
-            allowed="a relative path", next="lockgate store check",
-        )  # fmt: skip
 
 
 # ── Making one ──────────────────────────────────────────────────────────────
 
 
-def _make(project: Project, view: Path, small: Mapping[str, str], packed: Packed) -> None:
+def _make(project: Project, view: Path, wanted: Mapping[str, str], kept: Kept) -> None:
     """In a draft, where nobody looks yet."""
     draft = _draft(project)
-    held = _take_over(project, view, draft, small)
+    held = _take_over(project, view, draft, wanted)
     links = {n for n, entry in _entries(draft) if entry.is_symlink()} if held else set[str]()
-    kept = {n for n, d in held.items() if small.get(n) == d} - links
-    _remove(draft, held.keys() - kept)
-    missing = {n: d for n, d in small.items() if n not in kept}
-    _make_folders(draft, missing)
+    stay = {n for n, d in held.items() if wanted.get(n) == d} - links
+    remove_files(draft, held.keys() - stay)
+    missing = {n: d for n, d in wanted.items() if n not in stay}
+    make_folders(draft, missing)
     for name, expected in missing.items():
-        _create(f"{draft}/{name}", packed.read(expected))
+        kept.write(expected, f"{draft}/{name}")
     view.parent.mkdir(parents=True, exist_ok=True)
     try:
         draft.rename(view)
@@ -106,7 +96,7 @@ def _make(project: Project, view: Path, small: Mapping[str, str], packed: Packed
         shutil.rmtree(draft)
 
 
-def _take_over(project: Project, view: Path, draft: Path, small: Mapping[str, str]) -> dict[str, str]:
+def _take_over(project: Project, view: Path, draft: Path, wanted: Mapping[str, str]) -> dict[str, str]:
     """Rename to `draft` the newest view of another version, when no run uses it, it is whole, and most of it is wanted.
 
     Answers what lies there now: name → digest.
@@ -114,9 +104,9 @@ def _take_over(project: Project, view: Path, draft: Path, small: Mapping[str, st
     with contextlib.suppress(BlockingIOError, FileNotFoundError):  # in use, or taken away meanwhile
         others = [(p.parent.stat().st_mtime_ns, p) for p in view.parent.parent.glob(f"*/{view.name}") if p != view]
         _, other = max(others, default=(0, view))
-        record = recorded_under(project, f"blake3:{other.parent.name}") if other != view else None
-        held: dict[str, str] = dict(record["files"]) if record else {}
-        if 2 * len(held.items() & small.items()) <= len(held):
+        version = version_under(project, f"blake3:{other.parent.name}") if other != view else None
+        held = version.by_name if version else {}
+        if 2 * len(held.items() & wanted.items()) <= len(held):
             return {}
         with _lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB):
             if _state(other) == _remembered(other):
@@ -125,53 +115,27 @@ def _take_over(project: Project, view: Path, draft: Path, small: Mapping[str, st
     return {}
 
 
-def _create(place: str, data: bytes) -> None:
-    """A whole read-only file: 50,000 of them should not take long."""
-    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
-    try:
-        if os.write(handle, data) < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), place)
-    finally:
-        os.close(handle)
-
-
-def _make_folders(view: Path, names: Iterable[str]) -> None:
-    for folder in {f"{view}/{name}".rpartition("/")[0] for name in names}:
-        os.makedirs(folder, exist_ok=True)
-
-
-def _remove(view: Path, names: Iterable[str]) -> None:
-    """Files, and the folders that are empty without them: a folder that has none is not in a source."""
-    folders: set[Path] = set()
-    for name in names:
-        (view / name).unlink(missing_ok=True)
-        folders.update(p for p in (view / name).parents if p.is_relative_to(view) and p != view)
-    for folder in sorted(folders, reverse=True):
-        with contextlib.suppress(OSError):  # not empty
-            folder.rmdir()
-
-
 # ── Keeping one whole ───────────────────────────────────────────────────────
 
 
-def _mend(project: Project, view: Path, small: Mapping[str, str], packed: Packed) -> None:
+def _mend(project: Project, view: Path, wanted: Mapping[str, str], kept: Kept) -> None:
     """One that is there with its bytes stays; readers never see a part of one."""
-    _make_folders(view, small)
-    for name, expected in small.items():
-        place, data = view / name, packed.read(expected)
+    make_folders(view, wanted)
+    for name, expected in wanted.items():
+        place = view / name
         with contextlib.suppress(FileNotFoundError):
-            if not place.is_symlink() and place.read_bytes() == data:
+            if not place.is_symlink() and digest_file(place) == expected:
                 continue
         draft = _draft(project)
-        _create(str(draft), data)
+        kept.write(expected, str(draft))
         draft.replace(place)
 
 
-def _link(project: Project, view: Path, large: Mapping[str, str]) -> None:
+def _link(project: Project, view: Path, linked: Mapping[str, str]) -> None:
     """Point links to objects, each whole at any time."""
     view.mkdir(parents=True, exist_ok=True)
-    _make_folders(view, large)
-    for name, digest in large.items():
+    make_folders(view, linked)
+    for name, digest in linked.items():
         link, target = view / name, str(project.store.get(digest))
         if not link.is_symlink() or os.readlink(link) != target:
             draft = _draft(project)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lockgate.delivery.keep import keep_bytes, keep_copy
-from lockgate.delivery.store.contents import Named, named_records
+from lockgate.delivery.store.contents import UNKNOWN, Named, named_records
 from lockgate.errors import IntegrityError, LockgateError, NotFound, ServiceUnavailable
 from lockgate.records.digest import digest_file, sha256_file, short
 from lockgate.release.layout import MANIFEST, release_path
@@ -117,7 +117,8 @@ def _needed(records: tuple[Named, ...]) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
     for record in records:
         for digest, words in record.objects.items():
-            found.setdefault(digest, []).append((record.kind, words))
+            if digest != UNKNOWN:
+                found.setdefault(digest, []).append((record.kind, words))
     return found
 
 
@@ -162,9 +163,9 @@ def _healed(project: Project, fault: Fault, records: tuple[Named, ...]) -> Fault
     if (copy := next(_copies(project, fault.key, records), None)) is not None:
         keep_copy(project, copy)
         return replace(fault, healed=f"brought back from {copy}")
-    if (pack := _packed_again(project, fault.key, records)) is not None:
-        project.store.put(pack)
-        return replace(fault, healed="packed again from the source's files")
+    if (draft := _made_again(project, fault.key, records)) is not None:
+        project.store.put(draft)
+        return replace(fault, healed="made again from the source's files")
     project.store.delete(fault.key)
     forgotten = [r for r in records if r.kind == "results" and fault.key in r.objects]
     for record in forgotten:
@@ -178,12 +179,11 @@ def _healed(project: Project, fault: Fault, records: tuple[Named, ...]) -> Fault
     return fault
 
 
-def _packed_again(project: Project, digest: str, records: tuple[Named, ...]) -> Path | None:
-    from lockgate.delivery.sources.packs import again
-    from lockgate.delivery.sources.seeing import places
+def _made_again(project: Project, digest: str, records: tuple[Named, ...]) -> Path | None:
+    from lockgate.delivery.sources.healing import made_again
 
-    of = (r.record or {} for r in records if r.kind == "sources" and digest in r.objects)
-    return next((p for r in of if (p := again(project, r, places(project), digest)) is not None), None)
+    of = {r.key: r.record for r in records if r.kind == "sources" and r.record and digest in r.objects}
+    return made_again(project, of, digest) if of else None
 
 
 def _healed_record(project: Project, fault: Fault) -> Fault:

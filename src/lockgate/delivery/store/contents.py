@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from lockgate.delivery.known import remembered
-from lockgate.delivery.sources.packs import Packed, packs_in
-from lockgate.delivery.sources.seeing import source_key
+from lockgate.delivery.sources.kept import Kept
+from lockgate.delivery.sources.packs import packs_in
+from lockgate.delivery.sources.pieces import objects_of, pieces_in
+from lockgate.delivery.sources.versions import source_key, version_in
 from lockgate.errors import IntegrityError, LockgateError, NotFound, ServiceUnavailable
 from lockgate.project import KINDS
 from lockgate.records.dataset import DATASET, Dataset
@@ -22,9 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Named", "named_records", "objects_in"]
 
-Needed: TypeAlias = tuple[Mapping[str, str], str]
-"""`Named.objects` and `Named.unread`."""
-NOTHING: Needed = ({}, "")
+UNKNOWN = ""
+"""Stands among a record's objects for those that it needs and that cannot be named, since something is damaged."""
+PACK_WORDS = ("packed files", "the index of packed files")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,7 @@ class Named:
         words: what people call it.
         objects: digest → what people call that object; what it needs to be whole.
         record: its content; None when it is damaged.
-        unread: an object that says what else it needs, and is damaged: what that is is not known; "" for none.
+        is_whole: `objects` are all that it needs; one that is damaged may hide others.
     """
 
     kind: str
@@ -45,7 +47,7 @@ class Named:
     modified_s: float
     record: Mapping[str, Json] | None
     objects: Mapping[str, str]
-    unread: str = ""
+    is_whole: bool = True
 
 
 def named_records(project: Project, trust: Trusted | None) -> Iterator[Named]:
@@ -60,10 +62,10 @@ def named_records(project: Project, trust: Trusted | None) -> Iterator[Named]:
         results = project.results(kind)
         for held in results.held():
             called = known.get(held.key) or known.get(f"blake3:{held.key}") or ""
-            words, (objects, unread) = _described(project, kind, held.key, held.record, called)
+            words, objects = _described(project, kind, held.key, held.record, called)
             yield Named(
                 kind=kind, key=held.key, words=words, size_bytes=held.size_bytes, modified_s=held.modified_s,
-                record=held.record, objects=objects, unread=unread,
+                record=held.record, objects=objects, is_whole=UNKNOWN not in objects,
             )  # fmt: skip
 
 
@@ -83,67 +85,70 @@ def objects_in(value: Json) -> Iterator[str]:
 
 def _described(
     project: Project, kind: str, key: str, record: Mapping[str, Json] | None, called: str
-) -> tuple[str, Needed]:
+) -> tuple[str, Mapping[str, str]]:
     """A record in words, and the objects it cannot do without."""
     found = record or {}
     match kind:
         case "results":
             step = called or found.get("node") or _function(found)
             words = f"the result of step {step}" if step else f"the result of a step ({short(key)})"
-            return words, _of_result(project, found["artifact"], words) if record else NOTHING
+            return words, _of_result(project, found["artifact"], words) if record else {}
         case "releases":
-            return f"release {short(key)}", _release_files(project, key, found) if record else NOTHING
+            return f"release {short(key)}", _release_files(project, key, found) if record else {}
         case "pages":
             words = called or f"an evidence page ({short(key)})"
-            return words, ({d: f"{words} ({what})" for what, d in found.items()}, "")
+            return words, {d: f"{words} ({what})" for what, d in found.items()}
         case "sources":
             name = called or found.get("name")
             words = f"source {name}" if name else f"a source ({short(key)})"
-            return words, _of_source(project, found, words)
+            return words, _of_source(project, key, found, words)
         case "feedback":
             words = f"feedback {found.get('name', short(key))}"
-            return words, ({found["object"]: words}, "") if found else NOTHING
+            return words, {found["object"]: words} if found else {}
         case _:
-            return f"{'a captured graph' if kind == 'graphs' else 'the note of a bundle'} ({short(key)})", NOTHING
+            return f"{'a captured graph' if kind == 'graphs' else 'the note of a bundle'} ({short(key)})", {}
 
 
-def _of_source(project: Project, record: Mapping[str, Json], words: str) -> Needed:
-    """The files that are objects of their own, and the packs of the others."""
-    packs, files = packs_in(record), record.get("files", ())
-    packed = {o: w for p in packs for o, w in ((p.data, "packed files"), (p.index, "the index of packed files"))}
+def _of_source(project: Project, key: str, record: Mapping[str, Json], words: str) -> Mapping[str, str]:
+    """The list of a version's files, those that are objects of their own, and what the others lie in."""
+    if not {"name", "files"} & record.keys():  # which version is the newest, what was kept when, how far rows were read
+        return {}
+    packs, pieces = packs_in(record), pieces_in(record)
+    found = {} if "files" in record else {key: f"the list of files of {words}"}
+    found |= {o: f"{w} of {words}" for p in packs for o, w in zip(p.objects, PACK_WORDS, strict=True)}
+    found |= dict.fromkeys(objects_of(pieces.values()), f"bytes of large files of {words}")
     try:
-        members = Packed(project.store, packs).members
+        kept = Kept(project.store, packs, pieces)
     except ServiceUnavailable:
         raise
-    except (
-        LockgateError
-    ):  # which files it has is not known then; the pack itself is named, and the record names the files
-        members, files = {}, ()
-    named = {d: f"{w} of {words}" for d, w in packed.items()}
-    return named | {d: f"{name} of {words}" for name, d in files if d not in members}, ""
+    except LockgateError:  # which files lie in the pack is not known then; the pack itself is named
+        return found | {UNKNOWN: words}
+    version = None if "files" in record else version_in(project, key, record)
+    files = version.files if version else record.get("files", ((UNKNOWN, UNKNOWN),))
+    return found | {d: f"{name} of {words}" for name, d in files if d not in kept}
 
 
-def _of_result(project: Project, artifact: Mapping[str, Json], words: str) -> Needed:
+def _of_result(project: Project, artifact: Mapping[str, Json], words: str) -> Mapping[str, str]:
     """The object of a result and, when it is made of partitions, every one of them."""
     found = {artifact["object"]: words}
     if artifact["codec"] != DATASET:
-        return found, ""
+        return found
     try:
         made = from_json(Dataset, json.loads(project.store.get(artifact["object"]).read_bytes()))
-    except NotFound:
-        return found, ""
-    except (IntegrityError, ValueError):  # it is named as damaged, its partitions cannot be
-        return found, artifact["object"]
-    parts = (*made.parts, made.empty)
-    return found | {p.object: f"partition {p.key or 'without rows'} of {words}" for p in parts}, ""
+    except NotFound:  # it is named as missing; a result that is not whole is made again
+        return found
+    except (IntegrityError, ValueError):
+        return found | {UNKNOWN: words}
+    return found | {p.object: f"partition {p.key or 'without rows'} of {words}" for p in (*made.parts, made.empty)}
 
 
-def _release_files(project: Project, key: str, record: Mapping[str, Json]) -> Needed:
+def _release_files(project: Project, key: str, record: Mapping[str, Json]) -> Mapping[str, str]:
     """The manifest, and every file it lists: where the store cannot say it, an unpacked copy of the release does."""
     from lockgate.release.layout import MANIFEST, read_manifest, release_path
 
-    manifest, unread = record["manifest"], ""
+    manifest = record["manifest"]
     found = {manifest: f"the manifest of release {short(key)}"}
+    hidden: dict[str, str] = {}
     unpacked = release_path(project.home / "releases", key) / MANIFEST
     for place in (lambda: project.store.get(manifest), lambda: unpacked):
         try:
@@ -151,10 +156,10 @@ def _release_files(project: Project, key: str, record: Mapping[str, Json]) -> Ne
         except (NotFound, OSError):
             continue
         except IntegrityError:
-            unread = manifest
+            hidden = {UNKNOWN: found[manifest]}
             continue
-        return found | {f.blake3: f"{f.path} of release {short(key)}" for f in listed}, ""
-    return found, unread
+        return found | {f.blake3: f"{f.path} of release {short(key)}" for f in listed}
+    return found | hidden
 
 
 def _function(record: Mapping[str, Json]) -> str:

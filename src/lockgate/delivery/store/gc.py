@@ -58,10 +58,9 @@ def find_garbage(project: Project, *, now: dt.datetime, keep_days: int) -> Garba
     """Look, and do nothing. Raises IntegrityError when a record is damaged: what it names is not known then."""
     trust = read_ledger(project)
     records = tuple(named_records(project, trust))
-    if damaged := [r for r in records if r.record is None or r.unread]:
-        what = "a damaged object" if damaged[0].unread else "a damaged record"
+    if damaged := [r.words for r in records if r.record is None or not r.is_whole]:
         raise IntegrityError(
-            f"{what} may name what looks like garbage", value=damaged[0].words, next="lockgate store check --heal"
+            "what is damaged may name what looks like garbage", value=damaged[0], next="lockgate store check --heal"
         )
     return _garbage(project, records, trust, now=now, keep_days=keep_days)
 
@@ -121,8 +120,10 @@ def _roots(
     sources = {identity for r in releases for identity in _sources_of(project, r)}
     reused, artifacts = _reused(project, now), _of_runs(project, limit_s)
     newest = max((r.modified_s for r in records if r.kind == "graphs"), default=0.0)
-    files = [r.record for r in records if r.kind == "sources" and r.record and "files" in r.record]
-    seen_last = [r["files"] for r in files if "name" not in r]
+    seen = [r.record for r in records if r.kind == "sources" and r.record]
+    current = [r["version"] for r in seen if "version" in r] + [
+        r["files"] for r in seen if "name" not in r and "files" in r
+    ]
     found = set(young)
     for record in records:
         content = record.record or {}
@@ -134,8 +135,11 @@ def _roots(
             case "results":
                 stays = record.key in reused or content.get("artifact", {}).get("digest") in artifacts
             case "sources":
-                # The newest version, or a release's; versions behind a cursor have no files and all stay.
-                stays = "files" not in content or content["files"] in seen_last or record.key in sources
+                # The newest version, one that a person kept, or a release's; what is no version of files stays.
+                stays = (
+                    "name" not in content or "kept" in content or record.key in sources
+                    or record.key in current or content.get("files") in current
+                )  # fmt: skip
             case "graphs":
                 stays = record.modified_s >= newest
             case _:

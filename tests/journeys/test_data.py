@@ -1,0 +1,216 @@
+"""Versions of data through the commands: kept, listed, compared, put back, collected when nobody wants them."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from journeys.walking import REFUSED, USAGE, WIDTH, Lockgate, flip, objects
+
+TOML = """\
+[project]
+name = "pond"
+pipelines = ["flow"]
+[sources.notes]
+kind = "file"
+path = "notes"
+[sources.table]
+kind = "file"
+path = "in/table.csv"
+[sources.parts]
+kind = "file"
+path = "parts/*.csv"
+"""
+FLOW = """\
+from pathlib import Path
+
+from lockgate import Pipeline, step
+
+
+@step
+def total(table: Path) -> int:
+    return len(table.read_bytes())
+
+
+counting = Pipeline("counting", kind="data", steps=[total], publishes=["total"])
+"""
+TABLE = random.Random(1).randbytes(3 << 20)
+
+
+@pytest.fixture
+def lockgate(tmp_path: Path) -> Lockgate:
+    (tmp_path / "lockgate.toml").write_text(TOML)
+    (tmp_path / "flow.py").write_text(FLOW)
+    for name, data in {
+        "notes/a.txt": b"a",
+        "notes/deep/b.txt": b"b",
+        "in/table.csv": TABLE,
+        "parts/1.csv": b"1",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    return Lockgate(tmp_path)
+
+
+def add(lockgate: Lockgate, source: str) -> str:
+    return lockgate.json("data", "add", source)["version"]
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def test_each_source_says_whether_it_is_kept(lockgate: Lockgate) -> None:
+    assert {s["source"]: s["state"] for s in lockgate.json("data")} == dict.fromkeys(("notes", "table", "parts"), "new")
+    add(lockgate, "notes")
+    (lockgate.root / "notes" / "a.txt").write_text("other")
+    (lockgate.root / "notes" / "new.txt").write_text("new")
+    shutil.rmtree(lockgate.root / "parts")
+    said = {s["source"]: s for s in lockgate.json("data", "list")}
+    assert {n: s["state"] for n, s in said.items()} == {"notes": "changed", "table": "new", "parts": "absent"}
+    assert said["notes"]["since"] == {"added": ["new.txt"], "changed": ["a.txt"], "removed": []}
+    text = lockgate("data").out
+    assert "1 added, 1 changed" in text
+    assert "next: lockgate data add notes" in text
+    assert max(map(len, text.splitlines())) <= WIDTH
+
+
+def test_files_come_back_as_they_were(lockgate: Lockgate) -> None:
+    notes = lockgate.root / "notes"
+    before, first = files(notes), add(lockgate, "notes")
+    (notes / "a.txt").write_text("other")
+    shutil.rmtree(notes / "deep")
+    (notes / "new").mkdir()
+    (notes / "new" / "c.txt").write_text("c")
+    after, second = files(notes), add(lockgate, "notes")
+    said = lockgate("data", "checkout", "notes", first[7:15]).out
+    assert "1 added, 1 changed, 1 removed" in said
+    assert files(notes) == before
+    assert not (notes / "new").exists()
+    lockgate("data", "checkout", "notes", "latest")
+    assert files(notes) == after
+    assert "nothing to do" in lockgate("data", "checkout", "notes", second).out
+    assert lockgate.json("data", "diff", "notes", first[7:19], second[7:19]) == {
+        "added": ["new/c.txt"], "changed": ["a.txt"], "removed": ["deep/b.txt"],
+    }  # fmt: skip
+    assert "no difference" in lockgate("data", "diff", "notes").out
+
+
+def test_a_large_file_costs_what_is_new(lockgate: Lockgate) -> None:
+    first = add(lockgate, "table")
+    before = sum(p.stat().st_size for p in objects(lockgate.root).values())
+    (lockgate.root / "in" / "table.csv").write_bytes(TABLE + b"one row more\n")
+    add(lockgate, "table")
+    assert sum(p.stat().st_size for p in objects(lockgate.root).values()) - before < 1000
+    shutil.rmtree(lockgate.root / "in")
+    lockgate("data", "checkout", "table", "latest")
+    assert (lockgate.root / "in" / "table.csv").read_bytes() == TABLE + b"one row more\n"
+    lockgate("run")
+    assert lockgate.json("show", "total")["value"] == len(TABLE) + 13
+    lockgate("data", "checkout", "table", first)
+    lockgate("run")
+    assert lockgate.json("show", "total")["value"] == len(TABLE)
+
+
+def test_a_glob_that_is_gone_comes_back(lockgate: Lockgate) -> None:
+    (lockgate.root / "parts" / "notes.txt").write_text("no part")
+    first = add(lockgate, "parts")
+    (lockgate.root / "parts" / "1.csv").unlink()
+    lockgate("data", "checkout", "parts", first)
+    assert files(lockgate.root / "parts") == {"1.csv": b"1", "notes.txt": b"no part"}
+
+
+def test_nothing_is_lost_unasked(lockgate: Lockgate) -> None:
+    notes, first = lockgate.root / "notes", add(lockgate, "notes")
+    (notes / "a.txt").write_text("an hour of work")
+    refused = lockgate("data", "checkout", "notes", first, expect=USAGE).text
+    assert "notes: a.txt" in refused
+    assert "lockgate data add notes" in refused
+    assert (notes / "a.txt").read_text() == "an hour of work"
+    lockgate("data", "checkout", "notes", first, "--discard")
+    assert (notes / "a.txt").read_text() == "a"
+
+
+def test_the_history_names_who_keeps_a_version(lockgate: Lockgate) -> None:
+    lockgate("data", "add", "table", "--note", "as delivered on Monday")
+    (lockgate.root / "in" / "table.csv").write_bytes(TABLE + b"x")
+    lockgate("run")
+    seen, added = lockgate.json("data", "log", "table")
+    assert (seen["by"], added["by"], added["note"]) == ("run", "person", "as delivered on Monday")
+    lockgate("run")
+    lockgate("data", "add", "table")
+    assert [line["by"] for line in lockgate.json("data", "log", "table")] == ["person", "run", "person"]
+    assert "as delivered on Monday" in lockgate("data", "log", "table").out
+
+
+def test_what_was_added_is_collected_only_when_it_is_forgotten(lockgate: Lockgate) -> None:
+    lockgate("init", "--person", "ada")
+    first = add(lockgate, "notes")
+    (lockgate.root / "notes" / "a.txt").write_text("other")
+    add(lockgate, "notes")
+    age(lockgate)
+    lockgate("store", "gc", "--keep", "0", "--yes")
+    lockgate("data", "checkout", "notes", first)
+    lockgate("data", "forget", "notes", first)
+    (lockgate.root / "notes" / "a.txt").write_text("other")
+    age(lockgate)
+    lockgate("store", "gc", "--keep", "0", "--yes")
+    assert "no such version" in lockgate("data", "checkout", "notes", first, expect=USAGE).text
+    lockgate("store", "check")
+    assert [line["here"] for line in lockgate.json("data", "log", "notes")] == [True]
+
+
+def age(lockgate: Lockgate) -> None:
+    """Let everything in the store be two hours old."""
+    import os
+
+    then = time.time() - 7200
+    for path in (lockgate.root / ".lockgate").rglob("*"):
+        if path.is_file():
+            os.utime(path, (then, then))
+
+
+@pytest.mark.parametrize("what", ["the list of files", "bytes of large files"])
+def test_what_is_damaged_is_named_and_made_again(lockgate: Lockgate, what: str) -> None:
+    lockgate("init", "--person", "ada")
+    add(lockgate, "table")
+    (lockgate.root / "in" / "table.csv").write_bytes(TABLE + b"one row more\n")
+    version = add(lockgate, "table")
+    news = next(p for p in objects(lockgate.root).values() if p.read_bytes() == b"one row more\n")
+    path = news if what.startswith("bytes") else objects(lockgate.root)[version]
+    flip(path)
+    assert what in lockgate("store", "check", expect=REFUSED).out
+    if what.startswith("the list"):
+        assert "may name what looks like garbage" in lockgate("store", "gc", expect=REFUSED).text
+    assert "made again from the source's files" in lockgate("store", "check", "--heal").out
+    lockgate("store", "check")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("add", "nodes"), "notes? (known:"),
+        (("log", "x"), "no such source"),
+        (("diff", "notes"), "lockgate data add notes"),
+        (("checkout", "notes", "ff"), "no such version of notes"),
+        (("forget", "notes", "latest"), "no such version of notes"),
+        (("add",), "required: source"),
+        (("push",), "invalid choice"),
+    ],
+)
+def test_a_mistake_is_answered_in_words(lockgate: Lockgate, arguments: tuple[str, ...], words: str) -> None:
+    assert words in lockgate("data", *arguments, expect=USAGE).text
+
+
+def test_a_folder_that_became_a_link_is_not_written_through(lockgate: Lockgate, tmp_path: Path) -> None:
+    first = add(lockgate, "notes")
+    shutil.rmtree(lockgate.root / "notes" / "deep")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (lockgate.root / "notes" / "deep").symlink_to(outside)
+    assert "leads out of" in lockgate("data", "checkout", "notes", first, expect=None).text
+    assert not list(outside.iterdir())
