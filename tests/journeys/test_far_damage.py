@@ -169,7 +169,7 @@ def test_a_damaged_entry_of_the_ledger_stops_the_check(here: Far) -> None:
         assert "entry 5" in there("store", *command, expect=REFUSED).err
 
 
-def test_a_damaged_pack_is_packed_again_from_the_sources_files(s3: Seaweed, shop: Far, tmp_path: Path) -> None:
+def test_what_a_source_lies_in_is_made_again_from_its_files(s3: Seaweed, shop: Far, tmp_path: Path) -> None:
     root, url = tmp_path / "many", s3.url("far-packs")
     (root / "notes").mkdir(parents=True)
     (root / "lockgate.toml").write_text(TOML)
@@ -180,15 +180,16 @@ def test_a_damaged_pack_is_packed_again_from_the_sources_files(s3: Seaweed, shop
     many.lockgate("run")
     before = {d: many.read(name_of(d)) for d in many.objects}
     whole = "".join(f"note {n}" for n in range(FILES)).encode()
-    packs = [d for d, data in before.items() if data == whole or data.startswith(b'[["blake3:')]
-    assert len(packs) == 2
-    for digest, words in zip(packs, ("source notes", "source notes"), strict=True):
+    starts = {whole: "packed files", b'[["blake3:': "the index of packed files", b'["source"': "the list of files"}
+    parts = {d: words for d, data in before.items() for start, words in starts.items() if data.startswith(start)}
+    assert len(parts) == 3
+    for digest, words in parts.items():
         many.bucket.write(name_of(digest), flipped(before[digest]))
         there = many.elsewhere(tmp_path / digest[-8:]).lockgate
-        assert words in there("store", "check", expect=REFUSED).out
-        assert "packed again" in there("store", "check", "--heal").out
+        assert f"{words} of source notes" in there("store", "check", expect=REFUSED).out
+        assert "made again" in there("store", "check", "--heal").out
         assert many.read(name_of(digest)) == before[digest]
-    many.bucket.delete(name_of(packs[0]))
+    many.bucket.delete(name_of(next(iter(parts))))
     shutil.rmtree(there.root / "notes")
     shutil.rmtree(there.root / ".lockgate" / "objects", ignore_errors=True)
     assert "bring the source's files" in there("store", "check", "--heal", expect=REFUSED).out
@@ -208,7 +209,7 @@ def test_nothing_is_downloaded_twice(here: Far, tmp_path: Path) -> None:
     assert (
         sum(call == "list" for call, _ in made) <= len(KINDS) + 3
     )  # records, objects, ledger, and whether it is there
-    assert len(list((there.root / ".lockgate" / "objects").glob("??/*"))) == 1  # the manifest alone was kept
+    assert len(list((there.root / ".lockgate" / "objects").glob("??/*"))) == 2  # what lists others was kept
 
 
 def test_a_killed_heal_loses_no_copy(here: Far) -> None:

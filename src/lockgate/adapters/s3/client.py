@@ -27,11 +27,6 @@ FROM_OUTSIDE: Final = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
-WHO: Final = (
-    *FROM_OUTSIDE, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
-    "AWS_SHARED_CREDENTIALS_FILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION",
-)  # fmt: skip
-"""What of the environment makes it another client."""
 CLIENTS: Final = dict[object, Any]()
 OPENING: Final = threading.Lock()
 
@@ -76,7 +71,8 @@ def client_of(place: Place, *, look: Callable[[Any], None]) -> Any:
 
     `look` asks it the first question, which says whether the bucket is there and lets us in.
     """
-    known = (str(place), tuple(sorted(place.options.items())), tuple(map(os.environ.get, WHO)))
+    environment = sorted((n, v) for n, v in os.environ.items() if n.startswith("AWS_"))
+    known = (str(place), tuple(sorted(place.options.items())), tuple(environment))
     with OPENING:
         if known not in CLIENTS:
             look(client := _client(place))
