@@ -6,7 +6,8 @@ Each idiom is two commands: the first makes and keeps the table, the second find
 of the command and all it started, and for the second the most memory that these held for themselves at one time
 (anonymous, shared pages divided; a mapped file's pages are the kernel's to take back). The table has two whole-number
 columns of 4 bytes, one of 8, two of floating point, and a text of 12 characters. Lockgate checks the bytes' digest
-before it hands them over, and notes the values' identity when they are made; the others check nothing.
+before it hands them over, and notes the values' identity when they are made; the others check nothing. Its tables are
+those of Polars: pandas and Arrow tables have no codec yet.
 
 Below: what a hand-over is made of, each in a process of its own. Peers get an environment from `peers/tables.txt`, as
 `soundness.py` makes them.
