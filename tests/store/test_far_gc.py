@@ -17,6 +17,7 @@ from lockgate.adapters.s3.bucket import Bucket, at_once
 from lockgate.delivery.store import gc
 from lockgate.project import open_project
 from lockgate.records.digest import digest_bytes
+from lockgate.records.held import GRACE_S
 
 from adapters.seaweed import Seaweed
 from build.working_copy import LOCKGATE, WorkingCopy
@@ -24,11 +25,12 @@ from journeys.far import counted, name_of
 from store.test_gc_beside_runs import STEPS
 
 LATER_S = 40 * 24 * 3600
-LATER = f"""
-import os, signal, sys, time, types
+LATER = """
+import os, signal, sys, types
 import obstore
 from lockgate.delivery.store import gc
-gc.time = types.SimpleNamespace(time=lambda: time.time() + {LATER_S})  # a bucket's objects cannot be made old
+now_s = float(sys.argv.pop(1))  # a bucket's objects cannot be made old
+gc.time = types.SimpleNamespace(time=lambda: now_s)
 kill_at, gc.AT_ONCE = int(sys.argv.pop(1)), int(sys.argv.pop(1))
 delete, calls = obstore.delete, []
 def counting(*arguments):
@@ -54,10 +56,11 @@ def shared(s3: Seaweed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
 
 
 def collected(
-    copy: WorkingCopy, *options: str, kill_at: int = 0, at_once: int = 500
+    copy: WorkingCopy, *options: str, kill_at: int = 0, at_once: int = 500, now_s: float | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """`lockgate store gc --keep 0` as if it were forty days later."""
-    command = [sys.executable, "-c", LATER, str(kill_at), str(at_once), *options]
+    """`lockgate store gc --keep 0` as if it were forty days later, or at another time."""
+    now_s = time.time() + LATER_S if now_s is None else now_s
+    command = [sys.executable, "-c", LATER, str(now_s), str(kill_at), str(at_once), *options]
     return subprocess.run(command, cwd=copy.root, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -101,14 +104,16 @@ def test_what_a_run_reads_stays_while_another_copy_collects(shared: tuple[Workin
     others = objects(bucket)
     good(one, "run", "--to", "base")
     (base,) = objects(bucket) - others
+    time.sleep(1.1)  # a bucket says whole seconds
+    begins_s = int(time.time())
     run = subprocess.Popen(
         [LOCKGATE, "run"], cwd=one.root, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )  # fmt: skip
     collections = 0
     while run.poll() is None and not list(bucket.list("leases")):  # it says what it will read
         time.sleep(0.02)
-    while run.poll() is None:
-        done = collected(two, "--yes")
+    while run.poll() is None:  # what lay there before is old, what the run makes is young
+        done = collected(two, "--yes", now_s=begins_s + GRACE_S)
         assert done.returncode == 0, done.stdout + done.stderr
         collections += 1
     out, err = run.communicate()
