@@ -131,8 +131,8 @@ class LocalResults:
         """Read a record; absent, torn and damaged are the same."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             wrapped = json.loads(self._path(key).read_bytes())
-            if digest("result", [key, wrapped["record"]]) == wrapped["digest"]:
-                return wrapped["record"]
+            if isinstance(record := wrapped["record"], dict) and digest("result", [key, record]) == wrapped["digest"]:
+                return record
         return None
 
     def put(self, key: str, record: Mapping[str, Json]) -> None:

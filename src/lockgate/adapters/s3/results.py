@@ -62,8 +62,8 @@ class S3Results:
 def _opened(data: bytes, key: str) -> Mapping[str, Json] | None:
     with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
         wrapped = json.loads(data)
-        if digest("result", [key, wrapped["record"]]) == wrapped["digest"]:
-            return wrapped["record"]
+        if isinstance(record := wrapped["record"], dict) and digest("result", [key, record]) == wrapped["digest"]:
+            return record
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from lockgate.delivery.sources.pieces import LARGE_BYTES, Pieces, keep_pieces, o
 from lockgate.delivery.sources.versions import SourceVersion, keep_version, newest_version, source_key
 from lockgate.errors import LockgateError, NotFound, ServiceUnavailable
 from lockgate.records.digest import digest_bytes
+from lockgate.records.listing import state_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -78,7 +80,7 @@ class ReadAndKeep:
     """
 
     def __init__(self, project: Project, source: str) -> None:
-        self._project, self._before = project, newest_version(project, source)
+        self._project, self._source, self._before = project, source, newest_version(project, source)
         self._packing = Packing(project)
         self._packed = Packed(project.store, _packs_here(project, self._before)).members
         self.packs: tuple[Pack, ...] = ()
@@ -102,9 +104,16 @@ class ReadAndKeep:
             if digest not in self._packed:
                 self._packing.add(digest, data)
             return digest
-        found = _pieces_of(self._project, self._before, name, Path(place))
+        was = os.stat(place)
+        digest = self._keep_large(name, Path(place))
+        if state_of(os.stat(place)) != state_of(was):  # half of one content and half of the next is no version
+            raise _changed(self._source, name)
+        return digest
+
+    def _keep_large(self, name: str, place: Path) -> str:
+        found = _pieces_of(self._project, self._before, name, place)
         if found is None:
-            return keep_copy(self._project, Path(place))
+            return keep_copy(self._project, place)
         self.pieces |= dict([found])
         return found[0]
 
@@ -151,7 +160,7 @@ def _keep_whole(project: Project, source: str, name: str, expected: str, place: 
 
 
 def _changed(source: str, name: str) -> ServiceUnavailable:
-    return ServiceUnavailable("a source changed while it was read", value=f"{source}: {name}", next="lockgate run")
+    return ServiceUnavailable("a source changed while it was read", value=f"{source}: {name}", next="try again")
 
 
 def _record(project: Project, seen: Seen, kept: Kept) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.sources.memory import read_digests
-from lockgate.errors import ServiceUnavailable
+from lockgate.errors import ServiceUnavailable, UsageError
 from lockgate.project import adapter
 from lockgate.records.digest import Json, digest
 from lockgate.records.listing import NOWHERE, Listing
@@ -148,6 +148,11 @@ def _digests(
 ) -> tuple[tuple[str, str | None], ...]:
     """(name, digest); None for a file that is gone already."""
     memory = project.home / "seen" / f"{source}.json"
+    try:
+        "".join(listing.names).encode()
+    except UnicodeEncodeError as error:
+        name = next(n for n in listing.names if n != n.encode(errors="ignore").decode())
+        raise UsageError("a file's name is not UTF-8 text", value=f"{source}: {name!r}", next="rename it") from error
     try:
         digests = read_digests(listing, memory, now_ns=now_ns, read=read)
     except OSError as error:  # what cannot be read, and so not hashed, is an error with its path
