@@ -323,3 +323,35 @@ def test_a_version_is_named_by_the_beginning_of_its_digest_only(lockgate: Lockga
         assert lockgate.json("data", "diff", "notes", ref)["changed"] == ["a.txt"]
     for ref in (first[-3:], ""):
         assert "no such version" in lockgate("data", "forget", "notes", ref, expect=USAGE).text
+
+
+def test_a_link_within_the_source_comes_back_as_its_bytes(lockgate: Lockgate) -> None:
+    (lockgate.root / "notes" / "link").symlink_to("a.txt")
+    before = files(lockgate.root / "notes")
+    first, _ = add(lockgate, "notes"), kept_twice(lockgate, "a.txt", "one", "two")
+    lockgate("data", "checkout", "notes", first)
+    assert files(lockgate.root / "notes") == before
+
+
+def test_a_version_whose_list_is_lost_for_good_is_forgotten(lockgate: Lockgate) -> None:
+    lockgate("init", "--person", "ada")
+    first, _ = kept_twice(lockgate, "a.txt", "one", "two")
+    objects(lockgate.root)[first].unlink()
+    assert "the version is forgotten" in lockgate("store", "check", "--heal").out
+    lockgate("store", "check")
+    lockgate("store", "gc")
+    lockgate("data", "forget", "notes", first)
+
+
+def test_no_file_behind_a_linked_folder_is_taken_away(lockgate: Lockgate, tmp_path: Path) -> None:
+    settings = lockgate.root / "lockgate.toml"
+    settings.write_text(settings.read_text().replace("parts/*.csv", "parts/*/x.csv"))
+    (lockgate.root / "parts" / "one").mkdir()
+    (lockgate.root / "parts" / "one" / "x.csv").write_text("1")
+    first = add(lockgate, "parts")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "x.csv").write_text("2")
+    (lockgate.root / "parts" / "two").symlink_to(tmp_path / "outside")
+    add(lockgate, "parts")
+    assert "leads out of" in lockgate("data", "checkout", "parts", first, expect=REFUSED).text
+    assert (tmp_path / "outside" / "x.csv").exists()

@@ -166,7 +166,7 @@ def test_new_bytes_that_are_lost_are_made_again_from_the_file(project: Project) 
 
 def test_a_history_of_many_appends_needs_few_open_files(project: Project) -> None:
     materialise(project, seen(project, OLD))
-    data, before = OLD, resource.getrlimit(resource.RLIMIT_NOFILE)
+    file, data, before = project.root, OLD, resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 20, before[1]))
     try:
         for number in range(30):
@@ -191,7 +191,7 @@ def test_a_record_that_repeats_pieces_does_not_fill_the_disk(project: Project, m
     planted = dict(project.results("sources").get(newest(project).identity) or {})
     planted["pieces"] = {digest_bytes(OLD): [[digest_bytes(OLD), 0, len(OLD)]] * 1000}
     project.results("sources").put(newest(project).identity, planted)
-    monkeypatch.setattr(pieces, "parts_of", lambda *_: pytest.fail("it was put together"))
+    monkeypatch.setattr(pieces, "_content", None)  # it is not put together
     materialise(project, seen(project, OLD + NEWS))
     assert project.store.has(digest_bytes(OLD + NEWS))
 
@@ -232,6 +232,20 @@ def test_what_is_added_while_garbage_is_collected_stays(project: Project) -> Non
         adding.result(timeout=30)
     assert version_under(project, version)
     assert project.store.has(digest_bytes(OLD))
+
+
+def test_what_comes_from_the_store_does_not_become_the_newest_again(tmp_path: Path) -> None:
+    """Another working copy kept a newer version since it was seen."""
+    shared = TOML + f'[store]\nurl = "file://{tmp_path / "store"}"\n'
+    with_files, without = (made(tmp_path / name) for name in ("one", "two"))
+    for root in (with_files.root, without.root):
+        (root / "lockgate.toml").write_text(shared)
+    with_files, without = open_project(with_files.root), open_project(without.root)
+    materialise(with_files, seen(with_files, OLD))
+    old = see(without, now_ns=0)["table"]
+    materialise(with_files, seen(with_files, NEWS))
+    materialise(without, old)
+    assert newest(without).files == (("table.csv", digest_bytes(NEWS)),)
 
 
 def damage(path: Path, data: bytes) -> None:

@@ -137,11 +137,11 @@ def _checkout(arguments: argparse.Namespace) -> int:
 
 def _forget(arguments: argparse.Namespace) -> int:
     from lockgate.delivery.data.add import source_named
-    from lockgate.delivery.sources.history import forget, version_named
+    from lockgate.delivery.sources.history import forget, identity_named
 
     project = open_project(Path.cwd())
     source_named(project, arguments.source)
-    version = version_named(project, arguments.source, arguments.version).identity
+    version = identity_named(project, arguments.source, arguments.version)
     forget(project, arguments.source, version)
     if arguments.json:
         print_json({"source": arguments.source, "version": version})

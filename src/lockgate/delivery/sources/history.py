@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lockgate.delivery.sources.versions import SourceVersion
     from lockgate.project import Project
 
-__all__ = ["Line", "forget", "history_of", "note", "version_named"]
+__all__ = ["Line", "forget", "history_of", "identity_named", "note", "version_named"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +74,8 @@ def forget(project: Project, source: str, version: str) -> None:
         _write(project, source, tuple(line for line in history_of(project, source) if line.version != version))
 
 
-def version_named(project: Project, source: str, ref: str) -> SourceVersion:
-    """A version by `latest` or the beginning of its digest, as `data log` shows it. Raises NotFound when it is none, or several."""
+def identity_named(project: Project, source: str, ref: str) -> str:
+    """A version's by `latest` or the beginning of its digest, as `data log` shows it. Raises NotFound when it is none, or several."""
     lines = history_of(project, source)
     wanted = ref.removeprefix("blake3:")
     hits = [v for v in dict.fromkeys(line.version for line in lines) if wanted and v.startswith(f"blake3:{wanted}")]
@@ -85,7 +85,12 @@ def version_named(project: Project, source: str, ref: str) -> SourceVersion:
         what = "names more than one version" if hits else "no such version"
         allowed = ", ".join(map(short, hits)) or "latest, or the beginning of a digest"
         raise NotFound(f"{what} of {source}", value=ref, allowed=allowed, next=f"lockgate data log {source}")
-    version = version_under(project, hits[0])
+    return hits[0]
+
+
+def version_named(project: Project, source: str, ref: str) -> SourceVersion:
+    """The version by the same; raises NotFound, too, when it is not in the store any more."""
+    version = version_under(project, identity_named(project, source, ref))
     if version is None:
         raise NotFound(
             f"a version of {source} is not in the store any more", value=ref, next=f"lockgate data log {source}"

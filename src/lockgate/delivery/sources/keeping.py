@@ -40,8 +40,7 @@ def keep(
 
     Raises NotFound for a file that is neither here nor there, ServiceUnavailable for one that changed since it was seen.
     """
-    is_ours = not seen.recorded and bool(seen.here.names)
-    if is_ours:
+    if _is_here(seen):
         kept = _kept_anew(project, seen, packs=packs, pieces=pieces or {})
     else:
         kept = Kept(project.store, seen.packs, seen.pieces)
@@ -51,6 +50,11 @@ def keep(
             _keep_whole(project, seen.name, name, digest, places.get(name))
     _record(project, seen, kept)
     return kept
+
+
+def _is_here(seen: Seen) -> bool:
+    """Whether these are files of this working copy; what came from the store may not be the newest any more."""
+    return not seen.recorded and bool(seen.here.names)
 
 
 def _kept_anew(project: Project, seen: Seen, *, packs: tuple[Pack, ...], pieces: dict[str, Pieces]) -> Kept:
@@ -173,7 +177,7 @@ def _record(project: Project, seen: Seen, kept: Kept) -> None:
         pieces={d: p for d, p in kept.pieces.items() if d in files},
     )  # fmt: skip
     results, newest = project.results("sources"), {"version": seen.identity}
-    if not seen.recorded or results.get(seen.identity) is None:
+    if _is_here(seen) or results.get(seen.identity) is None:
         keep_version(project, version)
-    if not seen.recorded and results.get(source_key(project, seen.name)) != newest:
+    if _is_here(seen) and results.get(source_key(project, seen.name)) != newest:
         results.put(source_key(project, seen.name), newest)
