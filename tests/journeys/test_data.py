@@ -301,6 +301,7 @@ def test_any_name_comes_back(lockgate: Lockgate, name: str) -> None:
     first, _ = kept_twice(lockgate, name, "one", "two")
     lockgate("data", "checkout", "notes", first)
     assert (lockgate.root / "notes" / name).read_text() == "one"
+    assert len(lockgate("data", "diff", "notes").out.splitlines()) == 2
 
 
 def test_a_name_that_is_no_text_is_refused_in_words(lockgate: Lockgate) -> None:

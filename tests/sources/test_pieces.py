@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import os
 import random
 import resource
@@ -213,6 +214,18 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_refused(
     monkeypatch.setattr(pieces, moment, cut)
     with pytest.raises(ServiceUnavailable, match="changed while it was read"):
         add(project, "table", now=NOW)
+
+
+def test_a_full_disk_is_named_and_not_filled_further(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(source: Path, copy: Path) -> None:
+        copy.write_bytes(source.read_bytes()[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source))
+
+    seen(project, OLD * 3)
+    monkeypatch.setattr(shutil, "copyfile", half)
+    with pytest.raises(ServiceUnavailable, match="the store has no room"):
+        add(project, "table", now=NOW)
+    assert not list((project.store_folder / "tmp").iterdir())
 
 
 def test_what_is_added_while_garbage_is_collected_stays(project: Project) -> None:

@@ -117,7 +117,7 @@ def _diff(arguments: argparse.Namespace) -> int:
     print(counts(found) or "no difference")
     for mark, names in (("+", found.added), ("~", found.changed), ("-", found.removed)):
         for name in names[:NAMED]:
-            print(plain(f"  {mark} {name}"))
+            print(plain(f"  {mark} {name}").replace("\n", "\\n"))
         if len(names) > NAMED:
             print(f"  {mark} … and {len(names) - NAMED:,} more (--json names all)")
     return 0

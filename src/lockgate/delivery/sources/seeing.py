@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from lockgate.project import Project, SourceSettings
 
 __all__ = ["Seen", "held", "places", "see"]
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Nobody gets these by reading: it was `read`, which keeps as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,10 @@ def _digests(
     try:
         digests = read_digests(listing, memory, now_ns=now_ns, read=read)
     except OSError as error:  # what cannot be read, and so not hashed, is an error with its path
+        if error.errno in NO_ROOM:
+            raise ServiceUnavailable(
+                "the store has no room", value=f"{project.store_folder}: {error.strerror}", next="make room, try again"
+            ) from error
         what = f"{source}: {error.filename}: {error.strerror}"
         raise ServiceUnavailable("a source cannot be read", value=what) from error
     return tuple(zip(listing.names, digests, strict=True))
