@@ -22,6 +22,7 @@ from pathlib import Path
 
 from peers.tools import DVC, HAMILTON, JOBLIB, KEDRO, LOCKGATE, SNAKEMAKE, Tool
 from soundness import program
+from startup import compiled
 
 Graph = list[tuple[str, list[str]]]
 """(step, the steps it reads), in an order in which they can run. A step's value is 1 and the sum of what it reads."""
@@ -110,6 +111,7 @@ def main() -> None:
     asked.add_argument("--rounds", type=int, default=3)
     given = asked.parse_args()
     n, rounds = given.steps, given.rounds
+    compiled()
     print(f"| CPU s | {n} steps, cold | nothing changed | {10 * n} steps, nothing changed | fan-out of {FAN}, cold |")
     print("|---|---:|---:|---:|---:|", flush=True)
     for tool in (t for t in TOOLS if not given.tools or t.name in given.tools.split(",")):

@@ -39,6 +39,8 @@ def main(kind: str) -> int:
     run("installing packages", [*install, "--require-hashes", "-r", str(ROOT / "requirements" / f"{kind}.txt")])
     if kind == "demo":
         run("installing lockgate", [*install, "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
+        # pip compiles what it copies; what it links to would be compiled at each start where Python may not write
+        run("compiling lockgate", [str(PYTHON), "-m", "compileall", "-q", str(ROOT / "src")])
     return browser() if kind == "test" else 0
 
 

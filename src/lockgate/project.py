@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lockgate.errors import NotFound, UsageError
+from lockgate.records.frozen import field, frozen
 from lockgate.records.tables import read_toml
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ KINDS = ("results", "graphs", "sources", "releases", "bundles", "pages", "feedba
 """Records beside the objects. `lockgate store` looks through all of them: what it does not know it would collect."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceSettings:
     """One `[sources.NAME]` table.
 
@@ -51,7 +51,7 @@ class SourceSettings:
     version: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SinkSettings:
     """One `[sinks.NAME]` table: the step whose table is written, and where to.
 
@@ -68,7 +68,7 @@ class SinkSettings:
     key: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """Everything `lockgate.toml` says.
 
@@ -99,7 +99,7 @@ class Settings:
     groups: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Project:
     """A project opened: where it is, what it says, and its ports."""
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from build.working_copy import WorkingCopy
 from journeys.walking import DAYS, FAILED, Lockgate, copy, edit, write_sales
 
 Copier = Callable[[Lockgate], Lockgate]
 
 STEPS = {"history", "model", "holdout", "trained_rows"}
 BUDGET_SECONDS = 0.3
+CALLS_PER_STEP = 180
+"""Of functions, those in C included."""
 SLACK = 2.0
 """Two busy cores are not the machine that the budget is about."""
 
@@ -62,6 +67,51 @@ def test_nothing_runs_nothing_is_imported_and_it_is_quick(
     with capsys.disabled():
         print(f"\n`lockgate run` with nothing to do: {min(took):.3f} s (best of 5; budget {BUDGET_SECONDS} s)")
     assert min(took) < BUDGET_SECONDS * SLACK
+
+
+NEXT = "\n@step\ndef s{step}(s{before}: int) -> int:\n    return s{before} + 1\n"
+FIRST = "from lockgate import Pipeline, step\n\n@step\ndef s0() -> int:\n    return 0\n"
+COUNT = """
+import sys
+from lockgate.cli.main import main
+import lockgate.cli.build
+counted = {"calls": 0, "files": 0}
+
+def hear(event, arguments):
+    counted["files"] += event == "open" and ".lockgate/results" in str(arguments[0])
+
+def see(frame, event, argument):
+    counted["calls"] += event in ("call", "c_call")
+
+sys.addaudithook(hear)
+sys.setprofile(see)
+main(["run"])
+sys.setprofile(None)
+print(counted["calls"], counted["files"])
+"""
+
+
+def work_of_nothing(folder: Path, steps: int) -> tuple[int, int]:
+    """Calls of functions, and records read, in a run of a chain of steps with nothing to do."""
+    text = FIRST + "".join(NEXT.format(step=n, before=n - 1) for n in range(1, steps))
+    text += f"\nflow = Pipeline('flow', kind='data', steps=[{', '.join(f's{n}' for n in range(steps))}])\n"
+    copy = WorkingCopy(folder, text)
+    copy.did()
+    for _ in range(2):  # the first may find files that were written just now
+        done = subprocess.run([sys.executable, "-c", COUNT], cwd=folder, capture_output=True, text=True, check=True)
+    said, counted = done.stdout.splitlines()
+    assert said == f"done  0 run, {steps} reused"
+    calls, files = counted.split()
+    return int(calls), int(files)
+
+
+def test_each_step_more_costs_one_file_and_the_same_work(tmp_path: Path) -> None:
+    """Counted, since seconds on a busy machine prove nothing: as many calls for each further step, however many there are."""
+    calls, files = zip(*(work_of_nothing(tmp_path / str(n), n) for n in (10, 40, 100)), strict=True)
+    assert files == (10, 40, 100)
+    first, later = (calls[1] - calls[0]) / 30, (calls[2] - calls[1]) / 60
+    assert later < first + 5
+    assert later < CALLS_PER_STEP
 
 
 def test_touching_a_file_runs_nothing_and_imports_nothing(watched: tuple[Lockgate, Path]) -> None:

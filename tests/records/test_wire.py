@@ -94,6 +94,20 @@ def test_a_record_comes_back_equal(record: object) -> None:
     assert json.dumps(to_json(again), sort_keys=True) == text
 
 
+@given(outers | graphs | results | artifacts)
+def test_a_brief_record_comes_back_equal_and_says_no_default(record: object) -> None:
+    brief = to_json(record, brief=True)
+    again = from_json(type(record), json.loads(json.dumps(brief)))
+    assert again == record
+    assert to_json(again, brief=True) == brief
+
+
+def test_a_brief_record_leaves_out_what_is_as_by_default() -> None:
+    step = StepRecord(name="a", action="run", reason="", seconds=0.5)
+    assert to_json(step, brief=True) == {"name": "a", "action": "run", "reason": "", "seconds": 0.5}
+    assert to_json(Inner(name="", size=0), brief=True) == {"name": ""}
+
+
 @given(outers, st.dictionaries(texts.filter(lambda n: n not in NAMES), json_values, min_size=1, max_size=3))
 def test_fields_of_a_newer_writer_are_kept(record: Outer, newer: dict[str, Json]) -> None:
     written = {**to_json(record), **newer}

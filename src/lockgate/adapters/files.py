@@ -73,7 +73,7 @@ class ArrivingFiles:
 def _listing(top: Path, found: Iterable[tuple[str, bytes]]) -> Listing:
     """Of names and states."""
     named = sorted(found)
-    return Listing(str(top), tuple(n for n, _ in named), b"".join(s for _, s in named))
+    return Listing(str(top), tuple([n for n, _ in named]), b"".join([s for _, s in named]))
 
 
 def _tree(top: Path) -> Listing:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lockgate.build.explain import difference
 from lockgate.build.fingerprint import earlier, fingerprint, parameters_of
 from lockgate.errors import UsageError, did_you_mean
+from lockgate.records.frozen import field, frozen
 from lockgate.records.plan import (
     Action,
     Blocked,
@@ -35,7 +34,7 @@ def _nothing(_: object) -> None:
     """What a planner knows that was told nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known:
     """What the planner may know.
 
@@ -61,6 +60,10 @@ class Known:
     dataset: Callable[[Artifact], Dataset | None] = _nothing
     accepted: Callable[[str], Reuse | None] = _nothing
     absent: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+MISSING = Blocked("it is neither a step nor a source that is here")
+"""What stands for an input that nobody plans and nobody has."""
 
 
 def make_plan(graph: Graph, targets: Sequence[str], known: Known) -> Plan:
@@ -107,14 +110,13 @@ def decide(
 ) -> tuple[Action, str | None]:
     """Decide one step. Its fingerprint is known only when every input's identity is."""
     inputs = node.inputs
-    if blocked := [
-        i for i in inputs.values() if isinstance(actions.get(i), Blocked) or _is_missing(i, identities, actions)
-    ]:
+    unknown = [i for i in inputs.values() if i not in identities]
+    if blocked := [i for i in unknown if isinstance(actions.get(i, MISSING), Blocked)]:
         return Blocked(_blocked_reason(blocked[0], known)), None
     parameters = parameters_of(node, known.parameters)
-    if pending := tuple(i for i in inputs.values() if i in actions and i not in identities):
+    if unknown:
         reason = _reason(node, known, None, parameters)
-        return (Run(reason) if reason else Maybe(pending)), None
+        return (Run(reason) if reason else Maybe(tuple(unknown))), None
     digests = {p: identities[i] for p, i in inputs.items()}
     key = fingerprint(node, digests, parameters, interpreter=known.interpreter)
     found = known.result(key)
@@ -139,7 +141,11 @@ def _stored_elsewhere(
 def _reason(node: Node, known: Known, digests: Mapping[str, str] | None, parameters: Mapping[str, Json]) -> str:
     """Why it must run: asked only then, since it reads another record."""
     last = known.last(node.name)
-    return difference(node, last, digests, parameters) if last else "never ran here"
+    if last is None:
+        return "never ran here"
+    from lockgate.build.explain import difference  # where nothing changed nobody asks
+
+    return difference(node, last, digests, parameters)
 
 
 def needed(graph: Graph, targets: Sequence[str]) -> list[str]:
@@ -153,10 +159,6 @@ def needed(graph: Graph, targets: Sequence[str]) -> list[str]:
         wanted.add(name)
         todo.extend(graph.nodes[name].inputs.values())
     return [n for n in graph.order if n in wanted]
-
-
-def _is_missing(name: str, identities: Mapping[str, str], actions: Mapping[str, Action]) -> bool:
-    return name not in identities and name not in actions
 
 
 def _blocked_reason(name: str, known: Known) -> str:

@@ -55,8 +55,9 @@ def holds(trace: Trace, root: Path) -> str | None:
         return f"interpreter {trace.interpreter} → {interpreter()}"
     if dict(trace.packages) != site_folders():
         return "installed packages"
+    top = str(root)  # pathlib costs as much as the stat
     for file in trace.files:
-        if not _same(file, root):
+        if not _same(file, top):
             return file.path
     for name, listed in trace.listings.items():
         if _listing(root, name) != listed:
@@ -104,12 +105,12 @@ def environment_digest(name: str) -> str | None:
     return None if hidden(name, value) else digest("environment", value)
 
 
-def _same(file: FileState, root: Path) -> bool:
-    path = os.path.join(root, file.path)  # pathlib costs as much as the stat
+def _same(file: FileState, root: str) -> bool:
+    path = os.path.join(root, file.path)
     try:
         numbers = stat_numbers(path)
         trusted = file.seen_ns - max(numbers[3], numbers[4]) > RACY_NS
-        return (numbers == tuple(file.state) and trusted) or _digest(path) == file.digest
+        return (trusted and numbers == file.state) or _digest(path) == file.digest
     except OSError:
         return False
 

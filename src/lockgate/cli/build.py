@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from lockgate.build.explain import words
 from lockgate.cli.render import Progress, now, print_json, table
 from lockgate.delivery import run as delivery
-from lockgate.delivery.why import why as differences_of
 from lockgate.errors import UsageError
 from lockgate.project import open_project
 from lockgate.records.plan import Reuse
@@ -45,6 +43,8 @@ def why_arguments(parser: argparse.ArgumentParser) -> None:
 
 def plan(arguments: argparse.Namespace) -> int:
     """Print the plan; nothing of the project's runs."""
+    from lockgate.build.explain import words
+
     planned = _planned(arguments)
     reuse = {s.node: s.action for s in planned.plan.steps if isinstance(s.action, Reuse)}
     steps = [(s.node, *words(s), a.artifact.digest if (a := reuse.get(s.node)) else None) for s in planned.plan.steps]
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         from lockgate.cli.twice import twice
 
         return twice(project, record, json=arguments.json)
-    counted = {a: sum(s.action == a for s in record.steps) for a in ("run", "reuse", "failed", "blocked")}
+    counted = Counter(s.action for s in record.steps)
     if arguments.json:
         from lockgate.records.wire import to_json
 
@@ -92,6 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def why(arguments: argparse.Namespace) -> int:
     """Print why a step would run, one line per reason."""
+    from lockgate.delivery.why import why as differences_of
+
     action, lines = differences_of(_planned(arguments), arguments.to)
     said = "\n".join([f"{arguments.to}: {action}", *(f"  {line}" for line in lines)])
     print_json({"step": arguments.to, "action": action, "reasons": lines}) if arguments.json else print(said)
@@ -100,17 +102,11 @@ def why(arguments: argparse.Namespace) -> int:
 
 def watched(work: Callable[[Callable[[Event], None]], T]) -> T:
     """Do the work in front of a progress display that speaks at least every two seconds."""
-    progress, ended = Progress(), threading.Event()
-
-    def tick() -> None:
-        while not ended.wait(0.5):
-            progress.tick()
-
-    threading.Thread(target=tick, daemon=True).start()
+    progress = Progress()
     try:
         return work(progress)
     finally:
-        ended.set()
+        progress.end()
 
 
 def parameters(given: list[str]) -> dict[str, dict[str, Json]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     import datetime as dt
+    import threading
     from collections.abc import Sequence
 
     from lockgate.build.execute import Event
@@ -82,6 +83,7 @@ class Progress:
         self._done = self._left = 0
         self._running: dict[str, float] = {}
         self._said = time.monotonic()
+        self._ended: threading.Event | None = None
 
     def __call__(self, event: Event) -> None:
         """Hear about a step."""
@@ -93,6 +95,7 @@ class Progress:
         self._left = event.left
         if event.state == "begin":
             self._running[name] = time.monotonic()
+            self._keep_ticking()
             if self._out.isatty():
                 self._say(f"{name} … ({event.reason})", final=False)
             return
@@ -105,6 +108,25 @@ class Progress:
         """Say what is running when nothing happened for a while."""
         if self._running and time.monotonic() - self._said > 1.5:
             self._say(", ".join(f"{n} {time.monotonic() - t:.0f} s" for n, t in self._running.items()), final=False)
+
+    def end(self) -> None:
+        """Tick no more."""
+        if self._ended is not None:
+            self._ended.set()
+
+    def _keep_ticking(self) -> None:
+        """Tick beside the work, from its first step on: where nothing runs, no thread is needed."""
+        if self._ended is not None:
+            return
+        import threading
+
+        ended = self._ended = threading.Event()
+
+        def work() -> None:
+            while not ended.wait(0.5):
+                self.tick()
+
+        threading.Thread(target=work, daemon=True).start()
 
     def _say(self, text: str, *, final: bool) -> None:
         self._said = time.monotonic()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.build.loading import is_project_path
 from lockgate.build.trace import holds, interpreter, site_folders, take_trace
 from lockgate.durable import write_atomic
 from lockgate.errors import IntegrityError
@@ -40,10 +38,11 @@ def graph_of(project: Project, *, now_ns: int) -> Graph:
         from lockgate.build.capture import capture  # a no-op run does not come here
 
         graph = capture(project.root, project.settings.pipelines, sources=asked[1], now_ns=now_ns)
-        graph = dataclasses.replace(graph, extra={**graph.extra, OWN: _own_folder()})
-        project.results("graphs").put(key, to_json(graph))
+        graph = _seen_here(graph, graph.trace)
+        project.results("graphs").put(key, to_json(graph, brief=True))
     with contextlib.suppress(OSError):  # a shortcut: without it the next command captures again
-        write_atomic(project.home / "graph.json", canonical({"asked": asked, "graph": to_json(graph)}), sync=False)
+        kept = {"asked": asked, "graph": to_json(graph, brief=True)}
+        write_atomic(project.home / "graph.json", canonical(kept), sync=False)
     return graph
 
 
@@ -68,7 +67,14 @@ def _shared(project: Project, key: str, *, now_ns: int) -> Graph | None:
         return None
     if _content(now, _own_folder()) != _content(graph.trace, theirs):
         return None
-    return dataclasses.replace(graph, trace=now, extra={**graph.extra, OWN: _own_folder()})
+    return _seen_here(graph, now)
+
+
+def _seen_here(graph: Graph, trace: Trace) -> Graph:
+    """A graph with what its capture looked at as it is on this machine."""
+    from dataclasses import replace  # not for a no-op run: it is slow to load
+
+    return replace(graph, trace=trace, extra={**graph.extra, OWN: _own_folder()})
 
 
 def _looked_at(trace: Trace, theirs: str) -> dict[str, Json]:
@@ -106,6 +112,8 @@ def _own_folder() -> str:
 
 def _content_key(project: Project, asked: list[list[str]]) -> str:
     """Digest of every Python file of the project, the installed distributions and the interpreter."""
+    from lockgate.build.loading import is_project_path
+
     root = str(project.root)
     files: list[list[str]] = []
     for folder, folders, names in os.walk(root):

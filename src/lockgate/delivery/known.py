@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
@@ -10,22 +9,31 @@ from typing import TYPE_CHECKING, TypeVar
 from lockgate.build.plan import Known
 from lockgate.build.trace import interpreter
 from lockgate.errors import IntegrityError, LockgateError
-from lockgate.records.artifact import Artifact
-from lockgate.records.dataset import DATASET, Dataset
+from lockgate.records.artifact import DATASET, Artifact
 from lockgate.records.plan import Result, Reuse
 from lockgate.records.wire import from_json
 
 if TYPE_CHECKING:
     from lockgate.project import Project
+    from lockgate.records.dataset import Dataset
     from lockgate.records.digest import Json
 
 R = TypeVar("R")
+NONE: Mapping[str, str] = {}
 
-__all__ = ["accepted_by", "known_of", "last_key", "remembered", "stored_result"]
+__all__ = ["known_of", "last_key", "remembered", "stored_result"]
 
 
-def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str, Mapping[str, Json]]) -> Known:
-    """What the planner may know: identities from outside, stored results, and what ran here last."""
+def known_of(
+    project: Project, externals: Mapping[str, str], params: Mapping[str, Mapping[str, Json]],
+    *, absent: Mapping[str, str] = NONE, accepting: bool = False,
+) -> Known:  # fmt: skip
+    """What the planner may know: identities from outside, stored results, and what ran here last.
+
+    Args:
+        absent: source → where it was looked for in vain.
+        accepting: results of earlier code that a person let stand count, too.
+    """
     results = project.results("results")
     last = remembered(project)
     read: dict[str, Dataset] = {}
@@ -51,11 +59,18 @@ def known_of(project: Project, externals: Mapping[str, str], params: Mapping[str
     def last_result(node: str) -> Result | None:
         return stored_result(project, last[node]) if node in last else None
 
-    return Known(externals, result, last_result, params, interpreter(), record, dataset)
+    accepted = _accepted_by(project, result) if accepting else _nobody
+    return Known(externals, result, last_result, params, interpreter(), record, dataset, accepted, absent)
+
+
+def _nobody(_: str) -> None:
+    """Let nothing stand."""
 
 
 def _complete(project: Project, artifact: Artifact) -> Dataset | None:
     """The record of a dataset, if every partition that it names is in the store."""
+    from lockgate.records.dataset import Dataset
+
     try:
         found = from_json(Dataset, json.loads(project.store.get(artifact.object).read_bytes()))
     except (LockgateError, ValueError):
@@ -63,7 +78,7 @@ def _complete(project: Project, artifact: Artifact) -> Dataset | None:
     return found if all(project.store.has(p.object) for p in (*found.parts, found.empty)) else None
 
 
-def accepted_by(project: Project, known: Known) -> Callable[[str], Reuse | None]:
+def _accepted_by(project: Project, result: Callable[[str], Artifact | None]) -> Callable[[str], Reuse | None]:
     """Asks the ledger, once, and only when a step's result is missing: planning nothing reads no ledger."""
     asked: list[Callable[[str], Reuse | None]] = []
 
@@ -71,7 +86,7 @@ def accepted_by(project: Project, known: Known) -> Callable[[str], Reuse | None]
         if not asked:
             from lockgate.delivery.accept import accepted_changes
 
-            asked.append(accepted_changes(project, known.result))
+            asked.append(accepted_changes(project, result))
         return asked[0](key)
 
     return accepted
@@ -79,9 +94,10 @@ def accepted_by(project: Project, known: Known) -> Callable[[str], Reuse | None]
 
 def _read(kind: type[R], record: Json) -> R | None:
     """A record of another shape, from another version, is as good as none."""
-    with contextlib.suppress(IntegrityError):
+    try:
         return from_json(kind, record) if record else None
-    return None
+    except IntegrityError:
+        return None
 
 
 def stored_result(project: Project, key: str) -> Result | None:

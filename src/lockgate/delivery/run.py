@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockgate.build.plan import Known, make_plan, needed
 from lockgate.delivery.graph import graph_of
-from lockgate.delivery.known import accepted_by, known_of, remembered
+from lockgate.delivery.known import known_of, remembered
 from lockgate.delivery.sources.seeing import Seen, see
 from lockgate.durable import sweep, write_atomic
 from lockgate.errors import LockgateError, NotFound, ServiceUnavailable, did_you_mean
 from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json, canonical, digest
+from lockgate.records.frozen import frozen
 from lockgate.records.graph import AS_OF, Graph
 from lockgate.records.plan import Plan, Result, Reuse, StepRecord, reused
 from lockgate.records.wire import to_json
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Planned:
     """A plan with what it was made from."""
 
@@ -56,7 +56,7 @@ class Planned:
     targets: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RunRecord:
     """One execution of a plan. `run` names it; `error` is None when every step is done."""
 
@@ -90,9 +90,9 @@ def plan(
     sources = see(project, now_ns=now_ns, wanted=sources_of(graph, targets))
     as_of = project.as_of(now.date())
     externals = {f"source:{n}": s.identity for n, s in sources.items()} | {AS_OF: digest("day", as_of.isoformat())}
-    known = known_of(project, externals, {**project.settings.params, **_merged(project, params)})
     absent = {s.name: s.path for s in project.settings.sources if s.name not in sources}
-    known = replace(known, accepted=accepted_by(project, known), absent=absent)
+    parameters = {**project.settings.params, **_merged(project, params)}
+    known = known_of(project, externals, parameters, absent=absent, accepting=True)
     return Planned(graph, make_plan(graph, targets, known), known, sources, as_of, targets)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from lockgate.records.frozen import frozen
 
-__all__ = ["Artifact"]
+__all__ = ["DATASET", "Artifact"]
+
+DATASET = "dataset"
+"""The codec of an artifact whose object is a Dataset record, as JSON."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Artifact:
     """An immutable typed value.
 

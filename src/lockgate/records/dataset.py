@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from functools import cached_property
 
+from lockgate.records.artifact import DATASET
 from lockgate.records.digest import digest
+from lockgate.records.frozen import frozen
 
 __all__ = ["DATASET", "Dataset", "Part", "key_of"]
-
-DATASET = "dataset"
-"""The codec of an artifact whose object is a Dataset record, as JSON."""
 
 MONTHS = 12
 DAYS_OF_WEEK = 7
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """One partition.
 
@@ -36,7 +34,7 @@ class Part:
     size_bytes: int
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Dataset:
     """A table in partitions.
 

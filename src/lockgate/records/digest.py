@@ -31,7 +31,8 @@ __all__ = [
 
 Json: TypeAlias = Any  # a JSON value: None, bool, int, float, str, list, dict with str keys
 
-CHUNK_BYTES = 1 << 20
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+"""Made once: `json.dumps` makes an encoder per call."""
 
 
 def canonical(value: Json) -> bytes:
@@ -40,7 +41,7 @@ def canonical(value: Json) -> bytes:
     >>> canonical({"b": 1, "a": [True, None, "é"]})
     b'{"a":[true,null,"\\xc3\\xa9"],"b":1}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _encode(value).encode()
 
 
 def digest(tag: str, value: Json) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from lockgate.records.digest import Json
+from lockgate.records.frozen import field, frozen
 
 __all__ = ["AS_OF", "Definition", "Each", "FileState", "Graph", "Node", "PipelineInfo", "Trace"]
 
@@ -13,7 +13,7 @@ AS_OF = "@as_of"
 """The name under which the project's day is wired to a parameter `as_of`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Definition:
     """One top-level definition that a step can reach. `digest` ignores comments, docstrings and layout."""
 
@@ -23,7 +23,7 @@ class Definition:
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Each:
     """A step that runs once per partition.
 
@@ -40,7 +40,7 @@ class Each:
     cut: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Node:
     """One step as the engine sees it; it knows no stage, no approval, no deployment.
 
@@ -93,7 +93,7 @@ class Node:
         return f"on but for {', '.join(self.allow)}" if self.allow else "on"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PipelineInfo:
     """A declared pipeline: its kind, its nodes in order, and what later stages need of it."""
 
@@ -109,7 +109,7 @@ class PipelineInfo:
     stages: tuple[Mapping[str, Json], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileState:
     """A file as it was seen. The five numbers are a shortcut that is not trusted within 2 s of `seen_ns`."""
 
@@ -119,7 +119,7 @@ class FileState:
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Trace:
     """What the capture looked at; while all of it holds, nothing of the user's needs importing.
 
@@ -140,7 +140,7 @@ class Trace:
     preload: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Graph:
     """Nodes, their topological order, the pipelines they belong to, and the trace under which this is true.
 

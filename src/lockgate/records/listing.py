@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from itertools import compress
 from operator import attrgetter
 from typing import TYPE_CHECKING
+
+from lockgate.records.frozen import frozen
 
 if TYPE_CHECKING:
     import os
@@ -19,7 +20,7 @@ _NUMBERS = attrgetter("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns
 STATE_BYTES = _STATE.size
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listing:
     """Files below a folder.
 

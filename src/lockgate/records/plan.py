@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json
+from lockgate.records.frozen import field, frozen
 
 __all__ = ["Action", "Blocked", "Maybe", "Plan", "PlannedStep", "Result", "Reuse", "Run", "StepRecord", "reused"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reuse:
     """The result is known.
 
@@ -26,21 +26,21 @@ class Reuse:
     accepted: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """It must run; `reason` in one line."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Maybe:
     """It runs only if an input's bytes change; `upstream` are the steps that decide."""
 
     upstream: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Blocked:
     """It cannot run: a source is missing or an upstream step is blocked."""
 
@@ -50,7 +50,7 @@ class Blocked:
 Action = Reuse | Run | Maybe | Blocked
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlannedStep:
     """One line of a plan. `fingerprint` is None while an input is not known yet."""
 
@@ -59,14 +59,14 @@ class PlannedStep:
     fingerprint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """Steps in topological order."""
 
     steps: tuple[PlannedStep, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Result:
     """What the results store keeps under a fingerprint: the artifact and everything that went into the key."""
 
@@ -79,7 +79,7 @@ class Result:
     extra: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class StepRecord:
     """What happened to one step in a run, as `run --json` prints it.
 

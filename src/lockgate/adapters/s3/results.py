@@ -8,8 +8,9 @@ import re
 from typing import TYPE_CHECKING
 
 from lockgate.adapters.s3.bucket import Bucket
-from lockgate.records.digest import canonical, digest, sha256_bytes
+from lockgate.records.digest import sha256_bytes
 from lockgate.records.held import Held
+from lockgate.records.sealed import opened, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,12 +31,11 @@ class S3Results:
     def get(self, key: str) -> Mapping[str, Json] | None:
         """One request."""
         found = self._bucket.read(self._name(key))
-        return _opened(found[0], key) if found else None
+        return opened(found[0], key) if found else None
 
     def put(self, key: str, record: Mapping[str, Json]) -> None:
         """One request; whole or not at all."""
-        sealed = {"digest": digest("result", [key, record]), "key": key, "record": record}
-        self._bucket.write(self._name(key), canonical(sealed))
+        self._bucket.write(self._name(key), sealed(key, record))
 
     def held(self) -> Iterator[Held]:
         """Every record, each read and checked."""
@@ -43,7 +43,7 @@ class S3Results:
             if (found := self._bucket.read(name)) is None:
                 continue
             key = _key(found[0])
-            whole = key is not None and self._name(key) == name and _opened(found[0], key) is not None
+            whole = key is not None and self._name(key) == name and opened(found[0], key) is not None
             yield Held(
                 key=key if whole and key else name.rpartition("/")[2],
                 size_bytes=size_bytes, modified_s=modified_s, whole=whole,
@@ -57,14 +57,6 @@ class S3Results:
         name = key.rpartition(":")[2]
         name = name if NAME.fullmatch(name) else sha256_bytes(name.encode())[7:]
         return f"{self._kind}/{name[:2]}/{name}"
-
-
-def _opened(data: bytes, key: str) -> Mapping[str, Json] | None:
-    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
-        wrapped = json.loads(data)
-        if isinstance(record := wrapped["record"], dict) and digest("result", [key, record]) == wrapped["digest"]:
-            return record
-    return None
 
 
 def _key(data: bytes) -> str | None:

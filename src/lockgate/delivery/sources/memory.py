@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import contextlib
 import json
 from typing import TYPE_CHECKING
@@ -69,7 +69,7 @@ def _read(memory: Path) -> Known:
     try:
         record = json.loads(memory.read_bytes())
         names, digests = tuple(record["names"]), tuple(record["digests"])
-        states = base64.b64decode(record["states"], validate=True)
+        states = binascii.a2b_base64(record["states"], strict_mode=True)
     except (OSError, ValueError, KeyError, TypeError):
         return NOTHING
     whole = len(names) * STATE_BYTES == len(states) and len(names) == len(digests)
@@ -77,6 +77,6 @@ def _read(memory: Path) -> Known:
 
 
 def _write(memory: Path, names: Sequence[str], states: bytes, digests: Sequence[str | None]) -> None:
-    record: Json = {"names": names, "states": base64.b64encode(states).decode(), "digests": digests}
+    record: Json = {"names": names, "states": binascii.b2a_base64(states, newline=False).decode(), "digests": digests}
     with contextlib.suppress(OSError):
         write_atomic(memory, json.dumps(record).encode(), sync=False)

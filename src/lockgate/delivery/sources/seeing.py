@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lockgate.delivery.sources.memory import read_digests
 from lockgate.errors import ServiceUnavailable, UsageError
 from lockgate.project import adapter
 from lockgate.records.digest import Json, digest
+from lockgate.records.frozen import field, frozen
 from lockgate.records.listing import NOWHERE, Listing
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Nobody gets these by reading: it was `read`, which keeps as well."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """One source as it is now.
 
@@ -102,14 +102,15 @@ def _see_file(project: Project, source: SourceSettings, now_ns: int, read: Mappi
     opened: Files = adapter("files", "FileSource")(project.root, source.path)
     listing = opened.files()
     if listing.names:
-        found = _digests(project, source.name, listing, now_ns, read.get(source.name))
-        digests = tuple((n, d) for n, d in found if d)
-        if gone := [n for n, d in found if not d]:
+        digests = _digests(project, source.name, listing, now_ns, read.get(source.name))
+        if not all(digests):
+            gone = next(n for n, d in zip(listing.names, digests, strict=True) if not d)
             raise ServiceUnavailable(
-                "a source changed while it was read", value=f"{source.name}: {gone[0]}", next="lockgate run"
+                "a source changed while it was read", value=f"{source.name}: {gone}", next="lockgate run"
             )
+        files = cast("tuple[tuple[str, str], ...]", tuple(zip(listing.names, digests, strict=True)))
         single = (project.root / source.path).is_file()
-        return Seen(source.name, digest("source", digests), digests, single, listing)
+        return Seen(source.name, digest("source", files), files, single, listing)
     if project.is_shared:
         from lockgate.delivery.sources.versions import newest_version
 
@@ -134,7 +135,8 @@ def _see_folder(project: Project, source: SourceSettings, now_ns: int) -> Seen |
     )
     listing = arriving.files()
     digests = _digests(project, source.name, listing, now_ns)
-    files = arrived(project, source, listing, {n: d for n, d in digests if d})
+    whole = {n: d for n, d in zip(listing.names, digests, strict=True) if d}
+    files = arrived(project, source, listing, whole)
     if not files:
         return None
     waiting = arriving.waiting()
@@ -150,8 +152,8 @@ def places(project: Project) -> list[Path]:
 
 def _digests(
     project: Project, source: str, listing: Listing, now_ns: int, read: Read | None = None
-) -> tuple[tuple[str, str | None], ...]:
-    """(name, digest); None for a file that is gone already."""
+) -> tuple[str | None, ...]:
+    """The digest of each file; None for one that is gone already."""
     memory = project.home / "seen" / f"{source}.json"
     try:
         "".join(listing.names).encode()
@@ -159,7 +161,7 @@ def _digests(
         name = next(n for n in listing.names if n != n.encode(errors="ignore").decode())
         raise UsageError("a file's name is not UTF-8 text", value=f"{source}: {name!r}", next="rename it") from error
     try:
-        digests = read_digests(listing, memory, now_ns=now_ns, read=read)
+        return read_digests(listing, memory, now_ns=now_ns, read=read)
     except OSError as error:  # what cannot be read, and so not hashed, is an error with its path
         if error.errno in NO_ROOM:
             raise ServiceUnavailable(
@@ -167,4 +169,3 @@ def _digests(
             ) from error
         what = f"{source}: {error.filename}: {error.strerror}"
         raise ServiceUnavailable("a source cannot be read", value=what) from error
-    return tuple(zip(listing.names, digests, strict=True))
