@@ -47,11 +47,13 @@ class _Here:
     """What lies in a source's folder: its files, and what would be overwritten though the source's path does not name it.
 
     Attributes:
+        identity: of the files that the path names, as a version.
         digests: name → digest.
         states: name → what the file looked like before it was read.
     """
 
     top: Path
+    identity: str
     digests: Mapping[str, str]
     states: Mapping[str, bytes]
 
@@ -75,13 +77,11 @@ def checkout(project: Project, source: str, ref: str, *, now: dt.datetime, disca
             "only files can be put back", value=f"{source} is a source of kind {settings.kind}", allowed="kind file"
         )
     version = version_named(project, source, ref)
-    for name in version.by_name:
-        _check_visible(name, source)
     here = _look(project, settings, version, now=now)
     todo = difference(tuple(here.digests.items()), version.files)
     goes = (*todo.changed, *todo.removed)
     if not discard:
-        _check_that_nothing_is_lost(project, source, {here.digests[n]: n for n in goes}, target=version)
+        _check_that_nothing_is_lost(project, source, {here.digests[n]: n for n in goes}, lies_here=here.identity)
     wanted = {n: version.by_name[n] for n in (*todo.added, *todo.changed)}
     _check_places(here.top, source, (*wanted, *todo.removed))
     _put_back(project, version, wanted, here=here, removed=todo.removed, discard=discard)
@@ -111,19 +111,20 @@ def _look(project: Project, settings: SourceSettings, version: SourceVersion, *,
         top, digests = _top(project, settings.path, is_file=version.single), dict[str, str]()
     states = dict(zip(listing.names, listing.each_state(), strict=True))
     for other in version.by_name.keys() - digests.keys():
+        _check_visible(other, name)
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
             states[other] = state_of((top / other).stat())
             digests[other] = digest_file(top / other)
-    return _Here(top, digests, states)
+    return _Here(top, seen.identity if seen else "", digests, states)
 
 
 def _top(project: Project, path: str, *, is_file: bool) -> Path:
     return (project.root / path).parent if is_file else project.root / fixed_part(path)
 
 
-def _check_that_nothing_is_lost(project: Project, source: str, goes: dict[str, str], *, target: SourceVersion) -> None:
+def _check_that_nothing_is_lost(project: Project, source: str, goes: dict[str, str], *, lies_here: str) -> None:
     """The bytes of what goes (digest → name) must be in some version: after a checkout that was killed not all in one."""
-    for identity in dict.fromkeys((target.identity, *(line.version for line in reversed(history_of(project, source))))):
+    for identity in dict.fromkeys((lies_here, *(line.version for line in reversed(history_of(project, source))))):
         if not goes:
             return
         if (version := version_under(project, identity)) is not None:

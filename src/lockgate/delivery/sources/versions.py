@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.keep import keep_bytes
@@ -155,11 +156,8 @@ def _listed(project: Project, identity: str) -> Files:
 
 def files_in(value: Json) -> Files:
     """(name, digest) of each; others may write it, so what is not in that form counts as none."""
-    if not isinstance(value, list) or not all(
-        isinstance(f, list) and [type(x) for x in f] == [str, str] for f in value
-    ):
-        return ()
-    return tuple((n, d) for n, d in value)
+    is_list = isinstance(value, list) and {*map(type, value)} <= {list} and {*map(len, value)} <= {2}
+    return tuple(map(tuple, value)) if is_list and {*map(type, chain.from_iterable(value))} <= {str} else ()
 
 
 def _rows_identity(project: Project, pages: Sequence[str]) -> str | None:
