@@ -166,7 +166,11 @@ def _healed(project: Project, fault: Fault, records: tuple[Named, ...]) -> Fault
     if (draft := _made_again(project, fault.key, records)) is not None:
         project.store.put(draft)
         return replace(fault, healed="made again from the source's files")
-    project.store.delete(fault.key)
+    if fault.state == "damaged":
+        project.store.delete(fault.key)
+    if any(r.kind == "sources" and r.key == fault.key for r in records):  # nobody knows what that version held
+        project.results("sources").delete(fault.key)
+        return replace(fault, healed=f"the version is forgotten; to have it again: {AGAIN['sources']}")
     forgotten = [r for r in records if r.kind == "results" and fault.key in r.objects]
     for record in forgotten:
         project.results("results").delete(record.key)
