@@ -191,7 +191,7 @@ def _read(given: InputFile, kind: Any) -> object:
 
         return json_value.decode(codecs.plain(kind), json.loads(given.text))
     if not given.parts:
-        return codecs.load(given.codec, Path(given.path), kind)
+        return codecs.load(given.codec, Path(given.path), kind, mapped=True)
     from lockgate.codecs import dataset
 
     return dataset.load_parts([Path(p) for p in given.parts], codecs.plain(kind))
