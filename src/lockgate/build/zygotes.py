@@ -28,7 +28,8 @@ __all__ = ["Zygote", "Zygotes"]
 
 PATIENCE_S = 1.0
 IDLE = 2
-"""How many wait for a next step; the one that waited longest goes first. They keep what their module made on import."""
+"""How many wait for a next step, if no more ran beside each other; the one that waited longest goes first.
+They keep what their module made on import."""
 PRIVATE = 0o700
 
 
@@ -43,6 +44,7 @@ class Zygotes:
         self.without: dict[Hashable, str] = {}
         self._seen: set[Hashable] = set()
         self._idle: list[Zygote] = []
+        self._used = self._most = 0
         self._lock = threading.Lock()
 
     def take(self, kind: Hashable, name: str, base: Callable[[Path, str], Job]) -> Zygote | None:
@@ -58,12 +60,14 @@ class Zygotes:
         with self._lock:
             if kind in self.without:
                 return None
-            if found := next((z for z in self._idle if z.kind == kind), None):
-                self._idle.remove(found)
-                return found
             if kind not in self._seen:
                 self._seen.add(kind)
                 return None
+            self._used += 1
+            self._most = max(self._most, self._used)
+            if found := next((z for z in self._idle if z.kind == kind), None):
+                self._idle.remove(found)
+                return found
         return self._start(kind, name, base)
 
     def close(self) -> None:
@@ -72,11 +76,12 @@ class Zygotes:
             for zygote in self._idle:
                 zygote.channel.close()
 
-    def again(self, zygote: Zygote) -> None:
-        """It waits for a next step."""
+    def ended(self, zygote: Zygote | None) -> None:
+        """A step does not need its one any more: it waits for a next step, or (None) there is none to wait."""
         with self._lock:
-            self._idle.append(zygote)
-            spare = self._idle.pop(0) if len(self._idle) > IDLE else None
+            self._used -= 1
+            self._idle += [zygote] if zygote else []
+            spare = self._idle.pop(0) if len(self._idle) > max(IDLE, self._most) else None
         if spare:
             spare.retire()
 
@@ -86,12 +91,14 @@ class Zygotes:
             scratch = self._processes.scratch(number)
             pid, channel = self._processes.fork(MODULE)
         except ConnectionError:
+            self.ended(None)
             return None  # the step will say so
         zygote = Zygote(self, self._folders, self._processes, pid, channel)
         zygote.kind, zygote.folder, zygote.scratch = kind, folder, scratch
         if (why := zygote.imported(base(folder, scratch))) is None:
             return zygote
         self.without[kind] = why
+        self.ended(None)
         zygote.retire()
         return None
 
@@ -133,8 +140,9 @@ class Zygote:
 
     def end(self, *, ok: bool) -> None:
         """Leave it to the next step as it was. After a failure it goes; its log stays."""
-        if ok and self._works and self._emptied():
-            self._zygotes.again(self)
+        waits = ok and self._works and self._emptied()
+        self._zygotes.ended(self if waits else None)
+        if waits:
             return
         if not ok and not self._processes.closed:
             (self.folder / OUTPUT).unlink(missing_ok=True)
