@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +29,11 @@ def groups(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[dict[Path, b
 
 
 def write(groups: tuple[dict[Path, bytes], dict[Path, bytes]]) -> None:
-    write_together((0o444, groups[0]), (0o644, groups[1]))
+    write_together((0o444, named(groups[0])), (0o644, named(groups[1])))
+
+
+def named(files: dict[Path, bytes]) -> dict[str, bytes]:
+    return {str(p): data for p, data in files.items()}
 
 
 def files(folder: Path) -> dict[Path, bytes]:
@@ -87,7 +92,7 @@ def test_nothing_appears_before_all_that_comes_before_is_on_disk(
     assert any(p in waits for p in passed[shown[-1] + 1 :])
     if len(groups[0]) == COUNTS["one by one"]:
         assert passed.count("fsync") == 2 * half + len({p.parent for group in groups for p in group})
-    elif sync_filesystem(tmp_path):
+    elif sync_filesystem(str(tmp_path)):
         assert passed.count("fsync") == 0
 
 
@@ -115,7 +120,7 @@ def test_a_file_system_that_is_not_known_is_not_asked(
     groups: tuple[dict[Path, bytes], ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(together, "LASTING", frozenset())
-    assert not sync_filesystem(tmp_path)
+    assert not sync_filesystem(str(tmp_path))
     passed = stopping(monkeypatch, at=0)
     write(groups)
     assert passed.count("fsync") >= 2 * len(groups[0])
@@ -126,3 +131,19 @@ def test_files_replace_those_of_the_same_name(groups: tuple[dict[Path, bytes], .
     write(groups)
     write(({}, dict.fromkeys(groups[1], b"other")))
     assert files(tmp_path) == {**groups[0], **dict.fromkeys(groups[1], b"other")}
+
+
+def test_files_on_two_file_systems_are_waited_for_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One wait would be for one of them."""
+    if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == tmp_path.stat().st_dev:
+        pytest.skip("no second file system here")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        groups = tuple(
+            {Path(top) / f"{kind}{n}": b"x" for n in range(together.MANY)}
+            for top, kind in ((tmp_path, "o"), (other, "r"))
+        )
+        passed = stopping(monkeypatch, at=0)
+        write(groups)
+        assert "sync_filesystem" not in passed
+        assert passed.count("fsync") >= 2 * together.MANY
+        assert files(Path(other)) == groups[1]

@@ -197,13 +197,13 @@ class LocalTogether:
         from lockgate.together import write_together
 
         with in_store(self._folder):
-            files = {Path(self._store.place(d)): data for d, data in objects.items()}
-            there = [p for p, data in files.items() if _holds(p, f"blake3:{p.name}", size=len(data))]
+            files = {self._store.place(digest): data for digest, data in objects.items()}
+            there = [p for p, data in files.items() if _holds(Path(p), f"blake3:{p[-64:]}", size=len(data))]
             for path in there:
                 os.utime(path)
-                sync_directory(path.parent)  # who put it there may not have come so far
+                sync_directory(Path(path).parent)  # who put it there may not have come so far
                 del files[path]
-            records = {Path(self._results.place(key)): sealed(key, record) for key, record in results.items()}
+            records = {self._results.place(key): sealed(key, record) for key, record in results.items()}
             write_together((0o444, files), (0o644, records))
 
 
