@@ -158,7 +158,8 @@ class _Execution:
                 self.records[name] = reused(name, action)
             elif isinstance(action, Blocked) or key is None:
                 reason = action.reason if isinstance(action, Blocked) else "an input is unknown"
-                self.errors.append(StepFailed(f"step {name} is blocked", value=reason, next="lockgate run"))
+                bring = "put the source there, or change its path in lockgate.toml; then lockgate run"
+                self.errors.append(StepFailed(f"step {name} is blocked", value=reason, next=bring))
                 self.records[name] = StepRecord(name=name, action="blocked", reason=reason)
             elif name not in self.allowed:
                 self.errors.append(

@@ -255,10 +255,16 @@ def node_named(graph: Graph, name: str, *, among: Sequence[str] | None = None) -
     if len(hits) == 1:
         return hits[0]
     if not hits and name in sources_of(graph, tuple(nodes)):
-        raise NotFound("that is a source, not a step", value=name, next="lockgate graph")
+        raise NotFound("that is a source, not a step", value=name, next=f"lockgate data log {name}")
+    if not hits and name in _predictors_of(graph):
+        raise NotFound("that is a predictor, not a step", value=name, next="lockgate graph")
     allowed = ", ".join(hits) or did_you_mean(name, {n.rpartition(".")[2] for n in nodes})
     what = "the name means more than one step" if hits else "no such step"
     raise NotFound(what, value=name, allowed=allowed, next="lockgate graph")
+
+
+def _predictors_of(graph: Graph) -> frozenset[str]:
+    return frozenset(str(p.predictor["target"]).rpartition(":")[2] for p in graph.pipelines.values() if p.predictor)
 
 
 @contextlib.contextmanager
