@@ -34,9 +34,10 @@ def write_together(*groups: tuple[int, Mapping[Path, bytes]]) -> None:
     """
     written = [[_Written(path, data, mode) for path, data in files.items()] for mode, files in groups if files]
     everything = [file for group in written for file in group]
-    at_once = len(everything) >= MANY
     try:
-        make_folders({file.path.parent for file in everything})
+        folders = {file.path.parent for file in everything}
+        make_folders(folders)
+        at_once = len(everything) >= MANY and len({os.stat(folder).st_dev for folder in folders}) == 1
         for file in everything:
             file.begin()
         if not (at_once and sync_filesystem(everything[0].temporary)):

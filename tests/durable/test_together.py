@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -126,3 +127,17 @@ def test_files_replace_those_of_the_same_name(groups: tuple[dict[Path, bytes], .
     write(groups)
     write(({}, dict.fromkeys(groups[1], b"other")))
     assert files(tmp_path) == {**groups[0], **dict.fromkeys(groups[1], b"other")}
+
+
+def test_of_two_file_systems_none_is_forgotten(
+    groups: tuple[dict[Path, bytes], ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link may lead `results` to another disk: then each file is waited for."""
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is one file system here")
+    with tempfile.TemporaryDirectory(dir=other) as folder:
+        (tmp_path / "results").symlink_to(folder)
+        passed = stopping(monkeypatch, at=0)
+        write(groups)
+        assert passed.count("fsync") >= 2 * len(groups[0])
