@@ -87,7 +87,12 @@ class Remains:
 
     def _hear_opened(self, event: str, arguments: tuple[Any, ...]) -> None:
         """A device or the kernel's own files; a file to write, which says when that was. The hook stays, deaf."""
-        if not self._listens or self._asked or event not in OPENS or not isinstance(arguments[0], (str, bytes, os.PathLike)):
+        if (
+            not self._listens
+            or self._asked
+            or event not in OPENS
+            or not isinstance(arguments[0], (str, bytes, os.PathLike))
+        ):
             return
         path = os.path.abspath(os.fsdecode(arguments[0]))
         flags = arguments[2] if event == "open" else 0
