@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from build.test_plan import CHAIN, World, graph, node
 from build.working_copy import HEAD, WorkingCopy
+from lockgate.adapters.local import LocalTogether
 from lockgate.build.execute import Event, Executed, execute
-from lockgate.build.saving import Unsaved
+from lockgate.build.saving import MOST, Saving, Unsaved
 from lockgate.errors import ServiceUnavailable
 from lockgate.project import open_project
 from lockgate.records.graph import Graph
@@ -101,6 +102,63 @@ def test_what_cannot_be_stored_is_not_done() -> None:
     assert not any(h.startswith("done") for h in world.happened)
     assert done.artifacts == {}
     assert world.stored == {}
+
+
+def test_groups_have_a_limit_however_slow_the_disk_is() -> None:
+    """Each result is an open file or two while it is written."""
+    opened, sizes = threading.Event(), []
+
+    def keep(group: Sequence[Unsaved]) -> None:
+        opened.wait(20)
+        sizes.append(len(group))
+
+    saving = Saving(keep, lambda *_: None)
+    for number in range(5 * MOST):
+        saving.add(Unsaved(f"s{number}", str(number), None, "", lambda: None))
+    opened.set()
+    saving.close()
+    assert max(sizes) <= MOST
+    assert sum(sizes) == 5 * MOST
+
+
+STORED_LATE = (
+    HEAD
+    + """
+import time
+@step
+def a() -> int:
+    return 1
+@step
+def b(a: int) -> int:
+    time.sleep(0.5)
+    return 2
+@step
+def both(a: int, b: int) -> int:
+    return a + b
+flow = Pipeline("flow", kind="data", steps=[a, b, both])
+"""
+)
+
+
+def test_what_could_not_be_stored_is_read_by_the_steps_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `--keep-going` they run: what they make is right, and only what was lost is made again."""
+    copy = WorkingCopy(tmp_path, STORED_LATE)
+    real, groups = LocalTogether.put, []
+
+    def put(*given: object) -> None:
+        groups.append(given)
+        if len(groups) == 1:
+            raise ServiceUnavailable("the disk is full")
+        real(*given)
+
+    monkeypatch.setattr(LocalTogether, "put", put)
+    done = copy.run(keep_going=True)
+    assert isinstance(done.error, ServiceUnavailable)
+    assert {s.name: s.action for s in done.steps} == {"flow.a": "failed", "flow.b": "run", "flow.both": "run"}
+    assert set(done.artifacts) == {"flow.b", "flow.both"}
+    assert copy.did() == {"a": "run", "b": "reuse", "both": "reuse"}
 
 
 def test_what_was_made_is_stored_when_the_run_is_stopped() -> None:

@@ -151,26 +151,39 @@ def test_random_numbers_are_those_of_a_process_of_its_own(tmp_path: Path) -> Non
 
 
 LEAVES = {
-    "a thread": ("import threading, time\nthreading.Thread(target=time.sleep, args=(100,), daemon=True).start()\n", "threads differ"),
+    "a thread": ("import threading, time\nthreading.Thread(target=time.sleep, args=(100,), daemon=True).start()\n", "start_new_thread"),
     "an open file": ("FILE = open(__file__)\n", "open files differ"),
     "a socket": ("import socket\nPAIR = socket.socketpair()\n", "open files differ"),
     "seeded random numbers": ("import random\nrandom.seed(7)\n", "random numbers differ"),
     "random numbers": ("import os\nSALT = os.urandom(4)\n", "urandom"),
-    "numpy's random numbers": ("import numpy\nDRAW = numpy.random.default_rng().random()\n", "urandom"),
+    "numpy's random numbers": ("import numpy\nDRAW = numpy.random.default_rng().random()\n", "called"),
     "the time": ("import time\nSTART = time.time()\n", "time"),
     "the time by another name": ("from time import monotonic as clock\nSTART = clock()\n", "monotonic"),
     "the date": ("import datetime as dt\nTODAY = dt.date.today()\n", "today"),
     "the moment": ("import datetime as dt\nclass Moment(dt.datetime): pass\nNOW = Moment.now(dt.UTC)\n", "now"),
     "its number": ("import os\nME = os.getpid()\n", "getpid"),
-    "a written file": ("import os\nfrom pathlib import Path\nPath(os.environ.get('TMPDIR', '/tmp'), 'x').write_text('x')\n", "wrote x"),
+    "a written file": ("import os\nfrom pathlib import Path\nPath(os.environ.get('TMPDIR', '/tmp'), 'x').write_text('x')\n", "opened"),
     "shared memory": ("import mmap\nSHARED = mmap.mmap(-1, 4096)\n", "shared memory differ"),
-    "a lock for processes": ("import multiprocessing\nLOCK = multiprocessing.Lock()\n", "getpid"),
-    "a process": ("import subprocess\nOTHER = subprocess.Popen(['sleep', '5'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n", "children differ"),
+    "a lock for processes": ("import multiprocessing\nLOCK = multiprocessing.Lock()\n", "called"),
+    "a process": ("import subprocess\nOTHER = subprocess.Popen(['sleep', '5'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n", "fork_exec"),
     "a timer": ("import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nsignal.alarm(1000)\n", "timers differ"),
     "a handler of ended children": ("import signal\nsignal.signal(signal.SIGCHLD, lambda *_: None)\n", "handlers of ended children differ"),
     "a handler of forks": ("import os\nFORKS = []\nos.register_at_fork(before=lambda: FORKS.append(1))\n", "register_at_fork"),
-    "a profiler": ("import sys\nsys.setprofile(None)\n", "profiler"),
+    "a profiler": ("import sys\nsys.setprofile(None)\n", "setprofile"),
     "words": ("print('hello')\n", "printed"),
+    "a generator seeded by the system": ("import random\nR = random.Random()\n", "seed"),
+    "a generator seeded again": ("import random\nR = random.Random(7)\nR.seed()\n", "seed"),
+    "an identity of time and place": ("import uuid\nME = uuid.uuid1()\n", "generate_time_safe"),
+    "randomness of OpenSSL": ("import ssl\nSALT = ssl.RAND_bytes(4)\n", "RAND_bytes"),
+    "a device": ("with open('/dev/urandom', 'rb') as f:\n    SALT = f.read(4)\n", "opened /dev/urandom"),
+    "the kernel's files": ("from pathlib import Path\nUP = Path('/proc/uptime').read_text()\n", "opened /proc/uptime"),
+    "a thread's number": ("import threading\nME = threading.get_native_id()\n", "get_native_id"),
+    "a thread that ended": ("import threading, time\nL = []\nt = threading.Thread(target=lambda: L.append(time.time()))\nt.start()\nt.join()\n", "start_new_thread"),
+    "a program that ended": ("import subprocess\nNOW = subprocess.run(['date'], stdout=subprocess.PIPE).stdout\n", "fork_exec"),
+    "a spawned program": ("import os\nos.waitpid(os.posix_spawn('/bin/true', ['true'], {}), 0)\n", "posix_spawn"),
+    "a file without a name": ("import os\nF = os.open(os.environ.get('TMPDIR', '/tmp'), os.O_TMPFILE | os.O_RDWR)\nAT = os.fstat(F).st_mtime_ns\nos.close(F)\n", "opened"),
+    "what a process used": ("import resource\nUSED = resource.getrusage(resource.RUSAGE_SELF)\n", "getrusage"),
+    "a profiler for a while": ("import sys, time\np = sys.getprofile()\nsys.setprofile(None)\nNOW = time.time()\nsys.setprofile(p)\n", "setprofile"),
     "half a line": ("print('hello', end='')\n", "printed"),
 }  # fmt: skip
 
@@ -191,6 +204,7 @@ KEEPS = {
     "a generator of its own": ("import random\nR = random.Random(7)\ndef _v():\n    return R.random()\n", random.Random(7).random()),
     "what the standard library does": ("import logging, re, uuid, tempfile, queue, asyncio, concurrent.futures as f\nlog = logging.getLogger('x')\n"
                                        "POOL = f.ThreadPoolExecutor(1)\ndef _v():\n    return POOL.submit(len, 'ab').result()\n", 2),
+    "objects that only a collection ends": ("import gc, weakref\nclass A: pass\na = A()\na.a = a\nW = weakref.ref(a)\ndel a\ndef _v():\n    gc.collect()\n    return W() is None\n", True),
     "a number of this moment": ("import time\ndef _v():\n    return time.time() > 1\n", True),
 }  # fmt: skip
 
@@ -363,6 +377,89 @@ def test_nothing_runs_on_when_the_engine_ends(tmp_path: Path) -> None:
     assert not alive(child)
     assert not scratch.exists()
     assert list(run.engine.scratch.iterdir()) == []
+
+
+LIES = (
+    PARENT
+    + """
+import json, stat, time
+from pathlib import Path
+
+LOG = "/proc/self/fd/1"
+
+@step
+def forges(n: int = 0) -> str:
+    says = json.dumps({"ok": True, "identity": "json:x", "output": '"forged"'}).encode()
+    for number in map(int, os.listdir("/proc/self/fd")):
+        try:
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                os.write(number, says + b"\\n\\n0\\n")
+        except OSError:
+            pass
+    time.sleep(0.5)
+    return "of the one before"
+
+@step
+def honest(n: int = 0) -> str:
+    return "honest"
+
+@step
+def links(to: str = "") -> str:
+    log = Path(os.readlink(LOG))
+    log.unlink()
+    if to:
+        log.symlink_to(to)
+    return "done"
+
+@step
+def says(n: int = 0) -> str:
+    print("last words")
+    os._exit(4)
+
+@step
+def marks(n: int = 0) -> list[str]:
+    before = [*os.listxattr(os.environ["HOME"]), oct(os.stat(os.path.dirname(os.readlink(LOG))).st_mode)]
+    try:
+        os.setxattr(os.environ["HOME"], "user.left", b"1")
+    except OSError:
+        pass
+    os.chmod(os.path.dirname(os.readlink(LOG)), 0o751)
+    return before
+"""
+)
+
+
+def test_a_step_cannot_say_that_it_ended(tmp_path: Path) -> None:
+    """The next one would begin beside it, and be given its answer."""
+    with running(tmp_path, LIES) as run:
+        run("honest")
+        for _ in range(2):
+            run("forges")
+            assert [run("honest"), run("honest")] == ["honest", "honest"]
+
+
+def test_a_log_that_a_step_replaced_by_a_link_is_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    with running(tmp_path, LIES) as run:
+        other.write_text("n\n1\n")
+        run("honest")
+        assert run("links", to=str(other)) == "done"
+        assert other.read_text() == "n\n1\n"
+        assert run.zygotes() == []
+
+
+def test_a_log_that_a_step_removed_is_there_for_the_next(tmp_path: Path) -> None:
+    with running(tmp_path, LIES) as run:
+        run("honest")
+        assert run("links") == "done"
+        run("honest")
+        assert "its last output: last words" in str(run("says"))
+
+
+def test_what_a_step_writes_on_its_folders_is_gone(tmp_path: Path) -> None:
+    with running(tmp_path, LIES) as run:
+        first = run("marks")
+        assert [run("marks") for _ in range(3)] == [first] * 3
 
 
 OTHERS = (

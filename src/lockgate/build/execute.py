@@ -136,7 +136,9 @@ class _Execution:
         for name in self.waiting.rest():
             self._leave(name)
         records = tuple(self.records[n] for n in self.order)
-        return Executed(records, self.artifacts, self.errors[0] if self.errors else None)
+        lost = {r.name for r in records if r.action == "failed"}  # made and read by steps behind, maybe, but not stored
+        artifacts = {name: artifact for name, artifact in self.artifacts.items() if name not in lost}
+        return Executed(records, artifacts, self.errors[0] if self.errors else None)
 
     def _run_all(self) -> None:
         while True:
@@ -264,7 +266,8 @@ class _Execution:
 
     def _hear_saved(self, group: Sequence[Unsaved], error: LockgateError | None) -> None:
         """In the thread that stores."""
-        self.engine.let_go(u.result.artifact.object for u in group if u.text)
+        if not error:
+            self.engine.let_go(u.result.artifact.object for u in group if u.text)
         for unsaved in group:
             self.finished.put((unsaved.node, error or unsaved.result))
 
@@ -286,7 +289,6 @@ class _Execution:
 
     def _fail(self, name: str, error: LockgateError) -> None:
         self.errors.append(error)
-        self.artifacts.pop(name, None)  # made, but not stored
         self.records[name] = replace(
             self.records[name], action="failed", reason=str(error.value or error.what), attempts=self.engine.attempts.get(name, 0)
         )  # fmt: skip

@@ -88,7 +88,8 @@ class Saving:
                 self._changed.wait_for(lambda: self._group or self._closed)
                 soon_s = self._next_s - time.monotonic()
                 self._changed.wait_for(lambda: self._hurried or len(self._group) >= MOST, soon_s)
-                group, self._group, self._hurried = self._group, [], self._closed
+                group, self._group = self._group[:MOST], self._group[MOST:]  # each result is an open file or two
+                self._hurried = self._closed
             if not group:
                 return
             error = self._stored(group)

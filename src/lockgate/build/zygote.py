@@ -42,8 +42,7 @@ def serve_module(channel: socket.socket, warm: Warm) -> None:
     if why:
         return
     collects = gc.isenabled()
-    gc.disable()
-    gc.freeze()  # the module's objects are shared from here on, like those of the template
+    gc.disable()  # what the import left for a collection to end (and weak references to see), each step ends for itself
     for line in _lines(channel):
         pid = fork()
         if not pid:
@@ -68,7 +67,7 @@ def _import(base: Job, sandbox: Sandbox) -> str:
             stream.flush()
     if os.path.getsize(base.log):
         return "it printed"
-    return why or ("it was refused a file" if sandbox.denied() else "")
+    return "it was refused a file" if sandbox.denied() else why
 
 
 def _serve(channel: socket.socket, base: Job, line: bytes, sandbox: Sandbox, *, collects: bool) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import stat
+import socket
+import struct
 import threading
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from lockgate.build.processes import MODULE, answers
 from lockgate.build.protocol import NOT_APART, RUNNING, Reply, about, receive, reply_in, send
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Hashable
     from pathlib import Path
 
@@ -31,6 +31,10 @@ IDLE = 2
 """How many wait for a next step, if no more ran beside each other; the one that waited longest goes first.
 They keep what their module made on import."""
 PRIVATE = 0o700
+PASS_CREDENTIALS, CREDENTIALS = 16, 2
+"""SO_PASSCRED, SCM_CREDENTIALS: Linux only, as zygotes are."""
+SENDER = struct.Struct("3i")
+"""struct ucred: process, user, group."""
 
 
 class Zygotes:
@@ -109,12 +113,14 @@ class Zygote:
     kind: Hashable
     folder: Path
     scratch: str
+    _new: object
 
     def __init__(
         self, zygotes: Zygotes, folders: Folders, processes: Processes, pid: int, channel: socket.socket
     ) -> None:
         self._zygotes, self._folders, self._processes = zygotes, folders, processes
         self._pid, self.channel = pid, channel
+        channel.setsockopt(socket.SOL_SOCKET, PASS_CREDENTIALS, 1)
         self._works = True
 
     def imported(self, base: Job) -> str | None:
@@ -126,6 +132,7 @@ class Zygote:
             reply = None
         if not isinstance(reply, Reply):
             return "it died"
+        self._new = self._looks()
         return None if reply.ok else dict(reply.error or {}).get("why", "")
 
     def run(self, job: Job, node: Node) -> Reply | None:  # noqa: ARG002
@@ -157,14 +164,20 @@ class Zygote:
             self._folders.remove(self.folder)
 
     def _ask(self, line: bytes) -> tuple[bytes, int] | None:
-        """What the step's process said, and how it ended; None when the zygote is gone."""
-        held = b""
+        """What the step's process said, and how it ended; None when the zygote is gone.
+
+        Both write to one socket: who wrote what, the kernel says, so a step cannot say that it ended.
+        """
+        said = status = b""
         with contextlib.suppress(ConnectionError):
             self.channel.sendall(line)
-            while self._is_heard() and (chunk := self.channel.recv(1 << 16)):
-                held += chunk
-                said, _, status = held.removesuffix(b"\n").rpartition(b"\n")
-                if held.endswith(b"\n") and status.isdigit():
+            while self._is_heard():
+                chunk, sender = _received(self.channel)
+                if not chunk:
+                    return None
+                if sender != self._pid:
+                    said += chunk
+                elif (status := status + chunk).endswith(b"\n"):
                     return said.strip(), int(status)
         return None
 
@@ -176,18 +189,38 @@ class Zygote:
         return True
 
     def _emptied(self) -> bool:
-        """Remove what a step left in its folders. False: that did not work."""
+        """Remove what a step left in its folders. False: they are not as they were for the first one."""
         try:
             for entry in os.scandir(self.folder):
                 if entry.name != LOG:
                     _remove(entry)
-                elif entry.stat().st_size:
-                    os.truncate(entry.path, 0)
             for entry in os.scandir(self.scratch):
                 _remove(entry)
-            return stat.S_IMODE(os.stat(self.scratch).st_mode) == PRIVATE
+            if self._looks() != self._new:
+                return False
+            if os.path.getsize(log := self.folder / LOG):
+                os.truncate(log, 0)
         except OSError:
             return False
+        return True
+
+    def _looks(self) -> object:
+        """The log, which may have been replaced, even by a link to a file of somebody else, and who may do what in the folders."""
+        log = os.lstat(self.folder / LOG)
+        return log.st_mode, log.st_ino, *(_access(place) for place in (self.folder, self.scratch))
+
+
+def _received(channel: socket.socket) -> tuple[bytes, int]:
+    """A piece of what was sent, and the process that sent it; the kernel joins no two of different ones."""
+    chunk, about, _, _ = channel.recvmsg(1 << 16, socket.CMSG_SPACE(SENDER.size))
+    return chunk, next((SENDER.unpack(data)[0] for _, kind, data in about if kind == CREDENTIALS), 0)
+
+
+def _access(folder: Path | str) -> object:
+    """Mode, and attributes, where access lists are too."""
+    with contextlib.suppress(OSError):  # a file system without attributes
+        return os.stat(folder).st_mode, os.listxattr(folder)
+    return os.stat(folder).st_mode
 
 
 def _remove(entry: os.DirEntry[str]) -> None:
