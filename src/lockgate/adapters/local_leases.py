@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.durable import in_store, locked, write_atomic
@@ -14,7 +15,6 @@ from lockgate.records.digest import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from lockgate.records.held import Lease
 
@@ -29,7 +29,7 @@ class LocalLeases:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "leases"
-        self._lock = self._folder / ".lock"
+        self._lock, self._top = self._folder / ".lock", str(self._folder)
         self._files: dict[str, tuple[Lease, int]] = {}  # what we made: its lease, and the file's number
         self._newest = ""
 
@@ -49,12 +49,12 @@ class LocalLeases:
         with in_store(self._folder):
             made = self._files.pop(name, None)
             if made == (lease, self._number(name)) and lease.until_s - time.time() > lease.lasts_s / 2:
-                self._path(name).unlink(missing_ok=True)  # nobody can have thought so soon that we are gone
+                self._remove(name)  # nobody can have thought so soon that we are gone
                 return
             with locked(self._lock):
                 holder = self.holder(name)
                 if holder is not None and holder.owner == lease.owner:
-                    self._path(name).unlink(missing_ok=True)
+                    self._remove(name)
 
     def holder(self, name: str) -> Lease | None:
         """Read the file; absent and damaged are the same."""
@@ -62,7 +62,7 @@ class LocalLeases:
         from lockgate.records.wire import from_json
 
         try:
-            return from_json(Lease, json.loads(self._path(name).read_bytes()))
+            return from_json(Lease, json.loads(Path(self._place(name)).read_bytes()))
         except (OSError, ValueError, IntegrityError):
             return None
 
@@ -77,7 +77,7 @@ class LocalLeases:
         with in_store(self._folder), locked(self._lock):
             if self.holder(name) != before or (before is None and not self._is_damaged(name)):
                 return False
-            write_atomic(self._path(name), canonical(to_json(lease)), sync=False)
+            write_atomic(Path(self._place(name)), canonical(to_json(lease)), sync=False)
         return True
 
     def _made(self, name: str, lease: Lease) -> bool:
@@ -98,39 +98,47 @@ class LocalLeases:
         if before is not lease:
             return 0
         try:
-            os.link(self._path(self._newest), self._path(name))
+            os.link(self._place(self._newest), self._place(name))
         except FileExistsError:
             raise
         except OSError:
             return 0
         if self._number(name) == number:
             return number
-        self._path(name).unlink(missing_ok=True)  # somebody took that one over, meanwhile
+        self._remove(name)  # somebody took that one over, meanwhile
         return 0
 
     def _written(self, name: str, lease: Lease) -> int:
         from lockgate.records.wire import to_json
 
         self._folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        descriptor = os.open(self._place(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         try:
             os.write(descriptor, canonical(to_json(lease)))
             return os.fstat(descriptor).st_ino
+        except OSError:  # a full disk
+            self._remove(name)
+            raise
         finally:
             os.close(descriptor)
 
     def _is_damaged(self, name: str) -> bool:
         """Whether a file says nothing, and not because it is being written right now."""
         try:
-            age_s = time.time() - self._path(name).stat().st_mtime
+            age_s = time.time() - os.stat(self._place(name)).st_mtime
         except FileNotFoundError:
             return False
         return not 0 <= age_s < WRITTEN_S and self.holder(name) is None
 
     def _number(self, name: str) -> int:
         with contextlib.suppress(FileNotFoundError):
-            return self._path(name).stat().st_ino
+            return os.stat(self._place(name)).st_ino
         return 0
 
-    def _path(self, name: str) -> Path:
-        return self._folder / name.replace(":", "=")
+    def _remove(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._place(name))
+
+    def _place(self, name: str) -> str:
+        """Where a lease lies. Not a `Path`: a short step pays for each."""
+        return f"{self._top}/{name.replace(':', '=')}"

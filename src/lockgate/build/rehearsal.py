@@ -1,4 +1,4 @@
-"""A step that is ours, run in the template before it forks anything.
+"""A step that is ours, run in the template before it forks a zygote.
 
 What a process forked for a step writes to, the kernel copies for it, page by page; that is most of what such a process costs. Code that ran a few times
 before writes less: the interpreter has specialised it, caches are filled, symbols are bound.

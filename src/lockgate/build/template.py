@@ -16,15 +16,13 @@ import os
 import signal
 import socket
 import sys
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from lockgate.build.clock import CLOCK, set_clock
 from lockgate.build.orphans import adopt_orphans, end_orphans, kill_group
 from lockgate.build.protocol import RUNNING, WORD, Code
-from lockgate.build.rehearsal import rehearse
 from lockgate.build.worker import Warm, serve_job
-from lockgate.build.zygote import serve_module
 from lockgate.records.wire import from_json
 
 if TYPE_CHECKING:
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-SERVES = {b"job": serve_job, b"mod": serve_module}
 OWN = ("faulthandler", "lockgate.codecs.json_value", "lockgate.declare")
 """What every step's process would import."""
 
@@ -46,7 +43,6 @@ def main(control: socket.socket, code: Code, scratch: str, modules: Sequence[str
             importlib.import_module(module)
     set_clock(os.environ.pop(CLOCK, ""))
     warm = Warm(code)
-    rehearse(warm.machine)
     gc.freeze()  # a collection in a step would copy every page of what it shares with the template
     adopt_orphans()
     running: set[int] = set()
@@ -79,7 +75,7 @@ def _serve(control: socket.socket, warm: Warm, running: set[int]) -> None:
             return
         _reap(running, ended)
         if descriptors:
-            answer = _fork(control, descriptors[0], partial(SERVES[message], warm=warm))
+            answer = _fork(control, descriptors[0], _server(message, warm))
             running.add(answer)
         else:
             pid = int.from_bytes(message[3:], "little")
@@ -87,6 +83,19 @@ def _serve(control: socket.socket, warm: Warm, running: set[int]) -> None:
                 kill_group(pid)
             answer = ended.get(pid, RUNNING)
         control.sendall(answer.to_bytes(WORD, "little", signed=True))
+
+
+@cache
+def _server(message: bytes, warm: Warm) -> Callable[[socket.socket], None]:
+    """What the process will do. Where there is no zygote, what makes them is not loaded."""
+    if message == b"job":
+        return partial(serve_job, warm=warm)
+    from lockgate.build.rehearsal import rehearse
+    from lockgate.build.zygote import serve_module
+
+    rehearse(warm.machine)
+    gc.freeze()
+    return partial(serve_module, warm=warm)
 
 
 def _fork(control: socket.socket, descriptor: int, serve: Callable[[socket.socket], None]) -> int:
