@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import time
@@ -166,8 +167,6 @@ def test_what_was_added_is_collected_only_when_it_is_forgotten(lockgate: Lockgat
 
 def age(lockgate: Lockgate) -> None:
     """Let everything in the store be two hours old."""
-    import os
-
     then = time.time() - 7200
     for path in (lockgate.root / ".lockgate").rglob("*"):
         if path.is_file():
@@ -214,3 +213,146 @@ def test_a_folder_that_became_a_link_is_not_written_through(lockgate: Lockgate, 
     (lockgate.root / "notes" / "deep").symlink_to(outside)
     assert "leads out of" in lockgate("data", "checkout", "notes", first, expect=None).text
     assert not list(outside.iterdir())
+
+
+def kept_twice(lockgate: Lockgate, name: str, one: str, two: str) -> tuple[str, str]:
+    """Two versions of `notes` that differ in one file."""
+    (lockgate.root / "notes" / name).write_text(one)
+    first = add(lockgate, "notes")
+    (lockgate.root / "notes" / name).write_text(two)
+    return first, add(lockgate, "notes")
+
+
+def test_a_run_that_sees_what_a_person_kept_leaves_it_kept(lockgate: Lockgate) -> None:
+    lockgate("init", "--person", "ada")
+    first = add(lockgate, "table")
+    lockgate("run")
+    (lockgate.root / "in" / "table.csv").write_bytes(TABLE + b"x")
+    add(lockgate, "table")
+    age(lockgate)
+    lockgate("store", "gc", "--keep", "0", "--yes")
+    lockgate("data", "checkout", "table", first)
+    assert (lockgate.root / "in" / "table.csv").read_bytes() == TABLE
+
+
+def test_who_forgets_a_version_forgets_it_for_one_source(lockgate: Lockgate) -> None:
+    lockgate("init", "--person", "ada")
+    for file in ("in/table.csv", "parts/1.csv"):
+        (lockgate.root / file).unlink()
+    for source, file in (("table", "in/table.csv"), ("parts", "parts/table.csv")):
+        (lockgate.root / file).write_text("equal")
+        first = add(lockgate, source)
+        (lockgate.root / file).write_text("other")
+        add(lockgate, source)
+    lockgate("data", "forget", "table", first)
+    age(lockgate)
+    lockgate("store", "gc", "--keep", "0", "--yes")
+    lockgate("data", "checkout", "parts", first)
+    assert files(lockgate.root / "parts") == {"table.csv": b"equal"}
+
+
+def test_a_file_and_a_folder_take_each_others_place(lockgate: Lockgate) -> None:
+    notes, before = lockgate.root / "notes", files(lockgate.root / "notes")
+    first = add(lockgate, "notes")
+    shutil.rmtree(notes / "deep")
+    (notes / "deep").write_text("a file")
+    (notes / "a.txt").unlink()
+    (notes / "a.txt").mkdir()
+    (notes / "a.txt" / "x").write_text("in a folder")
+    after = files(notes)
+    add(lockgate, "notes")
+    lockgate("data", "checkout", "notes", first)
+    assert files(notes) == before
+    lockgate("data", "checkout", "notes", "latest")
+    assert files(notes) == after
+
+
+def test_what_the_path_does_not_name_any_more_is_not_overwritten(lockgate: Lockgate) -> None:
+    first = add(lockgate, "notes")
+    settings = lockgate.root / "lockgate.toml"
+    settings.write_text(settings.read_text().replace('"notes"', '"notes/*.txt"'))
+    (lockgate.root / "notes" / "deep" / "b.txt").write_text("an hour of work")
+    assert "deep/b.txt" in lockgate("data", "checkout", "notes", first, expect=USAGE).text
+    assert (lockgate.root / "notes" / "deep" / "b.txt").read_text() == "an hour of work"
+
+
+def test_what_the_store_has_lost_is_not_overwritten(lockgate: Lockgate) -> None:
+    first, _ = kept_twice(lockgate, "a.txt", "one", "two")
+    next(p for p in objects(lockgate.root).values() if p.read_bytes() == b"two").unlink()
+    assert "a.txt" in lockgate("data", "checkout", "notes", first, expect=USAGE).text
+    add(lockgate, "notes")
+    lockgate("data", "checkout", "notes", first)
+    lockgate("data", "checkout", "notes", "latest")
+    assert (lockgate.root / "notes" / "a.txt").read_text() == "two"
+
+
+def test_who_may_read_a_file_is_as_before(lockgate: Lockgate) -> None:
+    first, _ = kept_twice(lockgate, "a.txt", "one", "two")
+    for mode in (0o600, 0o755, 0o444):
+        (lockgate.root / "notes" / "a.txt").chmod(mode)
+        lockgate("data", "checkout", "notes", first)
+        assert (lockgate.root / "notes" / "a.txt").stat().st_mode & 0o777 == mode
+        lockgate("data", "checkout", "notes", "latest")
+        assert (lockgate.root / "notes" / "a.txt").stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "-x", "two\nlines", "größe"])
+def test_any_name_comes_back(lockgate: Lockgate, name: str) -> None:
+    first, _ = kept_twice(lockgate, name, "one", "two")
+    lockgate("data", "checkout", "notes", first)
+    assert (lockgate.root / "notes" / name).read_text() == "one"
+    assert len(lockgate("data", "diff", "notes").out.splitlines()) == 2
+
+
+def test_a_name_that_is_no_text_is_refused_in_words(lockgate: Lockgate) -> None:
+    (lockgate.root / "notes" / os.fsdecode(b"a\xff")).touch()
+    assert "is not UTF-8" in lockgate("data", "add", "notes", expect=USAGE).text
+
+
+def test_a_project_below_a_folder_with_brackets(lockgate: Lockgate) -> None:
+    moved = Lockgate(lockgate.root.rename(lockgate.root.with_name("a[1]")))
+    before = files(moved.root / "notes")
+    first = add(moved, "notes")
+    shutil.rmtree(moved.root / "notes")
+    moved("data", "checkout", "notes", first)
+    assert files(moved.root / "notes") == before
+
+
+def test_a_version_is_named_by_the_beginning_of_its_digest_only(lockgate: Lockgate) -> None:
+    first, _ = kept_twice(lockgate, "a.txt", "one", "two")
+    for ref in (first, first[:30], first[7:30]):
+        assert lockgate.json("data", "diff", "notes", ref)["changed"] == ["a.txt"]
+    for ref in (first[-3:], ""):
+        assert "no such version" in lockgate("data", "forget", "notes", ref, expect=USAGE).text
+
+
+def test_a_link_within_the_source_comes_back_as_its_bytes(lockgate: Lockgate) -> None:
+    (lockgate.root / "notes" / "link").symlink_to("a.txt")
+    before = files(lockgate.root / "notes")
+    first, _ = add(lockgate, "notes"), kept_twice(lockgate, "a.txt", "one", "two")
+    lockgate("data", "checkout", "notes", first)
+    assert files(lockgate.root / "notes") == before
+
+
+def test_a_version_whose_list_is_lost_for_good_is_forgotten(lockgate: Lockgate) -> None:
+    lockgate("init", "--person", "ada")
+    first, _ = kept_twice(lockgate, "a.txt", "one", "two")
+    objects(lockgate.root)[first].unlink()
+    assert "the version is forgotten" in lockgate("store", "check", "--heal").out
+    lockgate("store", "check")
+    lockgate("store", "gc")
+    lockgate("data", "forget", "notes", first)
+
+
+def test_no_file_behind_a_linked_folder_is_taken_away(lockgate: Lockgate, tmp_path: Path) -> None:
+    settings = lockgate.root / "lockgate.toml"
+    settings.write_text(settings.read_text().replace("parts/*.csv", "parts/*/x.csv"))
+    (lockgate.root / "parts" / "one").mkdir()
+    (lockgate.root / "parts" / "one" / "x.csv").write_text("1")
+    first = add(lockgate, "parts")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "x.csv").write_text("2")
+    (lockgate.root / "parts" / "two").symlink_to(tmp_path / "outside")
+    add(lockgate, "parts")
+    assert "leads out of" in lockgate("data", "checkout", "parts", first, expect=REFUSED).text
+    assert (tmp_path / "outside" / "x.csv").exists()

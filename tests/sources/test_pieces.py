@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import errno
+import os
 import random
+import resource
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lockgate.delivery.data.add import add
 from lockgate.delivery.keep import keep_bytes
 from lockgate.delivery.sources import keeping, pieces
 from lockgate.delivery.sources.healing import made_again
+from lockgate.delivery.sources.history import forget
 from lockgate.delivery.sources.keeping import keep
 from lockgate.delivery.sources.kept import Kept
 from lockgate.delivery.sources.materialise import materialise
 from lockgate.delivery.sources.pieces import Piece, parts_of, pieces_in
 from lockgate.delivery.sources.seeing import Seen, see
-from lockgate.delivery.sources.versions import SourceVersion, newest_version
+from lockgate.delivery.sources.versions import SourceVersion, newest_version, version_under
+from lockgate.delivery.turns import Turns
 from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
 from lockgate.project import Project, open_project
 from lockgate.records.digest import digest_bytes
@@ -26,6 +35,7 @@ from lockgate.records.digest import digest_bytes
 TOML = '[project]\nname = "p"\npipelines = []\n[sources.table]\nkind = "file"\npath = "table.csv"\n'
 OLD = random.Random(1).randbytes(40_000)
 NEWS = random.Random(2).randbytes(500)
+NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -153,6 +163,102 @@ def test_new_bytes_that_are_lost_are_made_again_from_the_file(project: Project) 
     assert project.store.put(draft) == version.identity
     (project.root / "table.csv").write_bytes(OLD)
     assert made_again(project, records, lost) is None
+
+
+def test_a_history_of_many_appends_needs_few_open_files(project: Project) -> None:
+    materialise(project, seen(project, OLD))
+    file, data, before = project.root, OLD, resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 20, before[1]))
+    try:
+        for number in range(30):
+            data += bytes([number]) * 50
+            file = materialise(project, seen(project, data))
+        assert file.read_bytes() == data
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_pieces_of_pieces_are_counted(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "MOST_PIECES", 6)
+    data = OLD
+    for at in range(5_000, 40_000, 5_000):
+        materialise(project, seen(project, data))
+        data = data[:at] + b"!" + data[at:]
+        assert all(len(p) <= 6 for p in newest(project).pieces.values())
+
+
+def test_a_record_that_repeats_pieces_does_not_fill_the_disk(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    materialise(project, seen(project, OLD))
+    planted = dict(project.results("sources").get(newest(project).identity) or {})
+    planted["pieces"] = {digest_bytes(OLD): [[digest_bytes(OLD), 0, len(OLD)]] * 1000}
+    project.results("sources").put(newest(project).identity, planted)
+    monkeypatch.setattr(pieces, "_content", None)  # it is not put together
+    materialise(project, seen(project, OLD + NEWS))
+    assert project.store.has(digest_bytes(OLD + NEWS))
+
+
+@pytest.mark.parametrize("moment", ["_gaps", "_composed"])
+def test_a_file_that_is_cut_short_while_it_is_read_is_refused(
+    project: Project, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """In a mapped file it would end the process (SIGBUS)."""
+    seen(project, OLD * 3)
+    add(project, "table", now=NOW)
+    (project.root / "table.csv").write_bytes(OLD * 3 + NEWS)
+    whole_one = getattr(pieces, moment)
+
+    def cut(*arguments: Any, **named: Any) -> Any:
+        os.truncate(project.root / "table.csv", 10)
+        return whole_one(*arguments, **named)
+
+    monkeypatch.setattr(pieces, moment, cut)
+    with pytest.raises(ServiceUnavailable, match="changed while it was read"):
+        add(project, "table", now=NOW)
+
+
+def test_a_full_disk_is_named_and_not_filled_further(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(source: Path, copy: Path) -> None:
+        copy.write_bytes(source.read_bytes()[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source))
+
+    seen(project, OLD * 3)
+    monkeypatch.setattr(shutil, "copyfile", half)
+    with pytest.raises(ServiceUnavailable, match="the store has no room"):
+        add(project, "table", now=NOW)
+    assert not list((project.store_folder / "tmp").iterdir())
+
+
+def test_what_is_added_while_garbage_is_collected_stays(project: Project) -> None:
+    seen(project, OLD)
+    version = add(project, "table", now=NOW).line.version
+    forget(project, "table", version)
+    seen(project, NEWS)
+    add(project, "table", now=NOW)
+    seen(project, OLD)
+    with Turns(project.leases, result=lambda _: None, lasts_s=60) as turns, ThreadPoolExecutor() as pool:
+        with turns.collecting():
+            adding = pool.submit(add, project, "table", now=NOW)
+            time.sleep(0.3)
+            project.results("sources").delete(version)
+            for lost in (version, digest_bytes(OLD)):
+                project.store.delete(lost)
+        adding.result(timeout=30)
+    assert version_under(project, version)
+    assert project.store.has(digest_bytes(OLD))
+
+
+def test_what_comes_from_the_store_does_not_become_the_newest_again(tmp_path: Path) -> None:
+    """Another working copy kept a newer version since it was seen."""
+    shared = TOML + f'[store]\nurl = "file://{tmp_path / "store"}"\n'
+    with_files, without = (made(tmp_path / name) for name in ("one", "two"))
+    for root in (with_files.root, without.root):
+        (root / "lockgate.toml").write_text(shared)
+    with_files, without = open_project(with_files.root), open_project(without.root)
+    materialise(with_files, seen(with_files, OLD))
+    old = see(without, now_ns=0)["table"]
+    materialise(with_files, seen(with_files, NEWS))
+    materialise(without, old)
+    assert newest(without).files == (("table.csv", digest_bytes(NEWS)),)
 
 
 def damage(path: Path, data: bytes) -> None:

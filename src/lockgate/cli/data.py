@@ -117,7 +117,7 @@ def _diff(arguments: argparse.Namespace) -> int:
     print(counts(found) or "no difference")
     for mark, names in (("+", found.added), ("~", found.changed), ("-", found.removed)):
         for name in names[:NAMED]:
-            print(plain(f"  {mark} {name}"))
+            print(plain(f"  {mark} {name}").replace("\n", "\\n"))
         if len(names) > NAMED:
             print(f"  {mark} … and {len(names) - NAMED:,} more (--json names all)")
     return 0
@@ -137,11 +137,11 @@ def _checkout(arguments: argparse.Namespace) -> int:
 
 def _forget(arguments: argparse.Namespace) -> int:
     from lockgate.delivery.data.add import source_named
-    from lockgate.delivery.sources.history import forget, version_named
+    from lockgate.delivery.sources.history import forget, identity_named
 
     project = open_project(Path.cwd())
     source_named(project, arguments.source)
-    version = version_named(project, arguments.source, arguments.version).identity
+    version = identity_named(project, arguments.source, arguments.version)
     forget(project, arguments.source, version)
     if arguments.json:
         print_json({"source": arguments.source, "version": version})

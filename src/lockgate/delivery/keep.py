@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from lockgate import codecs
 from lockgate.records.artifact import Artifact
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
     from lockgate.project import Project
@@ -20,15 +22,17 @@ __all__ = ["keep_bytes", "keep_copy", "keep_value", "scratch_file"]
 def keep_copy(project: Project, path: Path) -> str:
     """Answer the digest of the copy in the store."""
     copy = scratch_file(project)
-    shutil.copyfile(path, copy)
-    return project.store.put(copy)
+    with _removed_on_failure(copy):
+        shutil.copyfile(path, copy)
+        return project.store.put(copy)
 
 
 def keep_bytes(project: Project, data: bytes) -> str:
     """Answer the digest of the bytes in the store."""
     path = scratch_file(project)
-    path.write_bytes(data)
-    return project.store.put(path)
+    with _removed_on_failure(path):
+        path.write_bytes(data)
+        return project.store.put(path)
 
 
 def keep_value(project: Project, value: object, kind: type) -> Artifact:
@@ -43,6 +47,16 @@ def keep_value(project: Project, value: object, kind: type) -> Artifact:
         object=project.store.put(path),
         size_bytes=size_bytes,
     )
+
+
+@contextlib.contextmanager
+def _removed_on_failure(draft: Path) -> Generator[None]:
+    """Half a copy shall not fill a disk that is full already."""
+    try:
+        yield
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def scratch_file(project: Project) -> Path:

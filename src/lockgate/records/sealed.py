@@ -30,12 +30,13 @@ def opened(file: bytes, key: str) -> Mapping[str, Json] | None:
     """
     record = file.partition(b',"record":')[2][:-1]
     try:
-        return json.loads(record.decode()) if _around(canonical(key), record) == file else _opened_otherwise(file, key)
+        found = json.loads(record.decode()) if _around(canonical(key), record) == file else _opened_otherwise(file, key)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return found if isinstance(found, dict) else None  # others may write a shared store's records
 
 
-def _opened_otherwise(file: bytes, key: str) -> Mapping[str, Json] | None:
+def _opened_otherwise(file: bytes, key: str) -> Json:
     """The record in a file of another layout: older ones do not say their key."""
     held = json.loads(file)
     return held["record"] if digest(TAG, [key, held["record"]]) == held["digest"] else None

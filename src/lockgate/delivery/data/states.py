@@ -26,7 +26,7 @@ class State:
     Attributes:
         version: identity of what it holds now; of a source that is read bit by bit, or is not here, what was read last.
         state: `kept`: that version is in the store; `changed` since the newest one that is; `new`: none is; `absent`:
-            not here and never kept.
+            neither here nor kept.
         since: how it differs from the newest version, when it changed.
         at: when that version was noted; None when it never was.
     """
@@ -66,10 +66,9 @@ def _of_files(project: Project, seen: Seen, kind: str) -> State:
 
 def _of_history(project: Project, source: str, kind: str) -> State:
     """Of what is not asked now: as it was read last."""
-    lines = history_of(project, source)
-    if not lines:
+    last = next((line for line in reversed(history_of(project, source)) if is_kept(project, line.version)), None)
+    if last is None:
         return State(source=source, kind=kind, state="absent")
-    last = lines[-1]
     return State(
         source=source, kind=kind, state="kept", version=last.version, files=last.files, rows=last.rows,
         size_bytes=last.size_bytes, at=last.at,

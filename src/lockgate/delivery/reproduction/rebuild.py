@@ -23,8 +23,7 @@ from lockgate.build.execute import Event
 from lockgate.delivery.keep import keep_copy
 from lockgate.delivery.releases import file_of
 from lockgate.delivery.reproduction.interpreter import Interpreter, interpreter_for
-from lockgate.delivery.sources.kept import Kept
-from lockgate.delivery.sources.pieces import objects_of
+from lockgate.delivery.sources.kept import kept_here
 from lockgate.delivery.sources.seeing import see
 from lockgate.delivery.sources.versions import SourceVersion, recorded, version_under
 from lockgate.errors import LockgateError, NotFound, StepFailed
@@ -190,7 +189,7 @@ def _source(project: Project, rebuilt: Project, name: str, identity: str, *, now
     Nobody looks at the files of today unless the store lacks something.
     """
     version = version_under(project, identity)
-    kept = _kept(project, version)
+    kept = kept_here(project.store, version)
     whole = version is not None and all(
         d in kept or rebuilt.store.has(d) or project.store.has(d) for _, d in version.files
     )
@@ -213,14 +212,6 @@ def _source(project: Project, rebuilt: Project, name: str, identity: str, *, now
         if place is None or keep_copy(rebuilt, place) != digest:
             raise _gone(name, f"{file} {digest}")
     return {"identity": identity, **recorded(replace(version, packs=kept.packs, pieces=kept.pieces))}
-
-
-def _kept(project: Project, version: SourceVersion | None) -> Kept:
-    """What of a version lies in packs and pieces that are here."""
-    is_here = project.store.has
-    packs = tuple(p for p in version.packs if all(map(is_here, p.objects))) if version else ()
-    pieces = {d: p for d, p in version.pieces.items() if all(map(is_here, objects_of([p])))} if version else {}
-    return Kept(project.store, packs, pieces)
 
 
 def _gone(name: str, what: str) -> NotFound:

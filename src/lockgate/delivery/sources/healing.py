@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from lockgate.delivery.sources.versions import SourceVersion
+    from lockgate.delivery.sources.pieces import Pieces
     from lockgate.project import Project
     from lockgate.records.digest import Json
 
@@ -37,10 +37,9 @@ def made_again(project: Project, records: Mapping[str, Mapping[str, Json]], want
     for version in versions:
         if (draft := packs.again(project, version, places(project), wanted)) is not None:
             return draft
-        for parts in _of_pieces(version, places(project), wanted):
-            if (draft := _draft(project, parts, wanted)) is not None:
-                return draft
-    return None
+    using = {d: p for v in versions for d, p in v.pieces.items() if wanted in pieces.objects_of([p])}
+    drafts = (_draft(project, parts, wanted) for parts in _of_pieces(using, places(project), wanted))
+    return next((d for d in drafts if d is not None), None)
 
 
 def _lists(project: Project) -> Iterator[bytes]:
@@ -53,9 +52,8 @@ def _lists(project: Project) -> Iterator[bytes]:
             yield list_of(tuple(sorted(recorded(project, source).items())))
 
 
-def _of_pieces(version: SourceVersion, here: Iterable[Path], wanted: str) -> Iterator[Iterator[bytes]]:
-    """The object's bytes by each file that has them."""
-    using = {d: p for d, p in version.pieces.items() if wanted in pieces.objects_of([p])}
+def _of_pieces(using: Mapping[str, Pieces], here: Iterable[Path], wanted: str) -> Iterator[Iterator[bytes]]:
+    """The object's bytes by each file that has them; each file is read once, however many versions there are."""
     for place in here if using else ():
         with contextlib.suppress(OSError):
             if (made_of := using.get(digest_file(place))) is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.sources.versions import keep_version, version_under
+from lockgate.delivery.sources.versions import mark, version_under
 from lockgate.durable import locked
 from lockgate.errors import NotFound
 from lockgate.records.digest import Json, digest, short
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lockgate.delivery.sources.versions import SourceVersion
     from lockgate.project import Project
 
-__all__ = ["Line", "forget", "history_of", "note", "version_named"]
+__all__ = ["Line", "forget", "history_of", "identity_named", "note", "version_named"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,20 +45,21 @@ class Line:
 def history_of(project: Project, source: str) -> tuple[Line, ...]:
     """Oldest first. A line of one writer can be lost where two working copies write at the same time; no version is."""
     record = project.results("sources").get(_key(project, source)) or {}
-    return tuple(from_json(Line, line) for line in record.get("history", ()))
+    lines: Json = record.get("history", [])
+    return tuple(from_json(Line, line) for line in (lines if isinstance(lines, list) else [lines]))
 
 
 def note(project: Project, seen: Seen, *, now: dt.datetime, by: str, words: str = "") -> Line:
     """Add a line for a version that is in the store; a run adds none when the last one is of the same version.
 
-    What a person keeps is marked as such in its record, so that no garbage collection takes it.
+    What a person keeps is marked as such, so that no garbage collection takes it.
     """
     line = Line(
         version=seen.identity, at=now.isoformat(timespec="seconds"), by=by, files=len(seen.files), rows=seen.rows, note=words,
         size_bytes=sum(seen.here.sizes_bytes()) if len(seen.here.names) == len(seen.files) else None,
     )  # fmt: skip
     if by == "person":
-        _mark(project, seen.identity, kept=True)
+        mark(project, seen.name, seen.identity, kept=True)
     with locked(project.home / "history.lock"):
         before = history_of(project, seen.name)
         if by == "person" or not before or before[-1].version != seen.identity:
@@ -68,35 +69,33 @@ def note(project: Project, seen: Seen, *, now: dt.datetime, by: str, words: str 
 
 def forget(project: Project, source: str, version: str) -> None:
     """A version is kept no longer than `store gc` lets it; its lines go."""
-    _mark(project, version, kept=False)
+    mark(project, source, version, kept=False)
     with locked(project.home / "history.lock"):
         _write(project, source, tuple(line for line in history_of(project, source) if line.version != version))
 
 
-def version_named(project: Project, source: str, ref: str) -> SourceVersion:
-    """A version by `latest` or the beginning of its digest, as `data log` shows it. Raises NotFound when it is none, or several."""
+def identity_named(project: Project, source: str, ref: str) -> str:
+    """A version's by `latest` or the beginning of its digest, as `data log` shows it. Raises NotFound when it is none, or several."""
     lines = history_of(project, source)
     wanted = ref.removeprefix("blake3:")
-    hits = [
-        v for v in dict.fromkeys(line.version for line in lines) if short(v).startswith(wanted) or v.endswith(wanted)
-    ]
+    hits = [v for v in dict.fromkeys(line.version for line in lines) if wanted and v.startswith(f"blake3:{wanted}")]
     if ref == "latest":
         hits = [lines[-1].version] if lines else []
     if len(hits) != 1:
         what = "names more than one version" if hits else "no such version"
         allowed = ", ".join(map(short, hits)) or "latest, or the beginning of a digest"
         raise NotFound(f"{what} of {source}", value=ref, allowed=allowed, next=f"lockgate data log {source}")
-    version = version_under(project, hits[0])
+    return hits[0]
+
+
+def version_named(project: Project, source: str, ref: str) -> SourceVersion:
+    """The version by the same; raises NotFound, too, when it is not in the store any more."""
+    version = version_under(project, identity_named(project, source, ref))
     if version is None:
         raise NotFound(
             f"a version of {source} is not in the store any more", value=ref, next=f"lockgate data log {source}"
         )
     return version
-
-
-def _mark(project: Project, identity: str, *, kept: bool) -> None:
-    if (version := version_under(project, identity)) is not None:
-        keep_version(project, replace(version, kept=kept))
 
 
 def _write(project: Project, source: str, lines: tuple[Line, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from lockgate.delivery.sources.pieces import LARGE_BYTES, Pieces, keep_pieces, o
 from lockgate.delivery.sources.versions import SourceVersion, keep_version, newest_version, source_key
 from lockgate.errors import LockgateError, NotFound, ServiceUnavailable
 from lockgate.records.digest import digest_bytes
+from lockgate.records.listing import state_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -38,8 +40,7 @@ def keep(
 
     Raises NotFound for a file that is neither here nor there, ServiceUnavailable for one that changed since it was seen.
     """
-    is_ours = not seen.recorded and bool(seen.here.names)
-    if is_ours:
+    if _is_here(seen):
         kept = _kept_anew(project, seen, packs=packs, pieces=pieces or {})
     else:
         kept = Kept(project.store, seen.packs, seen.pieces)
@@ -49,6 +50,11 @@ def keep(
             _keep_whole(project, seen.name, name, digest, places.get(name))
     _record(project, seen, kept)
     return kept
+
+
+def _is_here(seen: Seen) -> bool:
+    """Whether these are files of this working copy; what came from the store may not be the newest any more."""
+    return not seen.recorded and bool(seen.here.names)
 
 
 def _kept_anew(project: Project, seen: Seen, *, packs: tuple[Pack, ...], pieces: dict[str, Pieces]) -> Kept:
@@ -78,7 +84,7 @@ class ReadAndKeep:
     """
 
     def __init__(self, project: Project, source: str) -> None:
-        self._project, self._before = project, newest_version(project, source)
+        self._project, self._source, self._before = project, source, newest_version(project, source)
         self._packing = Packing(project)
         self._packed = Packed(project.store, _packs_here(project, self._before)).members
         self.packs: tuple[Pack, ...] = ()
@@ -102,9 +108,16 @@ class ReadAndKeep:
             if digest not in self._packed:
                 self._packing.add(digest, data)
             return digest
-        found = _pieces_of(self._project, self._before, name, Path(place))
+        was = os.stat(place)
+        digest = self._keep_large(name, Path(place))
+        if state_of(os.stat(place)) != state_of(was):  # half of one content and half of the next is no version
+            raise _changed(self._source, name)
+        return digest
+
+    def _keep_large(self, name: str, place: Path) -> str:
+        found = _pieces_of(self._project, self._before, name, place)
         if found is None:
-            return keep_copy(self._project, Path(place))
+            return keep_copy(self._project, place)
         self.pieces |= dict([found])
         return found[0]
 
@@ -151,7 +164,7 @@ def _keep_whole(project: Project, source: str, name: str, expected: str, place: 
 
 
 def _changed(source: str, name: str) -> ServiceUnavailable:
-    return ServiceUnavailable("a source changed while it was read", value=f"{source}: {name}", next="lockgate run")
+    return ServiceUnavailable("a source changed while it was read", value=f"{source}: {name}", next="try again")
 
 
 def _record(project: Project, seen: Seen, kept: Kept) -> None:
@@ -164,7 +177,7 @@ def _record(project: Project, seen: Seen, kept: Kept) -> None:
         pieces={d: p for d, p in kept.pieces.items() if d in files},
     )  # fmt: skip
     results, newest = project.results("sources"), {"version": seen.identity}
-    if not seen.recorded or results.get(seen.identity) is None:
+    if _is_here(seen) or results.get(seen.identity) is None:
         keep_version(project, version)
-    if not seen.recorded and results.get(source_key(project, seen.name)) != newest:
+    if _is_here(seen) and results.get(source_key(project, seen.name)) != newest:
         results.put(source_key(project, seen.name), newest)

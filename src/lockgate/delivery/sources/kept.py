@@ -14,9 +14,10 @@ from lockgate.records.digest import verified
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from lockgate.delivery.sources.versions import SourceVersion
     from lockgate.ports import Store
 
-__all__ = ["Kept"]
+__all__ = ["Kept", "kept_here"]
 
 
 class Kept:
@@ -69,6 +70,15 @@ class Kept:
                 "the pieces of a file give other bytes", value=str(error), allowed=digest,
                 next="lockgate store check --heal",
             ) from error  # fmt: skip
+
+
+def kept_here(store: Store, version: SourceVersion | None) -> Kept:
+    """What of a version lies in packs and pieces of which nothing is missing. Raises IntegrityError for a damaged index."""
+    if version is None:
+        return Kept(store)
+    packs = (p for p in version.packs if all(map(store.has, p.objects)))
+    pieces = {d: p for d, p in version.pieces.items() if all(map(store.has, objects_of([p])))}
+    return Kept(store, packs, pieces)
 
 
 def _write_all(handle: int, parts: Iterator[bytes], place: str) -> None:

@@ -8,13 +8,12 @@ are not found. `rsync` and content-defined chunking find more, and must hash eve
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import mmap
     from collections.abc import Iterator
 
-__all__ = ["Stretch", "stretches"]
+__all__ = ["Bytes", "Stretch", "stretches"]
 
 LEAST_BYTES = 4096
 """A shorter stretch is not worth naming."""
@@ -23,6 +22,14 @@ BLOCK_BYTES = 1 << 20
 NEAR_BYTES = 1 << 18
 FAR_BYTES = 1 << 24
 """How far from where it was a stretch is looked for: near a small difference, at most so far from a large one."""
+
+
+class Bytes(Protocol):
+    """What can be cut like `bytes`, and may lie in a file."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, at: slice, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,7 @@ class Stretch:
         return self.start + self.size_bytes
 
 
-def stretches(before: bytes | mmap.mmap, after: bytes | mmap.mmap) -> Iterator[Stretch]:
+def stretches(before: Bytes, after: Bytes) -> Iterator[Stretch]:
     """Stretches of `after` that stand in `before`, in order and without overlap, each of at least 4 KiB.
 
     >>> old = bytes(range(256)) * 64
@@ -62,7 +69,7 @@ def stretches(before: bytes | mmap.mmap, after: bytes | mmap.mmap) -> Iterator[S
         yield Stretch(end, len(before) - tail, tail)
 
 
-def _next(before: bytes | mmap.mmap, there: int, after: bytes | mmap.mmap, start: int) -> tuple[int, int] | None:
+def _next(before: Bytes, there: int, after: Bytes, start: int) -> tuple[int, int] | None:
     """Where the two have a stretch in common again, as far forward as it begins; None when nothing was found."""
     skip = PROBE_BYTES
     while start + skip + PROBE_BYTES <= len(after):
@@ -76,7 +83,7 @@ def _next(before: bytes | mmap.mmap, there: int, after: bytes | mmap.mmap, start
     return None
 
 
-def _places(before: bytes | mmap.mmap, there: int, skip: int, probe: bytes) -> Iterator[int]:
+def _places(before: Bytes, there: int, skip: int, probe: bytes) -> Iterator[int]:
     """Where a probe may stand: as far on as in the other file (an edit in place), then the first place nearby."""
     same = there + skip
     if before[same : same + PROBE_BYTES] == probe:
@@ -87,7 +94,7 @@ def _places(before: bytes | mmap.mmap, there: int, skip: int, probe: bytes) -> I
         yield there + found
 
 
-def _same_from(before: bytes | mmap.mmap, there: int, after: bytes | mmap.mmap, start: int) -> int:
+def _same_from(before: Bytes, there: int, after: Bytes, start: int) -> int:
     """How many bytes are the same from two places on."""
     size, block = 0, LEAST_BYTES
     while True:
@@ -97,7 +104,7 @@ def _same_from(before: bytes | mmap.mmap, there: int, after: bytes | mmap.mmap, 
         size, block = size + len(one), min(2 * block, BLOCK_BYTES)
 
 
-def _same_before(before: bytes | mmap.mmap, there: int, after: bytes | mmap.mmap, start: int) -> int:
+def _same_before(before: Bytes, there: int, after: Bytes, start: int) -> int:
     """How many bytes are the same up to two places."""
     size, block = 0, LEAST_BYTES
     while True:

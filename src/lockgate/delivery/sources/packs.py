@@ -219,7 +219,7 @@ def _index(store: Store, pack: Pack) -> tuple[list[str], list[int]]:
     try:
         entries = json.loads(store.get(pack.index).read_bytes())
         digests, sizes = [d for d, _ in entries], [n for _, n in entries]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise _no_index(pack) from error
     if (
         not isinstance(entries, list)

@@ -6,9 +6,9 @@ so the hundredth version of a file is read as fast as the second.
 
 from __future__ import annotations
 
-import mmap
+import os
 from bisect import bisect_right
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from lockgate.delivery.sources.matching import Bytes
     from lockgate.ports import Store
     from lockgate.project import Project
 
@@ -70,10 +71,10 @@ def whole(store: Store, digest: str) -> Pieces:
 
 def parts_of(store: Store, pieces: Pieces) -> Iterator[bytes]:
     """A file's bytes, a block at a time. Raises NotFound, and IntegrityError for an object that is damaged or too short."""
-    with ExitStack() as open_:
-        objects = {d: open_.enter_context(_mapped(store.get(d))) for d in objects_of([pieces])}
-        for piece in pieces:
-            data, end = objects[piece.object], piece.start + piece.size_bytes
+    objects = {d: store.get(d) for d in objects_of([pieces])}
+    for piece in pieces:  # one object open at a time: after years of rows appended they are thousands
+        with _opened(objects[piece.object]) as data:
+            end = piece.start + piece.size_bytes
             if end > len(data):
                 raise IntegrityError(
                     "a piece of a file ends behind its object", value=f"{piece}", allowed=f"{len(data)}"
@@ -87,9 +88,11 @@ def keep_pieces(project: Project, place: Path, *, before: Pieces) -> tuple[str, 
     The digest is that of what the pieces give: when the file changes while it is read, that of no file, and the pieces
     still give just that.
     """
+    if sum(p.size_bytes for p in before) > WASTE * place.stat().st_size:
+        return None
     draft = scratch_file(project)
     try:
-        with _content(project, before) as old, _mapped(place) as new:
+        with _content(project, before) as old, _opened(place) as new:
             size_bytes, same = len(new), _worth_it(old, new)
             if same is None:
                 return None
@@ -100,7 +103,10 @@ def keep_pieces(project: Project, place: Path, *, before: Pieces) -> tuple[str, 
         pieces = _composed(same, size_bytes, before=before, new=new_bytes)
     finally:
         draft.unlink(missing_ok=True)
-    if sum(project.store.get(d).stat().st_size for d in objects_of([pieces])) > WASTE * size_bytes:
+    if (
+        len(pieces) > MOST_PIECES
+        or sum(project.store.get(d).stat().st_size for d in objects_of([pieces])) > WASTE * size_bytes
+    ):
         return None
     return digest_parts(parts_of(project.store, pieces)), pieces
 
@@ -108,7 +114,7 @@ def keep_pieces(project: Project, place: Path, *, before: Pieces) -> tuple[str, 
 def again(pieces: Pieces, place: Path, wanted: str) -> Iterator[bytes]:
     """The bytes of a lost object, as far as a file that is made of these pieces has them."""
     starts = (0, *accumulate(p.size_bytes for p in pieces))
-    with _mapped(place) as data:
+    with _opened(place) as data:
         mine = sorted(
             (p.start, start, start + p.size_bytes)
             for p, start in zip(pieces, starts, strict=False)
@@ -122,7 +128,7 @@ def _is_piece(entry: Json) -> bool:
     return isinstance(entry, list) and [type(x) for x in entry] == [str, int, int] and min(entry[1:]) >= 0
 
 
-def _worth_it(old: bytes | mmap.mmap, new: bytes | mmap.mmap) -> tuple[Stretch, ...] | None:
+def _worth_it(old: Bytes, new: Bytes) -> tuple[Stretch, ...] | None:
     """The stretches that both have; None when they are too many, or too little."""
     same: list[Stretch] = []
     for stretch in stretches(old, new):
@@ -164,32 +170,42 @@ def _cut(pieces: Pieces, starts: tuple[int, ...], start: int, end: int) -> Itera
 
 
 @contextmanager
-def _content(project: Project, pieces: Pieces) -> Generator[bytes | mmap.mmap]:
+def _content(project: Project, pieces: Pieces) -> Generator[_Opened]:
     """A kept file's bytes, one behind the other."""
     if len(pieces) == 1 and pieces == whole(project.store, pieces[0].object):
-        with _mapped(project.store.get(pieces[0].object)) as data:
+        with _opened(project.store.get(pieces[0].object)) as data:
             yield data
         return
     draft = scratch_file(project)
     try:
         with draft.open("wb") as file:
             file.writelines(parts_of(project.store, pieces))
-        with _mapped(draft) as data:
+        with _opened(draft) as data:
             yield data
     finally:
         draft.unlink(missing_ok=True)
 
 
+class _Opened:
+    """A file's bytes by slices. Not mapped: when somebody cuts a mapped file short, whoever reads on is killed."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle, self._size_bytes = handle, os.fstat(handle).st_size
+
+    def __len__(self) -> int:
+        return self._size_bytes
+
+    def __getitem__(self, at: slice) -> bytes:
+        start, end, _ = at.indices(self._size_bytes)
+        return os.pread(self._handle, max(0, end - start), start)
+
+
 @contextmanager
-def _mapped(path: Path) -> Generator[bytes | mmap.mmap]:
-    """A file's bytes, not all in memory at once. Nothing can be mapped of an empty one."""
-    with path.open("rb") as file:
-        if not path.stat().st_size:
-            yield b""
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield data
+def _opened(path: Path) -> Generator[_Opened]:
+    with path.open("rb", buffering=0) as file:
+        yield _Opened(file.fileno())
 
 
-def _blocks(data: bytes | mmap.mmap, start: int, end: int) -> Iterator[bytes]:
+def _blocks(data: Bytes, start: int, end: int) -> Iterator[bytes]:
+    end = min(end, len(data))
     return (data[at : min(at + BLOCK_BYTES, end)] for at in range(start, end, BLOCK_BYTES))

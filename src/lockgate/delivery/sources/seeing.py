@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from lockgate.delivery.sources.memory import read_digests
-from lockgate.errors import ServiceUnavailable
+from lockgate.errors import ServiceUnavailable, UsageError
 from lockgate.project import adapter
 from lockgate.records.digest import Json, digest
 from lockgate.records.frozen import field, frozen
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from lockgate.project import Project, SourceSettings
 
 __all__ = ["Seen", "held", "places", "see"]
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Nobody gets these by reading: it was `read`, which keeps as well."""
 
 
 @frozen
@@ -151,7 +156,16 @@ def _digests(
     """The digest of each file; None for one that is gone already."""
     memory = project.home / "seen" / f"{source}.json"
     try:
+        "".join(listing.names).encode()
+    except UnicodeEncodeError as error:
+        name = next(n for n in listing.names if n != n.encode(errors="ignore").decode())
+        raise UsageError("a file's name is not UTF-8 text", value=f"{source}: {name!r}", next="rename it") from error
+    try:
         return read_digests(listing, memory, now_ns=now_ns, read=read)
     except OSError as error:  # what cannot be read, and so not hashed, is an error with its path
+        if error.errno in NO_ROOM:
+            raise ServiceUnavailable(
+                "the store has no room", value=f"{project.store_folder}: {error.strerror}", next="make room, try again"
+            ) from error
         what = f"{source}: {error.filename}: {error.strerror}"
         raise ServiceUnavailable("a source cannot be read", value=what) from error

@@ -2,6 +2,7 @@
 
 The list of a version's files is an object of the store, and its digest is the version's identity: so nobody can name
 other files under it. Beside it lies a small record of what may change: in which packs and pieces files are found.
+That a person keeps a version for a source is a record of its own: equal files of two sources are one version.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.keep import keep_bytes
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SourceVersion",
+    "files_in",
     "is_kept",
     "keep_version",
     "list_of",
+    "mark",
     "newest_version",
     "recorded",
     "source_key",
@@ -48,7 +52,6 @@ class SourceVersion:
         single: the source is one file, not a folder or a glob that may hold more.
         packs: where its small files lie.
         pieces: file digest → what a large file is made of; the others are objects of their own.
-        kept: a person asked for it; `store gc` leaves it.
     """
 
     source: str
@@ -57,7 +60,6 @@ class SourceVersion:
     single: bool = False
     packs: tuple[Pack, ...] = ()
     pieces: Mapping[str, Pieces] = field(default_factory=dict[str, Pieces])
-    kept: bool = False
 
     @cached_property
     def by_name(self) -> dict[str, str]:
@@ -86,6 +88,15 @@ def keep_version(project: Project, version: SourceVersion) -> None:
         results.put(version.identity, record)
 
 
+def mark(project: Project, source: str, identity: str, *, kept: bool) -> None:
+    """Whether a person keeps a version for a source; `store gc` leaves what any mark names, and no run writes one."""
+    key = digest("source-kept", [project.settings.name, source, identity])
+    if kept:
+        project.results("sources").put(key, {"keeps": identity})
+    else:
+        project.results("sources").delete(key)
+
+
 def recorded(version: SourceVersion) -> dict[str, Json]:
     """A version as a JSON value: `version_in` reads it."""
     record: dict[str, Json] = {
@@ -97,8 +108,6 @@ def recorded(version: SourceVersion) -> dict[str, Json]:
         record["packs"] = [list(p.objects) for p in version.packs]
     if version.pieces:
         record["pieces"] = {f: [[p.object, p.start, p.size_bytes] for p in of] for f, of in version.pieces.items()}
-    if version.kept:
-        record["kept"] = True
     return record
 
 
@@ -107,7 +116,7 @@ def newest_version(project: Project, source: str) -> SourceVersion | None:
     record: Mapping[str, Json] = project.results("sources").get(source_key(project, source)) or {}
     if isinstance(named := record.get("version"), str):
         return version_under(project, named)
-    files = _files(record.get("files"))  # before Lockgate 0.2 the files themselves stood there
+    files = files_in(record.get("files"))  # before Lockgate 0.2 the files themselves stood there
     return version_in(project, digest(TAG, files), {**record, "name": source}) if files else None
 
 
@@ -125,14 +134,14 @@ def is_kept(project: Project, identity: str) -> bool:
 
 def version_in(project: Project, identity: str, record: Mapping[str, Json]) -> SourceVersion | None:
     """The same, of a record that was read. Others may write a shared store's records, so the identity is taken again."""
-    files = _files(record["files"]) if "files" in record else _listed(project, identity)
+    files = files_in(record["files"]) if "files" in record else _listed(project, identity)
     if not files:
         return None
     if "files" in record and identity not in (digest(TAG, files), _rows_identity(project, [d for _, d in files])):
         return None
     return SourceVersion(
         source=str(record.get("name", "")), identity=identity, files=files,
-        single=bool(record.get("single")) and len(files) == 1, packs=packs_in(record), pieces=pieces_in(record), kept=bool(record.get("kept")),
+        single=bool(record.get("single")) and len(files) == 1, packs=packs_in(record), pieces=pieces_in(record),
     )  # fmt: skip
 
 
@@ -140,18 +149,15 @@ def _listed(project: Project, identity: str) -> Files:
     """The object with that digest, whose bytes are checked, if it is a list of files."""
     try:
         tag, files = json.loads(project.store.get(identity).read_bytes())
-    except (LockgateError, OSError, ValueError, TypeError):
+    except (LockgateError, OSError, ValueError, TypeError, RecursionError):
         return ()
-    return _files(files) if tag == TAG else ()
+    return files_in(files) if tag == TAG else ()
 
 
-def _files(value: Json) -> Files:
-    """(name, digest) of each; none of what is not in that form."""
-    if not isinstance(value, list) or not all(
-        isinstance(f, list) and [type(x) for x in f] == [str, str] for f in value
-    ):
-        return ()
-    return tuple((n, d) for n, d in value)
+def files_in(value: Json) -> Files:
+    """(name, digest) of each; others may write it, so what is not in that form counts as none."""
+    is_list = isinstance(value, list) and {*map(type, value)} <= {list} and {*map(len, value)} <= {2}
+    return tuple(map(tuple, value)) if is_list and {*map(type, chain.from_iterable(value))} <= {str} else ()
 
 
 def _rows_identity(project: Project, pages: Sequence[str]) -> str | None:

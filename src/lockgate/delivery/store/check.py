@@ -186,14 +186,16 @@ def _healed(project: Project, fault: Fault, records: tuple[Named, ...]) -> Fault
     if copy is not None:
         keep = project.store_folder / "tmp" / f"heal-{short(fault.key)}"
         shutil.copyfile(copy, keep)
-        project.store.delete(fault.key)
-        project.store.put(keep)
+        _replace(project, fault, keep)
         return replace(fault, healed=f"brought back from {copy}")
     if (draft := _made_again(project, fault.key, records)) is not None:
-        project.store.delete(fault.key)
-        project.store.put(draft)
+        _replace(project, fault, draft)
         return replace(fault, healed="made again from the source's files")
-    project.store.delete(fault.key)
+    if fault.state == "damaged":
+        project.store.delete(fault.key)
+    if any(r.kind == "sources" and r.key == fault.key for r in records):  # nobody knows what that version held
+        project.results("sources").delete(fault.key)
+        return replace(fault, healed=f"the version is forgotten; to have it again: {AGAIN['sources']}")
     forgotten = [r for r in records if r.kind == "results" and fault.key in r.objects]
     for record in forgotten:
         project.results("results").delete(record.key)
@@ -204,6 +206,12 @@ def _healed(project: Project, fault: Fault, records: tuple[Named, ...]) -> Fault
     if set(fault.kinds) <= {"results"}:
         return replace(fault, healed="forgotten; the next run makes it again" if fault.kinds else "removed")
     return fault
+
+
+def _replace(project: Project, fault: Fault, good: Path) -> None:
+    if fault.state == "damaged":  # what is missing may be no object's name at all: others write records
+        project.store.delete(fault.key)
+    project.store.put(good)
 
 
 def _made_again(project: Project, digest: str, records: tuple[Named, ...]) -> Path | None:

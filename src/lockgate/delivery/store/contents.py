@@ -11,7 +11,7 @@ from lockgate.delivery.known import remembered
 from lockgate.delivery.sources.kept import Kept
 from lockgate.delivery.sources.packs import packs_in
 from lockgate.delivery.sources.pieces import objects_of, pieces_in
-from lockgate.delivery.sources.versions import source_key, version_in
+from lockgate.delivery.sources.versions import files_in, source_key, version_in
 from lockgate.errors import LockgateError
 from lockgate.project import KINDS
 from lockgate.records.dataset import DATASET, Dataset
@@ -122,7 +122,7 @@ def _of_source(project: Project, key: str, record: Mapping[str, Json], words: st
     except LockgateError:  # which files lie in the pack is not known then; the pack itself is named
         return found | {UNKNOWN: words}
     version = None if "files" in record else version_in(project, key, record)
-    files = version.files if version else record.get("files", ((UNKNOWN, UNKNOWN),))
+    files = files_in(record["files"]) if "files" in record else version.files if version else ((UNKNOWN, UNKNOWN),)
     return found | {d: f"{name} of {words}" for name, d in files if d not in kept}
 
 

@@ -113,9 +113,7 @@ def _roots(
     reused, artifacts = _reused(project, now), _of_runs(project, limit_s)
     newest = max((r.modified_s for r in records if r.kind == "graphs"), default=0.0)
     seen = [r.record for r in records if r.kind == "sources" and r.record]
-    current = [r["version"] for r in seen if "version" in r] + [
-        r["files"] for r in seen if "name" not in r and "files" in r
-    ]
+    current = [r[of] for r in seen if "name" not in r for of in ("version", "keeps", "files") if of in r]
     found = set(young)
     for record in records:
         content = record.record or {}
@@ -129,8 +127,7 @@ def _roots(
             case "sources":
                 # The newest version, one that a person kept, or a release's; what is no version of files stays.
                 stays = (
-                    "name" not in content or "kept" in content or record.key in sources
-                    or record.key in current or content.get("files") in current
+                    "name" not in content or record.key in sources or record.key in current or content.get("files") in current
                 )  # fmt: skip
             case "graphs":
                 stays = record.modified_s >= newest
