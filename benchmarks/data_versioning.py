@@ -4,7 +4,7 @@
 
 A large random file, 50,000 small ones, and a table with its next versions. CPU seconds are user and system time of all
 processes of all commands, with wall seconds beside them; each the least of a few rounds, one round of what takes longer than 10 s. Files were
-written 2 s before they are kept; after a switch every byte is compared. The tools in the idiom of their documentation, with links:
+written 2 s before they are kept, memory was touched before; after a switch every byte is compared. The tools in the idiom of their documentation, with links:
 `peers/versioning.py`; environments as in `soundness.py`, Debian's packages where PyPI has none. The floor is the copy, the hash or the
 look that nobody gets around, by a program that does only that. Rows that we lose come first. Needs 12 GB of disk; an hour.
 """
@@ -43,23 +43,25 @@ class Sizes:
 
 
 SMALL = Sizes(64 << 20, 2_000, 300_000)
-Places = Callable[[str], AbstractContextManager[Place]]
+Places = Callable[[str, int], AbstractContextManager[Place]]
 Costs = dict[str, list[Cost]]
 """Row → what each round cost."""
 
 
 def big_file(place: Places, data: Path) -> Iterator[tuple[str, Cost]]:
-    with place("big") as here:
+    size = (data / "big").stat().st_size
+    with place("big", size) as here:
         shutil.copy(data / "big", here.root / "big")
         cost = here.add("v1")
-        if here.stored() < (here.root / "big").stat().st_size:
+        if here.stored() < size:
             raise Failed("its store holds less than the file")
         yield "big", cost
 
 
 def many_files(place: Places, data: Path) -> Iterator[tuple[str, Cost]]:
     """Add, look, change, add, there and back."""
-    with place("many") as here:
+    count = sum(len(names) for _, _, names in os.walk(data / "many"))
+    with place("many", count * datasets.FILE_BYTES) as here:
         tree = here.root / "many"
         shutil.copytree(data / "many", tree)
         states = {"v1": state(tree)}
@@ -67,7 +69,7 @@ def many_files(place: Places, data: Path) -> Iterator[tuple[str, Cost]]:
         time.sleep(SETTLED_S)
         for _ in range(LOOKS):
             yield "status", here.look()
-        datasets.change(tree, sum(len(names) for _, _, names in os.walk(tree)))
+        datasets.change(tree, count)
         states["v2"] = state(tree)
         yield "next", here.add("v2")
         time.sleep(SETTLED_S)
@@ -84,7 +86,7 @@ def table(place: Places, data: Path, ending: str) -> Iterator[tuple[str, Cost]]:
     first = data / f"first.{ending}"
     size = first.stat().st_size
     for number, edit in enumerate(datasets.EDITS):
-        with place(f"table.{ending}") as here:
+        with place(f"table.{ending}", size) as here:
             path, empty = here.root / here.what, here.stored()
             shutil.copy(first, path)
             cost, kept = here.add("v1"), here.stored()
@@ -109,10 +111,10 @@ def measured(tool: Versioner, bin_: Path, data: Path, rounds: int) -> tuple[Cost
     """What each row costs a tool, and what it could not do."""
 
     @contextmanager
-    def place(what: str) -> Iterator[Place]:
+    def place(what: str, size: int) -> Iterator[Place]:
         folder = Path(tempfile.mkdtemp(prefix="place-", dir=data.parent))
         try:
-            yield Place(tool, bin_, folder, what)
+            yield Place(tool, bin_, folder, what, size)
         finally:  # what is read-only goes, too
             subprocess.run(["chmod", "-R", "u+w", folder], check=False)
             shutil.rmtree(folder)
@@ -152,7 +154,7 @@ HASH = "import sys; from blake3 import blake3; blake3(max_threads=blake3.AUTO).u
 
 def floor(data: Path, rounds: int) -> dict[str, Cost]:
     """The least that the work needs, each part by a program that does only that."""
-    python = shlex.quote(sys.executable)
+    python, size = shlex.quote(sys.executable), (data / "big").stat().st_size
     works = {
         "cp": (f"cp {data}/big .",), "cp and sync": (f"cp {data}/big .", "sync big"),
         "blake3": (f"{python} -c {shlex.quote(HASH)} {data}/big",),
@@ -164,7 +166,7 @@ def floor(data: Path, rounds: int) -> dict[str, Cost]:
     for _ in range(rounds):
         for what, lines in works.items():
             with tempfile.TemporaryDirectory(prefix="floor-", dir=data.parent) as folder:
-                found.setdefault(what, []).append(timed(lines, Path(folder), {"PATH": os.environ["PATH"]})[0])
+                found.setdefault(what, []).append(timed(lines, Path(folder), {"PATH": os.environ["PATH"]}, size)[0])
     return {what: least(costs) for what, costs in found.items()}
 
 
