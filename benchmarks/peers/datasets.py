@@ -60,7 +60,9 @@ def many_files(folder: Path, count: int) -> None:
 def change(folder: Path, count: int) -> None:
     """The next version: 100 files spread over the folders are others, each made anew as a writer that renames does."""
     random = np.random.default_rng(SEED + 1)
-    for number in range(0, count, count // CHANGED):
+    step = count // CHANGED
+    for turn in range(CHANGED):
+        number = turn * step + turn % min(step, FOLDERS)
         path = folder / f"{number % FOLDERS:02d}" / f"{number // FOLDERS:05d}.bin"
         path.unlink()
         path.write_bytes(random.bytes(FILE_BYTES))

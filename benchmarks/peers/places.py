@@ -54,7 +54,8 @@ class Place:
         }  # fmt: skip
         for name, text in tool.files.items():
             (self.root / name).write_text(text.replace("{what}", what))
-        self._run(tool.make)
+        for line in tool.make:
+            _said(shlex.split(self._filled(line)), self.root, self.environment)
 
     def add(self, version: str) -> Cost:
         """Keep what is there now. Raises Failed, as the others do."""

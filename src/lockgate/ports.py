@@ -47,12 +47,12 @@ class Store(Protocol):
         """Every digest held, in no order."""
         ...
 
-    def delete(self, digest: str) -> None:
-        """Forget an object; forgetting twice is no error."""
+    def delete(self, *digests: str) -> None:
+        """Forget objects, many at the price of one where that can be; forgetting twice is no error."""
         ...
 
-    def held(self) -> Iterator[Held]:
-        """Every object with its size and age, without reading one."""
+    def held(self, *, read: bool = False) -> Iterator[Held]:
+        """Every object with its size and age, without reading one; or each `read` where it lies, to say if it is whole."""
         ...
 
 
@@ -75,8 +75,8 @@ class Results(Protocol):
         """Every record, read: damaged ones too, which `get` hides; their key may be only the end of it."""
         ...
 
-    def delete(self, key: str) -> None:
-        """Forget the record under a key, or a damaged one; forgetting twice is no error."""
+    def delete(self, *keys: str) -> None:
+        """Forget the records under some keys, or damaged ones; forgetting twice is no error."""
         ...
 
 

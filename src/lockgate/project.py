@@ -128,13 +128,6 @@ class Project:
         """The copies on this machine of a store that lies far away."""
         return adapter("local", "LocalStore")(self.store_folder) if self._is_far else None
 
-    def store_itself(self, scratch: Path) -> Store:
-        """The store without what is cached here, to read what really lies there; fetched files go into `scratch`."""
-        if not self._is_far:
-            return self.store
-        near = adapter("local", "LocalStore")(scratch)
-        return adapter("s3.store", "S3Store")(self.settings.store, cache=near, scratch=scratch / "tmp")
-
     def results(self, kind: str) -> Results:
         """Small records beside the store, of one of the `KINDS`."""
         if kind not in KINDS:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KEY, SECRET, BUCKET = "lockgate-test", "not-a-secret-of-anybody", "lockgate-test"
+READER = "lockgate-reader"
 WITHIN_S = 180.0
 
 
@@ -31,6 +32,11 @@ class Seaweed:
     @property
     def env(self) -> dict[str, str]:
         return {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+
+    @property
+    def reading(self) -> dict[str, str]:
+        """The credentials of somebody who may look, and nothing else."""
+        return {"AWS_ACCESS_KEY_ID": READER, "AWS_SECRET_ACCESS_KEY": SECRET}
 
     def url(self, prefix: str, *, bucket: str = BUCKET) -> str:
         return f"s3://{bucket}/{prefix}?endpoint={self.endpoint}"
@@ -49,9 +55,11 @@ def seaweed(folder: Path) -> Iterator[Seaweed]:
     weed = binary()
     assert weed is not None
     config = folder / "s3.json"
-    rights = ["Admin", "Read", "Write", "List", "Tagging"]
-    credentials = [{"accessKey": KEY, "secretKey": SECRET}]
-    config.write_text(json.dumps({"identities": [{"name": "test", "credentials": credentials, "actions": rights}]}))
+    rights = {KEY: ["Admin", "Read", "Write", "List", "Tagging"], READER: ["Read", "List"]}
+    people = [
+        {"name": k, "credentials": [{"accessKey": k, "secretKey": SECRET}], "actions": may} for k, may in rights.items()
+    ]
+    config.write_text(json.dumps({"identities": people}))
     master, volume, filer, s3 = _ports(4)
     command = [
         str(weed), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-master.port={master}",
@@ -71,9 +79,9 @@ def seaweed(folder: Path) -> Iterator[Seaweed]:
 
 
 def _ports(count: int) -> list[int]:
-    """Free ports whose number + 10000 is free too: SeaweedFS takes those for itself."""
+    """Free ports whose number + 10000 is free too: SeaweedFS takes those for itself. A neighbour looks elsewhere."""
     found: list[int] = []
-    for port in range(20_000 + os.getpid() % 12_000, 50_000):
+    for port in range(20_000 + os.getpid() * 2 * count % 12_000, 50_000):
         if len(found) < count and _is_free(port) and _is_free(port + 10_000):
             found.append(port)
     return found

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from lockgate.adapters.local import LocalStore
-from lockgate.adapters.s3.bucket import Bucket, parse
+from lockgate.adapters.s3.bucket import Bucket
+from lockgate.adapters.s3.client import parse
 from lockgate.adapters.s3.leases import S3Leases
 from lockgate.adapters.s3.ledger import S3Ledger
 from lockgate.adapters.s3.results import S3Results
@@ -222,6 +223,35 @@ def test_a_wrong_key_is_said_and_not_shown(
         assert isinstance(error, ServiceUnavailable)
         assert "refuses our credentials" in error.what
         assert "wrong" not in str(error)
+
+
+def test_what_we_may_not_do_is_said(
+    new: Callable[[], str], s3: Seaweed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = new()
+    found = put(store_at(url, tmp_path / "a"), tmp_path, b"one")
+    for name, value in s3.reading.items():
+        monkeypatch.setenv(name, value)
+    store = store_at(url, tmp_path / "b")
+    assert store.get(found).read_bytes() == b"one"
+    for refused in (lambda: store.delete(found), lambda: put(store, tmp_path, b"two")):
+        with pytest.raises(ServiceUnavailable, match="refuses our credentials") as error:
+            refused()
+        assert "(AccessDenied)" in error.value.next
+    assert [h.key for h in store.held()] == [found]
+
+
+def test_damage_is_held_when_it_is_read(new: Callable[[], str], tmp_path: Path) -> None:
+    url = new()
+    first, second = (put(store_at(url, tmp_path / "a"), tmp_path, data) for data in (b"one", b"two"))
+    hex_ = first.removeprefix("blake3:")
+    store = store_at(url, tmp_path / "b")
+    Bucket(url).write(f"objects/{hex_[:2]}/{hex_}", b"eno")
+    assert {h.key: h.whole for h in store.held()} == {first: True, second: True}
+    assert {h.key: h.whole for h in store.held(read=True)} == {first: False, second: True}
+    assert not list((tmp_path / "b").rglob("*"))
+    assert put(store, tmp_path, b"one") == first  # what was seen to be damaged is sent though it is there and young
+    assert all(h.whole for h in store_at(url, tmp_path / "c").held(read=True))
 
 
 def test_no_credentials_is_said_at_once(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import random
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
 import lightgbm as lgb
@@ -16,18 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lockgate import Html, codecs
+from lockgate.codecs import polars_frame
 from lockgate.errors import StepFailed
 
-FRAME = pl.DataFrame(
-    {
-        "product": ["a", None, "ü", ""],
-        "units": [1, 2, None, -4],
-        "price": [0.5, math.nan, None, -0.0],
-        "date": [dt.date(2020, 1, 1), None, dt.date(1969, 12, 31), dt.date(2100, 1, 1)],
-        "open": [True, None, False, True],
-        "tags": [["x"], [], None, ["y", None]],
-    }
-)
+from build.every_type import EVERY_TYPE, FRAME
 
 
 @dataclass(frozen=True)
@@ -73,18 +63,6 @@ def test_identities_are_pinned() -> None:
     )
 
 
-EVERY_TYPE = {
-    "i8": pl.Series([1, None], dtype=pl.Int8), "u64": pl.Series([2**64 - 1, None], dtype=pl.UInt64), "i128": pl.Series([1, None], dtype=pl.Int128),
-    "f32": pl.Series([0.5, None], dtype=pl.Float32), "text": pl.Series(["ü", None]), "bytes": pl.Series([b"\x00\xff", None]),
-    "truth": pl.Series([True, None]), "day": pl.Series([dt.date(2020, 1, 1), None]), "clock": pl.Series([dt.time(1, 2, 3), None]),
-    "ms": pl.Series([dt.datetime(2020, 1, 1), None], dtype=pl.Datetime("ms")), "ns": pl.Series([1, None]).cast(pl.Datetime("ns", "Europe/London")),
-    "span": pl.Series([dt.timedelta(days=1), None]), "money": pl.Series([Decimal("1.20"), None]), "category": pl.Series(["a", None], dtype=pl.Categorical),
-    "enum": pl.Series(["a", None], dtype=pl.Enum(["a", "b"])), "list": pl.Series([[1, None], None]), "lists": pl.Series([[["a"], []], None]),
-    "array": pl.Series([[1.0, -0.0], None], dtype=pl.Array(pl.Float64, 2)), "record": pl.Series([{"a": 1, "b": "x"}, None]),
-    "records": pl.Series([[{"a": 1}], None]), "nothing": pl.Series([None, None]), "empty list": pl.Series([[], None], dtype=pl.List(pl.Int64)),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("name", EVERY_TYPE)
 def test_every_type_comes_back_with_its_identity(name: str, tmp_path: Path) -> None:
     frame = EVERY_TYPE[name].alias("x").to_frame()
@@ -117,6 +95,17 @@ def test_neither_chunks_nor_writers_nor_null_buffers_matter(tmp_path: Path) -> N
     assert table(hidden) == table(pl.DataFrame({"x": [None, 2]}))
     assert table(FRAME.lazy().filter(pl.lit(value=True)).collect()) == known
     assert table(pl.concat([FRAME, FRAME])[4:]) == known
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_nor_does_it_matter_how_many_rows_are_digested_at_a_time(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def identities() -> list[str]:
+        return [table(pl.concat([s, s[::-1], s], rechunk=False).alias("x").to_frame()) for s in EVERY_TYPE.values()]
+
+    known = identities()
+    monkeypatch.setattr(polars_frame, "SLICE_ROWS", rows)
+    assert identities() == known
+    assert table(FRAME) == "blake3:fa9cd23dfb8230cef991dce743045a0c61b3bd6c88eedb66497b9f4659d40659"
 
 
 def test_equal_numbers_are_one_value() -> None:

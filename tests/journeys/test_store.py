@@ -199,6 +199,22 @@ def test_a_damaged_record_stops_the_collection(ran: Lockgate, fresh: Copier) -> 
     assert "lockgate store check --heal" in done.err
 
 
+def test_a_damaged_list_of_a_releases_files_stops_the_collection(waiting: Lockgate, fresh: Copier) -> None:
+    """Which files it needs is not known then; an unpacked copy of the release knows."""
+    lockgate = fresh(waiting)
+    make_old(lockgate)
+    before = set(objects(lockgate.root))
+    record = next(p for p, kind in records(lockgate).items() if kind == "releases")
+    flip(objects(lockgate.root)[json.loads(record.read_bytes())["record"]["manifest"]])
+    lockgate("store", "gc")
+    shutil.rmtree(store_of(lockgate) / "releases")
+    shutil.copytree(store_of(waiting) / "releases" / record.parent.name, record.parent)  # the record lies there, too
+    done = lockgate("store", "gc", "--yes", expect=REFUSED)
+    assert "may name what looks like garbage: release" in done.err
+    assert "lockgate store check --heal" in done.err
+    assert set(objects(lockgate.root)) == before
+
+
 def test_wrong_use_is_said(ran: Lockgate) -> None:
     for wrong in (
         ("store", "gc", "--heal"),

@@ -89,19 +89,25 @@ class LocalStore:
             if DIGEST.fullmatch(path.name):
                 yield f"blake3:{path.name}"
 
-    def delete(self, digest: str) -> None:
-        """Remove the file."""
+    def delete(self, *digests: str) -> None:
+        """Remove the files."""
         with _translated(self._objects):
-            self._path(digest).unlink(missing_ok=True)
+            for digest in digests:
+                self._path(digest).unlink(missing_ok=True)
 
-    def held(self) -> Iterator[Held]:
+    def held(self, *, read: bool = False) -> Iterator[Held]:
         """Every object with its size and age, by a stat each; one that is deleted meanwhile is left out."""
+        return (h for key in self.list() if (h := self._looked_at(key, read=read)) is not None)
+
+    def _looked_at(self, key: str, *, read: bool) -> Held | None:
         from lockgate.records.held import Held
 
-        for key in self.list():
-            with contextlib.suppress(FileNotFoundError):
-                status = self._path(key).stat()
-                yield Held(key=key, size_bytes=status.st_size, modified_s=status.st_mtime)
+        path = self._path(key)
+        with _translated(self._objects), contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            whole = not read or digest_file(path) == key
+            return Held(key=key, size_bytes=status.st_size, modified_s=status.st_mtime, whole=whole)
+        return None
 
     def _path(self, digest: str) -> Path:
         name = digest.removeprefix("blake3:")
@@ -150,15 +156,21 @@ class LocalResults:
                 continue
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
-                key = next((k for k in _keys(path) if self._path(k) == path and self.get(k) is not None), None)
+                keys = (k for k in _keys(path) if self._path(k) == path)
+                key, record = next(((k, r) for k in keys if (r := self.get(k)) is not None), (path.name, None))
                 yield Held(
-                    key=key or path.name, size_bytes=status.st_size, modified_s=status.st_mtime, whole=key is not None
+                    key=key,
+                    size_bytes=status.st_size,
+                    modified_s=status.st_mtime,
+                    whole=record is not None,
+                    record=record,
                 )
 
-    def delete(self, key: str) -> None:
-        """Remove the record's file."""
+    def delete(self, *keys: str) -> None:
+        """Remove the records' files."""
         with _translated(self._folder):
-            self._path(key).unlink(missing_ok=True)
+            for key in keys:
+                self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return Path(self._place(key))

@@ -158,7 +158,7 @@ def _read(given: InputFile, kind: Any) -> object:
     from lockgate import codecs
 
     if not given.parts:
-        return codecs.load(given.codec, Path(given.path), kind)
+        return codecs.load(given.codec, Path(given.path), kind, mapped=True)
     from lockgate.codecs import dataset
 
     return dataset.load_parts([Path(p) for p in given.parts], codecs.plain(kind))

@@ -106,14 +106,20 @@ def save(codec: str, value: object, path: Path) -> None:
     _module(codec).save(value, path)
 
 
-def load(codec: str, path: Path, kind: type) -> object:
-    """Read a value as its consumer's annotation wants it. A `Path` or `bytes` consumer gets the file as it is."""
+def load(codec: str, path: Path, kind: type, *, mapped: bool = False) -> object:
+    """Read a value as its consumer's annotation wants it. A `Path` or `bytes` consumer gets the file as it is.
+
+    Args:
+        mapped: the value may take the file for its memory until the process ends; its bytes were checked and stay so.
+    """
     kind = plain(kind)
     if type_name(kind) == "pathlib:Path" and codec != "tree":
         return path
     if kind is bytes:
         return path.read_bytes()
-    return _module(codec).load(path, kind)
+    module = _module(codec)
+    read = getattr(module, "load_mapped", module.load) if mapped else module.load
+    return read(path, kind)
 
 
 def identity(codec: str, value: object) -> str:

@@ -143,8 +143,8 @@ def load(path: Path, kind: type) -> object:
 
 
 def load_parts(paths: Sequence[Path], kind: Any) -> object:
-    """The partitions in order as one table; their memory is that of the files."""
-    frame = pl.concat([pl.read_ipc(p) for p in paths], rechunk=False)
+    """The partitions in order as one table; the memory of large ones is that of their files."""
+    frame = pl.concat([cast("pl.DataFrame", polars_frame.load_mapped(p, pl.DataFrame)) for p in paths], rechunk=False)
     return frame.lazy() if kind is pl.LazyFrame else frame
 
 

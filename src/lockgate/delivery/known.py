@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lockgate.build.plan import Known
 from lockgate.build.trace import interpreter
-from lockgate.errors import IntegrityError, LockgateError
+from lockgate.errors import IntegrityError, NotFound
 from lockgate.records.artifact import DATASET, Artifact
 from lockgate.records.plan import Result, Reuse
 from lockgate.records.wire import from_json
@@ -45,6 +45,8 @@ def known_of(
         return artifact if artifact.codec != DATASET or dataset(artifact) else None
 
     def dataset(artifact: Artifact) -> Dataset | None:
+        if artifact.codec != DATASET:  # it may be large: it is read by the step that needs it, and by nobody else
+            return None
         if artifact.object not in read and (found := _complete(project, artifact)):
             read[artifact.object] = found
         return read.get(artifact.object)
@@ -73,7 +75,7 @@ def _complete(project: Project, artifact: Artifact) -> Dataset | None:
 
     try:
         found = from_json(Dataset, json.loads(project.store.get(artifact.object).read_bytes()))
-    except (LockgateError, ValueError):
+    except (NotFound, IntegrityError, ValueError):
         return None
     return found if all(project.store.has(p.object) for p in (*found.parts, found.empty)) else None
 

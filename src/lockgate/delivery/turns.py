@@ -88,27 +88,42 @@ class Turns:
         if not self._take(name, self._lease(pins=tuple(digests))):
             raise ServiceUnavailable("a lease was not given", value=name, next="lockgate run")
         watch = Watch()
-        while (holder := self._leases.holder(COLLECTING)) is not None and not watch.is_over(holder):
+        while (holder := self._leases.holder(COLLECTING)) is not None:
+            if watch.is_over(holder):
+                self._leases.drop(
+                    COLLECTING, holder
+                )  # so that one which only slept stops, and nobody waits for it again
+                break
             self._stop.wait(min(ASK_S, self._lasts_s / 10))
         if not still_there():
             raise Collected("garbage was collected while this run was planned", next="lockgate run")
 
     @contextlib.contextmanager
     def collecting(self) -> Generator[None]:
-        """Be the one that collects garbage; runs that begin meanwhile wait."""
-        lease, watch = self._lease(), Watch()
-        if not self._take(COLLECTING, lease):
-            holder = self._leases.holder(COLLECTING)
-            if holder is None or not watch.is_over(holder) or not self._take(COLLECTING, lease, over=holder):
-                raise ServiceUnavailable("somebody else collects garbage", next="wait, then lockgate store gc")
+        """Be the one that collects garbage; runs that begin meanwhile wait.
+
+        One that holds the turn is watched for as long as its lease lasts: it is dead, or ServiceUnavailable is raised.
+        """
+        if not self._take(COLLECTING, self._lease()) and not self._take_over():
+            raise ServiceUnavailable("somebody else collects garbage", next="wait, then lockgate store gc")
         try:
             yield
         finally:
             self._drop(COLLECTING)
 
+    def _take_over(self) -> bool:
+        """Collect in the place of one that says nothing any more."""
+        watch, seen = Watch(), self._leases.holder(COLLECTING)
+        while seen is not None and self._leases.holder(COLLECTING) == seen:
+            if watch.is_over(seen):
+                return self._take(COLLECTING, self._lease(), over=seen)
+            self._stop.wait(min(ASK_S, self._lasts_s / 10))
+        return False
+
     def still_collecting(self) -> None:
-        """Stop when the lease was taken from us (the machine slept): runs wait for us no more."""
-        if COLLECTING not in self._held:
+        """Stop when the lease was taken from us (the machine slept): runs wait for us no more. Asks the store."""
+        holder = self._leases.holder(COLLECTING)
+        if holder is None or holder.owner != self._owner:
             raise ServiceUnavailable("the collection took too long between two steps", next="lockgate store gc")
 
     def _wait(self, key: str) -> Artifact | None:

@@ -15,12 +15,19 @@ GRACE_S = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """One object or record. `modified_s`: POSIX seconds by the store's clock; `whole`: its bytes hold together."""
+    """One object or record.
+
+    Attributes:
+        modified_s: POSIX seconds by the store's clock.
+        whole: its bytes hold together, as far as they were read.
+        record: what a whole record says; None of an object.
+    """
 
     key: str
     size_bytes: int
     modified_s: float
     whole: bool = True
+    record: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

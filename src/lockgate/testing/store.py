@@ -98,16 +98,18 @@ class MemoryStore:
         self.knobs.called()
         return iter(tuple(self.objects))
 
-    def delete(self, digest: str) -> None:
-        """Forget an object."""
+    def delete(self, *digests: str) -> None:
+        """Forget objects."""
         self.knobs.called()
-        self.objects.pop(digest, None)
+        for digest in digests:
+            self.objects.pop(digest, None)
 
-    def held(self) -> Iterator[Held]:
+    def held(self, *, read: bool = False) -> Iterator[Held]:
         """Every object; all of them are young."""
         self.knobs.called()
         for digest, data in tuple(self.objects.items()):
-            yield Held(key=digest, size_bytes=len(data), modified_s=time.time())
+            whole = not read or digest_bytes(data) == digest
+            yield Held(key=digest, size_bytes=len(data), modified_s=time.time(), whole=whole)
 
 
 class MemoryResults:
@@ -133,12 +135,13 @@ class MemoryResults:
         """Every record; all of them are young."""
         self.knobs.called()
         for key, record in tuple(self.records.items()):
-            yield Held(key=key, size_bytes=len(canonical(record)), modified_s=time.time())
+            yield Held(key=key, size_bytes=len(canonical(record)), modified_s=time.time(), record=record)
 
-    def delete(self, key: str) -> None:
-        """Forget a record."""
+    def delete(self, *keys: str) -> None:
+        """Forget records."""
         self.knobs.called()
-        self.records.pop(key, None)
+        for key in keys:
+            self.records.pop(key, None)
 
 
 def store_checks() -> Sequence[Callable[[Callable[[], Store]], None]]:
@@ -152,6 +155,7 @@ def store_checks() -> Sequence[Callable[[Callable[[], Store]], None]]:
         _put_takes_the_file_over,
         _what_is_not_there_is_not_found,
         _deleting_forgets,
+        _many_are_deleted_at_once,
         _what_is_held_has_size_and_age,
         _putting_again_makes_young,
     )
@@ -167,6 +171,7 @@ def results_checks() -> Sequence[Callable[[Callable[[], Results]], None]]:
         _odd_keys_work,
         _records_are_held_by_key,
         _deleting_forgets_a_record,
+        _many_records_are_deleted_at_once,
     )
 
 
@@ -238,12 +243,21 @@ def _deleting_forgets(make: Callable[[], Store]) -> None:
     assert store.has(found)
 
 
+def _many_are_deleted_at_once(make: Callable[[], Store]) -> None:
+    store = make()
+    found = [_put(store, data) for data in (b"", b"one", b"two", b"three")]
+    store.delete()
+    store.delete(found[0], found[2], digest_bytes(b"absent"))
+    assert sorted(store.list()) == sorted([found[1], found[3]])
+
+
 def _what_is_held_has_size_and_age(make: Callable[[], Store]) -> None:
     store = make()
     found = {_put(store, data): len(data) for data in (b"", b"one", b"x" * 70_000)}
     held = list(store.held())
     assert {h.key: h.size_bytes for h in held} == found
     assert all(abs(h.modified_s - time.time()) < 120 for h in held)
+    assert {(h.key, h.size_bytes, h.whole) for h in store.held(read=True)} == {(d, n, True) for d, n in found.items()}
 
 
 def _putting_again_makes_young(make: Callable[[], Store]) -> None:
@@ -293,7 +307,16 @@ def _records_are_held_by_key(make: Callable[[], Results]) -> None:
     for key in keys:
         results.put(key, {"key": key})
     assert sorted(h.key for h in results.held()) == sorted(keys)
-    assert all(h.whole and h.size_bytes > 0 for h in results.held())
+    assert all(h.whole and h.size_bytes > 0 and h.record == {"key": h.key} for h in results.held())
+
+
+def _many_records_are_deleted_at_once(make: Callable[[], Results]) -> None:
+    results = make()
+    for key in _KEYS:
+        results.put(key, {})
+    results.delete()
+    results.delete(_KEYS[0], _KEYS[2], "absent")
+    assert sorted(h.key for h in results.held()) == sorted([_KEYS[1], _KEYS[3]])
 
 
 def _deleting_forgets_a_record(make: Callable[[], Results]) -> None:

@@ -1,72 +1,52 @@
-"""One bucket and prefix: the few calls that the ports need, and every failure in words.
-
-Credentials come from the environment or the shared credentials file and go nowhere but to the client.
-"""
+"""One bucket and prefix: the few calls that the ports need, and every failure in words."""
 
 from __future__ import annotations
 
-import configparser
 import contextlib
-import datetime as dt
-import os
-import threading
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from lockgate.errors import ServiceUnavailable, UsageError
+from lockgate.adapters.s3.client import client_of, parse
+from lockgate.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
+    from pathlib import Path
 
-__all__ = ["Bucket", "Changed", "Place", "parse"]
+__all__ = ["Bucket", "Changed", "at_once"]
 
-ALLOWED: Final = "s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION"
+Given = TypeVar("Given")
+Found = TypeVar("Found")
+
 PART_BYTES: Final = 32 << 20
-TIMES: Final = {"timeout": "60s", "connect_timeout": "5s"}
-FROM_OUTSIDE: Final = (
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-)
+PIECE_BYTES: Final = 1 << 20
+AT_ONCE: Final = 8
+CODE: Final = re.compile(r"<Code>(\w+)</Code>|\(code: (\w+)\)")
+"""In the answer to a request, or for one of many that were to be deleted."""
+DENIED: Final = "AccessDenied"
 
 
 class Changed(Exception):
     """A conditional write met something else than it expected."""
 
 
-class Place:
-    """What a URL says: nothing in it is secret."""
+def at_once(act: Callable[[Given], Found], items: Iterable[Given]) -> Iterator[Found]:
+    """What `act` answers for each item, in their order; some are under way while the first is waited for, never all.
 
-    def __init__(self, bucket: str, prefix: str, options: dict[str, str]) -> None:
-        self.bucket, self.prefix, self.options = bucket, prefix, options
-
-    def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
-
-
-def parse(url: str) -> Place:
-    """Take a URL apart; UsageError for a part that is unknown, missing or secret.
-
-    >>> str(parse("s3://models/team/?endpoint=http://127.0.0.1:8333"))
-    's3://models/team'
+    >>> list(at_once(abs, range(-3, 1)))
+    [3, 2, 1, 0]
     """
-    from urllib.parse import parse_qsl, urlsplit
+    from collections import deque
+    from concurrent.futures import Future, ThreadPoolExecutor
 
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if "@" in parts.netloc or any("key" in name or "secret" in name or "token" in name for name in options):
-        raise UsageError(
-            "a store's URL must not hold credentials", value=f"s3://…{parts.path}", allowed=ALLOWED,
-            next="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment",
-        )  # fmt: skip
-    unknown = sorted(set(options) - {"endpoint", "region", "credentials"})
-    if parts.scheme != "s3" or not parts.netloc or unknown or parts.fragment:
-        raise UsageError("not a store's URL", value=url, allowed=ALLOWED, next="edit lockgate.toml")
-    if options.get("credentials", "instance") != "instance":
-        raise UsageError(
-            "unknown credentials", value=options["credentials"], allowed="instance", next="edit lockgate.toml"
-        )
-    return Place(parts.netloc, parts.path.strip("/"), options)
+    under_way: deque[Future[Found]] = deque()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for item in items:
+            under_way.append(pool.submit(act, item))
+            if len(under_way) > AT_ONCE:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
 
 
 class Bucket:
@@ -74,7 +54,6 @@ class Bucket:
 
     def __init__(self, url: str) -> None:
         self.place = parse(url)
-        self._lock = threading.Lock()
         self._client: Any = None
 
     def read(self, name: str) -> tuple[bytes, str] | None:
@@ -86,19 +65,41 @@ class Bucket:
             return bytes(found.bytes()), str(found.meta["e_tag"])
         return None
 
-    def fetch(self, name: str, to: Path) -> bool:
-        """Write an object into a file, part by part: a slow line is none that hangs. False: there is none."""
+    def fetch(self, name: str, to: Path) -> str | None:
+        """Write an object into a file; answers the digest of its bytes, None when there is none."""
+        with to.open("wb") as file:
+            return self._hashed(name, file.write)
+
+    def digest(self, name: str) -> str | None:
+        """The digest of an object's bytes, kept nowhere; None when there is none."""
+        return self._hashed(name, len)
+
+    def _hashed(self, name: str, keep: Callable[[memoryview], object]) -> str | None:
+        from blake3 import blake3
+
+        hasher = blake3()
+        with self._translated():
+            for piece in self._pieces(name):
+                hasher.update(piece)
+                keep(piece)
+            return f"blake3:{hasher.hexdigest()}"
+        return None
+
+    def _pieces(self, name: str) -> Iterator[memoryview]:
+        """One request for a small object. Of a large one the first answer says how many more: a slow line is none that hangs."""
         import obstore
 
-        with self._translated():
-            client = self._open()
-            size_bytes = obstore.head(client, name)["size"]
-            with to.open("wb") as file:
-                for start in range(0, size_bytes, PART_BYTES):
-                    end = min(start + PART_BYTES, size_bytes)
-                    file.write(obstore.get_range(client, name, start=start, end=end))
-            return True
-        return False
+        client = self._open()
+        found = obstore.get(client, name)
+        size_bytes = found.meta["size"]
+        if size_bytes <= PART_BYTES:
+            yield from map(memoryview, found.stream(min_chunk_size=PIECE_BYTES))
+            return
+        del found  # unread: its connection ends here
+        for start in range(0, size_bytes, PART_BYTES):
+            end = min(start + PART_BYTES, size_bytes)
+            part = obstore.get(client, name, options={"range": (start, end)})
+            yield from map(memoryview, part.stream(min_chunk_size=PIECE_BYTES))
 
     def stat(self, name: str) -> tuple[int, float] | None:
         """Size in bytes and time of the last change (POSIX seconds by the store's clock), or None."""
@@ -129,12 +130,13 @@ class Bucket:
         with self._translated(writing=True):
             obstore.put(self._open(), name, path, chunk_size=PART_BYTES)
 
-    def delete(self, name: str) -> None:
-        """Forget an object."""
+    def delete(self, *names: str) -> None:
+        """Forget objects, a thousand per request."""
         import obstore
 
-        with self._translated():
-            obstore.delete(self._open(), name)
+        if names:
+            with self._translated():
+                obstore.delete(self._open(), names)
 
     def list(self, under: str, *, after: str | None = None) -> Iterator[tuple[str, int, float]]:
         """Name, size and last change of everything below a folder; `after`: of names behind this one."""
@@ -147,15 +149,16 @@ class Bucket:
                     yield meta["path"], meta["size"], meta["last_modified"].timestamp()
 
     def _open(self) -> Any:
-        with self._lock:
-            if self._client is None:
-                import obstore
+        if self._client is None:
+            self._client = client_of(self.place, look=self._look)
+        return self._client
 
-                client = _client(self.place)
-                with self._translated():
-                    next(iter(obstore.list(client, prefix="@", chunk_size=1)), None)
-                self._client = client
-            return self._client
+    def _look(self, client: Any) -> None:
+        """One request that says whether the bucket is there and lets us in."""
+        import obstore
+
+        with self._translated():
+            next(iter(obstore.list(client, prefix="@", chunk_size=1)), None)
 
     @contextlib.contextmanager
     def _translated(self, *, writing: bool = False) -> Generator[None]:
@@ -175,66 +178,21 @@ class Bucket:
     def _in_words(self, error: Exception) -> ServiceUnavailable:
         from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
-        said, code = str(error), _code(error)
+        said, code = str(error), _code(str(error))
         if "NoSuchBucket" in said or "InvalidBucketName" in said:
             return self._unavailable("there is no such bucket", "create the bucket, or correct lockgate.toml")
         refused = isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError)
-        if refused or any(f"status code: {number} " in said for number in (401, 403)):
-            return self._unavailable("the store refuses our credentials", f"check the key and its rights{code}")
-        return self._unavailable("the store does not answer", f"check the endpoint, then try again{code}")
+        word = f" ({code})" if code else ""
+        if refused or code == DENIED or any(f"status code: {number} " in said for number in (401, 403)):
+            return self._unavailable("the store refuses our credentials", f"check the key and its rights{word}")
+        return self._unavailable("the store does not answer", f"check the endpoint, then try again{word}")
 
     def _unavailable(self, what: str, next: str) -> ServiceUnavailable:
         endpoint = self.place.options.get("endpoint", "")
         return ServiceUnavailable(what, value=f"{self.place}" + (f" at {endpoint}" if endpoint else ""), next=next)
 
 
-def _code(error: Exception) -> str:
+def _code(said: str) -> str:
     """The store's own word for it; the rest of its answer may quote a request, and is left out."""
-    text = str(error)
-    code = text.partition("<Code>")[2].partition("</Code>")[0]
-    return f" ({code})" if code.isalnum() else ""
-
-
-def _client(place: Place) -> Any:
-    try:
-        from obstore.store import S3Store
-    except ImportError as error:
-        raise UsageError(
-            "a store in S3 needs a library that is not installed", value=str(place), allowed="obstore",
-            next="pip install 'lockgate[s3]'",
-        ) from error  # fmt: skip
-    endpoint = (
-        place.options.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    )
-    config: Any = {"region": _region(place), **_credentials(place), **({"endpoint": endpoint} if endpoint else {})}
-    client: Any = {**TIMES, "allow_http": bool(endpoint and endpoint.startswith("http://"))}
-    retries: Any = {"max_retries": 3, "retry_timeout": dt.timedelta(seconds=30)}
-    return S3Store(
-        place.bucket, prefix=place.prefix or None, config=config, client_options=client, retry_config=retries
-    )
-
-
-def _region(place: Place) -> str:
-    given = place.options.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return given or "us-east-1"
-
-
-def _credentials(place: Place) -> dict[str, str]:
-    """What the client does not find itself. A machine's own role is asked for only when the URL says so: asking takes long."""
-    if place.options.get("credentials") == "instance" or any(os.environ.get(n) for n in FROM_OUTSIDE):
-        return {}
-    if os.environ.get("AWS_ACCESS_KEY_ID") and os.environ.get("AWS_SECRET_ACCESS_KEY"):
-        return {}
-    path = Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or Path.home() / ".aws" / "credentials")
-    profile = os.environ.get("AWS_PROFILE", "default")
-    parser = configparser.ConfigParser(interpolation=None)
-    with contextlib.suppress(OSError, configparser.Error, UnicodeDecodeError):
-        parser.read(path, encoding="utf-8")
-    if parser.has_option(profile, "aws_access_key_id") and parser.has_option(profile, "aws_secret_access_key"):
-        names = ("access_key_id", "secret_access_key", "session_token")
-        return {n: parser.get(profile, f"aws_{n}") for n in names if parser.has_option(profile, f"aws_{n}")}
-    raise ServiceUnavailable(
-        "there are no credentials for the store", value=str(place),
-        allowed=f"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile {profile} in {path}",
-        next="export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…",
-    )  # fmt: skip
+    found = CODE.search(said)
+    return (found[1] or found[2]) if found else ""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from lockgate.adapters.s3.bucket import Bucket, Changed
+from lockgate.adapters.s3.bucket import Bucket, Changed, at_once
 from lockgate.durable import locked, write_atomic
 from lockgate.errors import IntegrityError, MovedOn, ServiceUnavailable
 from lockgate.records.digest import canonical, short
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from lockgate.records.statement import Envelope
 
 __all__ = ["S3Ledger"]
-
-AT_ONCE: Final = 8
 
 
 class S3Ledger:
@@ -98,10 +96,7 @@ class S3Ledger:
         names = [n for n, _, _ in self._bucket.list("ledger", after=after)]
         if not names:
             return known
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            lines = list(pool.map(self._bucket.read, sorted(names)))
+        lines = list(at_once(self._bucket.read, sorted(names)))
         found, head = list(known), _head(known)
         for name, line in zip(sorted(names), lines, strict=True):
             if name != _name(head.size) or line is None:

@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from lockgate.adapters.s3.bucket import Bucket
+from lockgate.adapters.s3.bucket import Bucket, at_once
 from lockgate.records.digest import sha256_bytes
 from lockgate.records.held import Held
 from lockgate.records.sealed import opened, sealed
@@ -38,20 +38,22 @@ class S3Results:
         self._bucket.write(self._name(key), sealed(key, record))
 
     def held(self) -> Iterator[Held]:
-        """Every record, each read and checked."""
-        for name, size_bytes, modified_s in self._bucket.list(self._kind):
-            if (found := self._bucket.read(name)) is None:
-                continue
-            key = _key(found[0])
-            whole = key is not None and self._name(key) == name and opened(found[0], key) is not None
-            yield Held(
-                key=key if whole and key else name.rpartition("/")[2],
-                size_bytes=size_bytes, modified_s=modified_s, whole=whole,
-            )  # fmt: skip
+        """Every record, each read once and checked, some at a time."""
+        return (h for h in at_once(self._looked_at, self._bucket.list(self._kind)) if h is not None)
 
-    def delete(self, key: str) -> None:
-        """Remove the object."""
-        self._bucket.delete(self._name(key))
+    def delete(self, *keys: str) -> None:
+        """Remove the objects, a thousand per request."""
+        self._bucket.delete(*map(self._name, keys))
+
+    def _looked_at(self, listed: tuple[str, int, float]) -> Held | None:
+        """None for one that is not there any more."""
+        name, size_bytes, modified_s = listed
+        if (found := self._bucket.read(name)) is None:
+            return None
+        key = _key(found[0])
+        record = opened(found[0], key) if key is not None and self._name(key) == name else None
+        called = key if key is not None and record is not None else name.rpartition("/")[2]
+        return Held(key=called, size_bytes=size_bytes, modified_s=modified_s, whole=record is not None, record=record)
 
     def _name(self, key: str) -> str:
         name = key.rpartition(":")[2]

@@ -6,9 +6,9 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from lockgate.adapters.s3.bucket import Bucket
+from lockgate.adapters.s3.bucket import Bucket, at_once
 from lockgate.errors import IntegrityError, NotFound
 from lockgate.records.digest import digest_file
 from lockgate.records.held import GRACE_S, Held
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["S3Store"]
 
-DIGEST = re.compile("blake3:([0-9a-f]{64})")
+DIGEST: Final = re.compile("blake3:([0-9a-f]{64})")
 
 
 class S3Store:
@@ -37,13 +37,16 @@ class S3Store:
     def __init__(self, url: str, *, cache: Store, scratch: Path, young_s: float = GRACE_S / 2) -> None:
         self._bucket, self._cache, self._scratch, self._young_s = Bucket(url), cache, scratch, young_s
         self._here: set[str] = set()  # seen in the bucket by this process
+        self._read: dict[str, bool] = {}  # what this process read there, and whether it was whole
 
     def put(self, path: Path) -> str:
         """Send a finished file, then move it into the cache. It is in the bucket when this returns."""
         found = digest_file(path)
         there = self._bucket.stat(_name(found))
-        if there is None or there[0] != path.stat().st_size or time.time() - there[1] >= self._young_s:
+        is_young = there is not None and time.time() - there[1] < self._young_s
+        if there is None or there[0] != path.stat().st_size or not is_young or not self._read.get(found, True):
             self._bucket.send(_name(found), path)
+            self._read.pop(found, None)
         self._here.add(found)
         return self._cache.put(path)
 
@@ -70,26 +73,41 @@ class S3Store:
         """Every object in the bucket."""
         return (h.key for h in self.held())
 
-    def held(self) -> Iterator[Held]:
-        """Every object in the bucket, a thousand per request."""
-        for name, size_bytes, modified_s in self._bucket.list("objects"):
-            if DIGEST.fullmatch(digest := f"blake3:{name.rpartition('/')[2]}"):
-                yield Held(key=digest, size_bytes=size_bytes, modified_s=modified_s)
+    def held(self, *, read: bool = False) -> Iterator[Held]:
+        """Every object in the bucket, a thousand per request; `read`: what this process has not read there, some at a time."""
+        found = (
+            Held(key=digest, size_bytes=size_bytes, modified_s=modified_s)
+            for name, size_bytes, modified_s in self._bucket.list("objects")
+            if DIGEST.fullmatch(digest := f"blake3:{name.rpartition('/')[2]}")
+        )
+        return (h for h in at_once(self._looked_at, found) if h is not None) if read else found
 
-    def delete(self, digest: str) -> None:
-        """Remove it from the bucket and from this machine's cache."""
-        self._bucket.delete(_name(digest))
-        self._here.discard(digest)
-        self._cache.delete(digest)
+    def delete(self, *digests: str) -> None:
+        """Remove them from the bucket and from this machine's cache."""
+        self._bucket.delete(*map(_name, digests))
+        self._here.difference_update(digests)
+        for digest in digests:
+            self._read.pop(digest, None)
+        self._cache.delete(*digests)
+
+    def _looked_at(self, held: Held) -> Held | None:
+        """None for one that is not there any more."""
+        whole = self._read.get(held.key)
+        if whole is None:
+            if (actual := self._bucket.digest(_name(held.key))) is None:
+                return None
+            whole = self._read[held.key] = actual == held.key
+        return Held(key=held.key, size_bytes=held.size_bytes, modified_s=held.modified_s, whole=whole)
 
     def _fetched(self, digest: str, name: str) -> Path:
         self._scratch.mkdir(parents=True, exist_ok=True)
         draft = self._scratch / f"{os.getpid()}-{os.urandom(4).hex()}"
         try:
-            if not self._bucket.fetch(name, draft):
+            if (actual := self._bucket.fetch(name, draft)) is None:
                 self._here.discard(digest)
                 raise NotFound("an object is not in the store", value=digest, next="lockgate run")
-            if (actual := digest_file(draft)) != digest:
+            self._read[digest] = actual == digest
+            if actual != digest:
                 raise IntegrityError(
                     "an object in the store is damaged",
                     value=f"{self._bucket.place}/{name} holds {actual}",

@@ -35,9 +35,8 @@ class Made:
 def made_of(project: Project, digests: Collection[str]) -> dict[str, tuple[Made, ...]]:
     """Identity → every way it was made, of those whose results are still in the store. Reads every result."""
     found: dict[str, tuple[Made, ...]] = {}
-    results = project.results("results")
-    for held in results.held():
-        record = results.get(held.key) if held.whole else None
+    for held in project.results("results").held():
+        record = held.record
         if record and record.get("artifact", {}).get("digest") in digests:
             try:
                 result = from_json(Result, record)

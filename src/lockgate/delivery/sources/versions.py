@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from lockgate.delivery.keep import keep_bytes
 from lockgate.delivery.sources.packs import Pack, packs_in
 from lockgate.delivery.sources.pieces import Pieces, pieces_in
-from lockgate.errors import LockgateError
+from lockgate.errors import IntegrityError, LockgateError, NotFound, ServiceUnavailable
 from lockgate.records.digest import Json, canonical, digest
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _listed(project: Project, identity: str) -> Files:
     """The object with that digest, whose bytes are checked, if it is a list of files."""
     try:
         tag, files = json.loads(project.store.get(identity).read_bytes())
-    except (LockgateError, OSError, ValueError, TypeError, RecursionError):
+    except (NotFound, IntegrityError, OSError, ValueError, TypeError, RecursionError):
         return ()
     return files_in(files) if tag == TAG else ()
 
@@ -168,5 +168,7 @@ def _rows_identity(project: Project, pages: Sequence[str]) -> str | None:
 
     try:
         return rows.identity_of_pages([project.store.get(p) for p in pages])
+    except ServiceUnavailable:
+        raise
     except (LockgateError, OSError):
         return None

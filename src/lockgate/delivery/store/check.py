@@ -7,21 +7,18 @@ release, the source's own file. Without one the result is forgotten, so that the
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from lockgate.delivery.keep import keep_bytes
+from lockgate.delivery.keep import keep_bytes, keep_copy
 from lockgate.delivery.store.contents import UNKNOWN, Named, named_records
-from lockgate.errors import IntegrityError, LockgateError, NotFound
+from lockgate.errors import IntegrityError, LockgateError, NotFound, ServiceUnavailable
 from lockgate.records.digest import digest_file, sha256_file, short
 from lockgate.release.layout import MANIFEST, release_path
 
 if TYPE_CHECKING:
-    from lockgate.ports import Store
     from lockgate.project import Project
     from lockgate.records.trust import Trusted
 
@@ -85,54 +82,34 @@ def check(project: Project, *, heal: bool = False, tell: Callable[[Fault], None]
     trust = read_ledger(project)
     records = tuple(named_records(project, trust))
     needed = _needed(records)
-    faults: list[Fault] = []
-    with tempfile.TemporaryDirectory(prefix="check-", dir=_scratch(project)) as folder:
-        store = project.store_itself(Path(folder))
-        count, size_bytes = 0, 0
-        there: set[str] = set()
-        found: list[tuple[Literal["damaged", "missing"], str]] = []
-        for held in store.held():
-            there.add(held.key)
-            count, size_bytes = count + 1, size_bytes + held.size_bytes
-            if not _reads(project, store, held.key):
-                found.append(("damaged", held.key))
-        for digest in needed:
-            if digest not in there:
-                found.append(("missing", digest))
-        wanted: list[Fault] = [_of_object(state, digest, needed.get(digest, ())) for state, digest in found]
-        wanted += [_of_record(r) for r in records if r.record is None]
-        wanted += _lost_releases(trust, records)
-        for fault in wanted:
-            faults.append(_healed(project, fault, records) if heal else fault)
-            tell(faults[-1])
+    count, size_bytes = 0, 0
+    missing, wanted = dict.fromkeys(needed), list[Fault]()
+    for held in project.store.held(read=True):
+        missing.pop(held.key, None)
+        count, size_bytes = count + 1, size_bytes + held.size_bytes
+        if not held.whole:
+            wanted.append(_of_object("damaged", held.key, needed.get(held.key, ())))
+    wanted += [_of_object("missing", digest, needed[digest]) for digest in missing]
+    wanted += [_of_record(r) for r in records if r.record is None]
+    wanted += _lost_releases(trust, records)
+    faults = [_told(project, fault, records, heal=heal, tell=tell) for fault in wanted]
     for fault in _of_cache(project, heal=heal):
         faults.append(fault)
         tell(fault)
     return Checked(objects=count, records=len(records), size_bytes=size_bytes, faults=tuple(faults))
 
 
-def _scratch(project: Project) -> Path | None:
-    """Beside the store, where there is room for its objects; a store that cannot be written is read all the same."""
-    folder = project.store_folder / "tmp"
+def _told(
+    project: Project, fault: Fault, records: tuple[Named, ...], *, heal: bool, tell: Callable[[Fault], None]
+) -> Fault:
+    """Heal it if asked to; a store that refuses or goes away meanwhile leaves it told as it is."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return None
-
-
-def _reads(project: Project, store: Store, digest: str) -> bool:
-    """Whether an object's bytes are its own. A copy that was fetched to see that goes at once."""
-    try:
-        path = store.get(digest)
-        if store is not project.store:
-            path.unlink()
-    except IntegrityError:
-        return False
-    except NotFound:  # somebody deletes while we read
-        return True
-    return True
+        fault = _healed(project, fault, records) if heal else fault
+    except ServiceUnavailable:
+        tell(fault)
+        raise
+    tell(fault)
+    return fault
 
 
 def _needed(records: tuple[Named, ...]) -> dict[str, list[tuple[str, str]]]:
@@ -182,14 +159,12 @@ def _healed(project: Project, fault: Fault, records: tuple[Named, ...]) -> Fault
     """Do what can be done; a fault that only work can mend stays one, with what makes it again."""
     if fault.what == "record":
         return _healed_record(project, fault)
-    copy = next(_copies(project, fault.key, records), None)
-    if copy is not None:
-        keep = project.store_folder / "tmp" / f"heal-{short(fault.key)}"
-        shutil.copyfile(copy, keep)
-        _replace(project, fault, keep)
+    # What is damaged is written over, never removed first: the copy may be the last good one.
+    if (copy := next(_copies(project, fault.key, records), None)) is not None:
+        keep_copy(project, copy)
         return replace(fault, healed=f"brought back from {copy}")
     if (draft := _made_again(project, fault.key, records)) is not None:
-        _replace(project, fault, draft)
+        project.store.put(draft)
         return replace(fault, healed="made again from the source's files")
     if fault.state == "damaged":
         project.store.delete(fault.key)
@@ -206,12 +181,6 @@ def _healed(project: Project, fault: Fault, records: tuple[Named, ...]) -> Fault
     if set(fault.kinds) <= {"results"}:
         return replace(fault, healed="forgotten; the next run makes it again" if fault.kinds else "removed")
     return fault
-
-
-def _replace(project: Project, fault: Fault, good: Path) -> None:
-    if fault.state == "damaged":  # what is missing may be no object's name at all: others write records
-        project.store.delete(fault.key)
-    project.store.put(good)
 
 
 def _made_again(project: Project, digest: str, records: tuple[Named, ...]) -> Path | None:

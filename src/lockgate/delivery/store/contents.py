@@ -12,7 +12,7 @@ from lockgate.delivery.sources.kept import Kept
 from lockgate.delivery.sources.packs import packs_in
 from lockgate.delivery.sources.pieces import objects_of, pieces_in
 from lockgate.delivery.sources.versions import files_in, source_key, version_in
-from lockgate.errors import LockgateError
+from lockgate.errors import IntegrityError, LockgateError, NotFound, ServiceUnavailable
 from lockgate.project import KINDS
 from lockgate.records.dataset import DATASET, Dataset
 from lockgate.records.digest import Json, short
@@ -51,20 +51,21 @@ class Named:
 
 
 def named_records(project: Project, trust: Trusted | None) -> Iterator[Named]:
-    """Every record of the store, damaged ones too. `trust`: the ledger, when it can be read, to name pages."""
+    """Every record of the store, damaged ones too. `trust`: the ledger, when it can be read, to name pages.
+
+    Raises ServiceUnavailable when the store goes away meanwhile: what a record needs is never told by halves.
+    """
     pages = _pages(trust)
     sources = {source_key(project, s.name): s.name for s in project.settings.sources}
-    steps = {key: node for node, key in remembered(project).items()}
+    known = {key: node for node, key in remembered(project).items()} | sources | pages
     for kind in KINDS:
         results = project.results(kind)
         for held in results.held():
-            record = results.get(held.key) if held.whole else None
-            known = steps | sources | pages
             called = known.get(held.key) or known.get(f"blake3:{held.key}") or ""
-            words, objects = _described(project, kind, held.key, record, called)
+            words, objects = _described(project, kind, held.key, held.record, called)
             yield Named(
                 kind=kind, key=held.key, words=words, size_bytes=held.size_bytes, modified_s=held.modified_s,
-                record=record, objects=objects, is_whole=UNKNOWN not in objects,
+                record=held.record, objects=objects, is_whole=UNKNOWN not in objects,
             )  # fmt: skip
 
 
@@ -102,9 +103,8 @@ def _described(
             words = f"source {name}" if name else f"a source ({short(key)})"
             return words, _of_source(project, key, found, words)
         case "feedback":
-            return f"feedback {found.get('name', short(key))}", {
-                found["object"]: f"feedback {found['name']}"
-            } if found else {}
+            words = f"feedback {found.get('name', short(key))}"
+            return words, {found["object"]: words} if found else {}
         case _:
             return f"{'a captured graph' if kind == 'graphs' else 'the note of a bundle'} ({short(key)})", {}
 
@@ -119,6 +119,8 @@ def _of_source(project: Project, key: str, record: Mapping[str, Json], words: st
     found |= dict.fromkeys(objects_of(pieces.values()), f"bytes of large files of {words}")
     try:
         kept = Kept(project.store, packs, pieces)
+    except ServiceUnavailable:
+        raise
     except LockgateError:  # which files lie in the pack is not known then; the pack itself is named
         return found | {UNKNOWN: words}
     version = None if "files" in record else version_in(project, key, record)
@@ -133,22 +135,31 @@ def _of_result(project: Project, artifact: Mapping[str, Json], words: str) -> Ma
         return found
     try:
         made = from_json(Dataset, json.loads(project.store.get(artifact["object"]).read_bytes()))
-    except (LockgateError, ValueError):  # damaged: it is named as such, its partitions cannot be
+    except NotFound:  # it is named as missing; a result that is not whole is made again
         return found
+    except (IntegrityError, ValueError):
+        return found | {UNKNOWN: words}
     return found | {p.object: f"partition {p.key or 'without rows'} of {words}" for p in (*made.parts, made.empty)}
 
 
 def _release_files(project: Project, key: str, record: Mapping[str, Json]) -> Mapping[str, str]:
-    """The manifest, and every file it lists when it can be read."""
-    from lockgate.release.layout import read_manifest
+    """The manifest, and every file it lists: where the store cannot say it, an unpacked copy of the release does."""
+    from lockgate.release.layout import MANIFEST, read_manifest, release_path
 
     manifest = record["manifest"]
     found = {manifest: f"the manifest of release {short(key)}"}
-    try:
-        listed = read_manifest(project.store.get(manifest).read_bytes(), expected=key).files
-    except (LockgateError, OSError):
-        return found
-    return found | {f.blake3: f"{f.path} of release {short(key)}" for f in listed}
+    hidden: dict[str, str] = {}
+    unpacked = release_path(project.home / "releases", key) / MANIFEST
+    for place in (lambda: project.store.get(manifest), lambda: unpacked):
+        try:
+            listed = read_manifest(place().read_bytes(), expected=key).files
+        except (NotFound, OSError):
+            continue
+        except IntegrityError:
+            hidden = {UNKNOWN: found[manifest]}
+            continue
+        return found | {f.blake3: f"{f.path} of release {short(key)}" for f in listed}
+    return found | hidden
 
 
 def _function(record: Mapping[str, Json]) -> str:

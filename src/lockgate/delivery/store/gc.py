@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from lockgate.delivery.known import remembered
 from lockgate.delivery.run import plan
 from lockgate.delivery.store.contents import Named, named_records, objects_in
 from lockgate.delivery.turns import Turns, Watch
-from lockgate.errors import IntegrityError, LockgateError
+from lockgate.errors import IntegrityError, LockgateError, ServiceUnavailable
 from lockgate.records.decisions import Proposed
 from lockgate.records.digest import Json
 from lockgate.records.held import GRACE_S, Held
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["Garbage", "collect", "find_garbage"]
 
 DAY_S = 24 * 3600.0
+AT_ONCE = 500
+"""How many are deleted before it is asked whether it is still our turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +73,18 @@ def collect(project: Project, *, now: dt.datetime, keep_days: int) -> Garbage:
     lasts_s = float(project.settings.lease_s)
     with Turns(project.leases, result=lambda _: None, lasts_s=lasts_s) as turns, turns.collecting():
         garbage = find_garbage(project, now=now, keep_days=keep_days)
-        for kind, key, _ in garbage.records:
-            turns.still_collecting()
-            project.results(kind).delete(key)
-        for held in garbage.objects:
-            turns.still_collecting()
-            project.store.delete(held.key)
+        kinds = dict.fromkeys(kind for kind, _, _ in garbage.records)
+        for kind in kinds:
+            _delete(project.results(kind).delete, [key for k, key, _ in garbage.records if k == kind], turns)
+        _delete(project.store.delete, [h.key for h in garbage.objects], turns)
     return garbage
+
+
+def _delete(delete: Callable[..., None], keys: Sequence[str], turns: Turns) -> None:
+    """Some at a time, as long as it is our turn."""
+    for start in range(0, len(keys), AT_ONCE):
+        turns.still_collecting()
+        delete(*keys[start : start + AT_ONCE])
 
 
 def _garbage(
@@ -149,6 +157,8 @@ def _stays(project: Project, record: Named, trust: Trusted, young: set[tuple[str
         return True
     try:
         return manifest_of(project, record.key).project != project.settings.name
+    except ServiceUnavailable:
+        raise
     except LockgateError:
         return True
 
@@ -170,6 +180,8 @@ def _sources_of(project: Project, release: str) -> tuple[str, ...]:
 
     try:
         return tuple(manifest_of(project, release).lineage.sources.values())
+    except ServiceUnavailable:
+        raise
     except LockgateError:
         return ()
 
@@ -200,7 +212,8 @@ def _pins(project: Project) -> set[str]:
         if lease is None or not name.startswith("run-"):
             continue
         if Watch().is_over(lease):
-            project.leases.drop(name, lease)
+            with suppress(ServiceUnavailable):  # who may only look leaves it there
+                project.leases.drop(name, lease)
         else:
             found |= set(lease.pins)
     return found
