@@ -81,7 +81,7 @@ DVC = Versioner(
 
 DVC_LINKED = Versioner(
     **{
-        **vars(DVC), "name": "DVC, hard links", "idiom": "https://dvc.org/doc/user-guide/data-management/large-dataset-optimization",
+        **vars(DVC), "name": "DVC hard links", "idiom": "https://dvc.org/doc/user-guide/data-management/large-dataset-optimization",
         "remark": "the same with `cache.type hardlink`: the working tree is the store, read-only",
         "make": (*DVC.make, "dvc config cache.type hardlink"),
     }
