@@ -19,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 PAGE = HERE / "results.md"
 NAMES = (
     "startup", "pipelines", "partitions", "m5", "isolation", "sources", "ledger", "governance", "cycle", "soundness", "tables",
+    "data_versioning",
 )  # fmt: skip
 HEAD = "# Benchmark results\n\nRatios count, not absolute times. `make bench` writes this page.\n"
 
