@@ -191,11 +191,9 @@ class Zygote:
     def _emptied(self) -> bool:
         """Remove what a step left in its folders. False: they are not as they were for the first one."""
         try:
-            for entry in os.scandir(self.folder):
-                if entry.name != LOG:
+            with os.scandir(self.folder) as own, os.scandir(self.scratch) as scratch:
+                for entry in (*(e for e in own if e.name != LOG), *scratch):
                     _remove(entry)
-            for entry in os.scandir(self.scratch):
-                _remove(entry)
             if self._looks() != self._new:
                 return False
             if os.path.getsize(log := self.folder / LOG):
