@@ -5,7 +5,8 @@
 CPU milliseconds per step, user and system, of engine, template and step process together: a busy machine changes wall
 time, and this much less. Packages are loaded in the template, as they are when a project imports them. "restricted fork"
 is what the budget is about: a fork of the warm template that has entered its sandbox; the rest of a step (import of the
-project, the call, its output, its way into the store) costs the same without a sandbox.
+project, the call, its output, its way into the store) costs the same without a sandbox. "fork of a zygote": the same step where
+a process in that sandbox imported its module for all of them.
 """
 
 from __future__ import annotations
@@ -42,17 +43,18 @@ def main() -> None:
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else STEPS
     print(f"CPU ms per step, mean of {steps}; the budget for a restricted fork is {BUDGET_MS:g}\n")
     print(
-        "| template with | bare fork | restricted fork | whole step, no sandbox | whole step, sandbox | the sandbox adds |"
+        "| template with | bare fork | restricted fork | whole step, no sandbox | whole step, sandbox | the sandbox adds | whole step, fork of a zygote |"
     )
-    print("|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|")
     for name, imports in CASES.items():
         with tempfile.TemporaryDirectory() as folder:
             lay_out(Path(folder), imports)
             bare, restricted = forks(Path(folder), steps, imports)
-            off, on = (whole_step(Path(folder), steps, sandbox=s) for s in (False, True))
-        print(f"| {name} | {bare:.2f} | {restricted:.2f} | {off:.2f} | {on:.2f} | {on - off:.2f} |")
+            off, on = (whole_step(Path(folder), steps, sandbox=s, zygotes=False) for s in (False, True))
+            forked = whole_step(Path(folder), steps, sandbox=True, zygotes=True)
+        print(f"| {name} | {bare:.2f} | {restricted:.2f} | {off:.2f} | {on:.2f} | {on - off:.2f} | {forked:.2f} |")
     start = cpu_ms(lambda: [subprocess.run([sys.executable, "-c", "pass"], check=True) for _ in range(10)]) / 10
-    print(f"| (a new interpreter that does nothing: {start:.1f}) |  |  |  |  |  |")
+    print(f"| (a new interpreter that does nothing: {start:.1f}) |  |  |  |  |  |  |")
 
 
 def lay_out(root: Path, imports: str) -> None:
@@ -63,18 +65,19 @@ def lay_out(root: Path, imports: str) -> None:
     (root / "lockgate.toml").write_text('[project]\nname = "flow"\npipelines = ["flow.steps"]\n')
 
 
-def whole_step(root: Path, steps: int, *, sandbox: bool) -> float:
-    """CPU ms of a step through the engine; the template's start is taken off."""
+def whole_step(root: Path, steps: int, *, sandbox: bool, zygotes: bool) -> float:
+    """CPU ms of a step through the engine; the start of the template and of a zygote is taken off."""
     project = open_project(root)
     planned = plan(project, now=dt.datetime.now(dt.UTC))
     node = replace(planned.graph.nodes["flow.a"], sandbox=sandbox)
 
     def run(times: int) -> None:
         with Engine(root, root / "tmp", store=project.store, files={}, trace=planned.graph.trace) as engine:
+            engine.zygotes = engine.zygotes if zygotes else None
             for _ in range(times):
                 engine.run(node, {}, {})
 
-    return (cpu_ms(lambda: run(steps + 1)) - cpu_ms(lambda: run(1))) / steps
+    return (cpu_ms(lambda: run(steps + 2)) - cpu_ms(lambda: run(2))) / steps
 
 
 ALONE = """

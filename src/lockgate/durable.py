@@ -16,17 +16,20 @@ from typing import TYPE_CHECKING, Final
 from lockgate.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
 __all__ = [
     "append_line",
+    "in_store",
     "locked",
     "make_folder",
+    "make_folders",
     "replace_tree",
     "sweep",
     "sync_directory",
     "sync_file",
     "write_atomic",
+    "write_whole",
 ]
 
 LOCK_MODE: Final = 0o660  # a team that shares a folder by its group shares the locks in it
@@ -57,6 +60,23 @@ def make_folder(path: Path) -> None:
     _MADE.add(path)
 
 
+def make_folders(paths: Iterable[Path]) -> None:
+    """`make_folder` for many: one wait for each folder that they lie in."""
+    new = [p for p in {p.absolute() for p in paths} if p not in _MADE or not p.is_dir()]
+    missing = {p for p in new if not p.is_dir()}
+    for path in {p.parent for p in missing}:
+        make_folder(path)
+    for path in missing:
+        path.mkdir(exist_ok=True)
+    for above in {p.parent for p in new}:
+        try:
+            sync_directory(above)
+        except PermissionError:
+            if any(p.parent == above for p in missing):
+                raise
+    _MADE.update(new)
+
+
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
     """Write a whole file: temporary name beside it, fsync, rename, fsync of the directory."""
     if sync:
@@ -67,7 +87,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = Tru
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         try:
-            _write_all(descriptor, data)
+            write_whole(descriptor, data)
             if sync:
                 os.fsync(descriptor)
         finally:
@@ -86,7 +106,7 @@ def append_line(path: Path, line: bytes) -> None:
     created = not path.exists()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
-        _write_all(descriptor, line)
+        write_whole(descriptor, line)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -110,6 +130,18 @@ def replace_tree(temporary: Path, target: Path) -> None:
 
         shutil.rmtree(temporary, ignore_errors=True)
     sync_directory(target.parent)
+
+
+@contextlib.contextmanager
+def in_store(folder: Path) -> Generator[None]:
+    """A full disk or a missing permission is nobody's mistake in a pipeline: say where, and let a retry help."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ServiceUnavailable(
+            "the store's folder does not answer", value=f"{folder}: {reason}", next="check disk and permissions"
+        ) from error
 
 
 def sweep(folder: Path, pattern: str, *, before_s: float) -> None:
@@ -171,7 +203,8 @@ def _wait_for(descriptor: int, path: Path, wait_s: float) -> None:
             return
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write all of it: the kernel may take less at a time."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lockgate.records.rows import Batch, Mark
     from lockgate.records.statement import Envelope
 
-__all__ = ["Files", "Leases", "Ledger", "Results", "Signer", "Sink", "Source", "Store"]
+__all__ = ["Files", "Leases", "Ledger", "Results", "Signer", "Sink", "Source", "Store", "Together"]
 
 
 class Store(Protocol):
@@ -77,6 +77,17 @@ class Results(Protocol):
 
     def delete(self, *keys: str) -> None:
         """Forget the records under some keys, or damaged ones; forgetting twice is no error."""
+        ...
+
+
+class Together(Protocol):
+    """Objects, and results that name them, stored as one group: the disk is waited for once.
+
+    Laws: those of `Store.put` and `Results.put`, for all of them, when it returns; no result is there before every object is.
+    """
+
+    def put(self, objects: Mapping[str, bytes], results: Mapping[str, Mapping[str, Json]]) -> None:
+        """Store bytes under their digests, and records under their keys."""
         ...
 
 

@@ -15,7 +15,7 @@ from lockgate.records.tables import read_toml
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lockgate.ports import Leases, Ledger, Results, Store
+    from lockgate.ports import Leases, Ledger, Results, Store, Together
     from lockgate.records.digest import Json
     from lockgate.records.tables import Table
 
@@ -136,6 +136,10 @@ class Project:
             return adapter("s3.results", "S3Results")(self.settings.store, kind)
         return adapter("local", "LocalResults")(self.store_folder / kind)
 
+    def together(self, kind: str) -> Together | None:
+        """The store and these results as one, for groups; None where that is of no use: far away, each is put by itself."""
+        return None if self._is_far else adapter("local", "LocalTogether")(self.store_folder, kind)
+
     def local_results(self, kind: str) -> Results:
         """Small records of this working copy alone."""
         return adapter("local", "LocalResults")(self.home / kind)
@@ -145,7 +149,7 @@ class Project:
         """Who is doing what right now, among all that share the store."""
         if self._is_far:
             return adapter("s3.leases", "S3Leases")(self.settings.store)
-        return adapter("local", "LocalLeases")(self.store_folder)
+        return adapter("local_leases", "LocalLeases")(self.store_folder)
 
     @cached_property
     def ledger(self) -> Ledger:

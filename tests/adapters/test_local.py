@@ -11,9 +11,11 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from lockgate.adapters.local import LocalLeases, LocalResults, LocalStore
+from lockgate.adapters.local import LocalResults, LocalStore, LocalTogether
+from lockgate.adapters.local_leases import LocalLeases
 from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
 from lockgate.records.digest import digest_bytes
+from lockgate.records.held import Lease
 from lockgate.testing.leases import MemoryLeases, lease_checks
 from lockgate.testing.store import (
     MemoryResults,
@@ -133,7 +135,7 @@ def test_a_read_only_store_is_one_clear_error() -> None:
     code = """
         import os, sys
         from pathlib import Path
-        from lockgate.adapters.local import LocalResults, LocalStore
+        from lockgate.adapters.local import LocalResults, LocalStore, LocalTogether
         from lockgate.errors import ServiceUnavailable
         mine, store = Path(sys.argv[1]) / "mine", Path(sys.argv[1]) / "store"
         os.setuid(65534)
@@ -234,3 +236,82 @@ def test_file_sources(tmp_path: Path) -> None:
     assert names("dir.csv") == ["f"]
     assert names("*/f") == ["dir.csv/f"]
     assert names("nothing") == names("nothing/*.csv") == []
+
+
+def test_a_group_is_what_store_and_results_read(tmp_path: Path) -> None:
+    store, results = LocalStore(tmp_path), LocalResults(tmp_path / "results")
+    data = {digest_bytes(b"%d" % n): b"%d" % n for n in range(20)}
+    records = {f"blake3:{n:064x}": {"n": n, "artifact": d} for n, d in enumerate(data)}
+    LocalTogether(tmp_path, "results").put(data, records)
+    assert {d: store.get(d).read_bytes() for d in store.list()} == data
+    assert {h.key: results.get(h.key) for h in results.held()} == records
+    assert {store.get(d).stat().st_mode & 0o777 for d in data} == {0o444}
+
+
+def test_a_group_keeps_what_is_whole_and_replaces_what_is_damaged(tmp_path: Path) -> None:
+    store, group = LocalStore(tmp_path / "store"), LocalTogether(tmp_path / "store", "results")
+    whole, damaged = (put(store, tmp_path, text) for text in (b"whole", b"damaged"))
+    kept = store.get(whole)
+    os.utime(kept, (1, 1))
+    number = kept.stat().st_ino
+    store.get(damaged).chmod(0o644)
+    store.get(damaged).write_bytes(b"damage!")
+    group.put({whole: b"whole", damaged: b"damaged"}, {})
+    assert store.get(damaged).read_bytes() == b"damaged"
+    assert kept.stat().st_ino == number
+    assert kept.stat().st_mtime > 1  # young again, for whoever collects garbage
+
+
+def test_a_group_on_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(ServiceUnavailable, match="No space left"):
+        LocalTogether(tmp_path, "results").put({digest_bytes(b"1"): b"1"}, {"key": {}})
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def lease(owner: str, *, until_s: float = 1e12) -> Lease:
+    return Lease(owner=owner, until_s=until_s, lasts_s=10.0)
+
+
+def test_leases_of_one_moment_share_a_file_and_are_given_back_one_by_one(tmp_path: Path) -> None:
+    leases, mine = LocalLeases(tmp_path), lease("me")
+    names = [f"blake3:{n:064x}" for n in range(5)]
+    assert all(leases.take(n, mine) for n in names)
+    assert len({p.stat().st_ino for p in (tmp_path / "leases").glob("[!.]*")}) == 1
+    other = LocalLeases(tmp_path)
+    assert not any(other.take(n, lease("other")) for n in names)
+    assert [other.holder(n) for n in names] == [mine] * 5
+    leases.drop(names[4], mine)
+    leases.drop(names[0], mine)
+    assert sorted(leases.names()) == names[1:4]
+    assert leases.take(names[0], mine)  # though the one that it would share with is gone
+    assert other.holder(names[0]) == mine
+    assert other.take(names[4], lease("other"))
+    leases.drop(names[4], mine)
+    assert other.holder(names[4]) == lease("other")
+
+
+def test_what_others_took_over_shares_nothing_any_more(tmp_path: Path) -> None:
+    leases, mine, other = LocalLeases(tmp_path), lease("me"), LocalLeases(tmp_path)
+    assert leases.take("one", mine)
+    assert other.take("one", lease("other"), over=mine)
+    assert leases.take("two", mine)
+    assert other.holder("two") == mine
+    assert other.holder("one") == lease("other")
+    assert leases.renew("two", lease("me", until_s=2e12), before=mine)
+    assert other.holder("one") == lease("other")
+
+
+def test_a_lease_that_says_nothing_is_taken_once_nobody_can_be_writing_it(tmp_path: Path) -> None:
+    """A kill between making a file and writing it, or a power cut."""
+    leases = LocalLeases(tmp_path)
+    (tmp_path / "leases").mkdir()
+    path = tmp_path / "leases" / "one"
+    path.touch()
+    assert not leases.take("one", lease("me"))
+    os.utime(path, (1, 1))
+    assert leases.take("one", lease("me"))
+    assert leases.holder("one") == lease("me")

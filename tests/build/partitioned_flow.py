@@ -15,7 +15,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from lockgate.build.engine import Engine
+from lockgate.build.jobs import Jobs
+from lockgate.build.processes import Processes
 from lockgate.build.explain import words
 from lockgate.build.looking import Looking
 from lockgate.build.lower import lower
@@ -144,7 +145,8 @@ class Here:
     """Runs projects in this process."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(Engine, "_in_child", _in_this_process)
+        monkeypatch.setattr(Processes, "run", _in_this_process)
+        monkeypatch.setattr(Jobs, "kind", lambda *_: None)
         monkeypatch.setattr(delivery, "graph_of", _captured_here)
 
     def run(self, root: Path) -> delivery.RunRecord:
@@ -187,7 +189,7 @@ def table_of(root: Path, record: delivery.RunRecord, node: str) -> pl.DataFrame:
     return pl.concat([pl.read_ipc(open_project(root).store.get(p["object"])) for p in parts])
 
 
-def _in_this_process(_: Engine, job: Job, __: object) -> Reply:
+def _in_this_process(_: Processes, job: Job, __: object) -> Reply:
     return run_job(job, Sandbox(job, _machine(job.root)))
 
 

@@ -207,6 +207,7 @@ def test_a_run_that_is_stopped_leaves_nothing_behind(tmp_path: Path, how: signal
     template = int(Path(f"/proc/{started[0]}/stat").read_text().rpartition(")")[2].split()[1])
     assert all(alive(p) for p in (*started, template))
     assert list(tmp_path.glob("lockgate-*"))
+    acknowledged(process, "early")
     process.send_signal(how)
     _, err = process.communicate(timeout=20)
     assert process.returncode == (130 if how == signal.SIGINT else -how)
@@ -218,6 +219,13 @@ def test_a_run_that_is_stopped_leaves_nothing_behind(tmp_path: Path, how: signal
         assert not list(copy.root.glob(".lockgate/tmp/[0-9]*"))
     copy.edit("flow/steps.py", "time.sleep(60)", "time.sleep(0)")
     assert copy.did() == {"early": "reuse", "a": "run"}
+
+
+def acknowledged(process: subprocess.Popen[str], step: str) -> None:
+    """Wait until a run said that a step is done: only then its result has to survive everything."""
+    assert process.stderr
+    while f"✓ {step} " not in process.stderr.readline():
+        assert process.poll() is None
 
 
 WITHOUT_LANDLOCK = """

@@ -340,8 +340,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+@pytest.fixture(scope="module", params=["each imports", "forks of a zygote"])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """`run(step)`: the value it returned, or its error as text."""
     with http.server.HTTPServer(("127.0.0.1", 0), Answers) as server, pytest.MonkeyPatch.context() as patch:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -358,7 +358,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
         project = open_project(copy.root)
         planned = delivery.plan(project, now=NOW)
         with delivery.engine_of(project, planned) as engine:
+            zygotes = engine.zygotes
+            if request.param == "each imports":
+                engine.zygotes = None
             yield Runner(engine, planned, copy)
+        assert zygotes.without == {}
         server.shutdown()
 
 
@@ -475,7 +479,7 @@ def test_the_environment_is_what_was_declared(run: Runner) -> None:
 
 def test_nothing_is_left_behind(run: Runner) -> None:
     run("works_in_its_scratch")
-    assert os.listdir(run.engine._temporary) == []
+    assert [files for _, _, files in os.walk(run.engine._processes._temporary) if files] == []
 
 
 def test_more_modules_than_descriptors_and_one_that_is_gone(tmp_path: Path) -> None:

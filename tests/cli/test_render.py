@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
+from lockgate.build.execute import Event
 from lockgate.cli.main import main
-from lockgate.cli.render import plain, table
+from lockgate.cli.render import Progress, plain, table
 
 EVIL = "a\x1b[2J\x1b]0;owned\x07\rb\u202ec\x9bd"
 
@@ -26,3 +29,12 @@ def test_an_error_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().err
     assert "\x1b" not in said
     assert "\\x1b[2J" in said
+
+
+def test_who_only_waits_counts_no_steps() -> None:
+    out = io.StringIO()
+    progress = Progress(out)
+    progress(Event("", "note", "waiting for staging"))
+    assert out.getvalue().strip() == "waiting for staging"
+    progress(Event("shop.model", "done", "never ran here"))
+    assert "1/1  ✓ model" in out.getvalue()

@@ -26,7 +26,7 @@ def scene() -> Survey:
         step("history", "reuse", published=True, reads_day=True, doc=f"Rows: one per (date, product). {EVIL}", **made),
         step("windows", "reuse", "result of an earlier version of this code, accepted by ada (ledger entry 7) because: only a rename", **{**made, "computed_as_of": "2030-01-08"}),
         step("features", "run", f"parameter lag 1 → 2 {EVIL}", **{**made, "seconds": 75.0}),
-        step("model", "maybe", "if the bytes change of shop.features", holds="Model"),
+        step("model", "maybe", "if the bytes of shop.features change", holds="Model"),
         step("climate", "blocked", "source weather is neither here nor in the store"),
         Box(key="predictor:shop", name="forecast", kind="predictor", state="maybe", group="shop", holds="answers requests"),
         Box(key="release:sha256:1", name="0123456789ab", kind="release", state="live", why="live in production", group="shop", digest="sha256:0123456789ab",

@@ -364,7 +364,14 @@ def test_a_failing_gate_stops_and_nobody_can_approve_over_it(waiting: Lockgate, 
     edit(lockgate.root, "shop/delivery.py", "min_rows=10,", "min_rows=10_000,")
     done = lockgate("deliver", expect=FAILED)
     assert "gate enough_good_data failed" in done.err
+    assert all(len(line) <= WIDTH for line in done.text.splitlines())
     assert "nobody can approve over a failed gate" in lockgate.approve(expect=REFUSED).err
+
+
+def test_before_the_first_release_the_way_on_is_deliver(ran: Lockgate) -> None:
+    for command in (("evidence",), ("diff",), ("rollback", "production")):
+        assert "next:    lockgate deliver" in ran(*command, expect=USAGE).err
+    assert "that is a predictor, not a step: forecast" in ran("why", "forecast", expect=USAGE).err
 
 
 def test_nobody_serves(ran: Lockgate, fresh: Copier) -> None:

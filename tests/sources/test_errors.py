@@ -91,6 +91,11 @@ def test_a_mistake_is_one_message(prepared: Lockgate, tmp_path: Path, name: str)
     assert len(done.err.splitlines()) <= 3, done.text
 
 
+def test_rows_are_counted_and_not_compared_as_files(prepared: Lockgate) -> None:
+    assert "lockgate data log orders" in prepared("data", "diff", "orders", expect=USAGE).err
+    assert [b["holds"] for b in prepared.json("graph")["boxes"] if b["key"] == "source:orders"] == ["4 rows"]
+
+
 def test_a_locked_database_is_worth_a_retry(prepared: Lockgate, tmp_path: Path) -> None:
     lockgate = copy(prepared, tmp_path / "shop")
     other = sqlite3.connect(shop(lockgate), isolation_level=None)

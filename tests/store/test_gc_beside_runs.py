@@ -69,7 +69,7 @@ def test_a_run_that_reuses_what_is_garbage_for_another_copy_ends_well(tmp_path: 
 
 
 def test_a_pin_of_a_run_that_died_protects_nothing_for_long(tmp_path: Path) -> None:
-    from lockgate.adapters.local import LocalLeases
+    from lockgate.adapters.local_leases import LocalLeases
     from lockgate.delivery.store.gc import _pins
     from lockgate.delivery.turns import Turns
     from lockgate.project import open_project
@@ -82,7 +82,7 @@ def test_a_pin_of_a_run_that_died_protects_nothing_for_long(tmp_path: Path) -> N
     assert _pins(open_project(copy.root)) == set()
     code = (
         "import os; from pathlib import Path\n"
-        "from lockgate.adapters.local import LocalLeases\n"
+        "from lockgate.adapters.local_leases import LocalLeases\n"
         "from lockgate.delivery.turns import Turns\n"
         f"turns = Turns(LocalLeases(Path({str(copy.root / '.lockgate')!r})), result=lambda _: None, lasts_s=60)\n"
         "turns.pin(['blake3:' + '2' * 64], still_there=lambda: True)\nos._exit(0)\n"

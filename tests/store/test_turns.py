@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from lockgate.adapters.local import LocalLeases
+from lockgate.adapters.local_leases import LocalLeases
 from lockgate.delivery.turns import Collected, Turns, is_gone
 from lockgate.errors import ServiceUnavailable
 from lockgate.records.artifact import Artifact

@@ -1,4 +1,4 @@
-"""Store, results and leases in a folder: on a laptop `.lockgate/`, for a team any shared folder."""
+"""Store and results in a folder: on a laptop `.lockgate/`, for a team any shared folder."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.durable import locked, make_folder, sync_directory, sync_file, write_atomic
-from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
-from lockgate.records.digest import canonical, digest_file, sha256_bytes
+from lockgate.durable import in_store, make_folder, sync_directory, sync_file, write_atomic
+from lockgate.errors import IntegrityError, NotFound
+from lockgate.records.digest import digest_file, sha256_bytes
 from lockgate.records.sealed import opened, sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from lockgate.records.digest import Json
-    from lockgate.records.held import Held, Lease
+    from lockgate.records.held import Held
 
-__all__ = ["LocalLeases", "LocalResults", "LocalStore"]
+__all__ = ["LocalResults", "LocalStore", "LocalTogether"]
 
 DIGEST = re.compile("[0-9a-f]{64}")
 MAKE_AGAIN = "lockgate run; for a part of a release, lockgate deliver from the same commit"
@@ -43,7 +43,7 @@ class LocalStore:
         """
         found = digest_file(path)
         target = self._path(found)
-        with _translated(self._objects):
+        with in_store(self._objects):
             make_folder(target.parent)
             if _holds(target, found, size=path.stat().st_size):
                 os.utime(target)
@@ -67,7 +67,7 @@ class LocalStore:
         path = self._path(digest)
         if not path.is_file():
             raise NotFound("an object is not in the store", value=digest, next=MAKE_AGAIN)
-        with _translated(self._objects):
+        with in_store(self._objects):
             actual = digest_file(path)
         if actual != digest:
             raise IntegrityError(
@@ -91,7 +91,7 @@ class LocalStore:
 
     def delete(self, *digests: str) -> None:
         """Remove the files."""
-        with _translated(self._objects):
+        with in_store(self._objects):
             for digest in digests:
                 self._path(digest).unlink(missing_ok=True)
 
@@ -103,17 +103,21 @@ class LocalStore:
         from lockgate.records.held import Held
 
         path = self._path(key)
-        with _translated(self._objects), contextlib.suppress(FileNotFoundError):
+        with in_store(self._objects), contextlib.suppress(FileNotFoundError):
             status = path.stat()
             whole = not read or digest_file(path) == key
             return Held(key=key, size_bytes=status.st_size, modified_s=status.st_mtime, whole=whole)
         return None
 
     def _path(self, digest: str) -> Path:
+        return Path(self.place(digest))
+
+    def place(self, digest: str) -> str:
+        """Where an object lies."""
         name = digest.removeprefix("blake3:")
         if not DIGEST.fullmatch(name):
             raise NotFound("not the digest of an object", value=digest[:100], allowed="blake3: and 64 hex digits")
-        return self._objects / name[:2] / name
+        return f"{self._top}/{name[:2]}/{name}"
 
     def _copy(self, path: Path, target: Path) -> None:
         """Another file system: copy beside the target first."""
@@ -138,13 +142,13 @@ class LocalResults:
     def get(self, key: str) -> Mapping[str, Json] | None:
         """Read a record; absent, torn and damaged are the same."""
         try:
-            return opened(_read(self._place(key)), key)
+            return opened(_read(self.place(key)), key)
         except (OSError, ValueError):
             return None
 
     def put(self, key: str, record: Mapping[str, Json]) -> None:
         """Write a record, whole or not at all."""
-        with _translated(self._folder):
+        with in_store(self._folder):
             write_atomic(self._path(key), sealed(key, record))
 
     def held(self) -> Iterator[Held]:
@@ -168,68 +172,39 @@ class LocalResults:
 
     def delete(self, *keys: str) -> None:
         """Remove the records' files."""
-        with _translated(self._folder):
+        with in_store(self._folder):
             for key in keys:
                 self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
-        return Path(self._place(key))
+        return Path(self.place(key))
 
-    def _place(self, key: str) -> str:
-        """Not a `Path`: each costs as much as to open the file."""
+    def place(self, key: str) -> str:
+        """Where a record lies. Not a `Path`: each costs as much as to open the file."""
         name = key.rpartition(":")[2]
         name = name if NAME.fullmatch(name) else sha256_bytes(name.encode())[7:]
         return f"{self._top}/{name[:2]}/{name}"
 
 
-class LocalLeases:
-    """One small file per lease under `leases/`; a lock of the kernel makes taking one step. Lost in a power cut."""
+class LocalTogether:
+    """Groups for a `LocalStore` and the `LocalResults` of one kind beside it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "leases"
-        self._lock = self._folder / ".lock"
+    def __init__(self, folder: Path, kind: str) -> None:
+        self._folder, self._store, self._results = folder, LocalStore(folder), LocalResults(folder / kind)
 
-    def take(self, name: str, lease: Lease, *, over: Lease | None = None) -> bool:
-        """Take it if its holder is still the one that the asker saw, or nobody."""
-        return self._replace(name, lease, before=over)
+    def put(self, objects: Mapping[str, bytes], results: Mapping[str, Mapping[str, Json]]) -> None:
+        """An object that is there already is kept, made young, if it is whole."""
+        from lockgate.together import write_together
 
-    def renew(self, name: str, lease: Lease, *, before: Lease) -> bool:
-        """Write the next beat."""
-        return self._replace(name, lease, before=before)
-
-    def drop(self, name: str, lease: Lease) -> None:
-        """Remove the file, if it is ours."""
-        with _translated(self._folder), locked(self._lock):
-            holder = self.holder(name)
-            if holder is not None and holder.owner == lease.owner:
-                self._path(name).unlink(missing_ok=True)
-
-    def holder(self, name: str) -> Lease | None:
-        """Read the file; absent and damaged are the same."""
-        from lockgate.records.held import Lease
-        from lockgate.records.wire import from_json
-
-        try:
-            return from_json(Lease, json.loads(self._path(name).read_bytes()))
-        except (OSError, ValueError, IntegrityError):
-            return None
-
-    def names(self) -> Iterator[str]:
-        """The files' names."""
-        for path in self._folder.glob("[!.]*"):
-            yield path.name.replace("=", ":")
-
-    def _replace(self, name: str, lease: Lease, *, before: Lease | None) -> bool:
-        from lockgate.records.wire import to_json
-
-        with _translated(self._folder), locked(self._lock):
-            if self.holder(name) != before:
-                return False
-            write_atomic(self._path(name), canonical(to_json(lease)), sync=False)
-        return True
-
-    def _path(self, name: str) -> Path:
-        return self._folder / name.replace(":", "=")
+        with in_store(self._folder):
+            files = {self._store.place(digest): data for digest, data in objects.items()}
+            there = [p for p, data in files.items() if _holds(Path(p), f"blake3:{p[-64:]}", size=len(data))]
+            for path in there:
+                os.utime(path)
+                sync_directory(Path(path).parent)  # who put it there may not have come so far
+                del files[path]
+            records = {self._results.place(key): sealed(key, record) for key, record in results.items()}
+            write_together((0o444, files), (0o644, records))
 
 
 def _read(place: str) -> bytes:
@@ -255,15 +230,3 @@ def _holds(target: Path, digest: str, *, size: int) -> bool:
         return target.stat().st_size == size and digest_file(target) == digest
     except OSError:
         return False
-
-
-@contextlib.contextmanager
-def _translated(folder: Path) -> Generator[None]:
-    """A full disk or a missing permission is nobody's mistake in a pipeline: say where, and let a retry help."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ServiceUnavailable(
-            "the store's folder does not answer", value=f"{folder}: {reason}", next="check disk and permissions"
-        ) from error

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.build.template import RUNNING
+from lockgate.build.protocol import RUNNING
 
 if TYPE_CHECKING:
     from lockgate.build.protocol import Job

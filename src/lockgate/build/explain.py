@@ -25,7 +25,7 @@ def words(step: PlannedStep) -> tuple[str, str]:
         case Run(reason):
             return "run", reason
         case Maybe(upstream):
-            return "maybe", "if the bytes change of " + ", ".join(upstream)
+            return "maybe", f"if the bytes of {', '.join(upstream)} change"
         case Blocked(reason):
             return "blocked", reason
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lockgate.build.environment import without_secrets
 from lockgate.build.loading import NOT_OURS
-from lockgate.build.parts import read_record
-from lockgate.build.protocol import Code, InputFile, Job
+from lockgate.build.places import LOG, OUTPUT
+from lockgate.build.protocol import SHORT, Code, InputFile, Job
 from lockgate.records.dataset import DATASET
 from lockgate.records.graph import AS_OF
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
     from lockgate.ports import Store
     from lockgate.records.artifact import Artifact
     from lockgate.records.dataset import Part
@@ -27,6 +30,8 @@ FILE, FOLDER, VARIABLE = "file ", "folder ", "environment "
 """How the definitions are called that stand for what modules looked at (`build/looking.py`)."""
 CODE = (".py", ".so", ".pyd")
 NETWORK = "network"
+AS_FILE = ("pathlib:Path", "builtins:bytes")
+"""Who asks for an input as one of these gets the file."""
 
 
 class Jobs:
@@ -37,14 +42,22 @@ class Jobs:
         store: where artifacts lie.
         files: `source:NAME` → file or folder; `@as_of` → the day as text.
         trace: what the plan saw.
+        held: object → its text, of short values that are not in the store yet.
+        kept: puts such a text into the store.
     """
 
-    def __init__(self, root: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace) -> None:
+    def __init__(
+        self, root: Path, *, store: Store, files: Mapping[str, Path | str], trace: Trace, held: Mapping[str, str],
+        kept: Callable[[str], None],
+    ) -> None:  # fmt: skip
         self.root, self.store, self.files, self._trace = root, store, files, trace
+        self._held, self._kept = held, kept
+        self._top = str(root)
+        self._known: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {}
         texts = {f.path: f.digest for f in trace.files if f.path.endswith(".py")} or None
         modules = tuple(f.path for f in trace.files if f.path.endswith(CODE)) or tuple(_modules(root))
         self._environment = without_secrets(os.environ)
-        self.code = Code(root=str(root), texts=texts, files=modules)
+        self.code = Code(root=self._top, texts=texts, files=modules)
         listed = [n.removesuffix("/*") for n in trace.listings if n.endswith("/*")]
         self._looked = tuple(self._place(n) for n in (*(f.path for f in trace.files if f.path not in modules), *listed))
 
@@ -63,26 +76,70 @@ class Jobs:
         `slices`: input → the partitions that it is cut to; other inputs are read whole.
         """
         cut = {p: self._parts(parts, node.input_types[p]) for p, parts in (slices or {}).items()}
-        whole = {p: self._input(i, node.input_types[p], artifacts) for p, i in node.inputs.items() if p not in cut}
-        return Job(
-            node=node.name, target=node.target, root=str(self.root), parameters=parameters,
-            inputs={**whole, **cut},
-            type=node.type, codec=node.codec, checked=node.checked,
-            output=str(folder / "output"), log=str(folder / "log.txt"), denied=str(folder / "denied"), scratch=scratch,
-            sandbox=node.sandbox, network=NETWORK in node.allow, guard=node.guard,
-            environment=self._declared(node, scratch), reads=self._reads(node), command=node.command,
+        whole = {p: self._input(node, p, artifacts) for p in node.inputs if p not in cut}
+        return self._job(
+            node, folder, scratch, node=node.name, parameters=parameters, inputs={**whole, **cut}, type=node.type, codec=node.codec,
+            checked=node.checked, inline=node.codec == "json" and not node.command, command=node.command,
         )  # fmt: skip
 
-    def _input(self, source: str, kind: str, artifacts: Mapping[str, Artifact]) -> InputFile:
+    def base(self, node: Node, folder: Path, scratch: str) -> Job:
+        """A job of which only that is said which an import of the step's module sees."""
+        return self._job(node, folder, scratch, node="", parameters={}, inputs={}, type="", codec="")
+
+    def _job(self, of: Node, folder: Path, scratch: str, **parts: Any) -> Job:
+        reads, environment = self._reached(of)
+        own = {"TMPDIR": scratch, "HOME": scratch} if of.sandbox else {}
+        return Job(
+            target=of.target, root=self._top, output=f"{folder}/{OUTPUT}", log=f"{folder}/{LOG}", denied=f"{folder}/denied",
+            scratch=scratch, sandbox=of.sandbox, network=NETWORK in of.allow, guard=of.guard,
+            environment={**environment, **own}, reads=reads, **parts,
+        )  # fmt: skip
+
+    def kind(self, node: Node, artifacts: Mapping[str, Artifact]) -> Hashable:
+        """Everything that an import of the step's module sees; None for a step that has to import it itself.
+
+        That is one without a sandbox, with a limit, or with an input that is a file: a zygote may not read what its steps may.
+        """
+        is_bound = node.memory_mb is not None or node.timeout_s is not None
+        if node.command or not node.sandbox or is_bound or sys.platform != "linux":
+            return None
+        if not all(i == AS_OF or self._is_short(node, p, artifacts) for p, i in node.inputs.items()):
+            return None
+        reads, environment = self._reached(node)
+        return (node.target.partition(":")[0], node.guard, reads, *environment.items())
+
+    def _reached(self, node: Node) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Files and variables that a step may read beside its inputs; found once, and asked for by every partition."""
+        if node.name not in self._known:
+            self._known[node.name] = (self._reads(node), self._declared(node))
+        return self._known[node.name]
+
+    def _is_short(self, node: Node, parameter: str, artifacts: Mapping[str, Artifact]) -> bool:
+        """Whether an input travels in the job's message: a JSON value that is not asked for as a file."""
+        artifact = artifacts.get(node.inputs[parameter])
+        as_file = node.input_types[parameter].partition("|")[0] in AS_FILE
+        return artifact is not None and artifact.codec == "json" and artifact.size_bytes <= SHORT and not as_file
+
+    def _input(self, node: Node, parameter: str, artifacts: Mapping[str, Artifact]) -> InputFile:
+        source, kind = node.inputs[parameter], node.input_types[parameter]
         if source == AS_OF:
             return InputFile(codec="json", type=kind, value=str(self.files[AS_OF]))
         if source in artifacts:
             artifact = artifacts[source]
             if artifact.codec == DATASET:
+                from lockgate.build.parts import read_record
+
                 dataset = read_record(self.store, artifact)
                 return self._parts(dataset.parts or (dataset.empty,), kind)
+            if not node.command and self._is_short(node, parameter, artifacts):
+                return InputFile(codec=artifact.codec, type=kind, text=self._text(artifact.object))
+            if text := self._held.get(artifact.object):
+                self._kept(text)
             return InputFile(codec=artifact.codec, type=kind, path=str(self.store.get(artifact.object)))
         return InputFile(codec="file", type=kind, path=str(self.files[source]))
+
+    def _text(self, name: str) -> str:
+        return self._held.get(name) or self.store.get(name).read_text(encoding="utf-8")
 
     def _parts(self, parts: Sequence[Part], kind: str) -> InputFile:
         return InputFile(codec=DATASET, type=kind, parts=tuple(str(self.store.get(p.object)) for p in parts))
@@ -99,15 +156,15 @@ class Jobs:
                 found += [p for p in self._looked if p == name or (kind == FILE and os.path.basename(p) == name)]
         return tuple(dict.fromkeys(found))
 
-    def _declared(self, node: Node, scratch: str) -> dict[str, str]:
-        """Without a sandbox, the caller's; else scratch, and the names that the step's key holds."""
+    def _declared(self, node: Node) -> dict[str, str]:
+        """Without a sandbox, the caller's; else the names that the step's key holds."""
         if not node.sandbox:
             return self._environment
         names = {d.name.removeprefix(VARIABLE) for d in node.definitions if d.name.startswith(VARIABLE) and not d.line}
-        return {n: v for n, v in self._environment.items() if n in names} | {"TMPDIR": scratch, "HOME": scratch}
+        return {n: v for n, v in self._environment.items() if n in names}
 
     def _place(self, name: str) -> str:
-        return os.path.join(self.root, name)
+        return os.path.join(self._top, name)
 
 
 def _modules(root: Path) -> list[str]:

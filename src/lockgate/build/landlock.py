@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import functools
 import os
-import platform
 import stat
 import struct
 import sys
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["deny_sockets", "drop_capabilities", "landlock_version", "restrict"]
+__all__ = ["apartness", "deny_sockets", "drop_capabilities", "landlock_version", "restrict", "set_apart"]
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 VERSION, PATH_BENEATH = 1, 1
@@ -29,8 +28,11 @@ EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, TRUNCATE, IOCTL = 1, 2, 4, 8, 1 << 14,
 READ = EXECUTE | READ_FILE | READ_DIR
 OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL
 """What may be granted on a file; the rest is about folders."""
+REFER = 1 << 13
+"""To move and link between folders: the one right that every set of rules takes away that does not grant it; since version 2."""
 RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 """Version → every right on files that it knows; a version between two has the rights of the older."""
+MAKE_BLOCK = 1 << 11  # a right that nobody was granted outside of scratch
 TCP = 3  # bind, connect; since version 4
 SCOPES = 3  # abstract UNIX sockets, signals to the outside; since version 6
 
@@ -51,7 +53,7 @@ AT_NUMBER, AT_ARCH, AT_FIRST = 0, 4, 16
 @functools.cache
 def landlock_version() -> int:
     """The version of Landlock that this kernel offers, 0 for none."""
-    if sys.platform != "linux" or platform.machine() not in MACHINES:
+    if sys.platform != "linux" or os.uname().machine not in MACHINES:
         return 0
     return max(_libc().syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(VERSION)), 0)
 
@@ -69,8 +71,7 @@ def restrict(reads: Iterable[str | int], writes: Iterable[str], *, network: bool
         return False
     rights = RIGHTS[max(v for v in RIGHTS if v <= version)]
     attributes = struct.pack("QQQ", rights, 0 if network or version < 4 else TCP, SCOPES if version >= 6 else 0)
-    size = 24 if version >= 6 else 16 if version >= 4 else 8
-    ruleset = _libc().syscall(CREATE_RULESET, attributes, ctypes.c_size_t(size), ctypes.c_uint(0))
+    ruleset = _libc().syscall(CREATE_RULESET, attributes, ctypes.c_size_t(_size(version)), ctypes.c_uint(0))
     if ruleset < 0:
         return False
     for path in reads:
@@ -82,12 +83,37 @@ def restrict(reads: Iterable[str | int], writes: Iterable[str], *, network: bool
     return done
 
 
+def apartness() -> int:
+    """Rules for `set_apart`, as a descriptor; -1 where the kernel has none. Make them outside of any sandbox.
+
+    They leave files as they are: the one right that they are about, they grant everywhere.
+    """
+    version = landlock_version()
+    if not version:
+        return -1
+    rights = REFER if version >= 2 else MAKE_BLOCK
+    attributes = struct.pack("QQQ", rights, 0, SCOPES if version >= 6 else 0)
+    ruleset = _libc().syscall(CREATE_RULESET, attributes, ctypes.c_size_t(_size(version)), ctypes.c_uint(0))
+    if ruleset >= 0 and version >= 2:
+        _grant(ruleset, "/", REFER)
+    return ruleset
+
+
+def set_apart(apartness: int) -> bool:
+    """From now on, no process outside of this one and what it starts is signalled, traced or looked into.
+
+    Whoever called `restrict` is shut off from what is outside of it; this is for a process forked from there, which shares its
+    sandbox with the one it was forked from. Answers whether the kernel does it.
+    """
+    return _libc().syscall(RESTRICT_SELF, apartness, 0) == 0
+
+
 def deny_sockets() -> bool:
     """From now on, only UNIX sockets can be made. Answers whether the kernel does it.
 
     Programs for another machine type are refused every call, and io_uring, which makes sockets by itself, is not there.
     """
-    if sys.platform != "linux" or platform.machine() not in MACHINES or not _no_new_privileges():
+    if sys.platform != "linux" or os.uname().machine not in MACHINES or not _no_new_privileges():
         return False
     code = _filter()
     buffer = ctypes.create_string_buffer(code, len(code))
@@ -111,6 +137,11 @@ def _no_new_privileges() -> bool:
     return _libc().prctl(NO_NEW_PRIVS, *(ctypes.c_ulong(n) for n in (1, 0, 0, 0))) == 0
 
 
+def _size(version: int) -> int:
+    """Bytes of struct landlock_ruleset_attr."""
+    return 24 if version >= 6 else 16 if version >= 4 else 8
+
+
 def _grant(ruleset: int, path: str | int, rights: int) -> None:
     """Add a rule; a path that is not there, or not ours to open, gets none."""
     with contextlib.suppress(OSError):
@@ -125,7 +156,7 @@ def _grant(ruleset: int, path: str | int, rights: int) -> None:
 @functools.cache
 def _filter() -> bytes:
     """The filter as BPF. Jumps count instructions from the next one."""
-    machine, socket_call = MACHINES[platform.machine()]
+    machine, socket_call = MACHINES[os.uname().machine]
     lines = [
         (LOAD, 0, 0, AT_ARCH),
         (EQUAL, 0, 6, machine),

@@ -166,7 +166,7 @@ def _blocked_reason(name: str, known: Known) -> str:
     if kind != "source":
         return f"{name} is blocked"
     where = known.absent.get(source, "its path")
-    return f"source {source} is neither at {where} nor in a shared store: put it there, or change its path in lockgate.toml"
+    return f"source {source} is neither at {where} nor in a shared store"
 
 
 def _check_parameters(graph: Graph, parameters: Mapping[str, Mapping[str, Json]]) -> None:

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from lockgate.build.audit import NETWORK, Audit, denied_names
-from lockgate.build.landlock import deny_sockets, drop_capabilities, landlock_version, restrict
+from lockgate.build.landlock import apartness, deny_sockets, drop_capabilities, landlock_version, restrict, set_apart
 from lockgate.build.reach import Reach, devices, machine_reads, within
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Machine:
         self.code = tuple(dict.fromkeys(os.path.realpath(p) for p in own))
         self.writes = devices()
         self.opened = [os.open(p, os.O_PATH | os.O_CLOEXEC) for p in self.reads] if landlock_version() else []
+        self.apartness = apartness()
 
 
 class Sandbox:
@@ -47,7 +48,7 @@ class Sandbox:
 
     def __init__(self, job: Job, machine: Machine) -> None:
         self._job, self._machine = job, machine
-        self.level = OFF
+        self.level, self._is_of_kernel = OFF, False
 
     def enter(self) -> None:
         """Shut everything that is not declared. There is no way back."""
@@ -60,11 +61,16 @@ class Sandbox:
         files = restrict([*self._machine.opened, *own], reach.writes, network=reach.network)
         sockets = reach.network or deny_sockets()
         Audit(job.root, reach, job.denied).listen()
+        self._is_of_kernel = files
         self.level = HOOKS_ONLY if not files else job.guard if sockets else NO_SECCOMP
+
+    def set_apart(self) -> bool:
+        """In a process that was forked inside: shut the one it was forked from, too. Answers whether that is so."""
+        return not self._is_of_kernel or set_apart(self._machine.apartness)
 
     def denied(self) -> tuple[str, ...]:
         """What was refused so far."""
-        return denied_names(self._job.denied) if self._job.sandbox else ()
+        return denied_names(self._job.denied) if self._job.sandbox and os.path.exists(self._job.denied) else ()
 
     def _reach(self) -> Reach:
         job = self._job

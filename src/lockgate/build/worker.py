@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import signal
 import sys
-import tempfile
 import time
 import traceback
 import types
 import typing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lockgate.build.loading import as_planned, compile_texts, is_project_path, load_from_text
-from lockgate.build.protocol import InputFile, Job, Reply, receive, send
+from lockgate.build.protocol import SHORT, InputFile, Job, Reply, receive, send
 from lockgate.build.sandbox import ALLOWED, Machine, Sandbox, refused
 from lockgate.errors import LockgateError, ServiceUnavailable, StepFailed
+from lockgate.records.digest import canonical, digest_canonical
 from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lockgate.build.protocol import Code
 
-__all__ = ["Warm", "run_job", "serve_job"]
+__all__ = ["Warm", "enter", "run_job", "serve_job"]
 
 NO_INPUT = InputFile(codec="", type="")
 SOME_JOB = Job(node="", target="", root="", inputs={"": NO_INPUT}, parameters={}, type="", codec="", output="", log="")
@@ -50,31 +50,38 @@ def run_job(job: Job, sandbox: Sandbox) -> Reply:
     A file that was refused fails the step even if it caught the error: its result could depend on what it did not see.
     """
     started = time.perf_counter()
-    reply = _attempt(job)
+    parts: dict[str, Any] = _attempt(job)
     if names := sandbox.denied():
-        also = reply.error["value"] if reply.error else ""
-        reply = Reply(ok=False, error=refused(job.node, names, also, command=job.command is not None))
-    return replace(reply, seconds=time.perf_counter() - started, sandbox=sandbox.level)
+        also = parts["error"]["value"] if "error" in parts else ""
+        parts = {"ok": False, "error": refused(job.node, names, also, command=job.command is not None)}
+    return Reply(**parts, seconds=time.perf_counter() - started, sandbox=sandbox.level)
 
 
-def _attempt(job: Job) -> Reply:
+def _attempt(job: Job) -> dict[str, Any]:
+    """The parts of a reply."""
     try:
-        return Reply(ok=True, identity=_run(job))
+        identity, text = _run(job)
     except LockgateError as error:
         parts = {"what": error.what, "value": error.value, "allowed": error.allowed, "next": error.next}
         outside = isinstance(error, ServiceUnavailable)
-        return Reply(ok=False, error=parts, outside=outside, retryable=outside)
+        return {"ok": False, "error": parts, "outside": outside, "retryable": outside}
     except (Exception, SystemExit) as error:  # whatever user code raises becomes one clear message
-        return Reply(ok=False, error=_told(job, error), retryable=getattr(error, "retryable", None) is True)
+        return {"ok": False, "error": _told(job, error), "retryable": getattr(error, "retryable", None) is True}
+    return {"ok": True, "identity": identity, "output": text}
 
 
 def serve_job(channel: socket.socket, warm: Warm) -> None:
-    """One job in a fresh process: its output goes to the job's log, its working folder is the project."""
+    """One job in a fresh process."""
+    job = cast("Job | None", receive(channel, Job))
+    if job is not None:
+        sandbox = enter(job, warm)
+        send(channel, run_job(job, sandbox))
+
+
+def enter(job: Job, warm: Warm) -> Sandbox:
+    """Make a fresh process ready to import the project: output goes to the job's log, the working folder is the project."""
     import faulthandler
 
-    job = cast("Job | None", receive(channel, Job))
-    if job is None:
-        return
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     descriptor = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
@@ -84,17 +91,18 @@ def serve_job(channel: socket.socket, warm: Warm) -> None:
     faulthandler.enable()
     os.chdir(job.root)
     os.environ.update({n: v for n, v in job.environment.items() if os.environ.get(n) != v})
-    tempfile.tempdir = None  # a library may have asked for it in the template
+    if tempfile := cast("Any", sys.modules.get("tempfile")):
+        tempfile.tempdir = None  # a library may have asked for it in the template
     sandbox = Sandbox(job, warm.machine)
     sandbox.enter()
     sys.path.insert(0, job.root)
     load_from_text(job.root, as_planned(warm.code.texts), listing=not job.sandbox, compiled=warm.compiled)
-    send(channel, run_job(job, sandbox))
+    return sandbox
 
 
-def _run(job: Job) -> str:
+def _run(job: Job) -> tuple[str, str]:
+    """The identity of what was made, and its text if no file was written."""
     from lockgate import codecs
-    from lockgate.codecs import json_value
     from lockgate.declare import Step
 
     if job.command:
@@ -103,7 +111,7 @@ def _run(job: Job) -> str:
         return _kept(job, make(job))
     found: Any = codecs.resolve(job.target)
     function = found.function if isinstance(found, Step) else found
-    hints = json_value.hints(function)
+    hints = _hints(function)
     values = {n: _input(job, n, i, hints[n]) for n, i in job.inputs.items()}
     result = function(**values, **_parameters(function, job.parameters, hints))
     if not _is_a(result, hints["return"]):
@@ -124,10 +132,20 @@ def _run(job: Job) -> str:
     return _kept(job, made)
 
 
-def _kept(job: Job, made: object) -> str:
-    """Write the output; answer its identity."""
+def _hints(function: Any) -> Mapping[str, Any]:
+    """Resolved annotations. Classes are what they are; everything else has to be looked at."""
+    from lockgate.codecs import json_value
+
+    said: Mapping[str, Any] = getattr(function, "__annotations__", {"": None})
+    return said if all(type(kind) is type for kind in said.values()) else json_value.hints(function)
+
+
+def _kept(job: Job, made: object) -> tuple[str, str]:
+    """Write the output, or say it; answer its identity, and its text if no file was written."""
     from lockgate import codecs
 
+    if job.inline and (said := _said(made)):
+        return said
     try:
         codecs.save(job.codec, made, Path(job.output))
     except OSError as error:
@@ -136,14 +154,25 @@ def _kept(job: Job, made: object) -> str:
         raise ServiceUnavailable(
             "an output cannot be written", value=f"{job.node}: {error.strerror}", next="make room on the disk"
         ) from error
-    return codecs.identity(job.codec, made)
+    return codecs.identity(job.codec, made), ""
+
+
+def _said(made: object) -> tuple[str, str] | None:
+    """Identity and text of a short JSON value; None for a long one, and for what the codec will say is wrong."""
+    from lockgate.codecs import json_value
+
+    try:
+        text = canonical(json_value.encode(made))
+    except ValueError:
+        return None
+    return (digest_canonical("json", text), text.decode()) if len(text) <= SHORT else None
 
 
 def _input(job: Job, name: str, given: InputFile, kind: Any) -> object:
     """Read one input as the step's own annotation wants it."""
     from lockgate.codecs import json_value
 
-    if not (given.path or given.parts):
+    if not (given.path or given.parts or given.text):
         return json_value.decode(kind, given.value)
     try:
         value = _read(given, kind)
@@ -157,6 +186,10 @@ def _input(job: Job, name: str, given: InputFile, kind: Any) -> object:
 def _read(given: InputFile, kind: Any) -> object:
     from lockgate import codecs
 
+    if given.text:
+        from lockgate.codecs import json_value
+
+        return json_value.decode(codecs.plain(kind), json.loads(given.text))
     if not given.parts:
         return codecs.load(given.codec, Path(given.path), kind, mapped=True)
     from lockgate.codecs import dataset
@@ -173,6 +206,8 @@ def _not_as_annotated(job: Job, name: str, kind: Any, why: str) -> StepFailed:
 
 def _parameters(function: Any, given: Mapping[str, Any], hints: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters that differ from their defaults, as annotated; the others are left to Python, which has them exactly."""
+    if not given:
+        return {}
     import inspect
 
     from lockgate.codecs import json_value

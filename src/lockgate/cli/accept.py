@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def accept_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("step")
+    parser.add_argument("step", help="a step's name")
     parser.add_argument("--reason", required=True, help="why the change does not matter; later readers see it")
     parser.add_argument("--withdraw", action="store_true", help="take an acceptance back; the step runs again")
-    parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE")
+    parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help="as it is run with")
     parser.add_argument("--key", type=Path, metavar="FILE", help="your private key (default: this copy's)")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from lockgate.cli.cells import PARAM, left_out
 from lockgate.cli.render import Progress, now, print_json, table
 from lockgate.delivery import run as delivery
 from lockgate.errors import UsageError
@@ -37,7 +39,7 @@ def run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def why_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("to", metavar="step")
+    parser.add_argument("to", metavar="step", help="a step's name")
     _for_every(parser)
 
 
@@ -85,6 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(f"done  {counted['run']} run, {counted['reuse']} reused" if record.error is None else
               f"stopped  {counted['run']} run, {counted['reuse']} reused, {counted['failed']} failed, {counted['blocked']} not reached")  # fmt: skip
+    for line in left_out(record.planned.sources.values()):
+        print(line, file=sys.stderr)
     if record.error is not None:
         raise record.error
     return 0
@@ -142,5 +146,5 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _for_every(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE")
+    parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help=PARAM)
     parser.add_argument("--json", action="store_true", help="for machines")

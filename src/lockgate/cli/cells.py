@@ -1,13 +1,18 @@
-"""Cells of tables: sizes, times and counts as people read them."""
+"""What commands say alike: sizes, times and counts as people read them, and words that several of them need."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lockgate.delivery.data.difference import Difference
+    from collections.abc import Iterable
 
-__all__ = ["count_bytes", "counts", "holds", "when"]
+    from lockgate.delivery.data.difference import Difference
+    from lockgate.delivery.sources.seeing import Seen
+
+__all__ = ["PARAM", "count_bytes", "counts", "holds", "left_out", "when"]
+
+PARAM = "another value, this time only; say it again for each"
 
 
 def count_bytes(size: int) -> str:
@@ -53,3 +58,12 @@ def when(at: str | None) -> str:
     ('2026-11-27 04:17', '')
     """
     return at[:16].replace("T", " ") if at else ""
+
+
+def left_out(sources: Iterable[Seen]) -> list[str]:
+    """A line for each source with files that are still settling: they are in no result yet."""
+    return [
+        f"left out  {s.waiting:,} file{'s' if s.waiting != 1 else ''} still settling in {s.name}; next: lockgate run"
+        for s in sources
+        if s.waiting
+    ]

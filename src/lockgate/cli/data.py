@@ -47,28 +47,21 @@ def data(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from lockgate.delivery.data.states import states
+    from lockgate.delivery.data.states import next_after, states
 
-    found = states(open_project(Path.cwd()), now=now())
+    project = open_project(Path.cwd())
+    found = states(project, now=now())
     if arguments.json:
         print_json([to_json(s) for s in found])
         return 0
     rows = [
-        [
-            s.source,
-            s.kind,
-            s.state,
-            short(s.version or ""),
-            holds(s.files, s.rows, s.size_bytes),
-            when(s.at),
-            counts(s.since),
-        ]
+        [s.source, s.kind, s.state, short(s.version or ""), holds(s.files, s.rows, s.size_bytes), when(s.at), counts(s.since)]
         for s in found
-    ]
+    ]  # fmt: skip
     head = ["source", "kind", "state", "version", "holds", "noted", ""]
     print(table(rows, header=head) if rows else "no source in lockgate.toml")
-    if unkept := [s.source for s in found if s.state in ("changed", "new")]:
-        print(f"next: lockgate data add {unkept[0]}")
+    if way_on := next_after(project, found):
+        print(f"next: {way_on}")
     return 0
 
 

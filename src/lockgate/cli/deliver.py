@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.explain import words
 from lockgate.cli.build import parameters, watched
+from lockgate.cli.cells import PARAM
 from lockgate.cli.render import WIDTH, colour, now, plain, print_json, table
 from lockgate.delivery.deliver import StageRecord
 from lockgate.delivery.deliver import deliver as deliver_release
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def deliver_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="ENV", help="stop when this environment serves the release")
-    parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE")
+    parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help=PARAM)
     parser.add_argument(
         "--plan", action="store_true", help="what would run, and which stages it would meet; nothing runs"
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def show_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ref", help="a step, or a release (latest, an environment, the start of a digest)")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="copy it there")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="copy it there as it is stored (a table as Arrow IPC)")
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help="as it was run with")
     _json_flag(parser)
 

@@ -61,7 +61,11 @@ class _Parser(argparse.ArgumentParser):
     """Wrong usage is a UsageError like every other mistake."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message, next=f"{self.prog} --help")
+        head, _, known = message.rpartition(" (choose from ")
+        _, _, value = head.partition(": invalid choice: ")
+        allowed = did_you_mean(value[1:-1], [n.strip("' )") for n in known.split(",")]) if head else ""
+        what = head.removesuffix(f": {value}") if value else message
+        raise UsageError(what, value=value[1:-1], allowed=allowed, next=f"{self.prog} --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

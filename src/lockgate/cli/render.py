@@ -130,7 +130,9 @@ class Progress:
 
     def _say(self, text: str, *, final: bool) -> None:
         self._said = time.monotonic()
-        line = plain(f"{f'{self._done}/{self._done + self._left}':>7}  {text}")[:WIDTH]
+        total = self._done + self._left
+        count = f"{self._done}/{total}" if total else ""  # who only waits has no steps to count
+        line = plain(f"{count:>7}  {text}")[:WIDTH]
         if self._out.isatty():
             self._out.write(f"\r\x1b[K{line}" + ("\n" if final else ""))
         else:

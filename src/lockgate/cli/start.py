@@ -58,9 +58,11 @@ def init(arguments: argparse.Namespace) -> int:
     if made.roles:
         print(f"your roles  {', '.join(made.roles)}; give others theirs with `lockgate people add`")
     print(f"trust root  {made.trust_root}")
+    if not made.made:
+        print("nothing new  all of it is here already")
     where = "" if arguments.dir == "." else f"cd {arguments.dir} && "
     print(
-        f"\nnext: {where}lockgate run\n      lockgate serve ENV --trust {made.trust_root[:19]}…  pins this root on a server"
+        f"\nnext: {where}lockgate run\nlater: a server started with `--trust` and the trust root above believes this ledger only"
     )
     return 0
 

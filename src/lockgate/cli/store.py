@@ -22,7 +22,7 @@ DAMAGED = 4
 
 
 def store_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=["size", "check", "gc"], default="size")
+    parser.add_argument("action", nargs="?", choices=["size", "check", "gc"], default="size", help="without one: size")
     parser.add_argument(
         "--heal", action="store_true", help="check: bring back from a good copy, else forget; says each"
     )

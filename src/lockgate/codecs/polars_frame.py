@@ -59,9 +59,16 @@ def load_mapped(path: Path, kind: type) -> object:
     return frame.lazy() if kind is pl.LazyFrame else frame
 
 
-def parse(path: Path, kind: type) -> object:
-    """Read a file by its suffix."""
-    frame = READERS[path.suffix.lower()](path)
+def parse(path: Path, kind: type, *, name: str = "") -> object:
+    """Read a file by its suffix. Raises StepFailed with its `name` (else the path's last part) for what is no such table."""
+    try:
+        frame = READERS[path.suffix.lower()](path)
+    except pl.exceptions.PolarsError as error:
+        file, why = name or path.name, str(error).partition("\n")[0]
+        raise StepFailed(
+            "a file cannot be read as a table", value=f"{file}: {why}",
+            next=f"mend {file}, or annotate the input with pathlib.Path and read it yourself",
+        ) from error  # fmt: skip
     return frame.lazy() if kind is pl.LazyFrame else frame
 
 

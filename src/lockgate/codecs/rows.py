@@ -114,8 +114,10 @@ def parse_folder(folder: Path, kind: type) -> object:
             "a folder holds a file that is no table", value=unread[0].name, allowed=", ".join(polars_frame.READERS),
             next="annotate the input with pathlib.Path, or move the file away",
         )  # fmt: skip
+    names = [p.relative_to(folder).as_posix() for p in files]
     frames = [
-        (p.relative_to(folder).as_posix(), cast("pl.DataFrame", polars_frame.parse(p, pl.DataFrame))) for p in files
+        (n, cast("pl.DataFrame", polars_frame.parse(p, pl.DataFrame, name=n)))
+        for n, p in zip(names, files, strict=True)
     ]
     table = pl.concat(_alike(frames), how="vertical")
     return table.lazy() if kind is pl.LazyFrame else table
@@ -132,7 +134,7 @@ def _alike(frames: list[tuple[str, pl.DataFrame]]) -> list[pl.DataFrame]:
             raise StepFailed(
                 "two files of a folder have unlike columns",
                 value=f"{first_name}: {', '.join(first.columns)}; {file}: {', '.join(frame.columns)}"[:400],
-                allowed="the same names in the same order", next=f"mend {file}",
+                allowed="the same names in the same order", next=f"mend {first_name} or {file}",
             )  # fmt: skip
         for name, dtype in frame.schema.items():
             if frame[name].null_count() < len(frame):
@@ -144,8 +146,8 @@ def _meeting(column: str, known: tuple[Any, str], found: tuple[Any, str]) -> tup
     if known[0] == found[0] or {known[0], found[0]} == {pl.Int64, pl.Float64}:
         return (pl.Float64, found[1]) if known[0] != found[0] else known
     raise StepFailed(
-        "a column has another type in a later file", value=f"{column}: {known[0]} in {known[1]}, {found[0]} in {found[1]}",
-        allowed="one type", next=f"mend {found[1]}, or annotate the input with pathlib.Path and read the files yourself",
+        "a column has another type in another file", value=f"{column}: {known[0]} in {known[1]}, {found[0]} in {found[1]}",
+        allowed="one type", next=f"mend {known[1]} or {found[1]}, or annotate the input with pathlib.Path and read them yourself",
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -164,9 +165,9 @@ class _Walking:
         self._done(gate.name, verdict.outcome, verdict.reason)
         if verdict.outcome == "fail":
             self._keep_page(read_ledger(self.project), self._next_environment())
-            raise StepFailed(
-                f"gate {gate.name} failed", value=verdict.reason, next=f"lockgate evidence {short(self.release)}"
-            )
+            what = f"gate {gate.name} failed"
+            reason = textwrap.shorten(verdict.reason, 98 - len(what), placeholder=" …")  # the stage has said all of it
+            raise StepFailed(what, value=reason, next=f"lockgate evidence {short(self.release)}")
 
     def _approval(self, approval: Approval) -> None:
         environment = self._next_environment()

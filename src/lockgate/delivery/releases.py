@@ -154,7 +154,7 @@ def named(trust: Trusted, ref: str, live: Mapping[str, str]) -> str:
         "no such release" if not hits else "more than one release starts so",
         value=ref,
         allowed=allowed,
-        next="lockgate releases",
+        next="lockgate releases" if known else "lockgate deliver",
     )
 
 

@@ -17,7 +17,7 @@ from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json, canonical, digest
 from lockgate.records.frozen import frozen
 from lockgate.records.graph import AS_OF, Graph
-from lockgate.records.plan import Plan, Result, Reuse, StepRecord, reused
+from lockgate.records.plan import Plan, Reuse, StepRecord, reused
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
@@ -179,17 +179,10 @@ def _carry_out(
 ) -> Outcome:  # fmt: skip
     """Execute; `last` learns the key of each step that ran."""
     from lockgate.build.execute import execute
-    from lockgate.build.machine import machine
+    from lockgate.delivery.outcomes import Outcomes
     from lockgate.delivery.turns import Turns
 
-    results = project.results("results")
-
-    here = machine()
-
-    def keep(node: str, key: str, result: Result) -> None:
-        results.put(key, {**to_json(result), "node": node, "machine": here})
-        if node in planned.graph.nodes:  # what a partition was made from, its step's result says
-            last[node] = key
+    outcomes = Outcomes(project, planned.graph.nodes, last)
 
     def alone(node: str, key: str) -> AbstractContextManager[Artifact | None]:
         return turns.alone(key, made=lambda: last.update({node: key}))
@@ -197,11 +190,12 @@ def _carry_out(
     _sweep(project, now)
     with Turns(project.leases, result=planned.known.result, lasts_s=project.settings.lease_s) as turns:
         turns.pin(_read_by(planned), still_there=lambda: _still_there(planned))
-        with engine_of(project, planned) as engine:
+        with engine_of(project, planned, holds=outcomes.keep_many is not None) as engine:
             _note_sources(project, planned, now)
             done = execute(
                 planned.graph, planned.plan, planned.known,
-                engine=engine, keep=keep, tell=tell, workers=project.settings.workers, keep_going=keep_going, alone=alone,
+                engine=engine, keep=outcomes.keep, keep_many=outcomes.keep_many, tell=tell, workers=project.settings.workers,
+                keep_going=keep_going, alone=alone,
             )  # fmt: skip
     return done.steps, done.artifacts, done.error
 
@@ -261,15 +255,23 @@ def node_named(graph: Graph, name: str, *, among: Sequence[str] | None = None) -
     if len(hits) == 1:
         return hits[0]
     if not hits and name in sources_of(graph, tuple(nodes)):
-        raise NotFound("that is a source, not a step", value=name, next="lockgate graph")
+        raise NotFound("that is a source, not a step", value=name, next=f"lockgate data log {name}")
+    if not hits and name in _predictors_of(graph):
+        raise NotFound("that is a predictor, not a step", value=name, next="lockgate graph")
     allowed = ", ".join(hits) or did_you_mean(name, {n.rpartition(".")[2] for n in nodes})
     what = "the name means more than one step" if hits else "no such step"
     raise NotFound(what, value=name, allowed=allowed, next="lockgate graph")
 
 
+def _predictors_of(graph: Graph) -> frozenset[str]:
+    return frozenset(str(p.predictor["target"]).rpartition(":")[2] for p in graph.pipelines.values() if p.predictor)
+
+
 @contextlib.contextmanager
-def engine_of(project: Project, planned: Planned, *, environment: Mapping[str, str] | None = None) -> Generator[Engine]:
-    """Sources are copied in only when a step will read them. `environment`: see `Engine`."""
+def engine_of(
+    project: Project, planned: Planned, *, environment: Mapping[str, str] | None = None, holds: bool = False
+) -> Generator[Engine]:
+    """Sources are copied in only when a step will read them. `environment`, `holds`: see `Engine`."""
     from lockgate.build.engine import Engine
     from lockgate.delivery.sources.materialise import materialise
     from lockgate.delivery.sources.views import in_use
@@ -282,7 +284,7 @@ def engine_of(project: Project, planned: Planned, *, environment: Mapping[str, s
         yield views.enter_context(
             Engine(
                 project.root, project.store_folder / "tmp",
-                store=project.store, files=files, trace=planned.graph.trace, environment=environment,
+                store=project.store, files=files, trace=planned.graph.trace, environment=environment, holds=holds,
             )
         )  # fmt: skip
 

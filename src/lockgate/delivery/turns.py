@@ -8,6 +8,7 @@ all (a machine that slept) put the same result under the same fingerprint.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 import time
@@ -29,6 +30,7 @@ COLLECTING: Final = "gc"
 """The lease of a garbage collection; each run has one called `run-…`."""
 
 ASK_S: Final = 0.5
+FRESH: Final = 0.9
 
 
 class Collected(ServiceUnavailable):
@@ -46,6 +48,7 @@ class Turns:
     def __init__(self, leases: Leases, *, result: Callable[[str], Artifact | None], lasts_s: float) -> None:
         self._leases, self._result, self._lasts_s = leases, result, lasts_s
         self._owner = f"{os.getpid()}-{os.urandom(8).hex()}"
+        self._new = self._lease()
         self._held: dict[str, Lease] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -128,11 +131,11 @@ class Turns:
 
     def _wait(self, key: str) -> Artifact | None:
         watch = Watch()
-        while not self._take(key, self._lease()):
+        while not self._take(key, self._lease_of_step()):
             if (found := self._result(key)) is not None:
                 return found
             holder = self._leases.holder(key)
-            if holder is not None and watch.is_over(holder) and self._take(key, self._lease(), over=holder):
+            if holder is not None and watch.is_over(holder) and self._take(key, self._lease_of_step(), over=holder):
                 break
             self._stop.wait(min(ASK_S, self._lasts_s / 10))
         found = self._result(key)  # it may have been finished between our planning and our turn
@@ -158,6 +161,12 @@ class Turns:
             owner=self._owner, until_s=time.time() + self._lasts_s, lasts_s=self._lasts_s, host=_host(),
             pid=os.getpid(), started=_started(os.getpid()), pins=pins,
         )  # fmt: skip
+
+    def _lease_of_step(self) -> Lease:
+        """The same for all steps that begin within a moment: a lease that is a little old counts a little less long."""
+        if self._new.until_s - time.time() < FRESH * self._lasts_s:
+            self._new = self._lease()
+        return self._new
 
     def _beat(self) -> None:
         """Renew what is held. A store that does not answer is asked again; a lease that was taken from us is let go."""
@@ -193,6 +202,7 @@ def is_gone(lease: Lease) -> bool:
     return bool(lease.host) and lease.host == _host() and _started(lease.pid) != lease.started
 
 
+@functools.cache
 def _host() -> str:
     """This boot and this set of process numbers (a container has its own); "" where nothing tells."""
     try:

@@ -86,9 +86,15 @@ def walk_now(project: Project, *, now: dt.datetime) -> Walk:
 def walk_of(project: Project, graph: Graph) -> Walk:
     """Read the only delivery pipeline and `policy.toml`; check one against the other."""
     found = [p for p in graph.pipelines.values() if p.kind == "delivery"]
+    if not found:
+        raise NotFound(
+            "this project has no delivery pipeline, so no releases", value=project.settings.name,
+            allowed='Pipeline("…", kind="delivery", delivers=training, stages=[…])',
+            next="declare one in a module of [project] pipelines",
+        )  # fmt: skip
     if len(found) != 1 or found[0].delivers is None:
         raise UsageError(
-            "the project needs exactly one delivery pipeline", value=", ".join(p.name for p in found) or "none",
+            "the project needs exactly one delivery pipeline", value=", ".join(p.name for p in found),
             allowed='Pipeline("…", kind="delivery", delivers=training, stages=[…])',
         )  # fmt: skip
     delivery = found[0]

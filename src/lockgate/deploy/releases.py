@@ -82,9 +82,11 @@ def _no_target(environment: Environment, to: str | None) -> UsageError:
             f"{environment.name} has served no other release that was not rolled back",
             value=", ".join(names), next=f"lockgate rollback {environment.name} --to RELEASE",
         )  # fmt: skip
+    if to is None and not names:
+        return UsageError(f"{environment.name} has served no release yet", next="lockgate deliver")
     if to is None:
         return UsageError(
-            f"{environment.name} has served no other release", value=", ".join(names) or "none", next="lockgate status"
+            f"{environment.name} has served no other release", value=", ".join(names), next="lockgate status"
         )
     return NotFound(
         f"{environment.name} has not served this release, or is asked for it now",

@@ -22,12 +22,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from lockgate import together
+
 __all__ = ["SITES", "main"]
 
 SITES: tuple[tuple[Any, str], ...] = (
     (os, "write"), (os, "fsync"), (os, "replace"), (os, "rename"), (os, "unlink"), (os, "link"), (os, "symlink"),
     (os, "truncate"), (os, "ftruncate"), (shutil, "copyfile"), (socket.socket, "send"), (socket.socket, "sendall"),
-    (socket.socket, "sendmsg"),
+    (socket.socket, "sendmsg"), (together, "sync_filesystem"),
 )  # fmt: skip
 
 HERE = Path(__file__)

@@ -40,7 +40,11 @@ def add(project: Project, source: str, *, now: dt.datetime, words: str = "") -> 
     with ReadAndKeep(project, source) as reading:
         seen = see(project, now_ns=int(now.timestamp() * 1e9), only=(source,), read={source: reading}).get(source)
     if seen is None:
-        raise NotFound("a source is not here", value=f"{source}: {settings.path}", next="bring its files")
+        raise NotFound(
+            "a source is not here",
+            value=f"{source}: {settings.path}",
+            next=f"put it there, or edit path of [sources.{source}] in lockgate.toml",
+        )
     with Turns(project.leases, result=lambda _: None, lasts_s=project.settings.lease_s) as turns:
         turns.pin(_needed(seen, reading), still_there=lambda: True)  # what was there before is `keep`'s to look for
         keep(project, seen, packs=reading.packs, pieces=reading.pieces)
@@ -60,7 +64,7 @@ def source_named(project: Project, name: str) -> SourceSettings:
     found = {s.name: s for s in project.settings.sources}
     if name not in found:
         raise NotFound(
-            "no such source in lockgate.toml", value=name, allowed=did_you_mean(name, found) or "declare one",
-            next="lockgate data list",
+            "no such source in lockgate.toml", value=name, allowed=did_you_mean(name, found),
+            next="lockgate data list" if found else f"declare [sources.{name}] in lockgate.toml",
         )  # fmt: skip
     return found[name]

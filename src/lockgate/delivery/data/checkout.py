@@ -74,8 +74,9 @@ def checkout(project: Project, source: str, ref: str, *, now: dt.datetime, disca
     settings = source_named(project, source)
     if settings.kind != "file":
         raise UsageError(
-            "only files can be put back", value=f"{source} is a source of kind {settings.kind}", allowed="kind file"
-        )
+            "only files can be put back", value=f"{source} is a source of kind {settings.kind}", allowed="kind file",
+            next=f"lockgate data log {source}",
+        )  # fmt: skip
     version = version_named(project, source, ref)
     here = _look(project, settings, version, now=now)
     todo = difference(tuple(here.digests.items()), version.files)

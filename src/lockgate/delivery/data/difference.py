@@ -9,7 +9,7 @@ from lockgate.delivery.data.add import source_named
 from lockgate.delivery.sources.history import version_named
 from lockgate.delivery.sources.seeing import see
 from lockgate.delivery.sources.versions import newest_version
-from lockgate.errors import NotFound
+from lockgate.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -46,7 +46,12 @@ def difference(before: Files, after: Files) -> Difference:
 
 def compare(project: Project, source: str, before: str | None, after: str | None, *, now: dt.datetime) -> Difference:
     """Of two versions by their names; without `after` to what the source holds now, without `before` from the newest one."""
-    source_named(project, source)
+    settings = source_named(project, source)
+    if settings.kind == "sqlite":
+        raise UsageError(
+            "only files can be compared", value=f"{source} is a source of kind {settings.kind}",
+            allowed="kind file or folder", next=f"lockgate data log {source}",
+        )  # fmt: skip
     old = version_named(project, source, before) if before else newest_version(project, source)
     if old is None:
         raise NotFound("no version of a source is kept", value=source, next=f"lockgate data add {source}")

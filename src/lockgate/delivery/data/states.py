@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lockgate.delivery.sources.seeing import Seen
     from lockgate.project import Project
 
-__all__ = ["State", "states"]
+__all__ = ["State", "next_after", "states"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,21 @@ def states(project: Project, *, now: dt.datetime) -> tuple[State, ...]:
         _of_files(project, seen[s.name], s.kind) if s.name in seen else _of_history(project, s.name, s.kind)
         for s in project.settings.sources
     )
+
+
+def next_after(project: Project, found: tuple[State, ...]) -> str:
+    """What to do about them; empty when everything is kept."""
+    if not found:
+        return "declare [sources.NAME] there, with kind and path"
+    if unkept := [s.source for s in found if s.state in ("changed", "new")]:
+        return f"lockgate data add {unkept[0]}"
+    absent = next((s for s in found if s.state == "absent"), None)
+    if absent is None:
+        return ""
+    if absent.kind != "file":  # a run asks databases and looks into folders
+        return "lockgate run"
+    path = next(s.path for s in project.settings.sources if s.name == absent.source)
+    return f"nothing is at {path}: put it there, or edit [sources.{absent.source}] in lockgate.toml"
 
 
 def _of_files(project: Project, seen: Seen, kind: str) -> State:

@@ -99,10 +99,11 @@ def _source(key: str, seen: Seen | None) -> Box:
     name = key.removeprefix("source:")
     if seen is None:
         return Box(key=key, name=name, kind="source", state="missing", why="neither here nor in the store")
-    files = f"{len(seen.files):,} file{'' if len(seen.files) == 1 else 's'}"
+    count, unit = (len(seen.files), "file") if seen.rows is None else (seen.rows, "row")
+    holds = f"{count:,} {unit}{'' if count == 1 else 's'}"
     newest_ns = max(seen.here.modified_ns(), default=None)
     return Box(
-        key=key, name=name, kind="source", state="here", holds=files, digest=seen.identity,
+        key=key, name=name, kind="source", state="here", holds=holds, digest=seen.identity,
         why="kept in the store; not at its place" if newest_ns is None else "read from its place",
         size_bytes=None if newest_ns is None else sum(seen.here.sizes_bytes()),
         computed=None if newest_ns is None else dt.datetime.fromtimestamp(newest_ns // 10**9, dt.UTC),
