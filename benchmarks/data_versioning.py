@@ -1,6 +1,6 @@
 """What keeping versions of data costs: CPU seconds and bytes, beside seven peers and the least that anything must do.
 
-    python benchmarks/data_versioning.py [--tools Lockgate,borg] [--small] [--rounds 3]
+    python benchmarks/data_versioning.py [--tools Lockgate,borg] [--works "large file,csv"] [--small] [--rounds 3]
 
 A large random file, 50,000 small ones, and a table with its next versions. CPU seconds are user and system time of all
 processes of all commands, with wall seconds beside them; each the least of a few rounds, one round of what takes longer than 10 s. Files were
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -27,7 +26,8 @@ from pathlib import Path
 
 from blake3 import blake3
 from peers import datasets
-from peers.places import SETTLED_S, Cost, Failed, Place, installed, least, timed, version
+from peers.floor import floor
+from peers.places import SETTLED_S, Cost, Failed, Place, installed, least, version
 from peers.scores import Row, page
 from peers.versioning import VERSIONERS, Versioner
 
@@ -107,7 +107,7 @@ def state(tree: Path) -> str:
     return hashed.hexdigest()
 
 
-def measured(tool: Versioner, bin_: Path, data: Path, rounds: int) -> tuple[Costs, list[str]]:
+def measured(tool: Versioner, bin_: Path, data: Path, rounds: int, asked: str) -> tuple[Costs, list[str]]:
     """What each row costs a tool, and what it could not do."""
 
     @contextmanager
@@ -124,6 +124,8 @@ def measured(tool: Versioner, bin_: Path, data: Path, rounds: int) -> tuple[Cost
     works = {"large file": (big_file, rounds), "small files": (many_files, rounds)}
     works |= {ending: (partial(table, ending=ending), 1) for ending in datasets.FORMATS}
     for name, (work, times) in works.items():
+        if asked and name not in asked.split(","):
+            continue
         done = longest_s = 0.0
         while done < times and longest_s < LONG_S:
             try:
@@ -136,38 +138,6 @@ def measured(tool: Versioner, bin_: Path, data: Path, rounds: int) -> tuple[Cost
                 break
             done += 1
     return found, failed
-
-
-PACK = """
-import os, sys
-from blake3 import blake3
-with open("pack", "wb") as pack:
-    for folder, _, names in os.walk(sys.argv[1]):
-        for name in names:
-            with open(os.path.join(folder, name), "rb") as file:
-                data = file.read()
-            blake3(data).digest()
-            pack.write(data)
-"""
-HASH = "import sys; from blake3 import blake3; blake3(max_threads=blake3.AUTO).update_mmap(sys.argv[1]).digest()"
-
-
-def floor(data: Path, rounds: int) -> dict[str, Cost]:
-    """The least that the work needs, each part by a program that does only that."""
-    python, size = shlex.quote(sys.executable), (data / "big").stat().st_size
-    works = {
-        "cp": (f"cp {data}/big .",), "cp and sync": (f"cp {data}/big .", "sync big"),
-        "blake3": (f"{python} -c {shlex.quote(HASH)} {data}/big",),
-        "cp -r": (f"cp -r {data}/many .",), "cp -al": (f"cp -al {data}/many .",),
-        "read, blake3, one pack": (f"{python} -c {shlex.quote(PACK)} {data}/many",),
-        "find -printf %s": (f"find {data}/many -printf %s",), "cp of 100 files": (f"cp -r {data}/changed .",),
-    }  # fmt: skip
-    found: Costs = {}
-    for _ in range(rounds):
-        for what, lines in works.items():
-            with tempfile.TemporaryDirectory(prefix="floor-", dir=data.parent) as folder:
-                found.setdefault(what, []).append(timed(lines, Path(folder), {"PATH": os.environ["PATH"]}, size)[0])
-    return {what: least(costs) for what, costs in found.items()}
 
 
 def rows(sizes: Sizes, least_of: dict[str, Cost]) -> list[Row]:
@@ -209,6 +179,7 @@ def lay_out(data: Path, sizes: Sizes) -> None:
 def main() -> None:
     asked = argparse.ArgumentParser()
     asked.add_argument("--tools", default="")
+    asked.add_argument("--works", default="", help="of: large file, small files, csv, parquet")
     asked.add_argument("--small", action="store_true")
     asked.add_argument("--rounds", type=int, default=3)
     given = asked.parse_args()
@@ -226,7 +197,7 @@ def main() -> None:
             if isinstance(bin_, str):
                 remarks.append(f"{tool.name} could not be installed: {bin_}")
                 continue
-            found[tool.name], failed = measured(tool, bin_, data, given.rounds)
+            found[tool.name], failed = measured(tool, bin_, data, given.rounds, given.works)
             remarks += [f"{tool.name} {version(tool, bin_)}: {tool.remark}. {tool.idiom}", *failed]
         about = ", ".join(f"{e} {(data / f'first.{e}').stat().st_size / 1e6:,.0f} MB" for e in datasets.FORMATS)
     best = {name: {row: least(costs) for row, costs in costs_of.items()} for name, costs_of in found.items()}

@@ -25,7 +25,8 @@ class Row:
 
 def page(rows: list[Row], found: Mapping[str, Mapping[str, Cost]], tools: list[str], *, judged: bool) -> str:
     """`found`: tool → row → least cost. A tool that is not in it was not installed, a row that is not: it failed."""
-    ordered = sorted(rows, key=lambda row: _rank(row, found, judged=judged))
+    asked = [row for row in rows if any(row.key in costs for costs in found.values())]
+    ordered = sorted(asked, key=lambda row: _rank(row, found, judged=judged))
     head = ["CPU s (wall s)", "goal", "floor", *tools]
     lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
     for row in ordered:
