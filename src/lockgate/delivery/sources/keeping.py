@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.keep import keep_copy
-from lockgate.delivery.sources.kept import Kept
+from lockgate.delivery.sources.kept import Kept, packs_here, pieces_here
 from lockgate.delivery.sources.packs import MOST_PACKS, Pack, Packed, Packing, keep_packs, small_bytes
-from lockgate.delivery.sources.pieces import LARGE_BYTES, Pieces, keep_pieces, objects_of, whole
+from lockgate.delivery.sources.pieces import LARGE_BYTES, Pieces, keep_pieces, whole
 from lockgate.delivery.sources.versions import SourceVersion, keep_version, newest_version, source_key
 from lockgate.errors import LockgateError, NotFound, ServiceUnavailable
 from lockgate.records.digest import digest_bytes
@@ -63,7 +63,9 @@ def _kept_anew(project: Project, seen: Seen, *, packs: tuple[Pack, ...], pieces:
     wanted = {d for _, d in seen.files}
     packs = (*_worth_keeping(project, before, wanted), *packs)
     pieces = {
-        d: p for d, p in {**_pieces_here(project, before), **pieces}.items() if d in wanted and not project.store.has(d)
+        d: p
+        for d, p in {**pieces_here(project.store, before), **pieces}.items()
+        if d in wanted and not project.store.has(d)
     }
     kept = Kept(project.store, packs, pieces)
     places = seen.here.places()
@@ -86,7 +88,7 @@ class ReadAndKeep:
     def __init__(self, project: Project, source: str) -> None:
         self._project, self._source, self._before = project, source, newest_version(project, source)
         self._packing = Packing(project)
-        self._packed = Packed(project.store, _packs_here(project, self._before)).members
+        self._packed = Packed(project.store, packs_here(project.store, self._before)).members
         self.packs: tuple[Pack, ...] = ()
         self.pieces: dict[str, Pieces] = {}
 
@@ -134,18 +136,9 @@ def _pieces_of(project: Project, before: SourceVersion | None, name: str, place:
         return None
 
 
-def _pieces_here(project: Project, before: SourceVersion | None) -> dict[str, Pieces]:
-    pieces = before.pieces if before else {}
-    return {d: p for d, p in pieces.items() if all(map(project.store.has, objects_of([p])))}
-
-
-def _packs_here(project: Project, before: SourceVersion | None) -> list[Pack]:
-    return [p for p in (before.packs if before else ()) if all(map(project.store.has, p.objects))]
-
-
 def _worth_keeping(project: Project, before: SourceVersion | None, wanted: set[str]) -> tuple[Pack, ...]:
     """The packs of the version before of which enough is wanted still; none when there are too many: all is packed anew."""
-    here = _packs_here(project, before)
+    here = packs_here(project.store, before)
     held = Packed(project.store, here).members
     size = Counter(m.pack for m in held.values())
     live = Counter(held[d].pack for d in wanted & held.keys())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lockgate.delivery.sources.versions import SourceVersion
     from lockgate.ports import Store
 
-__all__ = ["Kept", "kept_here"]
+__all__ = ["Kept", "kept_here", "packs_here", "pieces_here"]
 
 
 class Kept:
@@ -74,11 +74,18 @@ class Kept:
 
 def kept_here(store: Store, version: SourceVersion | None) -> Kept:
     """What of a version lies in packs and pieces of which nothing is missing. Raises IntegrityError for a damaged index."""
-    if version is None:
-        return Kept(store)
-    packs = (p for p in version.packs if all(map(store.has, p.objects)))
-    pieces = {d: p for d, p in version.pieces.items() if all(map(store.has, objects_of([p])))}
-    return Kept(store, packs, pieces)
+    return Kept(store, packs_here(store, version), pieces_here(store, version))
+
+
+def packs_here(store: Store, version: SourceVersion | None) -> tuple[Pack, ...]:
+    """A version's packs that are in the store; damage is not looked for."""
+    return tuple(p for p in (version.packs if version else ()) if all(map(store.has, p.objects)))
+
+
+def pieces_here(store: Store, version: SourceVersion | None) -> dict[str, Pieces]:
+    """A version's files in pieces whose objects are in the store; damage is not looked for."""
+    pieces = version.pieces if version else {}
+    return {d: p for d, p in pieces.items() if all(map(store.has, objects_of([p])))}
 
 
 def _write_all(handle: int, parts: Iterator[bytes], place: str) -> None:
