@@ -23,11 +23,11 @@ AT_ONCE = 2
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda s: s.name)
 def test_a_kill_before_a_write_loses_nothing(scene: Scene, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """A seeded sample: one site out of each part of the way."""
+    """A seeded sample: one site out of each part of the way, a site only once."""
     prepared = request.getfixturevalue(scene.station)
     sites = count(scene, prepared, tmp_path / "count")
     chance = random.Random(f"{SEED} {scene.name}")
-    chosen = [1 + int((part + chance.random()) / scene.sample * len(sites)) for part in range(scene.sample)]
+    chosen = sorted({1 + int((part + chance.random()) / scene.sample * len(sites)) for part in range(scene.sample)})
     print(
         f"seed {SEED}: {scene.name} has {len(sites)} sites; killed before",
         *(f"\n  {sites[site - 1]}" for site in chosen),
