@@ -143,13 +143,17 @@ def test_init_in_a_folder_of_a_project_asks_which_one_is_meant(lockgate: Lockgat
 def test_a_missing_package_is_said_with_where_it_is_looked_for(lockgate: Lockgate) -> None:
     (lockgate.root / "steps.py").write_text("import nowhere_found\n" + STEPS)
     said = lockgate("plan", expect=USAGE).err
-    assert "No module named 'nowhere_found'\n  allowed: a module of the project, or of a package installed where" in said
+    assert (
+        "No module named 'nowhere_found'\n  allowed: a module of the project, or of a package installed where" in said
+    )
     assert "look at steps.py:1" in said
 
 
 def test_a_message_names_a_file_with_its_folder(lockgate: Lockgate) -> None:
     (lockgate.root / "flows").mkdir()
     (lockgate.root / "flows" / "__init__.py").write_text("")
-    (lockgate.root / "flows" / "daily.py").write_text(STEPS.replace("clean: pl", "clened: pl").replace("clean.group", "clened.group"))
+    (lockgate.root / "flows" / "daily.py").write_text(
+        STEPS.replace("clean: pl", "clened: pl").replace("clean.group", "clened.group")
+    )
     (lockgate.root / "lockgate.toml").write_text(TOML.replace('"steps"', '"flows.daily"'))
     assert "edit flows/daily.py:10" in lockgate("plan", expect=USAGE).err

@@ -147,7 +147,7 @@ def where(function: object) -> str:
         return ""
     *folders, file = code.co_filename.split("/")
     packages = plain.__module__.count(".") + (file == "__init__.py")
-    return f"edit {'/'.join([*folders[len(folders) - packages:], file])}:{code.co_firstlineno}"
+    return f"edit {'/'.join([*folders[len(folders) - packages :], file])}:{code.co_firstlineno}"
 
 
 def _published(pipelines: Sequence[Pipeline]) -> dict[str, str]:

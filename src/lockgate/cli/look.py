@@ -21,7 +21,12 @@ FORMS = {".csv", ".parquet", ".ndjson", ".json", ".arrow", ".ipc"}
 
 def show_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ref", help="a step, or a release (latest, an environment, the start of a digest)")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="write it there; a table in the form of the suffix: .csv, .parquet, .ndjson, or .arrow as it is stored")
+    parser.add_argument(
+        "--to",
+        type=Path,
+        metavar="FILE",
+        help="write it there; a table in the form of the suffix: .csv, .parquet, .ndjson, or .arrow as it is stored",
+    )
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help="as it was run with")
     _json_flag(parser)
 
