@@ -78,7 +78,11 @@ def fairness(runs: int) -> int:
     )
     bad = 0
     for (rows, gap), (*table, table_point) in GAPS.items():
-        seen = shares(lambda seed: fair(two_groups(rows, rate=RATE, gap=gap, seed=seed)), runs)
+        seen = shares(
+            lambda seed: fair(two_groups(rows, rate=RATE, gap=gap, seed=seed)),
+            runs,
+            first=rows * 1_000_000 + round(gap * 100) * 10_000,
+        )
         found, marks = held(seen, table, runs)
         bad += marks.count("!")
         plan = chances_of_gap(gap, limit=LIMIT, error=error_of_gap(RATE, rows, rows))
@@ -109,7 +113,11 @@ def champions(runs: int) -> int:
     )
     bad = 0
     for (rows, gain), table in GAINS.items():
-        seen = shares(lambda seed: good(rows, gain, seed, relative), runs)
+        seen = shares(
+            lambda seed: good(rows, gain, seed, relative),
+            runs,
+            first=rows * 1_000_000 + round((gain + 1) * 100) * 10_000,
+        )
         found, marks = held(seen, table, runs)
         bad += marks.count("!")
         plan = chances_of_comparison(gain, margin=MARGIN, error=error_of_paired_shares(DISCORDANT, gain, rows))

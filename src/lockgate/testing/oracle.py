@@ -59,10 +59,10 @@ def two_classifiers(rows: int, *, accuracy: float, discordant: float, gain: floa
     return release, replace(release, answer="live")
 
 
-def shares(says: Callable[[int], T], runs: int) -> dict[T, float]:
-    """How often `says(seed)` gives what, over seeds 0 … runs - 1.
+def shares(says: Callable[[int], T], runs: int, *, first: int = 0) -> dict[T, float]:
+    """How often `says(seed)` gives what, over so many seeds from `first` on.
 
     >>> shares(lambda seed: "pass" if seed % 4 else "fail", 100)
     {'fail': 0.25, 'pass': 0.75}
     """
-    return {said: number / runs for said, number in Counter(says(seed) for seed in range(runs)).items()}
+    return {said: number / runs for said, number in Counter(says(seed) for seed in range(first, first + runs)).items()}
