@@ -43,7 +43,8 @@ def _answered(rates: Sequence[float], rows: int, seed: int) -> Scored:
 
 def two_classifiers(rows: int, *, accuracy: float, discordant: float, gain: float, seed: int) -> tuple[Scored, Scored]:
     """A release and the live one on the same rows: on a share `discordant` only one is right, and the release is right
-    more often by `gain`. `accuracy` is that of the live one."""
+    more often by `gain`. `accuracy` is that of the live one.
+    """
     only_first, only_second = (discordant + gain) / 2, (discordant - gain) / 2
     both = accuracy - only_second
     shares = [both, only_first, only_second, 1 - both - discordant]
