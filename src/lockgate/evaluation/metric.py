@@ -78,7 +78,9 @@ class Metric:
             lack, allowed = DOMAINS[domain]
             if why := scored.complain(~allowed(scored.role(role)), lack, role):
                 return why
-        return ""
+        with np.errstate(all="ignore"):
+            sizes = [float(np.abs(term).sum()) for term in self.rows(scored)]
+        return "" if np.isfinite([size * size for size in sizes]).all() else "the numbers are too large to be added up"
 
     def rows(self, scored: Scored) -> Terms:
         """Per-row top and bottom."""

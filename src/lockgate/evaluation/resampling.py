@@ -165,6 +165,7 @@ class Resamples:
         value = float(self.ratios.values()[which])
         if self.ratios.log:
             low, high = (exp(bound) if bound < FAR else inf for bound in (low, high))
+            low, high = (value, value) if not self.error[which] and np.isfinite([low, high]).all() else (low, high)
         floor, ceiling = self.ratios.bounds
         low, high = (max(low, floor), min(high, ceiling)) if np.isfinite([low, high]).all() else (nan, nan)
         return self.as_interval(value, low, high, n=int(self.ratios.n[which]), level=level)

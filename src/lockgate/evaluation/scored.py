@@ -166,6 +166,8 @@ class Scored:
             if column and (unknown := np.flatnonzero(self._is_missing(column))).size:
                 return self._some(unknown, lack, column)
         for role in roles:
+            if getattr(self, role) is None:
+                return f"the scored table has no {role} column, which takes {LACKS.get(role, 'a column of that role')}"
             if why := self.complain(~np.isfinite(self.role(role)), "no number", role):
                 return why
         return ""
