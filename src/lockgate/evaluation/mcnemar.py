@@ -5,11 +5,11 @@ Rows that both get right or both get wrong say nothing about which is better; on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan, sqrt
 
 from lockgate.evaluation.comparison import on_common_rows
-from lockgate.evaluation.intervals import Interval, wilson
+from lockgate.evaluation.intervals import Interval, apart, wilson
 from lockgate.evaluation.scored import Scored
 
 __all__ = ["McNemar", "discordant", "mcnemar", "paired_shares"]
@@ -85,11 +85,8 @@ def paired_shares(both: int, first_only: int, second_only: int, neither: int, *,
     if not n:
         return Interval(value=nan, low=nan, high=nan, level=level, method="Newcombe, paired", why="there are no rows")
     one, other = wilson(both + first_only, n, level=level), wilson(both + second_only, n, level=level)
-    correlation = _phi(both, first_only, second_only, neither)
-    value = one.value - other.value
-    low = value - _joined(one.value - one.low, other.high - other.value, correlation)
-    high = value + _joined(one.high - one.value, other.value - other.low, correlation)
-    return Interval(value=value, low=low, high=high, level=level, n=n, method="Newcombe, paired")
+    found = apart(one, other, correlation=_phi(both, first_only, second_only, neither))
+    return replace(found, n=n, method="Newcombe, paired")
 
 
 def _phi(a: int, b: int, c: int, d: int) -> float:
@@ -99,7 +96,3 @@ def _phi(a: int, b: int, c: int, d: int) -> float:
         return 0.0
     product = a * d - b * c
     return (max(product - (a + b + c + d) / 2, 0) if product > 0 else product) / sqrt(sizes)
-
-
-def _joined(one: float, other: float, correlation: float) -> float:
-    return sqrt(max(0.0, one * one - 2 * correlation * one * other + other * other))
