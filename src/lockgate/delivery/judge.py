@@ -161,10 +161,13 @@ def _evidence(
 
 
 def _verdict(walk: Walk, name: str, evidence: Evidence, artifacts: Mapping[str, Artifact]) -> Verdict:
+    """The verdict, with the digest of its evidence and the object of the store that holds its bytes."""
     gate = next(s for s in walk.stages if isinstance(s, Gate) and s.name == name)
     verdict = judge_by_rule(evidence, gate.rule, limits_for(walk.policy, gate))
     artifact = artifacts.get(f"gate.{name}")
-    return replace(verdict, gate=name, evidence=artifact.digest if artifact else "")
+    if artifact is None:
+        return replace(verdict, gate=name)
+    return replace(verdict, gate=name, evidence=artifact.digest, extra={**verdict.extra, "object": artifact.object})
 
 
 def judged_by(walk: Walk) -> dict[str, Json]:

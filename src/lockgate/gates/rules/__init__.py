@@ -22,8 +22,9 @@ from lockgate.gates.rules.decision import (
 from lockgate.gates.rules.sentences import capitalized
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Evidence, Verdict
+from lockgate.records.wire import to_json
 
-__all__ = ["LIMITS", "judge", "three_way"]
+__all__ = ["LIMITS", "judge", "limits_of", "three_way"]
 
 LIMITS: Mapping[str, Mapping[str, str | None]] = {
     "better": {"margin": "0"},
@@ -52,6 +53,8 @@ RULES: Mapping[str, Callable[[Evidence, Limits], Decision]] = {
 def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
     """Judge one gate's evidence. Never raises: what cannot be judged fails, and the reason says what is wrong.
 
+    The number that decided travels with the verdict (`extra["statistic"]`), so that it is signed with it.
+
     >>> from lockgate.records.evidence import Estimate
     >>> share = Estimate(name="late", value="0.03", low="0.02", high="0.04", n=900, blocks=30)
     >>> found = Evidence(gate="late", kind="late", statistic=share, params={"words": "Share of late answers"})
@@ -60,7 +63,7 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
     """
     threshold: dict[str, Json] = {}
     try:
-        bounds = _limits(rule, limits)
+        bounds = limits_of(rule, limits)
         threshold = {name: format(value, "f") for name, value in bounds.items()}
         decision = _inapplicable(evidence, rule) or _unknown(evidence) or RULES[rule](evidence, bounds)
     except UsageError as error:
@@ -71,11 +74,12 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
         decision = Decision(outcome="fail", reason=reason)
     return Verdict(
         gate=evidence.gate, kind=evidence.kind, outcome=decision.outcome, reason=decision.reason,
-        threshold=threshold, settles=decision.settles,
+        threshold=threshold, settles=decision.settles, extra={"statistic": to_json(evidence.statistic)},
     )  # fmt: skip
 
 
-def _limits(rule: str, given: Mapping[str, Json]) -> dict[str, Decimal]:
+def limits_of(rule: str, given: Mapping[str, Json]) -> dict[str, Decimal]:
+    """All limits of a rule as numbers: those given, else its defaults. Raises UsageError for an unknown or unset one."""
     if rule not in RULES:
         raise UsageError("no such rule", value=rule, allowed=did_you_mean(rule, RULES))
     for name in given:
