@@ -34,7 +34,7 @@ ALL = (
 
 def decide(gate: Gate, scored: Scored | None = None, **inputs: object) -> Verdict:
     scored = scored_table() if scored is None else scored
-    wired = {"scored": scored, "champion": scored, "replayed": twice(scored), "served": None, "release": {}, **inputs}
+    wired = {"scored": scored, "champion": scored, "replayed": twice(scored), "served": None, "release": {}, "history": None, **inputs}
     evidence = measure(gate, wired)
     assert evidence.gate == gate.name
     assert from_json(Evidence, to_json(evidence)) == evidence

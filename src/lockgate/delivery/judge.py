@@ -38,6 +38,7 @@ class Material:
     Attributes:
         live: the release it would replace, or None.
         served: what the deployed release answered over HTTP, once it was asked.
+        history: what approved releases measured.
     """
 
     release: str
@@ -46,6 +47,7 @@ class Material:
     trained: Artifact | None
     manifest: Artifact
     served: Artifact | None = None
+    history: Artifact | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +99,9 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
                 packages,
             )
         )
-    wired = {"release": "@manifest", **{n.name: n.name for n in found}} | (
-        {"served": "@served"} if material.served else {}
-    )
+    wired = {"release": "@manifest", **{n.name: n.name for n in found}}
+    wired |= {"served": "@served"} if material.served else {}
+    wired |= {"history": "@history"} if material.history else {}
     for name, captured in walk.gates.items():
         if "served" in captured["takes"] and material.served is None:
             continue
@@ -145,6 +147,7 @@ def _given(material: Material) -> dict[str, Artifact]:
         "@trained": material.trained,
         "@manifest": material.manifest,
         "@served": material.served,
+        "@history": material.history,
     }
     return {name: a for name, a in found.items() if a is not None}
 

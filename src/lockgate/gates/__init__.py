@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Literal
 
 from lockgate.declare import Gate
 from lockgate.errors import UsageError
@@ -24,6 +24,8 @@ __all__ = [
     "integration",
     "interval_coverage",
     "no_leak",
+    "quality",
+    "ratchet",
     "slices",
 ]
 
@@ -57,13 +59,45 @@ def beats_baseline(
     return _gate(name, "beats_baseline", "better", {"baseline": baseline, "metric": metric}, {"margin": margin})
 
 
-def champion(metric: str = "wape", margin: Number | None = None, *, name: str = "champion") -> Gate:
+def champion(
+    metric: str = "wape", margin: Number | None = None,
+    *, mode: Literal["non_inferior", "superior"] = "non_inferior", name: str = "champion",
+) -> Gate:  # fmt: skip
     """Is the release at least as good as the live one, which answers the same rows as it would today?
 
     Args:
-        margin: how much worse it may be, relative: 0.01 allows 1% (default 0: not worse).
+        margin: how much worse it may be, relative: 0.01 allows 1% (default 0: not worse). In mode `superior` how much
+            better it must be (default 0: better at all).
+        mode: `non_inferior`, or `superior`: for a change that costs something and must pay.
     """
-    return _gate(name, "champion", "not_worse", {"metric": metric}, {"margin": margin})
+    rules = {"non_inferior": "not_worse", "superior": "superior"}
+    if mode not in rules:
+        raise UsageError("gates.champion has no such mode", value=repr(mode), allowed=" or ".join(rules))
+    return _gate(name, "champion", rules[mode], {"metric": metric}, {"margin": margin})
+
+
+def quality(
+    metric: str, *, at_least: Number | None = None, at_most: Number | None = None, name: str | None = None
+) -> Gate:  # fmt: skip
+    """Is the release good enough by itself? A floor, a ceiling or both, here or in `policy.toml`.
+
+    Args:
+        at_least: for metrics where higher is better; the whole interval must lie at or above it.
+        at_most: for errors; the whole interval must lie at or below it.
+    """
+    limits = {"at_least": at_least, "at_most": at_most}
+    return _gate(name or f"quality_{metric}", "quality", "within", {"metric": metric}, limits)
+
+
+def ratchet(metric: str = "wape", tolerance: Number | None = None, *, name: str = "ratchet") -> Gate:
+    """Is the release no worse than the best that was ever approved? Many small steps back cannot add up.
+
+    What each release measured is signed in the ledger. The ratchet moves only by a release that a person approved.
+
+    Args:
+        tolerance: how much worse than the best it may be, relative (default 0.05), as holdouts differ by chance.
+    """
+    return _gate(name, "ratchet", "no_step_back", {"metric": metric}, {"tolerance": tolerance})
 
 
 def slices(
