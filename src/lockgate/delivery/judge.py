@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["NOTHING_JUDGED", "Judged", "Material", "judge", "judged_by"]
 
 EVIDENCE = "lockgate.records.evidence:Evidence"
+COMPARED = ("better", "not_worse", "superior", "alike", "no_slice_worse", "no_step_back")
+"""Rules of gates whose metric can say which of two answers is better: such a metric is what a page is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +178,9 @@ def _verdict(walk: Walk, name: str, evidence: Evidence, artifacts: Mapping[str, 
 def judged_by(walk: Walk) -> dict[str, Json]:
     """What the page summarises: the columns, the metric and the baseline that the gates judge by."""
     params = [g["params"] for g in walk.gates.values()]
-    by = list(dict.fromkeys(c for p in params for c in p.get("by", ())))
-    metric = next((p["metric"] for p in params if "metric" in p), "wape")
+    columns = [p["by"] for p in params if isinstance(p.get("by"), list)]
+    by = list(dict.fromkeys(c for some in columns for c in some if isinstance(c, str)))
+    compared = [g["params"] for g in walk.gates.values() if g["rule"] in COMPARED]
+    metric = next((p["metric"] for p in [*compared, *params] if "metric" in p), "wape")
     baseline = next((p["baseline"] for p in params if "baseline" in p), "")
     return {"by": by, "metric": metric, "baseline": baseline}

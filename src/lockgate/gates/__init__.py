@@ -15,10 +15,12 @@ from typing import Any, Literal
 
 from lockgate.declare import Gate
 from lockgate.errors import UsageError
+from lockgate.gates.population import population
 
 __all__ = [
     "beats_baseline",
     "champion",
+    "champion_slices",
     "custom",
     "enough_good_data",
     "integration",
@@ -26,6 +28,7 @@ __all__ = [
     "no_leak",
     "quality",
     "ratchet",
+    "representation",
     "slices",
 ]
 
@@ -89,6 +92,35 @@ def quality(
     return _gate(name or f"quality_{metric}", "quality", "within", {"metric": metric}, limits)
 
 
+def champion_slices(
+    metric: str = "wape", by: Sequence[str] = (), margin: Number | None = None, min_n: int = 200,
+    *, name: str = "champion_slices",
+) -> Gate:  # fmt: skip
+    """Is no group served worse than by the live release? A better average must not be paid for by one group.
+
+    Args:
+        by: columns; every group of every column is compared with itself under the live release.
+        margin: how much worse a group may be, relative (default 0).
+        min_n: smaller groups are listed as not assessed.
+    """
+    params = {"metric": metric, "by": _columns("champion_slices", by), "min_n": min_n}
+    return _gate(name, "champion_slices", "no_slice_worse", params, {"margin": margin})
+
+
+def representation(
+    by: str, reference: Mapping[str, Number] | str, tolerance: Number | None = None, *, name: str | None = None
+) -> Gate:
+    """Do the holdout and the training rows hold each group as often as the population that the release is for?
+
+    Args:
+        by: a column of the holdout (and of `trained_rows`, where these have it).
+        reference: group → share; or a file of the project: a JSON object, or a CSV with the columns `group` and `share`.
+        tolerance: how far a share may lie from it, either way (default 0.05).
+    """
+    params = {"by": by, "reference": population(reference)}
+    return _gate(name or f"representation_{by}", "representation", "represented", params, {"tolerance": tolerance})
+
+
 def ratchet(metric: str = "wape", tolerance: Number | None = None, *, name: str = "ratchet") -> Gate:
     """Is the release no worse than the best that was ever approved? Many small steps back cannot add up.
 
@@ -111,9 +143,7 @@ def slices(
         worst_over_best: the largest ratio allowed between two groups' metrics (default 1.5).
         min_n: smaller groups are listed as not assessed.
     """
-    if isinstance(by, str) or not by:
-        raise UsageError("gates.slices needs columns to slice by", value=repr(by), allowed='by=["volume_band"]')
-    params = {"metric": metric, "by": list(by), "min_n": min_n}
+    params = {"metric": metric, "by": _columns("slices", by), "min_n": min_n}
     return _gate(name, "slices", "alike", params, {"worst_over_best": worst_over_best})
 
 
@@ -171,6 +201,12 @@ def custom(
         raise UsageError("gates.custom needs exactly one limit", allowed="at_most=NUMBER or at_least=NUMBER")
     chosen = name or getattr(function, "__name__", "custom")
     return Gate(chosen, function, rule, dict(params), _limits(chosen, {rule: limit}))
+
+
+def _columns(gate: str, by: Sequence[str]) -> list[str]:
+    if isinstance(by, str) or not by:
+        raise UsageError(f"gates.{gate} needs columns to slice by", value=repr(by), allowed='by=["volume_band"]')
+    return list(by)
 
 
 def _gate(name: str, kind: str, rule: str, params: Mapping[str, object], limits: Mapping[str, Number | None]) -> Gate:

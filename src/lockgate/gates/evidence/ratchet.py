@@ -33,8 +33,10 @@ def evidence(scored: Scored, history: History | None, *, metric: str, seed: int 
     best = _best(alike, higher=measure.better == "higher")
     if best is not None:
         params |= {"release": best.release, "approved": best.approved.isoformat(), "holdout": best.holdout}
+    elif found.value is not None:  # what cannot be measured fails, whatever it would have been held against
+        params |= NOTHING
     return Evidence(
-        gate=KIND, kind=KIND, statistic=found, params=params if best else {**params, **NOTHING}, seed=seed,
+        gate=KIND, kind=KIND, statistic=found, params=params, seed=seed,
         also=(Estimate(name="best_approved", value=best.value, unit=measure.unit),) if best else (),
         not_assessed=(f"{other:,} approved releases that were measured by another definition of {metric}",) if other else (),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from lockgate.errors import UsageError, did_you_mean
-from lockgate.gates.rules import counted, history, measured
+from lockgate.gates.rules import counted, groups, history, measured
 from lockgate.gates.rules.decision import (
     Decision,
     Limits,
@@ -35,6 +35,12 @@ LIMITS: Mapping[str, Mapping[str, str | None]] = {
     "superior": {"margin": "0"},
     "within": {"at_least": OPTIONAL, "at_most": OPTIONAL},
     "no_step_back": {"tolerance": "0.05"},
+    "no_slice_worse": {"margin": "0"},
+    "gap_within": {"max_difference": "0.10"},
+    "ratio_within": {"min_ratio": "0.8"},
+    "bounded": {"at_most": None},
+    "unbiased": {"max_bias": None},
+    "represented": {"tolerance": "0.05"},
     "not_worse": {"margin": "0"},
     "alike": {"worst_over_best": "1.5"},
     "enough": {"min_rows": "1", "min_days": "1", "max_bad_share": "0"},
@@ -49,6 +55,12 @@ RULES: Mapping[str, Callable[[Evidence, Limits], Decision]] = {
     "superior": measured.better,
     "within": measured.within,
     "no_step_back": history.no_step_back,
+    "no_slice_worse": groups.no_slice_worse,
+    "gap_within": groups.gap_within,
+    "ratio_within": groups.ratio_within,
+    "bounded": groups.bounded,
+    "unbiased": groups.unbiased,
+    "represented": groups.represented,
     "not_worse": measured.not_worse,
     "alike": measured.alike,
     "enough": counted.enough,
@@ -108,7 +120,7 @@ def limits_of(rule: str, given: Mapping[str, Json]) -> dict[str, Decimal]:
 def _inapplicable(evidence: Evidence, rule: str) -> Decision | None:
     """Only a comparison with another release may have nothing to compare with."""
     if rule in COMPARING and evidence.params.get("applicable") is False:
-        why = evidence.statistic.why or str(evidence.params.get("why", ""))
+        why = evidence.params.get("why") or evidence.statistic.why
         reason = f"Nothing to compare with: {why}."
         return Decision(outcome="not_applicable", reason=reason)
     return None

@@ -6,16 +6,18 @@ that it is found here: one that fails, else one that is uncertain, else the one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from lockgate.errors import UsageError
 from lockgate.gates.rules.decision import Decision, Limits, finite, left_out, level, three_way, worst
-from lockgate.gates.rules.sentences import basis, capitalized, group, number, percent, times
+from lockgate.gates.rules.sentences import basis, capitalized, group, higher_or_lower, number, percent, span, times
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Outcome
 
-__all__ = ["Held", "bounded", "decided", "gap_within", "points", "ratio_within", "represented", "unbiased"]
+__all__ = [
+    "Held", "bounded", "decided", "gap_within", "no_slice_worse", "points", "ratio_within", "represented", "settled", "unbiased",
+]  # fmt: skip
 
 RANK: Mapping[Outcome, int] = {"fail": 0, "uncertain": 1, "pass": 2, "not_applicable": 3}
 ONE = Decimal(1)
@@ -143,6 +145,61 @@ def unbiased(evidence: Evidence, limits: Limits) -> Decision:
         f"{basis(first.estimate)}.{left_out(evidence)}"
     )
     return Decision(outcome=first.outcome, reason=reason, settles=settled(first))
+
+
+def no_slice_worse(evidence: Evidence, limits: Limits) -> Decision:
+    """No group worse than with the live release by more than the margin.
+
+    It passes when every group's own interval ends within the margin: all must, so that no correction is due (Berger 1982).
+    It fails when some group is surely worse, after Holm's correction (1979) for having looked at all of them.
+    """
+    margin = limits["margin"]
+    if not evidence.groups:
+        raise UsageError("this cannot be decided", value="no group is large enough to be judged")
+    flip = evidence.params.get("better") == "higher"
+    harms = [_harm(g, flip=flip) for g in evidence.groups]
+    worse = _holm(evidence.extra["holm"], margin)
+    outcome: Outcome = "fail" if worse else worst(three_way(h.low, h.high, margin) for h in harms)
+    outcome = "uncertain" if outcome == "fail" and not worse else outcome
+    at = min(worse, key=lambda i: -harms[i].value) if worse else max(range(len(harms)), key=lambda i: harms[i].high)
+    return _slices_compared(evidence, harms[at], margin=margin, worse=len(worse), outcome=outcome)
+
+
+def _harm(found: GroupEstimate, *, flip: bool) -> Held:
+    """A group's relative difference as a harm: above zero is worse."""
+    held = _held(found, None, Decimal(0))
+    return replace(held, value=-held.value, low=-held.high, high=-held.low) if flip else held
+
+
+def _holm(bounds: Sequence[Sequence[str]], margin: Decimal) -> list[int]:
+    """Which groups are surely worse. `bounds`: per group the lower end of its harm, as for one hypothesis, for two, and so on."""
+    left = list(range(len(bounds)))
+    found: list[int] = []
+    while left:
+        now = [i for i in left if Decimal(bounds[i][len(left) - 1]) > margin]
+        if not now:
+            break
+        found += now
+        left = [i for i in left if i not in now]
+    return found
+
+
+def _slices_compared(evidence: Evidence, first: Held, *, margin: Decimal, worse: int, outcome: Outcome) -> Decision:
+    e, number_of = first.estimate, len(evidence.groups)
+    bad = "lower" if evidence.params.get("better") == "higher" else "higher"
+    value, low, high = (Decimal(str(v)) for v in (e.value, e.low, e.high))
+    wanted = f"at most {percent(margin)} {bad}" if margin else f"no {bad}"
+    proof = {
+        "pass": "",
+        "fail": f"; {worse} of {number_of} groups {'is' if worse == 1 else 'are'} surely worse, corrected for all {number_of}",
+    }
+    reason = (
+        f"{capitalized(str(evidence.params['words']))} in the worst of {number_of} groups ({first.name}) is "
+        f"{higher_or_lower(value)}{' as' if value == 0 else ' than'} with {evidence.params['against']}; {level(e)} {span(low, high, e.block)}; "
+        f"{basis(e)}. It must be {wanted} in every group{proof.get(outcome, ', which this does not prove')}.{left_out(evidence)}"
+    )
+    held = replace(first, outcome=outcome, near=margin)
+    return Decision(outcome=outcome, reason=reason, settles=settled(held))
 
 
 def represented(evidence: Evidence, limits: Limits) -> Decision:

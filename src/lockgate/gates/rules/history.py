@@ -6,7 +6,7 @@ import datetime as dt
 from decimal import Decimal
 
 from lockgate.gates.rules.decision import Decision, Limits, finite, interval, left_out, level, three_way
-from lockgate.gates.rules.sentences import basis, capitalized, more_days, number, percent
+from lockgate.gates.rules.sentences import basis, capitalized, more_needed, number, percent
 from lockgate.records.digest import short
 from lockgate.records.evidence import Evidence
 
@@ -28,7 +28,7 @@ def no_step_back(evidence: Evidence, limits: Limits) -> Decision:
         f"{basis(evidence.statistic)}."
     )
     end = _far_end(value, low, high, limit)
-    settles = more_days(value, end, limit, evidence.statistic.blocks) if outcome == "uncertain" else ""
+    settles = more_needed(value, end, limit, evidence.statistic) if outcome == "uncertain" else ""
     return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
 
 

@@ -129,7 +129,7 @@ def _settled(evidence: Evidence, straddled: Sequence[Decimal]) -> str:
     value, low, high = interval(evidence)
     near = min((limit for limit in straddled if low <= limit <= high), key=lambda limit: abs(limit - value))
     bound = high if value <= near else low
-    return more_days(value, bound, near, evidence.statistic.blocks)
+    return more_needed(value, bound, near, evidence.statistic)
 
 
 def at_most(evidence: Evidence, limits: Limits) -> Decision:
