@@ -20,7 +20,9 @@ STATED = ("rows", "rate", "limit", "groups", "discordance", "spread")
 
 def gate_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    one = actions.add_parser("plan", help="how likely each gate passes, stays uncertain or fails, before anybody trains")
+    one = actions.add_parser(
+        "plan", help="how likely each gate passes, stays uncertain or fails, before anybody trains"
+    )
     one.add_argument("gate", nargs="?", help="only this gate (default: all that are declared)")
     one.add_argument("--metric", metavar="NAME", help="only gates that judge by this metric")
     one.add_argument("--rows", type=int, metavar="N", help="without any evidence: so many rows in the holdout")

@@ -51,7 +51,8 @@ def evidence(
     found.sort(key=lambda f: (-sign * f[2][0].value, f[0], f[1]))
     holm = [[decimal(min(sign * i.low, sign * i.high)) or "-Infinity" for i in intervals] for _, _, intervals in found]
     groups = tuple(
-        GroupEstimate(by=column, group=name, estimate=intervals[0].estimate(NAME, "share")) for column, name, intervals in found
+        GroupEstimate(by=column, group=name, estimate=intervals[0].estimate(NAME, "share"))
+        for column, name, intervals in found
     )
     return Evidence(
         gate=KIND, kind=KIND, statistic=groups[0].estimate, groups=groups, params=params, seed=seed,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from lockgate.errors import UsageError
-from lockgate.gates.rules.decision import Decision, Limits, finite, left_out, level, three_way, worst
+from lockgate.gates.rules.decision import Decision, Limits, finite, left_out, level, three_way, within_range, worst
 from lockgate.gates.rules.sentences import basis, capitalized, group, higher_or_lower, number, percent, span, times
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Outcome
 
@@ -73,25 +73,28 @@ def _held(found: GroupEstimate, floor: Decimal | None, ceiling: Decimal | None) 
     if e.value is None or e.low is None or e.high is None:
         raise UsageError(f"{named} cannot be decided", value=e.why or "no interval was recorded")
     value, low, high = Decimal(e.value), finite(f"low of {named}", e.low), finite(f"high of {named}", e.high)
-    outcomes = [three_way(low, high, ceiling)] if ceiling is not None else []
-    outcomes += [three_way(-high, -low, -floor)] if floor is not None else []
+    outcomes = within_range(low, high, floor, ceiling)
     limits = [limit for limit in (floor, ceiling) if limit is not None]
     near = min(limits, key=lambda limit: abs(value - limit))
-    return Held(group=found, value=value, low=low, high=high, outcome=worst(outcomes), near=near)
+    return Held(group=found, value=value, low=low, high=high, outcome=outcomes, near=near)
 
 
 def gap_within(evidence: Evidence, limits: Limits) -> Decision:
     """The difference between each group and whom it is compared with, either way."""
     limit = limits["max_difference"]
     held = decided(evidence, -limit, limit)
-    return _fair(evidence, held, lambda v: f"{points(v)} {_side(v, Decimal(0))}", f"{points(limit)} either way are allowed")
+    return _fair(
+        evidence, held, lambda v: f"{points(v)} {_side(v, Decimal(0))}", f"{points(limit)} either way are allowed"
+    )
 
 
 def ratio_within(evidence: Evidence, limits: Limits) -> Decision:
     """The ratio of each group's number to that of whom it is compared with: four-fifths asks for 0.8 to 1.25."""
     limit = limits["min_ratio"]
     if not 0 < limit <= 1:
-        raise UsageError("a smallest ratio lies between 0 and 1", value=str(limit), allowed="0.8 is the four-fifths rule")
+        raise UsageError(
+            "a smallest ratio lies between 0 and 1", value=str(limit), allowed="0.8 is the four-fifths rule"
+        )
     held = decided(evidence, limit, ONE / limit)
     return _fair(evidence, held, times, f"{times(limit)} to {times(ONE / limit)} are allowed")
 
