@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["NOTHING_JUDGED", "Judged", "Material", "evidence_in", "judge", "judged_by"]
 
 EVIDENCE = "lockgate.records.evidence:Evidence"
-COMPARED = ("better", "not_worse", "superior", "alike", "no_slice_worse", "no_step_back")
+COMPARED = ("better", "not_worse", "superior", "alike", "parity_of_errors", "no_slice_worse", "no_step_back")
 """Rules of gates whose metric can say which of two answers is better: such a metric is what a page is about."""
 
 

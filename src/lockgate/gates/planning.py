@@ -20,7 +20,7 @@ from lockgate.evaluation.planning import (
     rate_gap,
     reach_of,
 )
-from lockgate.gates.questions import CEILING, DIFFERENCE, RATIO, Question, Reads, Scale, question
+from lockgate.gates.questions import CEILING, DIFFERENCE, PARITY, RATIO, Question, Reads, Scale, question
 from lockgate.gates.rules.decision import Limits
 from lockgate.gates.rules.sentences import basis
 from lockgate.records.evidence import Evidence
@@ -156,18 +156,20 @@ def of_evidence(gate: str, rule: str, limits: Limits, evidence: Evidence) -> Gat
 
 
 def _error(asks: Question) -> float | None:
-    """The standard error that an interval gives away, on the working scale; of a ratio from its upper end, as it may stop at 1."""
+    """The standard error that an interval gives away, on the working scale; of a ratio from the end away from 1."""
     found = asks.found
     if found.value is None or found.low is None or found.high is None:
         return None
-    start = found.value if asks.scale is RATIO else found.low
+    one_sided = asks.scale in (RATIO, PARITY)
+    near = found.value if one_sided else found.low
+    far = found.low if asks.scale is PARITY else found.high
     try:
-        width = abs(asks.scale.to_work(float(found.high)) - asks.scale.to_work(float(start)))
+        width = abs(asks.scale.to_work(float(far)) - asks.scale.to_work(float(near)))
     except ValueError:  # zero has no logarithm
         return None
     freedom = float(found.blocks - 1) if found.blocks > 1 else inf
     reach = reach_of(float(found.level), comparisons=asks.comparisons if asks.joint else 1, freedom=freedom)
-    error = width / reach / (1 if asks.scale is RATIO else 2)
+    error = width / reach / (1 if one_sided else 2)
     return error if error > 0 and isfinite(error) else None
 
 

@@ -13,7 +13,7 @@ from lockgate.gates.rules.groups import points
 from lockgate.gates.rules.sentences import number, percent, times
 from lockgate.records.evidence import Estimate, Evidence
 
-__all__ = ["CEILING", "DIFFERENCE", "RATIO", "Question", "Reads", "Scale", "question"]
+__all__ = ["CEILING", "DIFFERENCE", "PARITY", "RATIO", "Question", "Reads", "Scale", "question"]
 
 Reads = Literal["number", "percent", "times"]
 
@@ -39,8 +39,17 @@ def _mirrored(value: float) -> float:
     return -value
 
 
+def _parity_to_work(value: float) -> float:
+    return -log(value)
+
+
+def _parity_to_read(value: float) -> float:
+    return exp(-value)
+
+
 DIFFERENCE = Scale(_same, _same)
 RATIO = Scale(log, exp, 1.0)
+PARITY = Scale(_parity_to_work, _parity_to_read, 1.0)
 CEILING = Scale(_same, _same, None)
 FLOOR = Scale(_mirrored, _mirrored, None)
 
@@ -172,11 +181,11 @@ def _gap(limit: str, words: str) -> Callable[[Limits, Evidence], Question]:
 
 
 def _ratio_within(limits: Limits, evidence: Evidence) -> Question:
+    """The smaller rate over the larger; 1 is no difference. Its inverse is what must stay small."""
     limit = limits["min_ratio"]
-    words = f"ratio from {times(limit)} to {times(1 / limit)}, {len(evidence.groups)} groups"
     return Question(
-        found=_widest(evidence), limit=float(1 / limit), words=words, scale=RATIO, both_sides=True,
-        comparisons=_compared(evidence), reads="times",
+        found=_widest(evidence), limit=float(limit), words=f"ratio at least {number(limit)}, {len(evidence.groups)} groups",
+        scale=PARITY, both_sides=True, comparisons=_compared(evidence), reads="times",
     )  # fmt: skip
 
 
@@ -193,7 +202,7 @@ def _bounded(limits: Limits, evidence: Evidence) -> Question:
 def _compared(evidence: Evidence) -> int:
     """Comparisons that are made: of two groups held against each other there is one."""
     number_of = len(evidence.groups)
-    return 1 if number_of == 2 and evidence.params.get("against") == "all others" else max(1, number_of)
+    return 1 if number_of == 2 and evidence.params.get("against") == "the rest" else max(1, number_of)
 
 
 def _widest(evidence: Evidence) -> Estimate:
@@ -209,6 +218,7 @@ ASKED: Mapping[str, Callable[[Limits, Evidence], Question]] = {
     "no_slice_worse": _no_slice_worse,
     "no_step_back": _no_step_back,
     "alike": _alike,
+    "parity_of_errors": _alike,
     "nominal": _nominal,
     "within": _within,
     "at_most": _at_most,
