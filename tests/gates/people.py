@@ -61,7 +61,12 @@ def adult() -> Scored:
     lines = (folder("adult") / "adult.data").read_text().splitlines()
     rows = [[cell.strip() for cell in line.split(",")] for line in lines if line.strip()]
     rich = np.array([float(r[-1].startswith(">50K")) for r in rows])
-    columns = {"sex": np.array([r[9] for r in rows]), "race": np.array([r[8] for r in rows]), "rich": rich, "answer": rich}
+    columns = {
+        "sex": np.array([r[9] for r in rows]),
+        "race": np.array([r[8] for r in rows]),
+        "rich": rich,
+        "answer": rich,
+    }
     return Scored(columns=columns, truth="rich", answer="answer")
 
 

@@ -35,7 +35,8 @@ def evidence(scored: Scored, *, by: Sequence[str] = (), min_n: int = 500, seed: 
     params: dict[str, Json] = {"by": list(by), "min_n": min_n}
     if why := scored.complaint("truth") or _no_score(scored) or complaint(scored):
         return unmeasured(KIND, NAME, why, **params)
-    parts, left_out = _parts(scored, by, min_n)
+    order = np.lexsort((*(scored.labels(c) for c in by), scored.role("score"), scored.role("truth")))
+    parts, left_out = _parts(scored.subset(order), by, min_n)  # the order of the rows must not matter
     level = sidak(LEVEL, 2 * len(parts))
     found = [
         (column, name, calibration(part, level=level, replicates=REPLICATES, seed=seed)) for column, name, part in parts

@@ -259,7 +259,7 @@ def represented(evidence: Evidence, limits: Limits) -> Decision:
     own, wanted = (percent(Decimal(str(extra[name]))) for name in ("own", "against"))
     gap = "as many" if first.value == 0 else f"{points(first.value)} {'fewer' if first.value < 0 else 'more'}"
     reason = (
-        f"{capitalized(first.name)} makes up {own} of {extra.get('rows', 'the rows')} and {wanted} of the reference population, {gap}; "
+        f"{capitalized(first.name)} makes up {own} of {extra.get('of', 'the rows')} and {wanted} of the reference population, {gap}; "
         f"{level(first.estimate)} {_signed(first.low)} to {_signed(first.high)} points{_at_once(held)}; "
         f"{points(limit)} either way are allowed{_others(held)}; {basis(first.estimate)}.{left_out(evidence)}"
     )
