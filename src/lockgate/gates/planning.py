@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import ceil, inf, isfinite, sqrt
 
 from lockgate.errors import UsageError
-from lockgate.evaluation.planning import (
+from lockgate.evaluation.verdict_chances import (
     Asked,
     Chances,
     chances,

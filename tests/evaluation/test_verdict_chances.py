@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lockgate.errors import UsageError
-from lockgate.evaluation.planning import Asked, chances, distance_resolved, growth_needed, rate_gap, reach_of
+from lockgate.evaluation.verdict_chances import Asked, chances, distance_resolved, growth_needed, rate_gap, reach_of
 
 # governance.md §5.8, 100,000 simulated runs each: Newcombe-Wilson 95% interval of a gap in a rate around .4, limit .10.
 GAPS = [
