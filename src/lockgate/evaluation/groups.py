@@ -5,7 +5,7 @@ reference group. Three families of intervals are joint, each within itself: the 
 With the promised frequency *all* intervals of a family hold at once, so the worst may be picked freely. The largest
 of many estimated gaps exaggerates (ten equal groups of 100 seem 14 points apart); its interval here does not.
 
-Rates have Newcombe's intervals, which stay honest at 0 and at 1, where a bootstrap would be sure of what it never saw
+Rates have intervals by closed formulas, which stay honest at 0 and at 1, where a bootstrap would be sure of what it never saw
 (`rates`). Other metrics have the bootstrap-t of `resampling`. A group that is too small is listed, never dropped.
 """
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 __all__ = ["level_of", "reach_of", "sidak"]
 
 Floats = NDArray[np.float64]
-DRAWS = 20_000
+DRAWS = 10_000
 ALIKE = 1 - 1e-9  # correlations beyond this are one and the same comparison
 
 

@@ -1,7 +1,7 @@
 """Gaps of counted rates, by closed formulas that stay honest at 0 and at 1.
 
-Each rate has Wilson's interval, each difference Newcombe's, each ratio that of Donner and Zou, all at the level
-that makes them joint (`joint`). Rows of one day or customer err together: then a rate stands on as many rows as its
+Each rate has Wilson's interval or Jeffreys', whichever is wider, each difference is put together from two of these as Newcombe's is,
+each ratio as Donner and Zou's, all at the level that makes them joint (`joint`). Rows of one day or customer err together: then a rate stands on as many rows as its
 blocks are worth (design effect: Kish 1965), and what two groups have in common goes out of their difference.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.evaluation.blocks import Blocks
-from lockgate.evaluation.intervals import Interval, apart, quotient, wilson
+from lockgate.evaluation.intervals import Interval, apart, quotient, share_of
 from lockgate.evaluation.joint import level_of, reach_of
 from lockgate.evaluation.sides import BOTTOM, TOP, Side
 
@@ -73,19 +73,19 @@ def _measured(own: _Rate, other: _Rate, reaches: Sequence[float], blocks: Blocks
         return replace(interval, level=level, n=n, blocks=number, block=blocks.unit, method=method)
 
     difference = apart(
-        _wilson(own, of_difference), _wilson(other, of_difference), correlation=_correlation(own, other, blocks)
+        _interval(own, of_difference), _interval(other, of_difference), correlation=_correlation(own, other, blocks)
     )
-    ratio = quotient(_wilson(own, of_ratio), _wilson(other, of_ratio))
+    ratio = quotient(_interval(own, of_ratio), _interval(other, of_ratio))
     pooled = (own.share * own.n + other.share * other.n) / (own.n + other.n)
     return Measured(
-        value=told(_wilson(own, of_value), own.n), other=told(_wilson(other, of_value), other.n),
+        value=told(_interval(own, of_value), own.n), other=told(_interval(other, of_value), other.n),
         difference=told(difference, own.n + other.n), ratio=told(ratio, own.n + other.n), reach=of_difference,
         error=sqrt(pooled * (1 - pooled) * (1 / own.effective + 1 / other.effective)),
     )  # fmt: skip
 
 
-def _wilson(rate: _Rate, reach: float) -> Interval:
-    return replace(wilson(rate.share * rate.effective, rate.effective, level=level_of(reach)), value=rate.share)
+def _interval(rate: _Rate, reach: float) -> Interval:
+    return replace(share_of(rate.share * rate.effective, rate.effective, level=level_of(reach)), value=rate.share)
 
 
 def _plain(sums: Floats, blocks: Blocks) -> _Rate:

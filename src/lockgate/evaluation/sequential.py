@@ -6,7 +6,7 @@ every look, that of O'Brien and Fleming is high first. An always-valid p-value m
 
 from __future__ import annotations
 
-from math import exp, log, sqrt
+from math import ceil, exp, log, sqrt
 from statistics import NormalDist
 from typing import Literal
 
@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 __all__ = ["false_alarm", "group_sequential", "likelihood_ratio"]
 
 Floats = NDArray[np.float64]
-STEP, EDGE = 0.01, 0.5  # of the grid that densities are kept on, in standard errors of one look
+STEP, FAR = (
+    0.025,
+    40.0,
+)  # of the grid that densities are kept on, in standard errors of one look; where it ends at the latest
 
 
 def false_alarm(bounds: list[float]) -> float:
@@ -31,11 +34,12 @@ def false_alarm(bounds: list[float]) -> float:
     density, grid = np.array([1.0]), np.array([0.0])
     for look, bound in enumerate(bounds, start=1):
         limit = bound * sqrt(look)
-        after = np.arange(-limit, limit + STEP / 2, STEP) if limit < 40 else np.arange(-40, 40, STEP)
+        edge = min(limit, FAR)
+        after, step = np.linspace(-edge, edge, 2 * ceil(edge / STEP) + 1, retstep=True)
         alarm += float((density * np.array([1 - normal.cdf(limit - x) + normal.cdf(-limit - x) for x in grid])).sum())
         moved = np.exp(-0.5 * (after[:, None] - grid[None]) ** 2) / sqrt(2 * np.pi)
-        weights = np.full(len(after), STEP)
-        weights[[0, -1]] *= EDGE
+        weights = np.full(len(after), float(step))
+        weights[[0, -1]] /= 2
         density, grid = (moved @ density) * weights, after
     return alarm
 
