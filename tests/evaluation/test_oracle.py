@@ -57,6 +57,7 @@ def test_the_champion_gate(rows, gain, passes, fails):
 
 def test_among_twenty_equal_groups_none_is_seen_to_differ():
     """Uncorrected, one is seen in 64 of 100 cases."""
+
     def seen_to_differ(seed: int) -> bool:
         scored = equal_groups(100, 20, rate=0.4, seed=seed)
         return group_gaps(scored, ["group"], metric=METRICS["selection_rate"], replicates=20).largest.low > 0

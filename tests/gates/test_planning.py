@@ -32,15 +32,17 @@ def shares(yes: int, rows: int) -> Scored:
 
 
 def test_the_gate_does_what_its_plan_says() -> None:
-    """Accuracy at least 70% on 200 rows: many tables at true values that the plan shows, beside the plan."""
-    gate, runs = gates.quality("accuracy", at_least=0.7), 250
-    plan = planned(gate, scored=shares(150, 200))
+    """Accuracy at least 70% on 800 rows: many tables at true values that the plan shows, beside the plan."""
+    gate, runs = gates.quality("accuracy", at_least=0.7), 100
+    plan = planned(gate, scored=shares(560, 800))
     random = np.random.default_rng(3)
     for row in plan.rows[::2]:
-        said = Counter(quickly(gate, shares(int(random.binomial(200, row.true)), 200)) for _ in range(runs))
+        said = Counter(quickly(gate, shares(int(random.binomial(800, row.true)), 800)) for _ in range(runs))
         expected = (row.chances.passes, row.chances.uncertain, row.chances.fails)
         seen = tuple(said[outcome] / runs for outcome in ("pass", "uncertain", "fail"))
-        assert seen == pytest.approx(expected, abs=0.09)  # three standard errors of so many runs
+        assert seen == pytest.approx(
+            expected, abs=0.14
+        )  # three standard errors of so many runs; the spread depends on the true share
 
 
 def quickly(gate: Gate, scored: Scored) -> str:

@@ -36,6 +36,7 @@ class Held:
     high: Decimal
     outcome: Outcome
     near: Decimal
+    is_floor: bool
 
     @property
     def name(self) -> str:
@@ -48,7 +49,7 @@ class Held:
     @property
     def room(self) -> Decimal:
         """How far the interval's worse end is from the limit, as a share of the interval; negative when beyond."""
-        beyond = self.high - self.near if self.value <= self.near and self.near >= 0 else self.near - self.low
+        beyond = self.near - self.low if self.is_floor else self.high - self.near
         return -beyond / (self.high - self.low) if self.high > self.low else -beyond
 
 
@@ -79,7 +80,7 @@ def hold(found: GroupEstimate, floor: Decimal | None, ceiling: Decimal | None) -
     outcomes = within_range(low, high, floor, ceiling)
     limits = [limit for limit in (floor, ceiling) if limit is not None]
     near = min(limits, key=lambda limit: abs(value - limit))
-    return Held(group=found, value=value, low=low, high=high, outcome=outcomes, near=near)
+    return Held(group=found, value=value, low=low, high=high, outcome=outcomes, near=near, is_floor=near == floor)
 
 
 def gap_within(evidence: Evidence, limits: Limits) -> Decision:
