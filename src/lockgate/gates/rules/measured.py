@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
+from lockgate.errors import UsageError
 from lockgate.gates.rules.decision import (
     Decision,
     Limits,
@@ -11,8 +13,10 @@ from lockgate.gates.rules.decision import (
     left_out,
     level,
     three_way,
+    within_range,
     worst,
 )
+from lockgate.gates.rules.groups import Held, decided, settled
 from lockgate.gates.rules.sentences import (
     basis,
     capitalized,
@@ -27,7 +31,7 @@ from lockgate.gates.rules.sentences import (
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Evidence
 
-__all__ = ["alike", "at_least", "at_most", "better", "nominal", "not_worse"]
+__all__ = ["alike", "at_least", "at_most", "better", "nominal", "not_worse", "within"]
 
 
 def better(evidence: Evidence, limits: Limits) -> Decision:
@@ -88,19 +92,61 @@ def _pair(named: Json) -> dict[str, str]:
 
 
 def nominal(evidence: Evidence, limits: Limits) -> Decision:
-    """Two limits: the interval of the true share inside [nominal - tolerance, nominal + tolerance]."""
+    """Two limits: the interval of the true share inside [nominal - tolerance, nominal + tolerance], and in every group."""
     value, low, high = interval(evidence)
     floor, ceiling = limits["nominal"] - limits["tolerance"], limits["nominal"] + limits["tolerance"]
-    outcome = worst((three_way(low, high, ceiling), three_way(-high, -low, -floor)))
+    overall = within_range(low, high, floor, ceiling)
     promise = f"{percent(limits['nominal'])} are promised, {percent(floor)} to {percent(ceiling)} is allowed"
     reason = (
         f"{percent(value)} of truths lie inside the answered interval; {promise}; {level(evidence.statistic)} "
-        f"{percent(low)} to {percent(high)}; {basis(evidence.statistic)}."
+        f"{percent(low)} to {percent(high)}; {basis(evidence.statistic)}"
     )
+    held = decided(evidence, floor, ceiling) if evidence.groups else []
+    outcome = worst([overall, *(h.outcome for h in held)])
     near, bound = (ceiling, high) if value >= limits["nominal"] else (floor, low)
     bound = bound if floor <= value <= ceiling else (low if value > ceiling else high)
-    settles = more_needed(value, bound, near, evidence.statistic) if outcome == "uncertain" else ""
-    return Decision(outcome=outcome, reason=reason, settles=settles)
+    settles = more_needed(value, bound, near, evidence.statistic) if overall == outcome == "uncertain" else ""
+    if outcome == "uncertain" and not settles:
+        settles = settled(held[0])
+    return Decision(outcome=outcome, reason=f"{reason}{_worst_covered(held)}.{left_out(evidence)}", settles=settles)
+
+
+def _worst_covered(held: Sequence[Held]) -> str:
+    """The group that decides, beside the overall share."""
+    if not held:
+        return ""
+    first = held[0]
+    return (
+        f"; of {first.name} {percent(first.value)}, {level(first.estimate)} {percent(first.low)} to {percent(first.high)} for "
+        f"{len(held)} groups at once, {basis(first.estimate)}"
+    )
+
+
+def within(evidence: Evidence, limits: Limits) -> Decision:
+    """A floor, a ceiling, or both. Raises UsageError when neither is set."""
+    floor, ceiling = limits.get("at_least"), limits.get("at_most")
+    if floor is None and ceiling is None:
+        raise UsageError("no limit is set", value="neither at_least nor at_most", allowed="one of them, or both")
+    value, low, high = interval(evidence)
+    outcome = within_range(low, high, floor, ceiling)
+    shown = percent if evidence.statistic.unit == "share" else number
+    what = capitalized(str(evidence.params.get("words") or evidence.gate))
+    demands = [f"at least {shown(floor)} is needed"] if floor is not None else []
+    demands += [f"at most {shown(ceiling)} is allowed"] if ceiling is not None else []
+    reach = f"{level(evidence.statistic)} {shown(low)} to {shown(high)}"
+    reason = f"{what} is {shown(value)}; {reach}; {' and '.join(demands)}; {basis(evidence.statistic)}."
+    settles = (
+        _settled(evidence, [limit for limit in (floor, ceiling) if limit is not None]) if outcome == "uncertain" else ""
+    )
+    return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
+
+
+def _settled(evidence: Evidence, straddled: Sequence[Decimal]) -> str:
+    """What would move the interval off the nearest limit that lies in it."""
+    value, low, high = interval(evidence)
+    near = min((limit for limit in straddled if low <= limit <= high), key=lambda limit: abs(limit - value))
+    bound = high if value <= near else low
+    return more_needed(value, bound, near, evidence.statistic)
 
 
 def at_most(evidence: Evidence, limits: Limits) -> Decision:
