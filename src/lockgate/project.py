@@ -80,6 +80,7 @@ class Settings:
         ports: environment → TCP port that `serve` binds on loopback.
         lease_s: how long a run that says nothing more is believed to be at work.
         groups: column that the checks slice by → one sentence on what its groups are, for the evidence page.
+        card: field of the model card → what a person wrote, see `lockgate.records.card`.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Settings:
     workers: int = 2
     ports: Mapping[str, int] = field(default_factory=dict[str, int])
     groups: Mapping[str, str] = field(default_factory=dict[str, str])
+    card: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @frozen(slots=False)
@@ -210,7 +212,7 @@ def read_settings(text: str) -> Settings:
     'demand'
     """
     file = read_toml(text, FILE)
-    file.only("project", "sources", "sinks", "params", "store", "ledger", "run", "environments", "groups")
+    file.only("project", "sources", "sinks", "params", "store", "ledger", "run", "environments", "groups", "card")
     project, store, ledger, run = (file.table(name) for name in ("project", "store", "ledger", "run"))
     project.only("name", "pipelines", "as_of_file", "banner", "credit", "target")
     store.only("url", "lease_s")
@@ -233,6 +235,7 @@ def read_settings(text: str) -> Settings:
         workers=run.number("workers", 2, least=1),
         ports={name: _port(table) for name, table in file.tables("environments").items()},
         groups={name: groups.text(name) for name in groups.content},
+        card=_card(file.table("card")),
     )
 
 
@@ -249,6 +252,17 @@ def _source(name: str, table: Table) -> SourceSettings:
         name, kind, path, query=query, refresh=refresh, version=table.number("version", 1, least=1),
         watermark=table.text("watermark", "" if refresh == "full" else None),
     )  # fmt: skip
+
+
+def _card(table: Table) -> dict[str, str]:
+    """What people write for the model card: a text each, or a day."""
+    if not table.content:
+        return {}
+    from lockgate.records.card import FIELDS
+
+    table.only(*FIELDS)
+    dated = {n: v.isoformat() for n, v in table.content.items() if isinstance(v, dt.date)}
+    return {name: dated.get(name) or table.text(name) for name in table.content}
 
 
 def _sink(name: str, table: Table) -> SinkSettings:

@@ -6,11 +6,12 @@ Scoring the holdout is a step like any other: done once per release and holdout,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
 from lockgate.declare import Gate
+from lockgate.delivery.inspecting import artifact_steps, contracts_of
 from lockgate.delivery.measuring import PATH, answering, json_step, load_json, measure, measured_with
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import limits_for
@@ -38,6 +39,9 @@ class Material:
     Attributes:
         live: the release it would replace, or None.
         served: what the deployed release answered over HTTP, once it was asked.
+        live_manifest: of the release it would replace. card: what `lockgate.toml` says for the model card.
+        training_table: all rows that the model was fitted on, if the pipeline names them.
+        contracts: folder that a gate names → consumers' contracts in it.
     """
 
     release: str
@@ -46,6 +50,10 @@ class Material:
     trained: Artifact | None
     manifest: Artifact
     served: Artifact | None = None
+    live_manifest: Artifact | None = None
+    card: Artifact | None = None
+    training_table: Artifact | None = None
+    contracts: Mapping[str, Artifact] = field(default_factory=dict[str, Artifact])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +77,7 @@ def judge(
     `trace` is that of the graph the walk was read from: a gate's code must still be the text that it captured.
     """
     nodes = _nodes(walk, material)
-    releases = {"@release": material.release} | ({"@live": material.live} if material.live else {})
+    releases = {"@release": material.release} | ({"@opponent": material.live} if material.live else {})
     done = measure(project, nodes, releases=releases, given=_given(material), trace=trace, tell=tell)
     evidence = {n: _evidence(project, walk, n, done.artifacts, done.steps) for n in walk.gates if f"gate.{n}" in nodes}
     verdicts = {n: _verdict(walk, n, e, done.artifacts) for n, e in evidence.items()}
@@ -85,7 +93,7 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
     if material.live:
         found.append(
             answering(
-                "champion", "lockgate.release.scoring:scored", {"release": "@live", "holdout": "@holdout"}, packages
+                "champion", "lockgate.release.scoring:scored", {"release": "@opponent", "holdout": "@holdout"}, packages
             )
         )
     if material.trained:
@@ -97,13 +105,15 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
                 packages,
             )
         )
-    wired = {"release": "@manifest", **{n.name: n.name for n in found}} | (
-        {"served": "@served"} if material.served else {}
-    )
+    found += artifact_steps(walk, packages, has_training_table=material.training_table is not None)
+    given = _given(material)
+    wired = {"release": "@manifest", "bundle": "@release", **{n.name: n.name for n in found}}
+    wired |= {n: f"@{n}" for n in ("served", "live", "card") if f"@{n}" in given}
     for name, captured in walk.gates.items():
         if "served" in captured["takes"] and material.served is None:
             continue
-        found.append(_gate(name, captured, wired))
+        folder = contracts_of(captured["params"].get("consumers"))
+        found.append(_gate(name, captured, wired | ({"contracts": folder} if folder in given else {})))
     found.append(
         json_step(
             "summary",
@@ -145,6 +155,10 @@ def _given(material: Material) -> dict[str, Artifact]:
         "@trained": material.trained,
         "@manifest": material.manifest,
         "@served": material.served,
+        "@live": material.live_manifest,
+        "@card": material.card,
+        "@training_table": material.training_table,
+        **{contracts_of(folder): a for folder, a in material.contracts.items()},
     }
     return {name: a for name, a in found.items() if a is not None}
 

@@ -2,32 +2,51 @@
 
     gates.beats_baseline(baseline="best_simple", metric="wape")
 
-A gate measures (`gates/evidence/NAME.py`, wired by parameter name: `scored`, `champion`, `replayed`, `served`,
-`release`) and a pure rule judges what was measured (`gates/rules/`). A limit that is left out here may be set in
-`policy.toml` under the gate's name; otherwise the rule's own default holds (`rules.LIMITS`).
+A gate measures (`gates/evidence/NAME.py`, wired by parameter name, see `measure.INPUTS`) and a pure rule judges what was
+measured (`gates/rules/`). A limit that is left out here may be set in `policy.toml` under the gate's name; otherwise the
+rule's own default holds (`rules.LIMITS`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from lockgate.declare import Gate
 from lockgate.errors import UsageError
+from lockgate.gates.declaring import Number
+from lockgate.gates.declaring import declared as _gate
+from lockgate.gates.declaring import limits_as_text as _limits
+from lockgate.gates.inspections import (
+    budget,
+    compatibility,
+    documentation,
+    export,
+    formats,
+    leakage,
+    skew,
+    split,
+    staleness,
+)
 
 __all__ = [
     "beats_baseline",
+    "budget",
     "champion",
+    "compatibility",
     "custom",
+    "documentation",
     "enough_good_data",
+    "export",
+    "formats",
     "integration",
     "interval_coverage",
+    "leakage",
     "no_leak",
+    "skew",
     "slices",
+    "split",
+    "staleness",
 ]
-
-Number = int | float | str | Decimal
 
 
 def enough_good_data(
@@ -137,22 +156,3 @@ def custom(
         raise UsageError("gates.custom needs exactly one limit", allowed="at_most=NUMBER or at_least=NUMBER")
     chosen = name or getattr(function, "__name__", "custom")
     return Gate(chosen, function, rule, dict(params), _limits(chosen, {rule: limit}))
-
-
-def _gate(name: str, kind: str, rule: str, params: Mapping[str, object], limits: Mapping[str, Number | None]) -> Gate:
-    return Gate(name, f"lockgate.gates.evidence.{kind}:evidence", rule, params, _limits(name, limits))
-
-
-def _limits(gate: str, limits: Mapping[str, Number | None]) -> dict[str, object]:
-    """Decimal strings, so that no reader rounds a limit differently."""
-    return {key: _decimal(gate, key, value) for key, value in limits.items() if value is not None}
-
-
-def _decimal(gate: str, key: str, value: Any) -> str:
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if isinstance(value, bool) or not number.is_finite():
-        raise UsageError(f"gate '{gate}': {key} is not a number", value=repr(value), allowed="a finite number")
-    return format(number, "f")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 
 from lockgate.errors import UsageError, did_you_mean
-from lockgate.gates.rules import counted, measured
+from lockgate.gates.rules import bounds, counted, findings, measured
 from lockgate.gates.rules.decision import (
     Decision,
     Limits,
@@ -25,6 +25,9 @@ from lockgate.records.evidence import Evidence, Verdict
 
 __all__ = ["LIMITS", "judge", "three_way"]
 
+OPTIONAL = ""
+"""The default of a limit that is held only where somebody sets it."""
+
 LIMITS: Mapping[str, Mapping[str, str | None]] = {
     "better": {"margin": "0"},
     "not_worse": {"margin": "0"},
@@ -35,7 +38,19 @@ LIMITS: Mapping[str, Mapping[str, str | None]] = {
     "holds": {},
     "at_most": {"at_most": None},
     "at_least": {"at_least": None},
+    "nothing_refused": {},
+    "documented": {},
+    "compatible": {"max_breaking": "0"},
+    "clean": {"max_shared_keys": "0", "max_near_share": "0.01", "max_future_rows": "0", "max_skill_share": "0.98"},
+    "apart": {"min_gap_days": "1", "max_shared_groups": "0"},
+    "same_features": {"max_share": "0"},
+    "equivalent": {},
+    "within": dict.fromkeys(bounds.WORDS, OPTIONAL),
+    "fresh": dict.fromkeys((f"max_{name}" for name in bounds.AGES), OPTIONAL),
 }
+COMPARING = ("not_worse", "compatible")
+"""Rules that hold a release against the live one, which there may not be yet."""
+
 RULES: Mapping[str, Callable[[Evidence, Limits], Decision]] = {
     "better": measured.better,
     "not_worse": measured.not_worse,
@@ -46,6 +61,15 @@ RULES: Mapping[str, Callable[[Evidence, Limits], Decision]] = {
     "holds": counted.holds,
     "at_most": measured.at_most,
     "at_least": measured.at_least,
+    "nothing_refused": findings.nothing_refused,
+    "documented": findings.documented,
+    "compatible": findings.compatible,
+    "clean": findings.clean,
+    "apart": findings.apart,
+    "same_features": findings.same_features,
+    "equivalent": findings.equivalent,
+    "within": bounds.within,
+    "fresh": bounds.fresh,
 }
 
 
@@ -82,12 +106,12 @@ def _limits(rule: str, given: Mapping[str, Json]) -> dict[str, Decimal]:
         if name not in LIMITS[rule]:
             raise UsageError(f"rule '{rule}' has no such limit", value=name, allowed=did_you_mean(name, LIMITS[rule]))
     merged = {**LIMITS[rule], **given}
-    return {name: finite(f"limit '{name}'", value) for name, value in merged.items()}
+    return {name: finite(f"limit '{name}'", value) for name, value in merged.items() if value != OPTIONAL}
 
 
 def _inapplicable(evidence: Evidence, rule: str) -> Decision | None:
     """Only a comparison with the live release may have nothing to compare with."""
-    if rule == "not_worse" and evidence.params.get("applicable") is False:
+    if rule in COMPARING and evidence.params.get("applicable") is False:
         reason = f"Nothing to compare with: {evidence.statistic.why}."
         return Decision(outcome="not_applicable", reason=reason)
     return None
