@@ -52,8 +52,8 @@ EXTENSIONS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 NAMED: Mapping[str, tuple[str, ...]] = {"SHA256SUMS": ("text",)}
 
-LOADS = {"GLOBAL", "STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "REDUCE", "BUILD", "EXT1", "EXT2", "EXT4"}
-"""What a pickle does to reach code; a stream without any of these is only numbers and texts that look like one."""
+LOADS = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}
+"""The only ways in which a pickle reaches code; a stream without any of these is a text that looks like one, or plain data."""
 
 PYC = re.compile(rb"^..\r\n", re.DOTALL)
 ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")

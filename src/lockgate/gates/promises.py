@@ -182,7 +182,8 @@ def _promise(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[tuple
         if name not in new["columns"]:
             yield f"column {name} is gone", "weakens"
         else:
-            yield from ((f"column {name} {w}", e) for w, e in _column(column, new["columns"][name]))
+            for what, effect in _column(column, new["columns"][name]):
+                yield f"column {name} {what}", effect
     for name in (n for n in new["columns"] if n not in old["columns"]):
         yield f"column {name} is new", "fits"
     for name, rule in new["rules"].items():

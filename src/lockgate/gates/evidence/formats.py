@@ -70,7 +70,7 @@ def _judged(file: Path, name: str, allow: Sequence[str]) -> tuple[str, list[str]
             kind, findings = looked_into(content, kind)
         elif zipfile.is_zipfile(content):
             findings = [("", "zip", "an archive hides behind its beginning")]
-    return kind, [*_itself(name, kind, allow), *_inside(kind, findings, allow)]
+    return kind, [*_harm(findings), *_itself(name, kind, allow), *_strangers(kind, findings, allow)]
 
 
 def _itself(name: str, kind: str, allow: Sequence[str]) -> Iterator[str]:
@@ -89,8 +89,8 @@ def _itself(name: str, kind: str, allow: Sequence[str]) -> Iterator[str]:
         yield f"{kind} is not allowed here"
 
 
-def _inside(kind: str, findings: Sequence[Finding], allow: Sequence[str]) -> Iterator[str]:
-    """Members are held to the same list; a program or a pickle among them is named."""
+def _harm(findings: Sequence[Finding]) -> Iterator[str]:
+    """Members that could do harm, whatever is allowed; they are what the sentence names."""
     for name, found, why in findings:
         at = f"{name}: " if name else ""
         if why:
@@ -99,5 +99,11 @@ def _inside(kind: str, findings: Sequence[Finding], allow: Sequence[str]) -> Ite
             yield f"{at}a pickle, which runs code when it is loaded"
         elif found in DANGEROUS or found == UNKNOWN:
             yield f"{at}{'a program' if found in DANGEROUS else 'of unknown format'}"
-        elif found not in (*allow, "empty") and not (kind == "npz" and found == "npy"):
-            yield f"{at}{found} is not allowed here"
+
+
+def _strangers(kind: str, findings: Sequence[Finding], allow: Sequence[str]) -> Iterator[str]:
+    """Members are held to the same list as files."""
+    for name, found, why in findings:
+        known = found in (*allow, "empty", UNKNOWN, *DANGEROUS) or (kind == "npz" and found == "npy")
+        if not (why or known):
+            yield f"{name}: {found} is not allowed here"
