@@ -173,11 +173,11 @@ def data_changes(before: Mapping[str, Json], after: Mapping[str, Json]) -> tuple
 
 
 def _promise(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[tuple[str, Effect]]:
-    if old["key"] != new["key"]:
-        yield (
-            f"rows are named by {', '.join(new['key']) or 'nothing'}, and were by {', '.join(old['key']) or 'nothing'}",
-            "weakens",
+    if set(old["key"]) != set(new["key"]):
+        named = (
+            f"rows are named by {', '.join(new['key']) or 'nothing'}, and were by {', '.join(old['key']) or 'nothing'}"
         )
+        yield named, "fits" if new["key"] and set(new["key"]) < set(old["key"]) or not old["key"] else "weakens"
     for name, column in old["columns"].items():
         if name not in new["columns"]:
             yield f"column {name} is gone", "weakens"
@@ -199,7 +199,8 @@ def _promise(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[tuple
 def _column(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[tuple[str, Effect]]:
     for what in ("type", "unit"):
         if old[what] != new[what]:
-            yield f"has {what} {new[what] or 'none'}, and had {old[what] or 'none'}", "weakens"
+            narrower = (old[what], new[what]) == ("number", "integer")
+            yield f"has {what} {new[what] or 'none'}, and had {old[what] or 'none'}", "fits" if narrower else "weakens"
     if new["nullable"] and not old["nullable"]:
         yield "may be empty now", "weakens"
     for end, worse in (("low", "lower"), ("high", "higher")):

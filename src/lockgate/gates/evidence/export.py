@@ -45,7 +45,7 @@ def evidence(
         )
         return unmeasured(KIND, NAME, why, tolerance=repr(tolerance))
     rows = replayed.subset(alike)
-    answers = {"the packaged model": rows.role("answer"), **{c: rows.numbers(c) for c in columns}}
+    answers = {"the packaged model": rows.role("answer"), **{f"column {c}": rows.numbers(c) for c in columns}}
     trained = rows.role("truth")
     differ = {name: unlike(trained, a, tolerance) | ~np.isfinite(a) for name, a in answers.items()}
     shown = [

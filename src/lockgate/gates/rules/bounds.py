@@ -78,5 +78,5 @@ def _aged(age: Estimate, limit: Decimal) -> Said:
     days = Decimal(age.value)
     if days <= 0:
         return ("fail", f"{AGES[age.name]} from the future, {number(-days)} days after the day before as-of")
-    text = f"{AGES[age.name]} {number(days)} days old; at most {number(limit)} is allowed"
+    text = f"{AGES[age.name]} {number(days)} day{'' if days == 1 else 's'} old; at most {number(limit)} is allowed"
     return ("pass" if days <= limit else "fail", text)

@@ -122,7 +122,9 @@ def clean(evidence: Evidence, limits: Limits) -> Decision:
 def _too_good(evidence: Evidence, limit: Decimal) -> list[Said]:
     """A feature that is as good as the model: the answer in disguise, or a problem that needs no model."""
     tried = [(g.group, Decimal(g.estimate.value)) for g in evidence.groups if g.estimate.value is not None]
-    best = [f"{name} alone has {percent(share)} of the model's skill" for name, share in tried if share >= limit]
+    best = [
+        f"the feature {name} alone has {percent(share)} of the model's skill" for name, share in tried if share >= limit
+    ]
     if best:
         return [
             (
@@ -132,7 +134,7 @@ def _too_good(evidence: Evidence, limit: Decimal) -> list[Said]:
         ]
     unknown = [g.group for g in evidence.groups if g.estimate.value is None]
     if unknown:
-        return [("uncertain", f"{_listed(unknown[:NAMED], len(unknown))} cannot be tried alone")]
+        return [("uncertain", f"features that cannot be tried alone: {_listed(unknown[:NAMED], len(unknown))}")]
     return (
         [
             (
@@ -162,9 +164,11 @@ def apart(evidence: Evidence, limits: Limits) -> Decision:
     if evidence.params.get("day"):
         gap, needed = _value(evidence.statistic), limits["min_gap_days"]
         label = int(evidence.params.get("label_days") or 0)
-        known = f"the last truth of training was known {number(gap)} days before the first question of the holdout"
+        known = f"the last truth of training was known {_times(gap, 'day')} before the first question of the holdout"
         if gap <= 0:
-            known = f"training knows truths up to {number(-gap)} days after the first question of the holdout was asked"
+            known = (
+                f"training knows truths up to {_times(-gap, 'day')} after the first question of the holdout was asked"
+            )
         known += f", with {label} days from a row to its truth" * bool(label)
         said.append(
             ("pass" if gap >= needed else "fail", f"{known}; at least {_times(needed, 'day')} must lie between")
