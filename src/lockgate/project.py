@@ -23,6 +23,7 @@ __all__ = ["KINDS", "Project", "Settings", "SinkSettings", "SourceSettings", "ad
 
 FILE = "lockgate.toml"
 OWN_STORE = ".lockgate"
+CARD = ("owner", "intended", "forbidden", "limits", "licence", "review_by")
 ROWS = ("query", "watermark", "refresh", "version")
 KINDS = ("results", "graphs", "sources", "releases", "bundles", "pages", "feedback")
 """Records beside the objects. `lockgate store` looks through all of them: what it does not know it would collect."""
@@ -80,7 +81,7 @@ class Settings:
         ports: environment → TCP port that `serve` binds on loopback.
         lease_s: how long a run that says nothing more is believed to be at work.
         groups: column that the checks slice by → one sentence on what its groups are, for the evidence page.
-        card: field of the model card → what a person wrote, see `lockgate.records.card`.
+        card: what the owner says the model is for, in `CARD`'s words; empty: nothing was said.
     """
 
     name: str
@@ -98,7 +99,7 @@ class Settings:
     workers: int = 2
     ports: Mapping[str, int] = field(default_factory=dict[str, int])
     groups: Mapping[str, str] = field(default_factory=dict[str, str])
-    card: Mapping[str, str] = field(default_factory=dict[str, str])
+    card: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict[str, str | tuple[str, ...]])
 
 
 @frozen(slots=False)
@@ -239,6 +240,13 @@ def read_settings(text: str) -> Settings:
     )
 
 
+def _card(table: Table) -> dict[str, str | tuple[str, ...]]:
+    """Only what was written: a sentence that nobody wrote is missing on the page, not empty."""
+    table.only(*CARD)
+    lists = ("forbidden", "limits")
+    return {n: table.texts(n) if n in lists else table.text(n) for n in CARD if n in table.content}
+
+
 def _source(name: str, table: Table) -> SourceSettings:
     kind = table.one_of("kind", ("file", "folder", "sqlite"))
     table.only("kind", "path", *{"file": (), "folder": ("settle",), "sqlite": ROWS}[kind])
@@ -252,17 +260,6 @@ def _source(name: str, table: Table) -> SourceSettings:
         name, kind, path, query=query, refresh=refresh, version=table.number("version", 1, least=1),
         watermark=table.text("watermark", "" if refresh == "full" else None),
     )  # fmt: skip
-
-
-def _card(table: Table) -> dict[str, str]:
-    """What people write for the model card: a text each, or a day."""
-    if not table.content:
-        return {}
-    from lockgate.records.card import FIELDS
-
-    table.only(*FIELDS)
-    dated = {n: v.isoformat() for n, v in table.content.items() if isinstance(v, dt.date)}
-    return {name: dated.get(name) or table.text(name) for name in table.content}
 
 
 def _sink(name: str, table: Table) -> SinkSettings:

@@ -42,7 +42,7 @@ CONTRACT: dict[str, Any] = {
     "rules": {"free": {"when": "price = 0", "action": "drop", "at_most": "0.01"}},
 }  # fmt: skip
 
-CARD = {"intended_use": "how much to order for the next four weeks", "limits": "wholesale is not in it", "owner": "the stock team",
+CARD = {"intended": "how much to order for the next four weeks", "limits": ["wholesale is not in it"], "owner": "the stock team",
         "review_by": "2012-01-31"}  # fmt: skip
 
 WEIGHED: dict[str, Any] = {

@@ -553,7 +553,7 @@ def test_too_few_timings_are_no_pass() -> None:
         ({n: t for n, t in CARD.items() if n != "limits"}, "limits (not there)"),
         ({**CARD, "review_by": "next year"}, "review_by ('next year' is not a day (YYYY-MM-DD))"),
         ({**CARD, "review_by": AS_OF}, "review_by (was due on 2011-11-09)"),
-        (None, "intended_use (not there), limits (not there), owner (not there), review_by (not there)"),
+        (None, "intended (not there), limits (not there), owner (not there), review_by (not there)"),
     ],
 )
 def test_what_the_card_lacks_is_named_and_where_to_write_it(card: Any, said: str) -> None:
@@ -564,9 +564,9 @@ def test_what_the_card_lacks_is_named_and_where_to_write_it(card: Any, said: str
 
 
 def test_a_project_may_require_other_fields() -> None:
-    gate = gates.documentation(required=["owner", "not_for"])
-    assert "lacks 1 of 2 required fields: not_for (not there)" in decide(gate).reason
-    assert decide(gate, card={**CARD, "not_for": "prices"}).outcome == "pass"
+    gate = gates.documentation(required=["owner", "forbidden"])
+    assert "lacks 1 of 2 required fields: forbidden (not there)" in decide(gate).reason
+    assert decide(gate, card={**CARD, "forbidden": "prices"}).outcome == "pass"
     assert "ownr" in decide(gates.documentation(required=["ownr"])).reason
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import bz2
 import json
 import lzma
-import pickletools
 import re
 import zlib
 from collections.abc import Callable, Mapping
+from pickletools import genops
 from typing import Final
 
 __all__ = ["DANGEROUS", "HEAD", "PACKED", "SAFE", "UNKNOWN", "kind_of", "promised"]
@@ -156,7 +156,7 @@ def _is_pickle(head: bytes) -> bool:
         return True
     reached: set[str] = set()
     try:
-        for operation, _, _ in pickletools.genops(head):
+        for operation, _, _ in genops(head):
             reached.add(operation.name)
     except Exception:  # whatever is no pickle may fail anywhere in it
         return "STOP" in reached and bool(reached & LOADS)

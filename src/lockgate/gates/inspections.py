@@ -117,7 +117,7 @@ def budget(
     """
     limits = {"p50_ms": p50_ms, "p95_ms": p95_ms, "p99_ms": p99_ms, "cold_start_s": cold_start_s, "memory_mb": memory_mb,
               "artifact_mb": artifact_mb}  # fmt: skip
-    return declared(name, "budget", "within", {}, limits)
+    return declared(name, "budget", "affordable", {}, limits)
 
 
 def formats(*, allow: Sequence[str] = (), name: str = "formats") -> Gate:
@@ -135,7 +135,7 @@ def documentation(*, required: Sequence[str] = (), name: str = "documentation") 
     """Is the model card written, in `lockgate.toml` under `[card]`, and is its review not overdue?
 
     Args:
-        required: fields of `lockgate.records.card.FIELDS` (default: intended_use, limits, owner, review_by).
+        required: fields of `lockgate.records.card.FIELDS` (default: intended, limits, owner, review_by).
     """
     _listed("documentation", "required", required)
     return declared(name, "documentation", "documented", {"required": list(required)} if required else {}, {})

@@ -177,7 +177,7 @@ def _promise(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[tuple
         named = (
             f"rows are named by {', '.join(new['key']) or 'nothing'}, and were by {', '.join(old['key']) or 'nothing'}"
         )
-        yield named, "fits" if new["key"] and set(new["key"]) < set(old["key"]) or not old["key"] else "weakens"
+        yield named, "fits" if (new["key"] and set(new["key"]) < set(old["key"])) or not old["key"] else "weakens"
     for name, column in old["columns"].items():
         if name not in new["columns"]:
             yield f"column {name} is gone", "weakens"

@@ -7,17 +7,14 @@ from collections.abc import Mapping
 __all__ = ["FIELDS", "REQUIRED", "REVIEW"]
 
 FIELDS: Mapping[str, str] = {
-    "intended_use": "what the answers are for, and who acts on them",
-    "not_for": "uses that are forbidden, or that nobody has looked at",
+    "intended": "what the answers are for, and who acts on them",
+    "forbidden": "uses that are forbidden, or that nobody has looked at",
     "limits": "where it is known to be wrong",
     "owner": "the person or team that answers for it",
-    "contact": "how to reach them",
     "review_by": "the day by which somebody looks at all this again, YYYY-MM-DD",
-    "data": "where the data come from, and whom they describe",
     "licence": "under which terms it may be used",
-    "rollback": "who goes back to the release before, and when",
 }
 
 REVIEW = "review_by"
 
-REQUIRED = ("intended_use", "limits", "owner", REVIEW)
+REQUIRED = ("intended", "limits", "owner", REVIEW)

@@ -34,7 +34,7 @@ def evidence(
             raise UsageError("no such field of a model card", value=name, allowed=did_you_mean(name, FIELDS))
     if not required:
         return unmeasured(KIND, NAME, "no field is required, so there is nothing to look for")
-    said = {name: str(value) for name, value in (card or {}).items()}
+    said = {name: _text(value) for name, value in (card or {}).items()}
     found = [(name, _fault(name, said.get(name), str(release["as_of"]))) for name in dict.fromkeys(required)]
     rows: list[dict[str, Json]] = [
         {"field": name, "fault": fault, "meaning": FIELDS[name]} for name, fault in found if fault
@@ -44,6 +44,11 @@ def evidence(
         statistic=Estimate(name=NAME, value=str(len(rows)), n=len(found), method="every required field read", unit="fields"),
         params={"required": [name for name, _ in found], "place": PLACE, "card": {n: said[n] for n, _ in found if n in said}},
     )  # fmt: skip
+
+
+def _text(value: Json) -> str:
+    """Several sentences as one text."""
+    return "; ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _fault(name: str, text: str | None, as_of: str) -> str:

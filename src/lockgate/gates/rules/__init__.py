@@ -45,7 +45,7 @@ LIMITS: Mapping[str, Mapping[str, str | None]] = {
     "apart": {"min_gap_days": "1", "max_shared_groups": "0"},
     "same_features": {"max_share": "0"},
     "equivalent": {},
-    "within": dict.fromkeys(bounds.WORDS, OPTIONAL),
+    "affordable": dict.fromkeys(bounds.WORDS, OPTIONAL),
     "fresh": dict.fromkeys((f"max_{name}" for name in bounds.AGES), OPTIONAL),
 }
 COMPARING = ("not_worse", "compatible")
@@ -68,7 +68,7 @@ RULES: Mapping[str, Callable[[Evidence, Limits], Decision]] = {
     "apart": findings.apart,
     "same_features": findings.same_features,
     "equivalent": findings.equivalent,
-    "within": bounds.within,
+    "affordable": bounds.affordable,
     "fresh": bounds.fresh,
 }
 

@@ -9,7 +9,7 @@ from lockgate.gates.rules.findings import Said, together
 from lockgate.gates.rules.sentences import number
 from lockgate.records.evidence import Estimate, Evidence
 
-__all__ = ["fresh", "within"]
+__all__ = ["AGES", "WORDS", "affordable", "fresh"]
 
 WORDS = {
     "p50_ms": "half of all answers take at most", "p95_ms": "95% of all answers take at most",
@@ -22,7 +22,7 @@ AGES = {
 }  # fmt: skip
 
 
-def within(evidence: Evidence, limits: Limits) -> Decision:
+def affordable(evidence: Evidence, limits: Limits) -> Decision:
     """Three-way for each limit that is set: pass when the whole interval is within it."""
     measured = {e.name: e for e in evidence.also}
     said = [_held(measured[name], limit) for name, limit in limits.items()]
