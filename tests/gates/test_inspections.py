@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,7 @@ def hostile() -> dict[str, dict[str, Any]]:
                           "weighed": {**WEIGHED, "bytes": 0, "files": 0, "latency_ms": [], "cold_start_s": [], "memory_mb": []}},
         "one answer": {"weighed": {**WEIGHED, "latency_ms": ["3"], "cold_start_s": ["1"], "memory_mb": ["9"]}},
         "empty card": {"card": {}},
+        "rows without a day": {"scored": replace(scored, day=None), "replayed": replace(again, day=None)},
         "contract is no JSON": {"contracts": {"planner.json": "{"}},
     }  # fmt: skip
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["NOTHING_JUDGED", "Judged", "Material", "judge", "judged_by"]
 
 EVIDENCE = "lockgate.records.evidence:Evidence"
+COMPARED = ("better", "not_worse", "superior", "alike", "no_slice_worse", "no_step_back")
+"""Rules of gates whose metric can say which of two answers is better: such a metric is what a page is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,7 @@ class Material:
         live_manifest: of the release it would replace. card: what `lockgate.toml` says for the model card.
         training_table: all rows that the model was fitted on, if the pipeline names them.
         contracts: folder that a gate names → consumers' contracts in it.
+        history: what approved releases measured.
     """
 
     release: str
@@ -54,6 +57,7 @@ class Material:
     card: Artifact | None = None
     training_table: Artifact | None = None
     contracts: Mapping[str, Artifact] = field(default_factory=dict[str, Artifact])
+    history: Artifact | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ def judge(
     `trace` is that of the graph the walk was read from: a gate's code must still be the text that it captured.
     """
     nodes = _nodes(walk, material)
-    releases = {"@release": material.release} | ({"@opponent": material.live} if material.live else {})
+    releases = {"@release": material.release} | ({"@live": material.live} if material.live else {})
     done = measure(project, nodes, releases=releases, given=_given(material), trace=trace, tell=tell)
     evidence = {n: _evidence(project, walk, n, done.artifacts, done.steps) for n in walk.gates if f"gate.{n}" in nodes}
     verdicts = {n: _verdict(walk, n, e, done.artifacts) for n, e in evidence.items()}
@@ -93,7 +97,7 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
     if material.live:
         found.append(
             answering(
-                "champion", "lockgate.release.scoring:scored", {"release": "@opponent", "holdout": "@holdout"}, packages
+                "champion", "lockgate.release.scoring:scored", {"release": "@live", "holdout": "@holdout"}, packages
             )
         )
     if material.trained:
@@ -108,7 +112,8 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
     found += artifact_steps(walk, packages, has_training_table=material.training_table is not None)
     given = _given(material)
     wired = {"release": "@manifest", "bundle": "@release", **{n.name: n.name for n in found}}
-    wired |= {n: f"@{n}" for n in ("served", "live", "card") if f"@{n}" in given}
+    named = {"served": "@served", "history": "@history", "live": "@live_manifest", "card": "@card"}
+    wired |= {name: given_as for name, given_as in named.items() if given_as in given}
     for name, captured in walk.gates.items():
         if "served" in captured["takes"] and material.served is None:
             continue
@@ -155,10 +160,11 @@ def _given(material: Material) -> dict[str, Artifact]:
         "@trained": material.trained,
         "@manifest": material.manifest,
         "@served": material.served,
-        "@live": material.live_manifest,
+        "@live_manifest": material.live_manifest,
         "@card": material.card,
         "@training_table": material.training_table,
         **{contracts_of(folder): a for folder, a in material.contracts.items()},
+        "@history": material.history,
     }
     return {name: a for name, a in found.items() if a is not None}
 
@@ -175,16 +181,21 @@ def _evidence(
 
 
 def _verdict(walk: Walk, name: str, evidence: Evidence, artifacts: Mapping[str, Artifact]) -> Verdict:
+    """The verdict, with the digest of its evidence and the object of the store that holds its bytes."""
     gate = next(s for s in walk.stages if isinstance(s, Gate) and s.name == name)
     verdict = judge_by_rule(evidence, gate.rule, limits_for(walk.policy, gate))
     artifact = artifacts.get(f"gate.{name}")
-    return replace(verdict, gate=name, evidence=artifact.digest if artifact else "")
+    if artifact is None:
+        return replace(verdict, gate=name)
+    return replace(verdict, gate=name, evidence=artifact.digest, extra={**verdict.extra, "object": artifact.object})
 
 
 def judged_by(walk: Walk) -> dict[str, Json]:
     """What the page summarises: the columns, the metric and the baseline that the gates judge by."""
     params = [g["params"] for g in walk.gates.values()]
-    by = list(dict.fromkeys(c for p in params for c in p.get("by", ())))
-    metric = next((p["metric"] for p in params if "metric" in p), "wape")
+    columns = [p["by"] for p in params if isinstance(p.get("by"), list)]
+    by = list(dict.fromkeys(c for some in columns for c in some if isinstance(c, str)))
+    compared = [g["params"] for g in walk.gates.values() if g["rule"] in COMPARED]
+    metric = next((p["metric"] for p in [*compared, *params] if "metric" in p), "wape")
     baseline = next((p["baseline"] for p in params if "baseline" in p), "")
     return {"by": by, "metric": metric, "baseline": baseline}

@@ -8,6 +8,7 @@ from typing import Any
 
 from lockgate.declare import Gate
 from lockgate.evaluation.scored import Scored
+from lockgate.gates.history import History
 from lockgate.gates.measure import called
 from lockgate.gates.rows import Rows
 from lockgate.gates.served import Served
@@ -19,8 +20,8 @@ __all__ = ["run_gate"]
 
 def run_gate(
     gate: Mapping[str, Json], scored: Scored | None, champion: Scored | None, replayed: Scored | None,
-    served: Served | None, release: Mapping[str, Json] | None, live: Mapping[str, Json] | None, bundle: Path | None,
-    training_table: Rows | None, contracts: Mapping[str, Json] | None, card: Mapping[str, Json] | None,
+    served: Served | None, release: Mapping[str, Json] | None, history: History | None, live: Mapping[str, Json] | None,
+    bundle: Path | None, training_table: Rows | None, contracts: Mapping[str, Json] | None, card: Mapping[str, Json] | None,
     weighed: Mapping[str, Json] | None, repeated: Mapping[str, Json] | None, known_days: Mapping[str, Json] | None,
 ) -> Evidence:  # fmt: skip
     """Measure one declared gate. `gate` holds `name`, `evidence` (`module:function`), `rule` and `params`.
@@ -33,6 +34,7 @@ def run_gate(
         "replayed": replayed,
         "served": served,
         "release": release,
+        "history": history,
         "live": live,
         "bundle": bundle,
         "training_table": training_table,

@@ -60,8 +60,11 @@ def evidence(
 
 
 def _gap(scored: Scored, table: Rows, day: str, label_days: int) -> Estimate:
-    trained, asked = table.column(day), scored.column(AS_OF if AS_OF in scored.columns else scored.day)
-    for name, column in ((day, trained), (AS_OF, asked)):
+    origin = AS_OF if AS_OF in scored.columns else scored.day
+    if origin is None:
+        return Estimate(name=NAME, value=None, why="the holdout's rows have no day", unit="days")
+    trained, asked = table.column(day), scored.column(origin)
+    for name, column in ((day, trained), (origin, asked)):
         if column.dtype.kind != "M":
             raise UsageError("a gap needs days", value=name, allowed="a column of dates")
     if undated := int(np.isnat(trained).sum()):

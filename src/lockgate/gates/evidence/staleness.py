@@ -73,6 +73,8 @@ def _trained(table: Rows | None, day: str | None) -> dt.date | str:
 
 
 def _holdout(scored: Scored) -> dt.date | str:
+    if scored.day is None:
+        return "the holdout's rows have no day"
     column = scored.column(scored.day)
     if column.dtype.kind != "M":
         return "the holdout's rows have no day"
