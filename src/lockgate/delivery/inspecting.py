@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["artifact_steps", "card_of", "contract_texts", "contracts_of", "kept_contracts", "manifest_kept"]
 
 WEIGHING = "lockgate.release.weighing"
-COLUMNS = ("keys", "content", "features", "target", "times", "day", "apart")
-"""Parameters of gates that name columns of the training table."""
+EVIDENCE = "lockgate.gates.evidence."
+LOOKED_AT = {
+    "leakage": ("keys", "content", "features", "target", "times"),
+    "split": ("day", "apart"),
+    "staleness": ("day",),
+}
+"""Kind of a gate → its parameters that name columns of the training table."""
 
 
 def artifact_steps(walk: Walk, packages: Sequence[str], *, has_training_table: bool) -> list[Node]:
@@ -53,17 +58,28 @@ def _training_table(columns: Sequence[str], packages: Sequence[str]) -> Node:
 
 
 def _columns(walk: Walk) -> list[str]:
-    """The columns that gates name; none: all, because a gate that names none looks at all."""
-    named: set[str] = set()
+    """The columns that gates look at; none: all, because a gate looks at what it does not name, too."""
+    found: set[str] = set()
     for gate in walk.gates.values():
-        if "training_table" not in gate["takes"]:
-            continue
-        params = [gate["params"].get(name) for name in COLUMNS if name in gate["params"]]
-        found = {c for value in params for c in ([value] if isinstance(value, str) else value or ())}
-        if not found or gate["params"].get("every_column"):
-            return []
-        named |= found
-    return sorted(named)
+        if "training_table" in gate["takes"]:
+            named = _named(gate)
+            if named is None:
+                return []
+            found |= named
+    return sorted(found)
+
+
+def _named(gate: Mapping[str, Json]) -> set[str] | None:
+    """The columns that one gate looks at; None: all, as leaks are looked for in every day and every feature."""
+    kind = str(gate["evidence"]).removeprefix(EVIDENCE).partition(":")[0]
+    params = gate["params"]
+    every = kind == "leakage" and (
+        not params["keys"] or not params["times"] or (params["target"] and not params["features"])
+    )
+    if kind not in LOOKED_AT or every:
+        return None
+    values = [params[name] for name in LOOKED_AT[kind]]
+    return {c for value in values for c in ([value] if isinstance(value, str) else value or ())}
 
 
 def contracts_of(folder: str | None) -> str:

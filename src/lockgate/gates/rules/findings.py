@@ -194,7 +194,7 @@ def same_features(evidence: Evidence, limits: Limits) -> Decision:
     e, limit = evidence.statistic, limits["max_share"]
     value, low, high = (Decimal(text or "NaN") for text in (e.value, e.low, e.high))
     names = [g.group for g in evidence.groups]
-    what = "the answer" if names == ["prediction"] else f"all {len(names) - 1:,} features and the answer"
+    what = "the answer" if names == ["prediction"] else f"{_times(Decimal(len(names) - 1), 'feature')} and the answer"
     if value == 0:
         reason = f"Training and the release host have the same for {what} in {e.n:,} rows; {level(e)} of the share that differs: up to {percent(high)}."
         return Decision(outcome="pass", reason=reason + left_out(evidence))
