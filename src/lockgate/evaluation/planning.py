@@ -1,200 +1,125 @@
-"""How likely is each verdict, before anybody trains: the operating characteristics of the three-way rule.
+"""What can a gate on so many rows decide? Before anybody trains: how often it will pass, stay uncertain, and fail.
 
-A harm is estimated with a standard error; its interval reaches so many errors to each side. It passes when the interval ends
-within the limit, fails when it begins beyond, and is uncertain between. From the error alone follows how often each happens
-at any true harm, how far from the limit a true harm must lie to be told apart from it, and how many rows would do.
-
-Errors are taken as known and normal when rows are independent; with few days the error is itself estimated, and Student's t
-(central for the reach, noncentral for the chances: Johnson and Welch 1940) takes the place of the normal distribution.
+A three-way rule passes when the whole interval keeps the limit, fails when it breaks it, and is uncertain in between. At
+the limit it errs in (1 - level) / 2 of cases to each side; with few rows it can practically never pass, even when
+nothing is wrong. By the normal approximation (`benchmarks/operating_characteristics.py` holds it against simulation).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import ceil, inf, isfinite, sqrt
+from dataclasses import dataclass
+from math import ceil, sqrt
 from statistics import NormalDist
 
 from lockgate.errors import UsageError
 
 __all__ = [
-    "POWER",
-    "Asked",
-    "Chances",
-    "chances",
-    "distance_resolved",
-    "growth_needed",
-    "rate_gap",
-    "reach_of",
-    "rows_for_half_width",
-]
+    "Chances", "chances_of_comparison", "chances_of_gap", "error_of_gap", "error_of_paired_shares", "rows_for_comparison",
+    "rows_for_gap", "rows_for_half_width",
+]  # fmt: skip
 
-POWER = 0.8
-"""How often a gate must decide for us to call the difference one that it resolves: four times in five."""
-MANY = 300  # degrees of freedom above which Student's t is the normal distribution for our purposes
-LARGEST_GROWTH = 1e6
 NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a gate asks of a harm, and how well the holdout can tell.
-
-    Attributes:
-        limit: the largest harm allowed.
-        error: standard error of the estimate, in the same unit.
-        both_sides: the harm may not lie below `-limit` either (a gap between groups, coverage around its promise).
-        comparisons: so many comparisons of the same kind are made at once; the interval is widened for them (Sidak 1967),
-            and all must pass. At most one of them has a true harm.
-        blocks: days that were resampled; 0 when rows are independent.
-        level: of the interval.
-    """
-
-    limit: float
-    error: float
-    both_sides: bool = False
-    comparisons: int = 1
-    blocks: int = 0
-    level: float = 0.95
-
-    @property
-    def freedom(self) -> float:
-        """Degrees of freedom of the estimated error."""
-        return float(self.blocks - 1) if 1 < self.blocks <= MANY else inf
-
-    @property
-    def reach(self) -> float:
-        """So many errors to each side."""
-        return reach_of(self.level, comparisons=self.comparisons, freedom=self.freedom)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Chances:
-    """How often each verdict comes at one true harm; the three add up to one."""
+    """How often a gate passes, is uncertain and fails; they add up to 1."""
 
-    true: float
     passes: float
     uncertain: float
     fails: float
 
 
-def reach_of(level: float, *, comparisons: int = 1, freedom: float = inf) -> float:
-    """How many standard errors an interval reaches to each side.
+def error_of_gap(rate: float, rows: int, others: int) -> float:
+    """Standard error of the difference of two groups' rates near `rate`.
 
-    >>> round(reach_of(0.95), 3), round(reach_of(0.95, comparisons=5), 3), round(reach_of(0.95, freedom=23), 3)
-    (1.96, 2.569, 2.069)
+    >>> round(error_of_gap(0.4, 400, 400), 4)
+    0.0346
     """
-    upper = (1 + level ** (1 / comparisons)) / 2
-    if not isfinite(freedom):
-        return NORMAL.inv_cdf(upper)
-    from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]  lazy: only few days need it
-
-    return float(stdtrit(freedom, upper))
+    _need(0 < rate < 1, "rate", rate, "between 0 and 1")
+    _need(min(rows, others) > 0, "rows", min(rows, others), "at least 1")
+    return sqrt(rate * (1 - rate) * (1 / rows + 1 / others))
 
 
-def chances(asked: Asked, true: float) -> Chances:
-    """How often the gate passes, stays uncertain and fails when the true harm is `true`.
+def error_of_paired_shares(discordant: float, difference: float, rows: int) -> float:
+    """Standard error of the difference of two classifiers' accuracies on the same rows.
 
-    >>> found = chances(Asked(limit=0.01, error=sqrt(0.08 / 2_000)), 0.0)  # accuracy margin 1%, 8% of answers differ
-    >>> f"{found.passes:.2f} {found.uncertain:.2f} {found.fails:.2f}"
-    '0.35 0.65 0.00'
+    Args:
+        discordant: share of rows that only one of them gets right.
+
+    >>> round(error_of_paired_shares(0.08, 0.0, 2000), 5)
+    0.00632
     """
-    if not (asked.error > 0 and isfinite(asked.error)):
-        raise UsageError("a plan needs a standard error", value=str(asked.error), allowed="a finite number above 0")
-    one, others = _alone(asked, true), asked.comparisons - 1
-    if others:
-        neutral = _alone(asked, 0.0)
-        one = (one[0] * neutral[0] ** others, 1 - (1 - one[1]) * (1 - neutral[1]) ** others)
-    passes, fails = one
-    return Chances(true=true, passes=passes, uncertain=max(0.0, 1 - passes - fails), fails=fails)
+    _need(0 < discordant <= 1, "discordant", discordant, "above 0, at most 1")
+    _need(abs(difference) <= discordant, "difference", difference, "no larger than the discordant share")
+    _need(rows > 0, "rows", rows, "at least 1")
+    return sqrt((discordant - difference * difference) / rows)
 
 
-def distance_resolved(asked: Asked, *, power: float = POWER) -> float:
-    """How far from the limit a true harm must lie for the gate to decide so often.
+def chances_of_gap(gap: float, *, limit: float, error: float, level: float = 0.95) -> Chances:
+    """A gate on the size of a gap, to either side.
 
-    >>> round(distance_resolved(Asked(limit=0.1, error=0.05)), 3)
-    0.14
+    >>> found = chances_of_gap(0.0, limit=0.1, error=error_of_gap(0.4, 100, 100))
+    >>> round(found.passes, 2), round(found.uncertain, 2)
+    (0.0, 1.0)
     """
-    low, high = 0.0, 1.0
-    while _decides(asked, high * asked.error) < power:
-        high *= 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if _decides(asked, middle * asked.error) >= power else (middle, high)
-    return high * asked.error
+    reach = NORMAL.inv_cdf((1 + level) / 2)
+    passes = _between(-limit + reach * error, limit - reach * error, gap, error)
+    fails = 1 - _between(-limit - reach * error, limit + reach * error, gap, error)
+    return Chances(passes=passes, uncertain=max(0.0, 1 - passes - fails), fails=fails)
 
 
-def growth_needed(asked: Asked, true: float = 0.0, *, power: float = POWER) -> float:
-    """How many times as many rows (or days) let a true harm pass so often; infinite when none do.
+def chances_of_comparison(gain: float, *, margin: float, error: float, level: float = 0.95) -> Chances:
+    """A gate that allows a loss of up to `margin` (or, below zero, demands a gain). `gain` is what is truly there.
 
-    >>> round(growth_needed(Asked(limit=0.1, error=0.1)), 2), growth_needed(Asked(limit=0.0, error=0.1))
-    (7.85, inf)
+    >>> found = chances_of_comparison(0.0, margin=0.01, error=error_of_paired_shares(0.08, 0.0, 2000))
+    >>> round(found.passes, 3), round(found.fails, 3)
+    (0.352, 0.0)
     """
-    if true >= asked.limit or (asked.both_sides and true <= -asked.limit):
-        return inf
-    low, high = 0.0, 1.0
-    while chances(_grown(asked, high), true).passes < power:
-        low, high = high, high * 2
-        if high > LARGEST_GROWTH:
-            return inf
-    for _ in range(50):
-        middle = (low + high) / 2
-        enough = middle > 0 and chances(_grown(asked, middle), true).passes >= power
-        low, high = (low, middle) if enough else (middle, high)
-    return high
+    reach = NORMAL.inv_cdf((1 + level) / 2)
+    passes = NORMAL.cdf((gain + margin) / error - reach)
+    fails = NORMAL.cdf(-(gain + margin) / error - reach)
+    return Chances(passes=passes, uncertain=max(0.0, 1 - passes - fails), fails=fails)
 
 
-def rate_gap(rate: float, rows: int, groups: int) -> tuple[float, int]:
-    """Standard error of a gap in a rate between a group and the rest, when `rows` lie evenly in `groups`; and the comparisons.
+def rows_for_gap(rate: float, limit: float, *, power: float = 0.8, level: float = 0.95) -> int:
+    """Rows per group with which two groups that are treated alike pass `limit` with probability `power`.
 
-    Two groups make one comparison: either is the rest of the other.
-
-    >>> error, comparisons = rate_gap(0.4, 800, 2)
-    >>> round(error, 4), comparisons
-    (0.0346, 1)
+    >>> rows_for_gap(0.4, 0.1)
+    505
     """
-    if not 0 < rate < 1 or groups < 2 or rows < 2 * groups:
-        raise UsageError(
-            "these numbers are no plan for groups", value=f"rate {rate:g}, {rows:,} rows, {groups} groups",
-            allowed="a rate between 0 and 1, two groups or more, two rows in each or more",
-        )  # fmt: skip
-    each = rows / groups
-    return sqrt(rate * (1 - rate) * (1 / each + 1 / (rows - each))), 1 if groups == 2 else groups
+    _need(limit > 0, "limit", limit, "above 0")
+    reach = NORMAL.inv_cdf((1 + level) / 2) + NORMAL.inv_cdf((1 + power) / 2)
+    return ceil(2 * rate * (1 - rate) * (reach / limit) ** 2)
+
+
+def rows_for_comparison(
+    discordant: float, margin: float, *, gain: float = 0.0, power: float = 0.8, level: float = 0.95
+) -> int:
+    """Rows with which a release that is better by `gain` passes a margin on accuracy with probability `power`.
+
+    >>> rows_for_comparison(0.08, 0.01)
+    6280
+    """
+    _need(gain + margin > 0, "gain + margin", gain + margin, "above 0, or it never passes more often than not")
+    reach = NORMAL.inv_cdf((1 + level) / 2) + NORMAL.inv_cdf(power)
+    return ceil((discordant - gain * gain) * (reach / (gain + margin)) ** 2)
 
 
 def rows_for_half_width(rate: float, half_width: float, *, level: float = 0.95) -> int:
-    """How many rows an interval of a rate needs to reach no further than `half_width`.
+    """Rows with which a rate's interval reaches no further than `half_width` to either side.
 
-    >>> rows_for_half_width(0.5, 0.05)
-    385
+    >>> rows_for_half_width(0.4, 0.1)
+    93
     """
-    return ceil(rate * (1 - rate) * (reach_of(level) / half_width) ** 2)
+    _need(half_width > 0, "half_width", half_width, "above 0")
+    return ceil(rate * (1 - rate) * (NORMAL.inv_cdf((1 + level) / 2) / half_width) ** 2)
 
 
-def _alone(asked: Asked, true: float) -> tuple[float, float]:
-    """(passes, fails) of one comparison."""
-    below = _at_least(asked, (asked.limit - true) / asked.error)
-    above = _at_least(asked, (true - asked.limit) / asked.error)
-    if not asked.both_sides:
-        return below, above
-    low_passes = _at_least(asked, (asked.limit + true) / asked.error)
-    low_fails = _at_least(asked, (-true - asked.limit) / asked.error)
-    return max(0.0, below + low_passes - 1), min(1.0, above + low_fails)
+def _between(low: float, high: float, center: float, error: float) -> float:
+    return max(0.0, NORMAL.cdf((high - center) / error) - NORMAL.cdf((low - center) / error)) if low < high else 0.0
 
 
-def _at_least(asked: Asked, distance: float) -> float:
-    """How often an estimate lies more than its reach on the near side of a point `distance` true errors away."""
-    if not isfinite(asked.freedom):
-        return NORMAL.cdf(distance - asked.reach)
-    from scipy.special import nctdtr  # pyright: ignore[reportMissingTypeStubs]
-
-    return 1 - float(nctdtr(asked.freedom, distance, asked.reach))
-
-
-def _decides(asked: Asked, distance: float) -> float:
-    """How often one comparison decides, at a harm so far beyond its limit."""
-    return _at_least(asked, distance / asked.error)
-
-
-def _grown(asked: Asked, times: float) -> Asked:
-    blocks = ceil(asked.blocks * times) if asked.blocks else 0
-    return replace(asked, error=asked.error / sqrt(times), blocks=max(2, blocks) if blocks else 0)
+def _need(holds: bool, what: str, value: float, allowed: str) -> None:
+    if not holds:
+        raise UsageError(f"a plan needs another {what}", value=f"{value:g}", allowed=allowed)

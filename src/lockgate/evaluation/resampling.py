@@ -289,7 +289,9 @@ def draws(
     `often`: each row of `rows` is a kind of block that occurs so often.
     """
     random = np.random.default_rng(seed)
-    if often is not None and often.sum() <= FEW_BLOCKS:
+    if often is not None and often.sum() <= min(
+        FEW_BLOCKS, 2 * len(rows)
+    ):  # hardly any kind repeats: faster one by one
         rows, often = np.repeat(rows, often.astype(np.int64), axis=0), None
     elif often is None and len(rows) > FEW_BLOCKS:  # many blocks repeat: draw the distinct ones by how often they occur
         rows, number = np.unique(rows, axis=0, return_counts=True)

@@ -37,10 +37,10 @@ def evidence(
     params |= {"against": "the live release", "min_n": min_n}
     if champion is None:
         return unmeasured(KIND, NAME, "there is no live release yet", **params, applicable=False)
-    if why := scored.complaint(*measure.inputs):
+    if why := measure.complaint(scored):
         return unmeasured(KIND, NAME, why, **params)
     ours, theirs = on_common_rows(scored, champion)
-    if why := theirs.complaint(*measure.inputs):
+    if why := measure.complaint(theirs):
         return unmeasured(KIND, NAME, f"the live release cannot be compared: {why}", **params)
     found, skipped = _groups(ours, theirs, by, measure, min_n=min_n, seed=seed)
     left_out = [f"{len(scored) - len(ours):,} rows that the live release was not asked"] * (len(scored) > len(ours))

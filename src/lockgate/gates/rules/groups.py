@@ -12,15 +12,17 @@ from decimal import Decimal
 
 from lockgate.errors import UsageError
 from lockgate.gates.rules.decision import Decision, Limits, finite, left_out, level, three_way, within_range, worst
-from lockgate.gates.rules.sentences import basis, capitalized, group, higher_or_lower, number, percent, span, times
+from lockgate.gates.rules.sentences import basis, capitalized, group, higher_or_lower, number, percent, span
+from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Outcome
 
 __all__ = [
-    "Held", "bounded", "decided", "gap_within", "no_slice_worse", "points", "ratio_within", "represented", "settled", "unbiased",
+    "RANK", "Held", "bounded", "decided", "gap_within", "hold", "no_slice_worse", "points", "ratio_within", "represented", "settled", "unbiased",
 ]  # fmt: skip
 
 RANK: Mapping[Outcome, int] = {"fail": 0, "uncertain": 1, "pass": 2, "not_applicable": 3}
-ONE = Decimal(1)
+PARITY_Z, POWER_Z = Decimal("1.281552"), Decimal("0.841621")
+"""A group that is treated alike passes, a gap is seen, in four of five holdouts: quantiles as in `evaluation.groups`."""
 MANY_TIMES = 30  # so many times the rows are no plan
 
 
@@ -63,11 +65,12 @@ def decided(evidence: Evidence, floor: Decimal | None, ceiling: Decimal | None) 
     """Every group held against the range, the one that decides first. Raises UsageError when there is none."""
     if not evidence.groups:
         raise UsageError("this cannot be decided", value="no group is large enough to be judged")
-    held = [_held(g, floor, ceiling) for g in evidence.groups]
+    held = [hold(g, floor, ceiling) for g in evidence.groups]
     return sorted(held, key=lambda h: (RANK[h.outcome], h.room))
 
 
-def _held(found: GroupEstimate, floor: Decimal | None, ceiling: Decimal | None) -> Held:
+def hold(found: GroupEstimate, floor: Decimal | None, ceiling: Decimal | None) -> Held:
+    """One group held against the range. Raises UsageError when it has no interval."""
     e = found.estimate
     named = f"{found.by} = {found.group}"
     if e.value is None or e.low is None or e.high is None:
@@ -80,45 +83,84 @@ def _held(found: GroupEstimate, floor: Decimal | None, ceiling: Decimal | None) 
 
 
 def gap_within(evidence: Evidence, limits: Limits) -> Decision:
-    """The difference between each group and whom it is compared with, either way."""
+    """The difference between each group and whom it is held against, either way."""
     limit = limits["max_difference"]
     held = decided(evidence, -limit, limit)
-    return _fair(
-        evidence, held, lambda v: f"{points(v)} {_side(v, Decimal(0))}", f"{points(limit)} either way are allowed"
-    )
+
+    def shown(value: Decimal) -> str:
+        return f"{points(value)} {'lower' if value < 0 else 'higher'}" if value else "the same"
+
+    return _fair(evidence, held, shown, f"{points(limit)} either way are allowed", limit)
 
 
 def ratio_within(evidence: Evidence, limits: Limits) -> Decision:
-    """The ratio of each group's number to that of whom it is compared with: four-fifths asks for 0.8 to 1.25."""
+    """The smaller of two rates over the larger: four-fifths asks for 0.8 (29 CFR 1607.4 D, here with its interval)."""
     limit = limits["min_ratio"]
     if not 0 < limit <= 1:
         raise UsageError(
             "a smallest ratio lies between 0 and 1", value=str(limit), allowed="0.8 is the four-fifths rule"
         )
-    held = decided(evidence, limit, ONE / limit)
-    return _fair(evidence, held, times, f"{times(limit)} to {times(ONE / limit)} are allowed")
+    held = decided(evidence, limit, None)
+    return _fair(evidence, held, lambda v: f"a ratio of {number(v)}", f"at least {number(limit)} is needed", None)
 
 
-def _side(value: Decimal, neutral: Decimal) -> str:
-    return "lower" if value < neutral else "higher"
-
-
-def _fair(evidence: Evidence, held: list[Held], shown: Callable[[Decimal], str], allowed: str) -> Decision:
+def _fair(
+    evidence: Evidence, held: list[Held], shown: Callable[[Decimal], str], allowed: str, limit: Decimal | None
+) -> Decision:
     """One sentence: who is served worst, by how much, how sure, and what is allowed."""
-    first, params = held[0], evidence.params
+    params = evidence.params
+    first = min(
+        held, key=lambda h: (RANK[h.outcome], not _is_worse(h, params))
+    )  # of equal verdicts, who is served worse
     e, extra = first.estimate, first.estimate.extra
-    neutral = ONE if e.name == "ratio" else Decimal(0)
-    is_worse = (first.value < neutral) == (params.get("better") != "lower")
-    served = "served the same as others" if first.value == neutral else f"{'worst' if is_worse else 'best'} served"
-    rates = ""
-    if "own" in extra and "against" in extra:
-        rates = f" {percent(Decimal(str(extra['own'])))} against {percent(Decimal(str(extra['against'])))} of {params['against']}:"
-    reach = f"{level(e)} {shown(first.low)} to {shown(first.high)}{_at_once(held)}"
+    own, against = (Decimal(str(extra[name])) for name in ("own", "against"))
+    is_worse = _is_worse(first, params)
+    who = "like the others" if own == against else f"{'worst' if is_worse else 'best'} served"
+    low, high = (shown(bound).removeprefix("a ratio of ") for bound in (first.low, first.high))
     reason = (
-        f"{capitalized(str(params['words']))}, {served}: {first.name}:{rates} {shown(first.value)}; {reach}; "
-        f"{allowed}{_others(held)}; {basis(e)}.{left_out(evidence)}"
+        f"{capitalized(str(params['words']))}: {who} is {first.name} with {percent(own)}, against {percent(against)} of "
+        f"{_whom(str(extra['whom']))}, {shown(first.value)}; {level(e)} {_reach(low, high)}{_at_once(held)}; {allowed}{_others(held)}; "
+        f"{extra['rows']:,} and {e.n - int(extra['rows']):,} rows.{left_out(evidence)}"
     )
-    return Decision(outcome=first.outcome, reason=reason, settles=settled(first))
+    settles = settled(first)
+    if settles and limit is not None and Decimal(str(extra["reach"] or "NaN")) > limit:
+        settles = _hopeless(first, limit)
+    return Decision(outcome=first.outcome, reason=reason, settles=settles)
+
+
+def _is_worse(held: Held, params: Mapping[str, Json]) -> bool:
+    """Whether this group is served worse than those it is held against."""
+    own, against = (Decimal(str(held.estimate.extra[name])) for name in ("own", "against"))
+    return own != against and (own < against) == (params.get("better") != "lower")
+
+
+def _whom(name: str) -> str:
+    return name if name.startswith("the ") else f"the group {name}"
+
+
+def _reach(low: str, high: str) -> str:
+    """Two ends, the word they share said once."""
+    number_low, _, side = low.partition(" points ")
+    number_high, _, other = high.partition(" points ")
+    if not side or side != other:
+        return f"{low} to {high}"
+    near, far = (number_high, number_low) if side == "lower" else (number_low, number_high)
+    return f"{near} to {far} points {side}"
+
+
+def _hopeless(held: Held, limit: Decimal) -> str:
+    """So few rows that even a group that is treated alike could not pass: how many it takes, four times in five.
+
+    As `evaluation.groups.Gap.rows_needed`: the reach shrinks with the root of the rows.
+    """
+    extra = held.estimate.extra
+    reach, detectable, rows = (Decimal(str(extra[name])) for name in ("reach", "detectable", "rows"))
+    error = (detectable - reach) / POWER_Z
+    needed = int((rows * ((reach + PARITY_Z * error) / limit) ** 2).to_integral_value(rounding="ROUND_CEILING"))
+    return (
+        f"{rows:,} rows of {held.name} are too few to pass at all: even a group that is treated alike needs about {needed:,}, "
+        f"and as many times more of the others."
+    )
 
 
 def bounded(evidence: Evidence, limits: Limits) -> Decision:
@@ -140,11 +182,14 @@ def unbiased(evidence: Evidence, limits: Limits) -> Decision:
     limit = limits["max_bias"]
     held = decided(evidence, -limit, limit)
     first = held[0]
-    side = "too high" if first.value > 0 else "too low"
     shown = percent if first.estimate.unit == "share" else number
+
+    def off(value: Decimal) -> str:
+        return f"{shown(abs(value))} too {'high' if value > 0 else 'low'}"
+
     reason = (
-        f"Answers for {first.name} are {shown(abs(first.value))} {side} on average; {level(first.estimate)} {shown(first.low)} to "
-        f"{shown(first.high)}{_at_once(held)}; {shown(limit)} either way is allowed in every group{_others(held)}; "
+        f"Answers for {first.name} are {off(first.value)} on average; {level(first.estimate)} {off(first.low)} to "
+        f"{off(first.high)}{_at_once(held)}; {shown(limit)} either way is allowed in every group{_others(held)}; "
         f"{basis(first.estimate)}.{left_out(evidence)}"
     )
     return Decision(outcome=first.outcome, reason=reason, settles=settled(first))
@@ -170,7 +215,7 @@ def no_slice_worse(evidence: Evidence, limits: Limits) -> Decision:
 
 def _harm(found: GroupEstimate, *, flip: bool) -> Held:
     """A group's relative difference as a harm: above zero is worse."""
-    held = _held(found, None, Decimal(0))
+    held = hold(found, None, Decimal(0))
     return replace(held, value=-held.value, low=-held.high, high=-held.low) if flip else held
 
 
@@ -214,7 +259,7 @@ def represented(evidence: Evidence, limits: Limits) -> Decision:
     own, wanted = (percent(Decimal(str(extra[name]))) for name in ("own", "against"))
     gap = "as many" if first.value == 0 else f"{points(first.value)} {'fewer' if first.value < 0 else 'more'}"
     reason = (
-        f"{capitalized(first.name)} makes up {own} of {extra.get('rows', 'the rows')} and {wanted} of the reference population, {gap}; "
+        f"{capitalized(first.name)} makes up {own} of {extra.get('of', 'the rows')} and {wanted} of the reference population, {gap}; "
         f"{level(first.estimate)} {_signed(first.low)} to {_signed(first.high)} points{_at_once(held)}; "
         f"{points(limit)} either way are allowed{_others(held)}; {basis(first.estimate)}.{left_out(evidence)}"
     )
@@ -246,12 +291,15 @@ def settled(held: Held) -> str:
     if held.outcome != "uncertain":
         return ""
     e = held.estimate
-    have, noun = e.blocks or e.n, e.block
+    have, noun = (e.blocks, e.block) if e.blocks else (int(e.extra.get("rows") or e.n), "row")
     gap = abs(held.value - held.near)
-    reach = (held.high if held.value <= held.near else held.low) - held.value
+    reach = abs((held.high if held.value <= held.near else held.low) - held.value)
     growth = (reach / gap) ** 2 if gap else Decimal("Infinity")
     where = f" of {held.name}" if noun == "row" else ""
     if not have or growth > MANY_TIMES:
         return f"Even {MANY_TIMES} times as many {noun}s{where} might not settle it; a person must weigh it."
-    needed = int((have * growth).to_integral_value(rounding="ROUND_CEILING"))
-    return f"About {max(needed, have + 1):,} {noun}s{where} instead of {have:,} would settle it, if the number stays where it is."
+    needed = max(have + 1, int((have * growth).to_integral_value(rounding="ROUND_CEILING")))
+    others = ", and as many times more of the others," if where and "rows" in e.extra else ""
+    return (
+        f"About {needed:,} {noun}s{where} instead of {have:,}{others} would settle it, if the number stays where it is."
+    )
