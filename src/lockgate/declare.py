@@ -235,6 +235,7 @@ class Predictor:
     state: Mapping[str, str]
     explain: Callable[..., object] | None = None
     chart: str | None = None
+    features: Callable[..., object] | None = None
 
     @property
     def name(self) -> str:
@@ -251,6 +252,7 @@ def predictor(
     state: Mapping[str, str],
     explain: Callable[..., object] | None = None,
     chart: str | None = None,
+    features: Callable[..., object] | None = None,
 ) -> Callable[[Callable[..., object]], Predictor]:
     """Declare the function that answers requests.
 
@@ -261,8 +263,10 @@ def predictor(
         state: table name → its time column. The release host cuts each table to rows before `as_of`.
         explain: same arguments as the function; answers sentences per request, after the number.
         chart: the column of the first state table that the web app draws as recent history.
+        features: same arguments as the function; answers the table of what the model sees, one row per request, under the
+            names of the training table. Gates compare the two; serving never calls it.
     """
-    return lambda f: Predictor(f, request, response, dict(state), explain, chart)
+    return lambda f: Predictor(f, request, response, dict(state), explain, chart, features)
 
 
 @dataclass(frozen=True)
@@ -272,7 +276,7 @@ class Gate:
     Attributes:
         name: unique in its pipeline; `policy.toml` sets limits by it.
         evidence: `module:function` (or the function itself) that measures. Its parameters are wired by name:
-            `scored`, `champion`, `replayed`, `served`, `release`; the others come from `params`.
+            those of `lockgate.gates.measure.INPUTS`, such as `scored` and `release`; the others come from `params`.
         rule: the name of the rule in `lockgate.gates.rules` that judges the evidence.
         params: for the evidence function.
         limits: for the rule; a limit set here and in `policy.toml` is an error.
@@ -325,6 +329,7 @@ class Pipeline:
             `actual`, columns to slice by, and columns with simple methods' answers.
         trained_rows: the step with training rows to replay: the request's fields, `as_of`, and `prediction`, the answer
             computed from the training table.
+        training_table: the step with all rows that the model was fitted on, for the gates on leaks and on the split.
         delivers: the training pipeline that a delivery pipeline releases.
     """
 
@@ -337,3 +342,4 @@ class Pipeline:
     trained_rows: str | None = None
     delivers: Pipeline | None = None
     stages: Sequence[Stage] = ()
+    training_table: str | None = None

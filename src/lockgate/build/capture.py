@@ -72,7 +72,8 @@ def capture(root: Path, modules: Sequence[str], *, sources: Sequence[str], now_n
             allowed="declarations that do not depend on the clock, on set order or on random numbers",
         )
     return from_json(
-        Graph, {**{k: first[k] for k in ("nodes", "order", "pipelines", "packages")}, "trace": to_json(trace)}
+        Graph,
+        {**{k: first[k] for k in ("nodes", "order", "pipelines", "packages", "contracts")}, "trace": to_json(trace)},
     )
 
 

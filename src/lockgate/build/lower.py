@@ -71,6 +71,7 @@ def lower(
         "order": ordered,
         "pipelines": {n: to_json(i) for n, i in infos.items()},
         "packages": list(lowering.installed.reached(imported)),
+        "contracts": {f"{p.name}.{s.name}": c for p, _ in pipelines for s in p.steps if (c := _promise(s))},
     }
 
 
@@ -171,9 +172,12 @@ class _Lowering:
 
     def info(self, pipeline: Pipeline, module: str) -> PipelineInfo:
         """Lower what later stages need of a pipeline: a table in one piece, whoever made it in partitions."""
-        holdout, trained_rows = (n and self._whole(pipeline, n) for n in (pipeline.holdout, pipeline.trained_rows))
+        named = (pipeline.holdout, pipeline.trained_rows, pipeline.training_table)
+        holdout, trained_rows, training_table = (n and self._whole(pipeline, n) for n in named)
         predictor = self._predictor(pipeline, pipeline.predictor) if pipeline.predictor else None
-        joined = {holdout, trained_rows, *(predictor or {}).get("inputs", {}).values()} & set(self.splitting.nodes)
+        joined = {holdout, trained_rows, training_table, *(predictor or {}).get("inputs", {}).values()} & set(
+            self.splitting.nodes
+        )
         return PipelineInfo(
             name=pipeline.name,
             kind=pipeline.kind,
@@ -185,6 +189,7 @@ class _Lowering:
             trained_rows=trained_rows,
             delivers=pipeline.delivers.name if pipeline.delivers else None,
             stages=tuple(self._stage(s) for s in pipeline.stages),
+            training_table=training_table,
         )
 
     def _predictor(self, pipeline: Pipeline, predictor: Predictor) -> dict[str, Json]:
@@ -193,7 +198,7 @@ class _Lowering:
         hints = hints_of(function)
         requests = next(iter(inspect.signature(function).parameters))
         names = [n for n in inspect.signature(function).parameters if n not in (requests, "as_of")]
-        parts = (function, predictor.explain, predictor.request, predictor.response)
+        parts = (function, predictor.explain, predictor.features, predictor.request, predictor.response)
         code = self._closure(*(f"{f.__module__}:{f.__qualname__}" for f in parts if f is not None))
         return {
             "target": f"{function.__module__}:{function.__qualname__}",
@@ -227,6 +232,12 @@ class _Lowering:
             "definitions": [to_json(d) for d in self._definitions(code)],
             "packages": list(self.installed.reached([*code.third_party, "lockgate.gates", *MEASURED_WITH])),
         }  # fmt: skip
+
+
+def _promise(step: Step[..., object] | Command) -> Json:
+    """What a step's contract promises, as data; None without one, or with one of somebody's own that cannot tell."""
+    described = getattr(getattr(step, "contract", None), "described", None)
+    return described() if callable(described) else None
 
 
 def _imported(files: Iterable[Path]) -> list[str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from lockgate.records.digest import Json
+
 __all__ = ["Action", "Column", "ColumnType", "Contract", "Days", "Rule"]
 
 ColumnType = Literal["text", "integer", "number", "truth", "date", "datetime"]
@@ -107,6 +109,15 @@ class Contract:
         """The promised columns' names, in order."""
         return tuple(column.name for column in self.columns)
 
+    def described(self) -> Json:
+        """The promise as data, so that two releases' promises can be held against each other; limits as texts."""
+        return {
+            "name": self.name, "key": list(self.key), "min_rows": self.min_rows, "open": self.open,
+            "days": self.days.column if self.days else None,
+            "columns": {c.name: _column(c) for c in self.columns},
+            "rules": {r.name: {"when": r.when, "action": r.action, "at_most": str(r.at_most)} for r in self.rules},
+        }  # fmt: skip
+
     def check(self, table: object) -> None:
         """Hold a table against the promise. Raises ContractBroken naming rows; the engine calls it on a step's output."""
         from lockgate.data.checks import check
@@ -121,3 +132,11 @@ class Contract:
         ('free',)
         """
         return tuple(rule.name for rule in self.rules if rule.action in actions)
+
+
+def _column(column: Column) -> Json:
+    return {
+        "type": column.type, "unit": column.unit, "nullable": column.nullable, "one_of": list(column.one_of),
+        "matches": column.matches, "low": None if column.low is None else str(column.low),
+        "high": None if column.high is None else str(column.high),
+    }  # fmt: skip

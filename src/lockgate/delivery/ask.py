@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lockgate.delivery.identity import read_ledger
+from lockgate.delivery.inspecting import contract_texts
 from lockgate.delivery.releases import fetch, manifest_of
-from lockgate.errors import ServiceUnavailable, UsageError
+from lockgate.errors import ServiceUnavailable
 from lockgate.gates.served import Contract, Exchange, Served, read_contract
 from lockgate.records.decisions import Healthy
 from lockgate.records.digest import Json, short
@@ -148,16 +149,8 @@ def _without_empty(answer: Mapping[str, Json]) -> dict[str, Json]:
 def _contracts(project: Project, folder: str | None) -> list[Contract]:
     if folder is None:
         return []
-    place = project.root / folder
-    if not place.is_dir():
-        raise UsageError(
-            "the folder with consumers' contracts is missing",
-            value=folder,
-            allowed="a folder of JSON files, or consumers=None",
-        )
-    return [
-        read_contract(p.read_text(encoding="utf-8"), where=f"{folder}/{p.name}") for p in sorted(place.glob("*.json"))
-    ]
+    texts = contract_texts(project, folder)
+    return [read_contract(str(text), where=f"{folder}/{name}") for name, text in texts.items()]
 
 
 def _exchanges(address: str, contract: Contract, as_of: dt.date) -> list[Exchange]:

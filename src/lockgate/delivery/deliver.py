@@ -15,6 +15,7 @@ from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.evidence.page import keep_page
 from lockgate.delivery.history import history_of
 from lockgate.delivery.identity import read_ledger, who
+from lockgate.delivery.inspecting import card_of, kept_contracts, manifest_kept
 from lockgate.delivery.judge import NOTHING_JUDGED, Judged, Material, judge
 from lockgate.delivery.keep import keep_value
 from lockgate.delivery.lineage import code_files
@@ -275,13 +276,18 @@ class _Walking:
     def _judge(self) -> Judged:
         trust = read_ledger(self.project)
         last = self.walk.environments[-1] if self.walk.environments else ""
+        live = fold(trust, approved_only=self.walk.approved_only).of(last).opponent(self.release)
         material = Material(
             release=self.release,
-            live=fold(trust, approved_only=self.walk.approved_only).of(last).opponent(self.release),
+            live=live,
             holdout=self._holdout(),
             trained=self.ran.artifacts.get(self.walk.training.trained_rows or ""),
             manifest=keep_value(self.project, to_json(manifest_of(self.project, self.release)), dict),
             served=self.served,
+            live_manifest=manifest_kept(self.project, live),
+            card=card_of(self.project),
+            training_table=self.ran.artifacts.get(self.walk.training.training_table or ""),
+            contracts=kept_contracts(self.project, self.walk),
             history=self._history(trust),
         )
         return judge(self.project, self.walk, material, trace=self.ran.planned.graph.trace, tell=self.tell)

@@ -6,12 +6,13 @@ Scoring the holdout is a step like any other: done once per release and holdout,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from lockgate import codecs
 from lockgate.build.execute import Event
 from lockgate.declare import Gate
+from lockgate.delivery.inspecting import artifact_steps, contracts_of
 from lockgate.delivery.measuring import PATH, answering, json_step, measure, measured_with
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import limits_for
@@ -40,6 +41,9 @@ class Material:
     Attributes:
         live: the release it would replace, or None.
         served: what the deployed release answered over HTTP, once it was asked.
+        live_manifest: of the release it would replace. card: what `lockgate.toml` says for the model card.
+        training_table: all rows that the model was fitted on, if the pipeline names them.
+        contracts: folder that a gate names → consumers' contracts in it.
         history: what approved releases measured.
     """
 
@@ -49,6 +53,10 @@ class Material:
     trained: Artifact | None
     manifest: Artifact
     served: Artifact | None = None
+    live_manifest: Artifact | None = None
+    card: Artifact | None = None
+    training_table: Artifact | None = None
+    contracts: Mapping[str, Artifact] = field(default_factory=dict[str, Artifact])
     history: Artifact | None = None
 
 
@@ -101,13 +109,16 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
                 packages,
             )
         )
-    wired = {"release": "@manifest", **{n.name: n.name for n in found}}
-    wired |= {"served": "@served"} if material.served else {}
-    wired |= {"history": "@history"} if material.history else {}
+    found += artifact_steps(walk, packages, has_training_table=material.training_table is not None)
+    given = _given(material)
+    wired = {"release": "@manifest", "bundle": "@release", **{n.name: n.name for n in found}}
+    named = {"served": "@served", "history": "@history", "live": "@live_manifest", "card": "@card"}
+    wired |= {name: given_as for name, given_as in named.items() if given_as in given}
     for name, captured in walk.gates.items():
         if "served" in captured["takes"] and material.served is None:
             continue
-        found.append(_gate(name, captured, wired))
+        folder = contracts_of(captured["params"].get("consumers"))
+        found.append(_gate(name, captured, wired | ({"contracts": folder} if folder in given else {})))
     found.append(
         json_step(
             "summary",
@@ -149,6 +160,10 @@ def _given(material: Material) -> dict[str, Artifact]:
         "@trained": material.trained,
         "@manifest": material.manifest,
         "@served": material.served,
+        "@live_manifest": material.live_manifest,
+        "@card": material.card,
+        "@training_table": material.training_table,
+        **{contracts_of(folder): a for folder, a in material.contracts.items()},
         "@history": material.history,
     }
     return {name: a for name, a in found.items() if a is not None}

@@ -41,6 +41,7 @@ def lineage_of(
         for n in p.nodes
         if n.rpartition(".")[2] in p.publishes
     }
+    promised = {n.name: c for n in nodes if (c := planned.graph.extra.get("contracts", {}).get(n.name))}
     accepted = {s.name: {"accepted": s.reason} for s in record.steps if s.action == "reuse" and s.reason}
     steps: dict[str, Mapping[str, Json]] = {
         n.name: {
@@ -62,7 +63,11 @@ def lineage_of(
             if planned.graph.nodes[n].parameters
         },
         steps=steps,
-        extra={"definitions": {d.name: d.digest for n in nodes for d in n.definitions}, "project": project_files},
+        extra={
+            "definitions": {d.name: d.digest for n in nodes for d in n.definitions},
+            "project": project_files,
+            **({"contracts": promised} if promised else {}),
+        },
     )
 
 

@@ -2,42 +2,62 @@
 
     gates.beats_baseline(baseline="best_simple", metric="wape")
 
-A gate measures (`gates/evidence/NAME.py`, wired by parameter name: `scored`, `champion`, `replayed`, `served`,
-`release`) and a pure rule judges what was measured (`gates/rules/`). A limit that is left out here may be set in
-`policy.toml` under the gate's name; otherwise the rule's own default holds (`rules.LIMITS`).
+A gate measures (`gates/evidence/NAME.py`, wired by parameter name, see `measure.INPUTS`) and a pure rule judges what was
+measured (`gates/rules/`). A limit that is left out here may be set in `policy.toml` under the gate's name; otherwise the
+rule's own default holds (`rules.LIMITS`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
-from typing import Any, Literal
+from typing import Literal
 
 from lockgate.declare import Gate
 from lockgate.errors import UsageError
+from lockgate.gates.declaring import Number
+from lockgate.gates.declaring import declared as _gate
+from lockgate.gates.declaring import limits_as_text as _limits
+from lockgate.gates.inspections import (
+    budget,
+    compatibility,
+    documentation,
+    export,
+    formats,
+    leakage,
+    skew,
+    split,
+    staleness,
+)
 from lockgate.gates.population import population
 
 __all__ = [
     "beats_baseline",
     "bounded_loss",
+    "budget",
     "calibration",
     "champion",
     "champion_slices",
+    "compatibility",
     "custom",
+    "documentation",
     "enough_good_data",
     "error_parity",
+    "export",
     "fairness",
+    "formats",
     "group_bias",
     "integration",
     "interval_coverage",
+    "leakage",
     "no_leak",
     "quality",
     "ratchet",
     "representation",
+    "skew",
     "slices",
+    "split",
+    "staleness",
 ]
-
-Number = int | float | str | Decimal
 
 
 def enough_good_data(
@@ -325,22 +345,3 @@ def _columns(gate: str, by: Sequence[str]) -> list[str]:
     if isinstance(by, str) or not by:
         raise UsageError(f"gates.{gate} needs columns to slice by", value=repr(by), allowed='by=["volume_band"]')
     return list(by)
-
-
-def _gate(name: str, kind: str, rule: str, params: Mapping[str, object], limits: Mapping[str, Number | None]) -> Gate:
-    return Gate(name, f"lockgate.gates.evidence.{kind}:evidence", rule, params, _limits(name, limits))
-
-
-def _limits(gate: str, limits: Mapping[str, Number | None]) -> dict[str, object]:
-    """Decimal strings, so that no reader rounds a limit differently."""
-    return {key: _decimal(gate, key, value) for key, value in limits.items() if value is not None}
-
-
-def _decimal(gate: str, key: str, value: Any) -> str:
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if isinstance(value, bool) or not number.is_finite():
-        raise UsageError(f"gate '{gate}': {key} is not a number", value=repr(value), allowed="a finite number")
-    return format(number, "f")

@@ -21,10 +21,20 @@ INPUTS: Mapping[str, str] = {
     "served": "lockgate.gates.served:Served",
     "release": "builtins:dict",
     "history": "lockgate.gates.history:History",
+    "live": "builtins:dict",
+    "bundle": "pathlib:Path",
+    "training_table": "lockgate.gates.rows:Rows",
+    "contracts": "builtins:dict",
+    "card": "builtins:dict",
+    "weighed": "builtins:dict",
+    "repeated": "builtins:dict",
+    "known_days": "builtins:dict",
 }
 """What a gate's function may ask for, by parameter name → type: the holdout as the release and as the live one answer it, the
-training rows answered again, what the deployed release said over HTTP, the release's manifest, and what approved releases
-measured."""
+training rows answered again, what the deployed release said over HTTP, the release's manifest and what approved releases
+measured; the live release's manifest,
+the release's folder, all rows that were trained on, consumers' contracts by file name, the card of `lockgate.toml`, how fast and
+large the release is, its recorded answers asked again, and the newest day of each state table. What there is not is None."""
 
 
 def evidence_function(gate: Gate) -> Callable[..., object]:

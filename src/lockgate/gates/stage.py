@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from lockgate.declare import Gate
 from lockgate.evaluation.scored import Scored
 from lockgate.gates.history import History
 from lockgate.gates.measure import called
+from lockgate.gates.rows import Rows
 from lockgate.gates.served import Served
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Evidence
@@ -18,7 +20,9 @@ __all__ = ["run_gate"]
 
 def run_gate(
     gate: Mapping[str, Json], scored: Scored | None, champion: Scored | None, replayed: Scored | None,
-    served: Served | None, release: Mapping[str, Json] | None, history: History | None,
+    served: Served | None, release: Mapping[str, Json] | None, history: History | None, live: Mapping[str, Json] | None,
+    bundle: Path | None, training_table: Rows | None, contracts: Mapping[str, Json] | None, card: Mapping[str, Json] | None,
+    weighed: Mapping[str, Json] | None, repeated: Mapping[str, Json] | None, known_days: Mapping[str, Json] | None,
 ) -> Evidence:  # fmt: skip
     """Measure one declared gate. `gate` holds `name`, `evidence` (`module:function`), `rule` and `params`.
 
@@ -31,6 +35,14 @@ def run_gate(
         "served": served,
         "release": release,
         "history": history,
+        "live": live,
+        "bundle": bundle,
+        "training_table": training_table,
+        "contracts": contracts,
+        "card": card,
+        "weighed": weighed,
+        "repeated": repeated,
+        "known_days": known_days,
     }
     given = {name: value for name, value in found.items() if name in gate["takes"]}
     declared = Gate(gate["name"], gate["evidence"], gate["rule"], dict(gate["params"]))

@@ -107,6 +107,7 @@ class PipelineInfo:
     trained_rows: str | None = None
     delivers: str | None = None
     stages: tuple[Mapping[str, Json], ...] = ()
+    training_table: str | None = None
 
 
 @frozen
@@ -145,6 +146,7 @@ class Graph:
     """Nodes, their topological order, the pipelines they belong to, and the trace under which this is true.
 
     `extra["packages"]`: `distribution==version` of all that importing the pipelines loads.
+    `extra["contracts"]`: node name → what its step's contract promises, for contracts that can describe themselves.
     """
 
     nodes: Mapping[str, Node]

@@ -118,6 +118,7 @@ class PredictorSpec:
             input wired to a training step.
         state: table name → its time column.
         explain: `module:qualname` of the function that gives reasons, if any.
+        extra: `features`: the same of the function that gives what the model sees, if any.
     """
 
     module: str

@@ -81,6 +81,10 @@ class ReleaseHost:
         """Repeat the recorded answers; raises IntegrityError when a bit differs."""
         return self._ask({"op": "check"})["rows"]
 
+    def memory(self) -> int:
+        """Bytes of memory that the host holds now."""
+        return self._ask({"op": "memory"})["bytes"]
+
     def close(self) -> None:
         """End the process; closing twice is no error."""
         process, self._process = self._process, None

@@ -8,6 +8,7 @@ from decimal import Decimal
 from lockgate.gates.rules import sentences
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Evidence, Verdict
+from lockgate.release.inspected import demanded
 from lockgate.release.wording import SHARE, count, decimal_of, number, plain, round_percent
 
 __all__ = ["limits"]
@@ -50,9 +51,9 @@ def limits(verdict: Verdict, evidence: Evidence | None = None) -> str:
             bound = str(held[side])
             return f"{plain(side)} {round_percent(bound) if unit == SHARE else number(bound, unit)}"
         case []:
-            return "none may differ, no contract may break" if verdict.kind == "integration" else "none"
+            return demanded({}, kind=verdict.kind) or "none"
         case _:
-            return _named(of)
+            return demanded(held, kind=verdict.kind) or _named(of)
 
 
 COMPARED: Mapping[str, bool] = {"beats_baseline": True, "champion": False}  # kind → whether equal is too little

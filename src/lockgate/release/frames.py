@@ -23,11 +23,14 @@ __all__ = [
     "cut",
     "first_day",
     "history",
+    "last_day",
     "request_frame",
     "rows",
     "scatter",
+    "seen",
     "span",
     "typed",
+    "with_gaps",
 ]
 
 Table = pl.DataFrame
@@ -99,6 +102,30 @@ def scatter(answered: Table, closed: Mapping[int, str], fields: Sequence[FieldSc
     index = pl.Series("@row", list(closed), dtype=pl.UInt32)
     both = pl.concat([answered.with_columns(opened), zeros.with_columns(index)])
     return both.sort("@row").drop("@row")
+
+
+def seen(returned: object, *, rows: int) -> Table:
+    """Check what a predictor's `features` returned: a table, one row per request."""
+    if not isinstance(returned, pl.DataFrame):
+        raise ContractBroken("`features` did not return a table", value=type(returned).__name__, allowed="DataFrame")
+    if returned.height != rows:
+        raise ContractBroken(
+            "`features` did not describe each request", value=f"{returned.height} rows", allowed=f"{rows}"
+        )
+    return returned
+
+
+def with_gaps(seen: Table, gaps: Mapping[int, str], *, rows: int) -> Table:
+    """Put rows back in request order, with nulls where there was nothing to see."""
+    opened = pl.Series("@row", [row for row in range(rows) if row not in gaps], dtype=pl.UInt32)
+    every = pl.DataFrame({"@row": pl.Series(range(rows), dtype=pl.UInt32)})
+    return every.join(seen.with_columns(opened), on="@row", how="left", maintain_order="left").drop("@row")
+
+
+def last_day(table: Table, time_column: str, before: dt.date) -> dt.date | None:
+    """The newest day of the rows that are known before `before`; None when there is none."""
+    known = cut(table, time_column, before)
+    return known.select(pl.col(time_column).max().cast(pl.Date)).item()
 
 
 def _nothing(field: FieldSchema, why: str) -> object:

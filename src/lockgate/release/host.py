@@ -4,6 +4,7 @@
     {"op": "answer" | "explain", "requests": [...], "as_of": day | null}
     {"op": "record", "table": path, "rows": n}                     answers to a sample, for the bundle
     {"op": "check"}                                                are the recorded answers repeated bit by bit?
+    {"op": "memory"}                                               bytes that this process holds
 
 Isolated mode: no working folder and no PYTHONPATH on the import path. Libraries are loaded only here.
 """
@@ -50,14 +51,17 @@ class Answering(Protocol):
 
 
 def score(release: Answering, table: Table, *, truth: str) -> object:
-    """Answer each row at its own `as_of`; the rows come back in their order with the response columns added."""
+    """Answer each row at its own `as_of`; the rows come back in their order with the response columns added.
+
+    So do the columns of what the model sees, as `feature:NAME`, when the predictor declares `features`.
+    """
     from lockgate.evaluation.scored import Scored
     from lockgate.release import frames
 
     names = [f.name for f in release.response]
     if clash := sorted(set(names) & set(table.columns)):
         raise UsageError("the table already has a column of the response", value=", ".join(clash))
-    scored = _answer_all(release, table.with_row_index("@row"))
+    scored = _answer_all(release, table.with_row_index("@row"), seen=isinstance(release, OpenRelease))
     columns = frames.columns(scored.sort("@row").drop("@row"))
     numbers = [f.name for f in release.response if f.type in ("number", "integer")]
     day = next((f.name for f in release.request if f.horizon or f.type == "date"), "as_of")
@@ -169,7 +173,25 @@ def _operations(release: OpenRelease, directory: Path) -> dict[str, Operation]:
     def run_check(_: dict[str, Any]) -> dict[str, Json]:
         return {"rows": check_holdout(release, read_holdout(directory, release.manifest))}
 
-    return {"score": run_score, "answer": run_answer, "explain": run_explain, "record": run_record, "check": run_check}
+    def run_memory(_: dict[str, Any]) -> dict[str, Json]:
+        return {"bytes": resident_bytes()}
+
+    return {
+        "score": run_score, "answer": run_answer, "explain": run_explain, "record": run_record, "check": run_check,
+        "memory": run_memory,
+    }  # fmt: skip
+
+
+def resident_bytes() -> int:
+    """What this process holds in memory; where the system does not say, the most that it ever held."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _answer_line(operations: Mapping[str, Operation], line: bytes) -> dict[str, Json]:
@@ -191,14 +213,24 @@ def _failure(error: LockgateError) -> dict[str, Json]:
     return {"ok": False, "error": {**parts, "allowed": error.allowed, "next": error.next}}
 
 
-def _answer_all(release: Answering, table: Table) -> Table:
+def _answer_all(release: Answering, table: Table, *, seen: bool = False) -> Table:
     import polars as pl
 
     from lockgate.release import frames
 
     _need_as_of(table)
     answered = [part.hstack(release.predict(part, as_of)) for as_of, part in frames.parts(table)]
+    if seen:
+        answered = [_with_features(cast("OpenRelease", release), part) for part in answered]
     return pl.concat(answered) if answered else table.hstack(frames.request_frame([], release.response))
+
+
+def _with_features(release: OpenRelease, answered: Table) -> Table:
+    """Rows of one day with what the model sees of them."""
+    from lockgate.gates.rows import FEATURE
+
+    seen = release.features(answered, answered["as_of"][0])
+    return answered if seen is None else answered.hstack(seen.rename(lambda name: FEATURE + name))
 
 
 def _need_as_of(table: Table) -> None:

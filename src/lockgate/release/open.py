@@ -114,6 +114,21 @@ class OpenRelease:
         returned = self._call(self._predictor.explain, table, as_of)
         return [[given] if isinstance(given, str) else [str(s) for s in given] for given in _iterable(returned)]
 
+    def features(self, requests: Table, as_of: dt.date) -> Table | None:
+        """What the model sees of each request, as it is computed here; None when the project declares no `features`.
+
+        A row of a closed day is not predicted, and has nothing but nulls.
+        """
+        from lockgate.release import frames
+
+        if self._predictor.features is None:
+            return None
+        asked = frames.typed(requests, self.request, what="the request table")
+        closed = self._closed_rows(asked)
+        opened = asked[[row for row in range(asked.height) if row not in closed]] if closed else asked
+        seen = frames.seen(self._call(self._predictor.features, opened, as_of), rows=opened.height)
+        return frames.with_gaps(seen, closed, rows=asked.height) if closed else seen
+
     def choices(self, field: str, as_of: dt.date) -> list[tuple[str, str]]:
         """(value, label) of every value a field may take; only what was known before `as_of`."""
         from lockgate.release import frames

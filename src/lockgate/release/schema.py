@@ -89,6 +89,7 @@ def describe(predictor: Predictor, *, qualname: str) -> PredictorSpec:
         summary=_asked(predictor.request) or _first_line(function),
         explain=reference(predictor.explain) if predictor.explain else None,
         chart=_chart(predictor, request),
+        extra={"features": reference(predictor.features)} if predictor.features else {},
     )
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from lockgate.errors import UsageError, did_you_mean
-from lockgate.gates.rules import calibrated, counted, groups, history, measured
+from lockgate.gates.rules import bounds, calibrated, counted, findings, groups, history, measured
 from lockgate.gates.rules.decision import (
     Decision,
     Limits,
@@ -28,7 +28,7 @@ from lockgate.records.wire import to_json
 __all__ = ["LIMITS", "judge", "limits_of", "three_way"]
 
 OPTIONAL: Final = ""
-COMPARING: Final = ("superior", "not_worse", "no_step_back", "no_slice_worse")
+COMPARING: Final = ("superior", "not_worse", "no_step_back", "no_slice_worse", "compatible")
 """Rules that compare with something that need not exist yet: a live release, an approved one."""
 LIMITS: Mapping[str, Mapping[str, str | None]] = {
     "better": {"margin": "0"},
@@ -51,6 +51,15 @@ LIMITS: Mapping[str, Mapping[str, str | None]] = {
     "holds": {},
     "at_most": {"at_most": None},
     "at_least": {"at_least": None},
+    "nothing_refused": {},
+    "documented": {},
+    "compatible": {"max_breaking": "0"},
+    "clean": {"max_shared_keys": "0", "max_near_share": "0.01", "max_future_rows": "0", "max_skill_share": "0.98"},
+    "apart": {"min_gap_days": "1", "max_shared_groups": "0"},
+    "same_features": {"max_share": "0"},
+    "equivalent": {},
+    "affordable": dict.fromkeys(bounds.WORDS, OPTIONAL),
+    "fresh": dict.fromkeys((f"max_{name}" for name in bounds.AGES), OPTIONAL),
 }
 RULES: Mapping[str, Callable[[Evidence, Limits], Decision]] = {
     "better": measured.better,
@@ -73,6 +82,15 @@ RULES: Mapping[str, Callable[[Evidence, Limits], Decision]] = {
     "holds": counted.holds,
     "at_most": measured.at_most,
     "at_least": measured.at_least,
+    "nothing_refused": findings.nothing_refused,
+    "documented": findings.documented,
+    "compatible": findings.compatible,
+    "clean": findings.clean,
+    "apart": findings.apart,
+    "same_features": findings.same_features,
+    "equivalent": findings.equivalent,
+    "affordable": bounds.affordable,
+    "fresh": bounds.fresh,
 }
 
 

@@ -1,0 +1,36 @@
+"""What every constructor of a gate shares: limits as decimal strings, evidence by name. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from lockgate.declare import Gate
+from lockgate.errors import UsageError
+
+__all__ = ["Number", "declared", "limits_as_text"]
+
+Number = int | float | str | Decimal
+
+
+def declared(
+    name: str, kind: str, rule: str, params: Mapping[str, object], limits: Mapping[str, Number | None]
+) -> Gate:
+    """A built-in gate: its evidence is computed in `gates/evidence/KIND.py`."""
+    return Gate(name, f"lockgate.gates.evidence.{kind}:evidence", rule, params, limits_as_text(name, limits))
+
+
+def limits_as_text(gate: str, limits: Mapping[str, Number | None]) -> dict[str, object]:
+    """Decimal strings, so that no reader rounds a limit differently."""
+    return {key: _decimal(gate, key, value) for key, value in limits.items() if value is not None}
+
+
+def _decimal(gate: str, key: str, value: Any) -> str:
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if isinstance(value, bool) or not number.is_finite():
+        raise UsageError(f"gate '{gate}': {key} is not a number", value=repr(value), allowed="a finite number")
+    return format(number, "f")

@@ -1,0 +1,171 @@
+"""Does the training table hold what the holdout is judged on, what nobody could know yet, or the answer in disguise?
+
+Four looks at the rows that the model was fitted on: rows of the holdout by their key, rows that are the same but for
+spelling or rounding, days on or after the release's as-of day, and single features that do nearly all of the model's work.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from math import isfinite
+
+import numpy as np
+
+from lockgate.errors import NotFound, UsageError
+from lockgate.evaluation.scored import Scored, plain
+from lockgate.gates.evidence import EXAMPLES, unmeasured
+from lockgate.gates.rows import FEATURE, Column, Rows, keys_of
+from lockgate.gates.skill import alone, skill
+from lockgate.records.digest import Json
+from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, decimal
+
+__all__ = ["evidence"]
+
+KIND = "leakage"
+NAME = "shared_keys"
+DIGITS = 3  # significant digits by which numbers of near duplicates agree
+
+NO_TABLE = "the training pipeline names no training_table, so nobody can look at what the model was fitted on"
+
+
+def evidence(
+    scored: Scored, training_table: Rows | None, release: Mapping[str, Json], *, keys: Sequence[str] = (),
+    content: Sequence[str] = (), target: str | None = None, features: Sequence[str] = (), times: Sequence[str] = (),
+) -> Evidence:  # fmt: skip
+    """Count shared keys, near duplicates, days of the future, and features that are too good.
+
+    Args:
+        keys: columns that name a row, in both tables (default: those of the request and `as_of`, where training has them).
+        content: columns that make two rows the same whatever their key; compared without case, accents and spaces, and
+            by three significant digits. None: near duplicates are not looked for.
+        target: the training table's column with the truth; with it, each of `features` is tried alone (default: every
+            column that the holdout has, too).
+        times: columns of days that must lie before the release's as-of day (default: every column of dates).
+    """
+    if training_table is None or not len(training_table):
+        return unmeasured(KIND, NAME, NO_TABLE if training_table is None else "the training table has no rows")
+    named = tuple(keys) or tuple(k for k in scored.identity if k in training_table.columns)
+    if not named:
+        raise UsageError(
+            "no column names a row in both tables", value=", ".join(training_table.columns), allowed='keys=["…"]'
+        )
+    shared = _shared(scored, training_table, named)
+    near = _near(scored, training_table, content) & ~shared if content else np.zeros(len(scored), bool)
+    future = _future(training_table, times, str(release["as_of"]))
+    groups, left_out, whole = _features(scored, training_table, target, features)
+    rows = [{**_row(scored, int(at), named), "why": "in training, too"} for at in np.flatnonzero(shared)[:EXAMPLES]]
+    rows += [
+        {**_row(scored, int(at), content), "why": "nearly the same row in training"}
+        for at in np.flatnonzero(near)[:EXAMPLES]
+    ]
+    return Evidence(
+        gate=KIND, kind=KIND, rows=tuple(rows[:EXAMPLES]), groups=groups,
+        statistic=_count(NAME, int(shared.sum()), len(scored)),
+        also=(
+            Estimate(name="near_share", value=decimal(float(near.mean())) if len(scored) else "0", n=len(scored), unit="share"),
+            _count("near_rows", int(near.sum()), len(scored)),
+            _count("future_rows", sum(future.values()), len(training_table)), whole,
+        ),
+        not_assessed=(*(() if content else ("near duplicates: the gate names no `content` columns",)), *left_out),
+        params={"keys": list(named), "content": list(content), "target": target, "future": {n: c for n, c in future.items() if c},
+                "as_of": str(release["as_of"]), "training_rows": len(training_table)},
+    )  # fmt: skip
+
+
+def _shared(scored: Scored, table: Rows, keys: Sequence[str]) -> np.ndarray:
+    trained = set(keys_of([table.column(k) for k in keys]))
+    return np.array([key in trained for key in keys_of([scored.column(k) for k in keys])], dtype=bool)
+
+
+def _near(scored: Scored, table: Rows, content: Sequence[str]) -> np.ndarray:
+    trained = set(zip(*(_blurred(table.column(c)) for c in content), strict=True))
+    asked = zip(*(_blurred(_of(scored, c)) for c in content), strict=True)
+    return np.array([row in trained for row in asked], dtype=bool)
+
+
+def _blurred(column: Column) -> list[object]:
+    """Cells without what does not tell two rows apart: case, accents, spaces, the digits behind the third."""
+    if column.dtype.kind == "U":
+        known = {text: _plain(text) for text in np.unique(column).tolist()}
+        return [known[text] for text in column.tolist()]
+    if column.dtype.kind == "f":
+        return [f"{value:.{DIGITS}g}" for value in column.tolist()]
+    return list(keys_of([column]))
+
+
+def _plain(text: str) -> str:
+    letters = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return "".join("".join(letters).casefold().split())
+
+
+def _of(scored: Scored, name: str) -> Column:
+    """A column of the holdout, as the release host computed it where it did."""
+    return scored.columns[FEATURE + name] if FEATURE + name in scored.columns else scored.column(name)
+
+
+def _future(table: Rows, times: Sequence[str], as_of: str) -> dict[str, int]:
+    """Column → rows with a day on or after as-of: known means strictly before it."""
+    names = tuple(times) or tuple(n for n, c in table.columns.items() if c.dtype.kind == "M")
+    found: dict[str, int] = {}
+    for name in names:
+        column = table.column(name)
+        if column.dtype.kind != "M":
+            raise UsageError("a column of times holds no dates", value=name, allowed="a column of dates")
+        found[name] = int((column >= np.datetime64(as_of)).sum())
+    return found
+
+
+def _features(
+    scored: Scored, table: Rows, target: str | None, features: Sequence[str]
+) -> tuple[tuple[GroupEstimate, ...], tuple[str, ...], Estimate]:
+    """Each feature's skill beside the model's, best first."""
+    nothing = Estimate(name="model_skill", value=None, why="no target is named")
+    if target is None:
+        return (), ("single features: the gate names no `target` column",), nothing
+    truth = scored.role("truth")
+    model = skill(truth, scored.role("answer"))
+    whole = Estimate(
+        name="model_skill", value=decimal(model), n=len(scored), unit="share",
+        why="" if isfinite(model) else "the holdout's truths are all the same, or its answers are missing",
+    )  # fmt: skip
+    if not model > 0:
+        return (), ("single features: the model itself has no skill on the holdout",), whole
+    wanted = tuple(features) or tuple(n for n in table.columns if _is_feature(n, scored, target))
+    if not wanted:
+        return (), ("single features: training table and holdout have none in common",), whole
+    learned = table.column(target).astype(np.float64)
+    tried = {n: skill(truth, alone(table.column(n), learned, _found(scored, n))) / model for n in wanted}
+    order = sorted(wanted, key=lambda n: (-tried[n] if isfinite(tried[n]) else 0.0, n))
+    groups = tuple(
+        GroupEstimate(by="feature", group=n, estimate=Estimate(
+            name="share_of_skill", value=decimal(tried[n]), n=len(scored), unit="share",
+            why="" if isfinite(tried[n]) else "it cannot be tried",
+        ))
+        for n in order
+    )  # fmt: skip
+    return groups, (), whole
+
+
+def _is_feature(name: str, scored: Scored, target: str) -> bool:
+    if FEATURE + name in scored.columns:
+        return True
+    return name in scored.columns and name not in (*scored.identity, target, scored.truth, scored.answer, scored.day)
+
+
+def _found(scored: Scored, name: str) -> Column:
+    try:
+        return _of(scored, name)
+    except NotFound as error:
+        raise NotFound(
+            "the holdout has no such feature", value=name, allowed=error.allowed,
+            next="put the column into the holdout table, or declare @predictor(features=…)",
+        ) from error  # fmt: skip
+
+
+def _row(scored: Scored, at: int, names: Sequence[str]) -> dict[str, Json]:
+    return {n: plain(_of(scored, n)[at]) for n in names}
+
+
+def _count(name: str, value: int, n: int) -> Estimate:
+    return Estimate(name=name, value=str(value), n=n, method="every row compared", unit="rows")

@@ -1,0 +1,67 @@
+"""A table as gates see it: numpy columns without roles, such as all rows that a model was fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lockgate.errors import NotFound, did_you_mean
+
+__all__ = ["FEATURE", "Column", "Rows", "day_of", "is_missing", "keys_of"]
+
+Column = NDArray[Any]
+FEATURE = "feature:"
+"""Before a column's name: what the release host computed, beside what the training table holds under the plain name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Columns by name, all of one length: dates `datetime64[D]`, texts unicode, truths bool, numbers float64.
+
+    Nulls are NaN, NaT and empty texts.
+    """
+
+    __lockgate_columns__: ClassVar[str] = "columns"
+
+    columns: Mapping[str, Column]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def column(self, name: str) -> Column:
+        """One column. Raises NotFound with the names there are."""
+        if name not in self.columns:
+            raise NotFound("no such column in the training table", value=name, allowed=did_you_mean(name, self.columns))
+        return self.columns[name]
+
+
+def keys_of(columns: Sequence[Column]) -> list[tuple[object, ...]]:
+    """One tuple per row; days as ISO text, so that dates and times of one day are told apart from numbers.
+
+    >>> keys_of([np.array(["a", "b"]), np.array(["2020-01-01", "2020-01-02"], "datetime64[D]")])
+    [('a', '2020-01-01'), ('b', '2020-01-02')]
+    """
+    return list(zip(*(_cells(c) for c in columns), strict=True))
+
+
+def _cells(column: Column) -> list[object]:
+    return np.datetime_as_string(column).tolist() if column.dtype.kind == "M" else column.tolist()
+
+
+def day_of(column: Column, *, latest: bool) -> np.datetime64 | None:
+    """The first or the last day of a column of dates; None when no row has one."""
+    known = column[~np.isnat(column)].astype("datetime64[D]")
+    return None if not known.size else (known.max() if latest else known.min())
+
+
+def is_missing(column: Column) -> NDArray[np.bool_]:
+    """Rows without a value."""
+    if column.dtype.kind == "M":
+        return np.isnat(column)
+    if column.dtype.kind == "f":
+        return ~np.isfinite(column)
+    return column == "" if column.dtype.kind == "U" else np.zeros(len(column), bool)
