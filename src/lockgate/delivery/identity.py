@@ -10,6 +10,7 @@ from lockgate.durable import write_atomic
 from lockgate.errors import MovedOn, NotFound, PermissionRefused
 from lockgate.project import adapter
 from lockgate.records.decisions import Claim, state
+from lockgate.records.sshsig import needs_sshsig
 from lockgate.records.statement import seal
 from lockgate.records.trust import Trusted, trusted
 
@@ -33,12 +34,20 @@ def key_path(project: Project) -> Path:
 
 
 def signer(project: Project, key: Path | None = None) -> Signer:
-    """Open the key. Raises NotFound with the next command when there is none."""
+    """Open the key: a private file; a public one (`.pub`), whose private half ssh-agent holds; or a hardware key's.
+
+    Raises NotFound with the next command when there is none.
+    """
     path = key or key_path(project)
     if not path.exists():
         raise NotFound(
             "no key to sign with", value=str(path), allowed="an OpenSSH ed25519 or P-256 key", next="lockgate init"
         )
+    if path.suffix == ".pub":
+        return adapter("ssh_agent", "AgentSigner")(path)
+    beside = path.with_name(path.name + ".pub")
+    if beside.is_file() and needs_sshsig(beside.read_text(encoding="utf-8")):
+        return adapter("ssh_keygen", "KeygenSigner")(path)
     return adapter("keys", "FileSigner")(path)
 
 
