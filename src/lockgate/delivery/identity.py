@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lockgate.records.ledger import Entry
     from lockgate.records.people import Person
 
-__all__ = ["LedgerReader", "append", "key_path", "read_ledger", "signer", "who"]
+__all__ = ["LedgerReader", "append", "holder", "key_path", "read_ledger", "signer", "who"]
 
 TRIES = 20
 
@@ -63,6 +63,15 @@ def who(project: Project, trust: Trusted, key: Path | None = None) -> Person:
             next=f"lockgate people add NAME --key '{mine.public_key()}' --role ROLE   (as a trustee)",
         )
     return found[0]
+
+
+def holder(project: Project, trust: Trusted, role: str, key: Path | None = None) -> Person:
+    """The key's owner, who must be a person in this role. Raises PermissionRefused."""
+    me = who(project, trust, key)
+    if role not in me.roles or me.kind != "person":
+        held = ", ".join(me.roles) or "no role"
+        raise PermissionRefused(f"{me.name} does not hold this role", value=role, allowed=held, next="lockgate people")
+    return me
 
 
 def read_ledger(project: Project, *, pin: str | None = None) -> Trusted:

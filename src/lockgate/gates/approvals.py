@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from lockgate.errors import NotFound
-from lockgate.gates.authors import authors, policy_editors
+from lockgate.gates.authors import authors, policy_editors, questions_of
 from lockgate.gates.binding import binding, listed, results
 from lockgate.gates.conditions import conditions_of
 from lockgate.gates.glass import glass_in_force
 from lockgate.gates.seats import seats
 from lockgate.gates.waivers import SKEW, standing_waivers
-from lockgate.records.decisions import Decision, Proposed, Shown, Wanted
+from lockgate.records.decisions import Decision, Proposed, Wanted
 from lockgate.records.digest import short
 from lockgate.records.trust import Said, Trusted, rejects, revoked, still_holds
 from lockgate.records.waivers import BrokeGlass
@@ -245,9 +245,7 @@ def _own_work(
 
 def _unanswered(said: Decision, trusted: Trusted, page: str) -> str:
     """The first question of the page that a decision does not answer."""
-    claims = (s.claim for s in trusted.said if s.person and isinstance(s.claim, Shown))
-    asked = next((c.questions for c in claims if c.page == page), ())
-    return next((q for q in asked if not said.answers.get(q, "").strip()), "")
+    return next((q for q in questions_of(trusted, page) if not said.answers.get(q, "").strip()), "")
 
 
 def _elsewhere(said: Decision, current: Binding) -> Iterator[tuple[str, str]]:

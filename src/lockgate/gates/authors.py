@@ -1,4 +1,4 @@
-"""Whose own work something is: nobody judges it alone."""
+"""Whose own work something is, so that nobody judges it alone; and what a page asks who signs under it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from lockgate.records.decisions import Proposed, Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from lockgate.records.trust import Trusted
 
-__all__ = ["authors", "policy_editors"]
+__all__ = ["authors", "policy_editors", "questions_of"]
 
 
 def authors(trusted: Trusted, release: str) -> frozenset[str]:
@@ -25,8 +25,18 @@ def authors(trusted: Trusted, release: str) -> frozenset[str]:
 
 def policy_editors(trusted: Trusted, page: str) -> frozenset[str]:
     """Who last changed the policy that a page judges by, as the deliverer who signed the page says."""
-    claims = (s.claim for s in trusted.said if s.person and isinstance(s.claim, Shown))
-    return _with_people(trusted, {n for c in claims if c.page == page for n in c.policy_editors})
+    return _with_people(trusted, {n for shown in _pages(trusted, page) for n in shown.policy_editors})
+
+
+def questions_of(trusted: Trusted, page: str) -> tuple[str, ...]:
+    """The questions that a page asks who signs under it, as the deliverer who signed the page says."""
+    return next((shown.questions for shown in _pages(trusted, page)), ())
+
+
+def _pages(trusted: Trusted, page: str) -> Iterator[Shown]:
+    for said in trusted.said:
+        if said.person and isinstance(said.claim, Shown) and said.claim.page == page:
+            yield said.claim
 
 
 def _with_people(trusted: Trusted, names: Iterable[str]) -> frozenset[str]:

@@ -60,20 +60,28 @@ class Waiver:
 
 
 def standing_waivers(
-    trusted: Trusted, *, release: str, policy: str, ask: Ask, now: datetime | None
+    trusted: Trusted, *, release: str, policy: str, ask: Ask, now: datetime | None, gone: frozenset[str] | None = None
 ) -> Mapping[str, Waiver]:
-    """Gate → the waiver that lets its failed result pass. `now` None: whether it is over is not asked."""
-    return {w.gate: w for w in waivers(trusted, release=release, policy=policy, ask=ask, now=now) if w.stands}
+    """Gate → the waiver that lets its failed result pass. Arguments as of `waivers`."""
+    found = waivers(trusted, release=release, policy=policy, ask=ask, now=now, gone=gone)
+    return {w.gate: w for w in found if w.stands}
 
 
-def waivers(trusted: Trusted, *, release: str, policy: str, ask: Ask, now: datetime | None) -> tuple[Waiver, ...]:
-    """Every waiver that anybody wants for this release, oldest first, each with what keeps it from standing."""
+def waivers(
+    trusted: Trusted, *, release: str, policy: str, ask: Ask, now: datetime | None, gone: frozenset[str] | None = None
+) -> tuple[Waiver, ...]:
+    """Every waiver that anybody wants for this release, oldest first, each with what keeps it from standing.
+
+    Args:
+        policy: digest of the policy that the gates were judged under. ask: of the environment.
+        now: None when it is not asked whether they are over. gone: entries that were revoked, by default in this ledger.
+    """
     same: dict[str, list[Said]] = {}
     for said in trusted.said:
         if isinstance(said.claim, Waived) and said.claim.release == release:
             same.setdefault(said.claim.text, []).append(said)
     own = authors(trusted, release) if ask.self_approval == "refused" else frozenset[str]()
-    gone = revoked(trusted, ask.exceptions.revokers)
+    gone = revoked(trusted, ask.exceptions.revokers) if gone is None else gone
     found: list[Waiver] = []
     for saids in same.values():
         objections = [(s, next(_against_signature(s, trusted, ask, own, gone), None)) for s in saids]

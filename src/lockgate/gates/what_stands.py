@@ -58,16 +58,18 @@ def what_stands(trusted: Trusted, *, release: str, policy: str, ask: Ask, now: d
     )
 
 
-def passed_over(trusted: Trusted, *, release: str, policy: str, ask: Ask, now: datetime) -> Mapping[str, str]:
-    """Gate → in words why its failed result does not stop this release here."""
-    waived = standing_waivers(trusted, release=release, policy=policy, ask=ask, now=now)
+def passed_over(
+    trusted: Trusted, *, release: str, policy: str, ask: Ask, now: datetime, gone: frozenset[str] | None = None
+) -> Mapping[str, str]:
+    """Gate → in words why its failed result does not stop this release here. `gone`: as of `waivers`."""
+    waived = standing_waivers(trusted, release=release, policy=policy, ask=ask, now=now, gone=gone)
     found: dict[str, str] = {
         gate: f"waived by {_names(w.signers)} until {w.not_after:%F %H:%M} UTC: {w.reason}"
         for gate, w in waived.items()
     }
     present = results(trusted.said, release=release, policy=policy)
     said = glass_in_force(trusted, release=release, policy=policy, ask=ask, now=now)
-    if said and said.person and isinstance(claim := said.claim, BrokeGlass):
+    if said and said.person and isinstance(claim := said.claim, BrokeGlass) and said.entry.digest not in (gone or ()):
         never = ask.exceptions.waivers.never
         same = {g for g, r in claim.results.items() if g in present and result_digest(present[g]) == r}
         found.update(dict.fromkeys(same - {*never, *found}, f"{said.person.name} broke the glass: {claim.reason}"))
