@@ -116,6 +116,7 @@ def standing(
     seated = _seated(counted, ask, own)
     glass = glass_in_force(trusted, release=current.release, policy=current.policy, ask=ask, now=now)
     glass = glass if glass and glass.entry.digest not in gone else None
+    objections += _same_people(counted, seated, ask)
     standing_rejects = rejects(trusted.said, release=current.release, environment=current.environment)
     return Standing(
         roles=tuple(RoleStanding(role=r.role, need=r.need, people=tuple(seated[r.role])) for r in ask.roles),
