@@ -131,6 +131,25 @@ def standing(
     )
 
 
+def _same_people(
+    counted: Sequence[tuple[Said, Decision, Person]], seated: dict[str, list[str]], ask: Ask
+) -> list[Objection]:
+    """Where people are missing: who signed in two roles or with two keys, and is one person all the same."""
+    if all(len(seated[r.role]) >= r.need for r in ask.roles):
+        return []
+    signed: dict[str, list[tuple[Said, str]]] = {}
+    for said, decision, person in counted:
+        signed.setdefault(person.name, []).append((said, decision.role))
+    return [
+        Objection(
+            field="person", why=f"{name} signed {len(both)} times and is one person",
+            entry=both[-1][0].entry.digest, person=name,
+        )
+        for name, both in signed.items()
+        if len({(said.entry.envelope.keyid, role) for said, role in both}) > 1
+    ]  # fmt: skip
+
+
 def _seated(counted: Sequence[tuple[Said, Decision, Person]], ask: Ask, own: frozenset[str]) -> dict[str, list[str]]:
     offers: dict[str, set[str]] = {}
     for _, decision, person in counted:
