@@ -168,6 +168,7 @@ def test_the_policy_may_ask_for_answers(waiting: Lockgate, fresh: Copier) -> Non
         assert asked
         silent = approve(lockgate, ".lockgate/bob", USAGE)
         assert "--answer 1=" in silent.err
+        fresh(lockgate).reject()  # who says no need not answer
         answers = [w for n in range(1, len(asked) + 1) for w in ("--answer", f"{n}=yes, I looked")]
         sign = ("approve", "latest", "--role", "product-owner", "--reason", "fit", "--key", ".lockgate/bob", *answers)
         assert "no such question" in lockgate(*sign, "--answer", "99=x", expect=USAGE).err
