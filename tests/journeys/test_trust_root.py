@@ -260,7 +260,7 @@ def test_a_ledger_rebuilt_without_the_reject_contradicts_its_anchor(
         rebuilt(clone, without="reject")
     found = clone("ledger", "verify", "--fetch", "origin", expect=GOOD if honest else REFUSED)
     if honest:
-        assert "1 anchors in git" in found.out
+        assert "1 anchor in git" in found.out
     else:
         assert "contradicts an anchor, signed by ada: size" in found.err
         refused = approve(clone, ".lockgate/bob", REFUSED)
