@@ -46,7 +46,7 @@ COMMANDS = {
         "reject": ("decide", "sign against a release"),
         "accept": ("accept", "let the old result of a step stand after a change of its code"),
         "people": ("start", "who may decide what"),
-        "ledger": ("state", "log | verify: what was decided"),
+        "ledger": ("ledger", "log | verify | bundle: what was decided, and proof of it for others"),
     },
     "Operating": {
         "adopt": ("adopt", "make a project of a dvc.yaml, and show what its stages read undeclared"),

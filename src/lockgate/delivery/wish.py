@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from lockgate.delivery.walk import Walk
+    from lockgate.gates.approvals import Standing
     from lockgate.records.trust import Said, Trusted
     from lockgate.serving.child import Wanted
 
-__all__ = ["approvals_behind", "check_wish", "delivery_behind"]
+__all__ = ["approvals_behind", "check_wish", "delivery_behind", "policy_behind"]
 
 
-def check_wish(read: Trusted, asked: Wanted, walk: Walk, *, environment: str, now: dt.datetime) -> None:
-    """Raise PermissionRefused unless the very entry asked for is what is wanted or live here, by those who may.
+def check_wish(read: Trusted, asked: Wanted, walk: Walk, *, environment: str, now: dt.datetime) -> Standing:
+    """Who let it in. Raise PermissionRefused unless the very entry asked for is what is wanted or live here, by those who may.
 
     A rollback rests on the one delivery that it cites. What has been healthy here is judged as of the moment when it first
     was: an old approval need not be given again. What never was must be approved now. A reject counts whenever it came.
@@ -49,6 +50,13 @@ def check_wish(read: Trusted, asked: Wanted, walk: Walk, *, environment: str, no
             "nobody who may has authorised this deployment", value=f"rejected by {names}" if names else stands.missing,
             next="lockgate status",
         )  # fmt: skip
+    return stands
+
+
+def policy_behind(read: Trusted, entry: str, walk: Walk) -> str:
+    """The policy that a wish is held against: what its approvals name, or this server's own."""
+    approvals = [a.claim for a in approvals_behind(read, entry) if isinstance(a.claim, decisions.Decision)]
+    return approvals[0].policy if approvals else walk.digest
 
 
 def approvals_behind(read: Trusted, entry: str) -> tuple[Said, ...]:
@@ -95,7 +103,7 @@ def _check_gates(
     if was_healthy and not approvals:
         _check_no_failure(read, wish.release)
         return
-    policy = approvals[0].policy if approvals else walk.digest
+    policy = policy_behind(read, origin, walk)
     found = results(read.said, release=wish.release, policy=policy)
     gates = list(found) if was_healthy else [s.name for s in walk.stages_before(environment) if isinstance(s, Gate)]
     if bad := [g for g in gates if g not in found or found[g].verdict.outcome == "fail"]:

@@ -34,6 +34,7 @@ __all__ = [
     "limits_for",
     "parse_policy",
     "policy_digest",
+    "policy_text",
 ]
 
 SelfApproval = Literal["refused", "flagged"]
@@ -178,7 +179,12 @@ def _name_of(function: str | Callable[..., object]) -> str:
 
 def policy_digest(policy: Policy, declared: Json) -> str:
     """*The* policy digest: sha256 over the canonical policy and the canonical delivery declaration."""
-    return sha256_bytes(canonical({"declaration": declared, "policy": to_json(policy)}))
+    return sha256_bytes(policy_text(policy, declared))
+
+
+def policy_text(policy: Policy, declared: Json) -> bytes:
+    """The bytes that the policy digest is of: all that decides, for somebody who has neither the code nor the file."""
+    return canonical({"declaration": declared, "policy": to_json(policy)})
 
 
 def duration(text: str) -> timedelta:
