@@ -563,6 +563,51 @@ class Case:
         return found
 
 
+def served_in(environment: str, said: Sequence[Said], *, asks: bool) -> list[Said]:
+    """The wishes that a server answered with "healthy", in order: what an environment served is a fold over the log.
+
+    A wish is not followed while a reject stands; a rollback goes back to what was served here; what a rollback left comes
+    back only by an approval given since. `asks`: a delivery must cite an approval. What a server called healthy all the same was served: it is judged like the rest.
+    """
+    wanted: Said | None = None
+    ignored, withdrawn, served = dict[str, Said](), dict[str, int](), list[Said]()
+    for at, s in enumerate(said):
+        if s.kind not in ("wanted/v1", "healthy/v1") or s.says["environment"] != environment:
+            continue
+        if s.kind == "healthy/v1":
+            late = ignored.get(s.says["wanted"])
+            answered = late if late and (wanted is None or late.seq > wanted.seq) else wanted
+            if answered and (s.says["wanted"], s.about) == (answered.digest, answered.about):
+                wanted = answered
+                served += [] if served and served[-1] is answered else [answered]
+        elif standing_rejects(said[:at], s.about, environment):
+            continue
+        elif s.says["because"] == "rolled-back":
+            if s.says["authorised_by"] in [[w.digest] for w in served if w.about == s.about]:
+                withdrawn |= {w.about: s.seq for w in (wanted, served[-1]) if w}
+                wanted = s
+                withdrawn.pop(s.about, None)
+        elif s.says["because"] == "delivered" and is_proposed(said[:at], s.about):
+            approvals = [
+                a.seq
+                for a in decisions(said[:at], s.about, environment)
+                if a.digest in s.says["authorised_by"] and approves(a, s.time)
+            ]
+            if (asks and not approvals) or max(approvals, default=-1) < withdrawn.get(s.about, -1):
+                ignored[s.digest] = s
+            else:
+                wanted = s
+                withdrawn.pop(s.about, None)
+    return served
+
+
+def approves(said: Said, time: datetime) -> bool:
+    """Whether a person approved in a role then held, and not too long ago."""
+    person, says = said.person or {}, said.says
+    holds = person["kind"] == "person" and says["role"] in person["roles"]
+    return holds and says["decision"] == "approve" and time < datetime.fromisoformat(says["not_after"])
+
+
 def is_proposed(said: Iterable[Said], release: str) -> bool:
     return any(s.kind == "release/v1" and s.about == release for s in said)
 
@@ -697,17 +742,18 @@ class _Check:
         return f"{len(found)} files, all listed; nobody vouches for {', '.join(UNVOUCHED)}"
 
     def _moment(self) -> str:
-        """When it was let in: the delivery behind the newest answer that it is served. Never served: the question is of now."""
-        here = [s for s in self.trusted if s.about == self.release and s.says.get("environment") == self.environment]
-        answers = [s for s in here if s.kind == "healthy/v1"]
+        """When it was let in: the delivery behind what was served last. Never served: the question is of now."""
         self.wish = self.healthy = None
-        if not answers:
+        self.rules = rules_for(self.environment, json.loads(self._read("policy.json")))
+        served = served_in(self.environment, self.trusted, asks=bool(self.rules.roles))
+        served = [wish for wish in served if wish.about == self.release]
+        if not served:
             return f"it was never served in {self.environment}; asked is about {self.now:%F %T} UTC"
-        wish = next((s for s in here if s.kind == "wanted/v1" and s.digest == answers[-1].says["wanted"]), None)
-        while wish and wish.says["because"] != "delivered":
-            cited = wish.says["authorised_by"]
-            wish = next((s for s in here if s.kind == "wanted/v1" and [s.digest] == cited and s.seq < wish.seq), None)
-        self.healthy = next((s for s in answers if wish and s.says["wanted"] == wish.digest and s.seq > wish.seq), None)
+        wish = self.log.at(served[-1].digest)
+        while wish and wish.says["because"] != "delivered":  # a rollback rests on the delivery that it cites
+            wish = self.log.at(wish.says["authorised_by"][0])
+        answers = (s for s in self.trusted if s.kind == "healthy/v1" and s.about == self.release)
+        self.healthy = next((s for s in answers if wish and s.says["wanted"] == wish.digest), None)
         if wish is None or self.healthy is None:
             raise Refused("what is served rests on no delivery of this release to this environment")
         self.wish = wish
@@ -724,7 +770,7 @@ class _Check:
         bound = {s.says["policy"] for s in cited}
         if bound - {digest} or self.asked.policy not in ("", digest):
             raise Refused(f"policy.json is {digest}, and not {self.asked.policy or min(bound - {digest})}")
-        rules = rules_for(self.environment, json.loads(data))
+        rules = self.rules
         pages = [
             s
             for s in said
@@ -737,7 +783,7 @@ class _Check:
             if pages and rules.roles and not self.wish
             else ""
         )
-        self.cited, self.shown = cited, next((s for s in reversed(pages) if page in ("", s.says["page"])), None)
+        self.shown = next((s for s in reversed(pages) if page in ("", s.says["page"])), None)
         self.case = Case(
             said,
             register,
@@ -813,7 +859,6 @@ class _Check:
                     s.says["not_after"]
                 ):
                     raise Refused(f"{(s.person or {})['name']}'s counted no more when it was served")
-            self._not_taken_away()
         for s in self.counted:
             self.report.good(
                 f"approval {s.says['role']}", f"{(s.person or {})['name']}, {s.time:%F %T} UTC: {s.says['reason']}"
@@ -821,20 +866,6 @@ class _Check:
         self.own_work = sorted({(s.person or {})["name"] for s in self.counted} & case.own)
         flagged = f"; own work of {', '.join(self.own_work)}, which is no four eyes" if self.own_work else ""
         return f"{len(self.counted)} people, each bound to this release, evidence, policy, people and page{flagged}"
-
-    def _not_taken_away(self) -> None:
-        """What was rolled back comes back only by an approval given since."""
-        taken, wanted, live = -1, "", ""
-        assert self.wish
-        for s in self.trusted[: self.trusted.index(self.wish)]:
-            if s.kind == "wanted/v1" and s.says["environment"] == self.environment:
-                if s.says["because"] == "rolled-back":
-                    taken = -1 if s.about == self.release else s.seq if self.release in (wanted, live) else taken
-                wanted = s.about
-            elif s.kind == "healthy/v1" and s.says["environment"] == self.environment and s.about == wanted:
-                live = wanted
-        if taken >= 0 and all(s.seq < taken for s in self.cited):
-            raise Refused("it was rolled back, and nobody has approved it since")
 
     def _rejects(self) -> str:
         points = {len(self.log.said), *(s.seq for s in (self.wish, self.healthy) if s)}

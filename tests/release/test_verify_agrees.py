@@ -1,0 +1,180 @@
+"""The stand-alone verifier and the main code, over many generated ledgers: what they say about a release is the same."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lockgate.records.decisions import Decision, Proposed
+from lockgate.records.ledger import Head
+from lockgate.records.statement import PREDICATES, Statement, seal
+from lockgate.testing.ledger import MemorySigner
+from lockgate.testing.scene import CAST, Scene, person, release
+
+from release.auditing import GATES, WEEK, Office, main_code_says
+
+SEEDS = 400
+SIGNERS = ("pat",) * 6 + ("pia",) * 4 + ("rik", "sam", "bot", "ada", "mallory")
+FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None
+Act = Callable[[Office, random.Random], object]
+
+
+def approves(office: Office, chance: random.Random) -> object:
+    """Mostly honest; sometimes one field is another."""
+    changes: dict[str, object] = {}
+    if chance.random() < 0.3:
+        field = chance.choice(["release", "environment", "policy", "people", "evidence", "page", "role", "not_after", "accepted", "decision", "log"])
+        changes[field] = {
+            "environment": "staging", "role": chance.choice(["risk", "deliverer"]), "accepted": ("slices",), "decision": "maybe",
+            "not_after": office.scene.now + chance.choice([-1, 1, 5000]) * dt.timedelta(days=1), "log": Head(size=2, digest=release("rebuilt")),
+        }.get(field, release("another"))  # fmt: skip
+    return office.decides(chance.choice(SIGNERS), **changes)
+
+
+def rejects(office: Office, chance: random.Random) -> object:
+    return office.decides(chance.choice(SIGNERS), decision="reject", environment=chance.choice(["production", "production", "staging"]))
+
+
+def judges(office: Office, chance: random.Random) -> object:
+    outcome = chance.choice(["pass", "pass", "pass", "fail", "uncertain", "not_applicable"])
+    by, word = chance.choice(["bot", "bot", "sam", "mallory"]), chance.choice(["e", "f"])
+    return office.measures(chance.choice(GATES), outcome, by=by, word=word)
+
+
+def wants(office: Office, chance: random.Random) -> object:
+    approvals = [e for e in office.scene.ledger.read() if e.envelope.statement().predicate_type.endswith("approval/v1")]
+    cited = chance.sample(approvals, min(len(approvals), chance.choice([0, 1, 1, 1, 2])))
+    if chance.random() < 0.7 and approvals:
+        cited = approvals[-1:]
+    wanted = office.delivers(*cited, by=chance.choice(["sam", "sam", "bot", "pat"]), environment=chance.choice(["production"] * 4 + ["staging"]))
+    if chance.random() < 0.8:
+        office.scene.healthy(wanted, by=chance.choice(["bot"] * 5 + ["sam"]))
+    return wanted
+
+
+def rolls_back(office: Office, chance: random.Random) -> object:
+    entries = [e for e in office.scene.ledger.read() if e.envelope.statement().predicate_type.endswith("wanted/v1")]
+    if not entries:
+        return None
+    target = chance.choice(entries)
+    about = target.envelope.statement()
+    other = chance.random() < 0.3
+    back = office.scene.want(
+        release("other") if other else about.subject, about.predicate["environment"], by=chance.choice(["bot", "bot", "sam"]),
+        because="rolled-back", authorised_by=(target.digest,),
+    )  # fmt: skip
+    return office.scene.healthy(back) if chance.random() < 0.7 else back
+
+
+def people_change(office: Office, chance: random.Random) -> object:
+    cast = list(office.scene.people.people)
+    match chance.choice(["leaver", "role", "newcomer", "key", "again"]):
+        case "leaver":
+            cast = [p for p in cast if p.name != chance.choice(["pat", "rik"])]
+        case "role":
+            cast = [replace(p, roles=("risk",)) if p.name == "pat" else p for p in cast]
+        case "newcomer":
+            cast = [*(p for p in cast if p.name != "zoe"), person("zoe", "product-owner")]
+        case "key":
+            cast = [replace(p, keys=(MemorySigner("pia-2").public_key(),)) if p.name == "pia" else p for p in cast]
+        case _:
+            cast = list(CAST)
+    before = office.scene.people
+    office.scene.change_people(*cast, by=(chance.choice(["ada", "ada", "ada", "pat"]),))
+    if office.scene.trusted().people.digest != office.scene.people.digest:
+        office.scene.people = before
+    return None
+
+
+def time_passes(office: Office, chance: random.Random) -> object:
+    office.scene.now += chance.choice([1, 2, 6, 8]) * dt.timedelta(days=1)
+    return None
+
+
+def forges(office: Office, chance: random.Random) -> object:
+    envelope = office.scene.signed("pat", Decision, **office.decision())
+    match chance.choice(["signature", "keyid", "copy", "shape"]):
+        case "signature":
+            envelope = replace(envelope, signature=bytes(64))
+        case "keyid":
+            envelope = replace(office.scene.signed("mallory", Decision, **office.decision()), keyid=MemorySigner("pat").identity())
+        case "copy":
+            envelope = chance.choice(office.scene.ledger.read()).envelope
+        case _:
+            said = dict(envelope.statement().predicate)
+            said[chance.choice(sorted(said))] = chance.choice([None, 7, ["x"], {"x": "y"}, "x", float(3)])
+            statement = Statement(
+                predicate_type=PREDICATES + "approval/v1", subject_name="release", subject=office.release, predicate=said
+            )
+            envelope = seal(statement, MemorySigner("pat"))
+    return office.scene.append(envelope)
+
+
+def is_registered_again(office: Office, chance: random.Random) -> object:
+    author = chance.choice(["pat", "pia@example.org", "zoe"])
+    return office.scene.say(
+        chance.choice(["sam", "pat"]), Proposed, release=office.release, name="demand", authors=(author,), started_by="sam", lineage=""
+    )
+
+
+def shows(office: Office, chance: random.Random) -> object:
+    by = chance.choice(["bot", "bot", "pat"])
+    before = office.page
+    office.shows(chance.choice([b"page", b"page 2"]), by=by)
+    if by == "pat":  # who is no deliverer shows nothing
+        office.page = before
+    return None
+
+
+ACTS: dict[Act, int] = {
+    approves: 8, rejects: 1, judges: 2, wants: 4, rolls_back: 2, people_change: 1, time_passes: 1, forges: 2, is_registered_again: 1, shows: 1,
+}  # fmt: skip
+
+
+def story(seed: int) -> Office:
+    """A ledger that begins like an honest one and goes on as chance will have it."""
+    chance = random.Random(seed)
+    toml = chance.choice(["", "", "", "[roles.product-owner]\nneed = 2\n", '[approval]\nself_approval = "flagged"\n'])
+    office = Office(toml=toml).ready(outcome=chance.choice(["pass"] * 5 + ["uncertain", "fail"]))
+    acts = chance.choices([*ACTS], [*ACTS.values()], k=chance.randint(0, 9))
+    for act in acts:
+        act(office, chance)
+    return office
+
+
+def disagreements(seeds: range) -> tuple[list[str], Counter[tuple[bool, bool]]]:
+    """What the two say differently; and how often they let in or not, a release that was served or not."""
+    found: list[str] = []
+    met: Counter[tuple[bool, bool]] = Counter()
+    after = dt.timedelta(minutes=1)
+    for seed in seeds:
+        office = story(seed)
+        with tempfile.TemporaryDirectory(dir=FAST) as folder:
+            report = office.checked(Path(folder), after=after)
+        expected = main_code_says(office, after=after)
+        served = any(step == "moment" and "served from" in detail for _, step, detail in report.rows)
+        met[expected, served] += 1
+        if report.passed != expected:
+            found.append(f"seed {seed}: the main code says {expected}; {report.sentence}")
+    return found, met
+
+
+def test_they_agree_on_generated_ledgers() -> None:
+    found, met = disagreements(range(200))
+    assert found == []
+    assert len(met) == 4 and min(met.values()) >= 5, met  # each of the four cases was really met
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_they_agree_on_many_generated_ledgers() -> None:
+    found, met = disagreements(range(1000, 11000))
+    print(met)
+    assert found == []
