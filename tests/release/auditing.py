@@ -177,7 +177,8 @@ def main_code_says(office: Office, *, after: dt.timedelta = dt.timedelta(0)) -> 
     ask = ask_for(office.stages, environment, policy=office.rules)
     if rejects(trusted.said, release=release, environment=environment):
         return False
-    there = fold(trusted, approved_only=(environment,) if ask.roles else ()).of(environment)
+    deployments = fold(trusted, approved_only=(environment,) if ask.roles else ())
+    there = deployments.of(environment)
     served = next((s for s in reversed(there.history) if s.release == release), None)
     if served is None:
         now = office.scene.now + after
@@ -191,7 +192,7 @@ def main_code_says(office: Office, *, after: dt.timedelta = dt.timedelta(0)) -> 
         return _gates_pass(office, trusted) and stands.granted
     origin = delivery_behind(trusted, served.want.entry)
     wish = trusted.at(origin)
-    if wish is None:
+    if wish is None or origin in {ignored.entry for ignored in deployments.ignored}:
         return False
     healthy = next(
         (s for s in trusted.said if s.person and isinstance(s.claim, Healthy) and (s.claim.wanted, s.claim.release) == (origin, release)), None

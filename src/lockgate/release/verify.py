@@ -563,11 +563,11 @@ class Case:
         return found
 
 
-def served_in(environment: str, said: Sequence[Said], *, asks: bool) -> list[Said]:
-    """The wishes that a server answered with "healthy", in order: what an environment served is a fold over the log.
+def served_in(environment: str, said: Sequence[Said], *, asks: bool) -> tuple[list[Said], set[str]]:
+    """The wishes that a server answered with "healthy", in order, and those that nobody should have followed.
 
     A wish is not followed while a reject stands; a rollback goes back to what was served here; what a rollback left comes
-    back only by an approval given since. `asks`: a delivery must cite an approval. What a server called healthy all the same was served: it is judged like the rest.
+    back only by an approval given since. `asks`: a delivery must cite an approval.
     """
     wanted: Said | None = None
     ignored, withdrawn, served = dict[str, Said](), dict[str, int](), list[Said]()
@@ -598,7 +598,7 @@ def served_in(environment: str, said: Sequence[Said], *, asks: bool) -> list[Sai
             else:
                 wanted = s
                 withdrawn.pop(s.about, None)
-    return served
+    return served, set(ignored)
 
 
 def approves(said: Said, time: datetime) -> bool:
@@ -745,7 +745,7 @@ class _Check:
         """When it was let in: the delivery behind what was served last. Never served: the question is of now."""
         self.wish = self.healthy = None
         self.rules = rules_for(self.environment, json.loads(self._read("policy.json")))
-        served = served_in(self.environment, self.trusted, asks=bool(self.rules.roles))
+        served, ignored = served_in(self.environment, self.trusted, asks=bool(self.rules.roles))
         served = [wish for wish in served if wish.about == self.release]
         if not served:
             return f"it was never served in {self.environment}; asked is about {self.now:%F %T} UTC"
@@ -756,6 +756,8 @@ class _Check:
         self.healthy = next((s for s in answers if wish and s.says["wanted"] == wish.digest), None)
         if wish is None or self.healthy is None:
             raise Refused("what is served rests on no delivery of this release to this environment")
+        if wish.digest in ignored:
+            raise Refused("it was served without an approval, or after it was rolled back and nobody approved it since")
         self.wish = wish
         return f"wanted at {wish.time:%F %T}, served from {self.healthy.time:%F %T} UTC on"
 
