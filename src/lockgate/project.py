@@ -24,7 +24,18 @@ __all__ = ["KINDS", "Project", "Settings", "SinkSettings", "SourceSettings", "ad
 FILE = "lockgate.toml"
 OWN_STORE = ".lockgate"
 ROWS = ("query", "watermark", "refresh", "version")
-KINDS = ("results", "graphs", "sources", "releases", "bundles", "pages", "feedback", "policies", "evidence", "summaries")
+KINDS = (
+    "results",
+    "graphs",
+    "sources",
+    "releases",
+    "bundles",
+    "pages",
+    "feedback",
+    "policies",
+    "measured",
+    "summaries",
+)
 """Records beside the objects. `lockgate store` looks through all of them: what it does not know it would collect."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from lockgate.declare import Approval, DeployTo, Gate, Pipeline, Stage
 from lockgate.delivery.audit.archive import with_sums
-from lockgate.delivery.wish import approvals_behind, delivery_behind
+from lockgate.delivery.wish import approvals_behind, delivery_behind, delivery_of
 from lockgate.deploy.environments import fold
 from lockgate.gates.approvals import authorised, standing
 from lockgate.gates.binding import ask_for, binding, decide, results
@@ -71,11 +71,17 @@ class Office:
         return sha256_bytes(self.policy)
 
     def measures(self, gate: str, outcome: str = "pass", *, by: str = "bot", word: str = "e", **changes: Any) -> Entry:
-        said = {"release": self.release, "policy": self.policy_digest, "extra": {"evidence_sha256": sha256_bytes(evidence(gate, word))}}
+        said = {
+            "release": self.release,
+            "policy": self.policy_digest,
+            "extra": {"evidence_sha256": sha256_bytes(evidence(gate, word))},
+        }
         verdict = Verdict(gate=gate, kind="k", outcome=outcome, reason="as measured", evidence="blake3:e")  # type: ignore[arg-type]
         return self.scene.say(by, GateResult, verdict=verdict, **{**said, **changes})
 
-    def shows(self, page: bytes = b"page", *, by: str = "bot", environment: str = "production", release: str = "") -> Entry:
+    def shows(
+        self, page: bytes = b"page", *, by: str = "bot", environment: str = "production", release: str = ""
+    ) -> Entry:
         self.page = page
         return self.scene.say(
             by, Shown, release=release or self.release, environment=environment, shows="blake3:s",
@@ -93,7 +99,11 @@ class Office:
         """What an honest person would sign now, with some fields changed."""
         trusted, ask = self.scene.trusted(), self.ask()
         current = binding(
-            trusted, release=self.release, environment=self.environment, policy=self.policy_digest, page=sha256_bytes(self.page)
+            trusted,
+            release=self.release,
+            environment=self.environment,
+            policy=self.policy_digest,
+            page=sha256_bytes(self.page),
         )
         role = ask.roles[0].role if ask.roles else "product-owner"
         made = decide(
@@ -136,16 +146,21 @@ class Office:
 
     def _as_decided(self) -> tuple[bytes, dict[str, bytes]]:
         """Page and evidence as of the delivery behind what was served last, as `ledger bundle` picks them."""
-        trusted, place = self.scene.trusted(), (self.release, self.environment)
-        claims = [s.claim for s in trusted.said if s.person]
-        answers = [c for c in claims if isinstance(c, Healthy) and (c.release, c.environment) == place]
-        wish = trusted.at(delivery_behind(trusted, answers[-1].wanted)) if answers else None
+        trusted = self.scene.trusted()
+        asks = (self.environment,) if self.ask().roles else ()
+        wish = trusted.at(delivery_of(trusted, self.release, self.environment, approved_only=asks))
         then = trusted.before(wish.entry.seq) if wish else trusted
-        cited = [a.claim.page for a in approvals_behind(trusted, wish.entry.digest) if isinstance(a.claim, Decision)] if wish else []
+        cited = (
+            [a.claim.page for a in approvals_behind(trusted, wish.entry.digest) if isinstance(a.claim, Decision)]
+            if wish
+            else []
+        )
         page = next((p for p in PAGES if sha256_bytes(p) in cited[:1]), self.page)
         found = results(then.said, release=self.release, policy=self.policy_digest)
         bytes_of = {(g, sha256_bytes(evidence(g, w))): evidence(g, w) for g in found for w in WORDS}
-        return page, {g: bytes_of[g, r.extra["evidence_sha256"]] for g, r in found.items() if "evidence_sha256" in r.extra}
+        return page, {
+            g: bytes_of[g, r.extra["evidence_sha256"]] for g, r in found.items() if "evidence_sha256" in r.extra
+        }
 
     def bundle(self, folder: Path, **changes: bytes | None) -> Path:
         """The unpacked bundle; `changes`: path → other bytes, or None for a file that is left out."""
@@ -153,7 +168,14 @@ class Office:
         write(folder, {p: d for p, d in files.items() if d is not None})
         return folder
 
-    def checked(self, folder: Path, *, after: dt.timedelta = dt.timedelta(0), changes: dict[str, bytes | None] | None = None, **asked: Any) -> verify.Report:
+    def checked(
+        self,
+        folder: Path,
+        *,
+        after: dt.timedelta = dt.timedelta(0),
+        changes: dict[str, bytes | None] | None = None,
+        **asked: Any,
+    ) -> verify.Report:
         """What the stand-alone verifier says; it is pinned to the scene's root unless told otherwise."""
         bundle = self.bundle(folder, **(changes or {}))
         root = self.scene.trusted().root
@@ -195,7 +217,12 @@ def main_code_says(office: Office, *, after: dt.timedelta = dt.timedelta(0)) -> 
     if wish is None or origin in {ignored.entry for ignored in deployments.ignored}:
         return False
     healthy = next(
-        (s for s in trusted.said if s.person and isinstance(s.claim, Healthy) and (s.claim.wanted, s.claim.release) == (origin, release)), None
+        (
+            s
+            for s in trusted.said
+            if s.person and isinstance(s.claim, Healthy) and (s.claim.wanted, s.claim.release) == (origin, release)
+        ),
+        None,
     )
     if healthy is None:
         return False
@@ -224,5 +251,7 @@ def _was_shown(office: Office, trusted: Trusted, origin: str) -> bool:
     """The verifier asks more than `authorised` does: the page that the approvals bind is one that a deliverer showed."""
     cited = [a.claim.page for a in approvals_behind(trusted, origin) if isinstance(a.claim, Decision)]
     then = trusted.before(next(s.entry.seq for s in trusted.said if s.entry.digest == origin))
-    shown = {s.claim.page for s in then.said if s.person and isinstance(s.claim, Shown) and s.claim.release == office.release}
+    shown = {
+        s.claim.page for s in then.said if s.person and isinstance(s.claim, Shown) and s.claim.release == office.release
+    }
     return not cited or cited[0] in shown

@@ -78,8 +78,12 @@ def sam_is_owner() -> Office:
 
 
 def two_keys(second: str) -> Office:
-    pat = Person(name="pat", roles=("product-owner",), keys=tuple(MemorySigner(k).public_key() for k in ("pat", "pat-2")))
-    office = Office(tuple(pat if p.name == "pat" else p for p in CAST), toml="[roles.product-owner]\nneed = 2\n").ready()
+    pat = Person(
+        name="pat", roles=("product-owner",), keys=tuple(MemorySigner(k).public_key() for k in ("pat", "pat-2"))
+    )
+    office = Office(
+        tuple(pat if p.name == "pat" else p for p in CAST), toml="[roles.product-owner]\nneed = 2\n"
+    ).ready()
     office.decides("pat")
     office.decides(second)
     return office
@@ -137,7 +141,9 @@ def rolled_back(*, signed_again: bool) -> Office:
     office.scene.healthy(old)
     approval = office.decides()
     office.served(approval)
-    office.scene.healthy(office.scene.want(first, "production", by="bot", because="rolled-back", authorised_by=(old.digest,)))
+    office.scene.healthy(
+        office.scene.want(first, "production", by="bot", because="rolled-back", authorised_by=(old.digest,))
+    )
     office.served(office.decides("pia") if signed_again else approval)
     return office
 
@@ -336,7 +342,9 @@ def test_every_single_byte_counts(tmp_path: Path) -> None:
 def test_new_sums_do_not_help_a_forger(tmp_path: Path) -> None:
     """SHA256SUMS is for accidents. Whoever changes a byte on purpose writes new sums, and is found all the same."""
     office, chance = served(), random.Random(8)
-    files = {p: d if isinstance(d, bytes) else d.read_bytes() for p, d in {**office.files(), **with_summary(office)}.items()}
+    files = {
+        p: d if isinstance(d, bytes) else d.read_bytes() for p, d in {**office.files(), **with_summary(office)}.items()
+    }
     vouched = [p for p in sorted(files) if p not in verify.UNVOUCHED and files[p]]
     for number, path in enumerate(vouched * 3):
         folder = tmp_path / str(number)
@@ -358,7 +366,10 @@ def vsa(office: Office, *, by: str = "bot", changes: dict[str, Any] | None = Non
     predicate = {**said["predicate"], **(changes or {})}
     subject = fields.get("subject", office.release)
     statement = Statement(
-        predicate_type=fields.get("kind", said["predicateType"]), subject_name="demand", subject=subject, predicate=predicate
+        predicate_type=fields.get("kind", said["predicateType"]),
+        subject_name="demand",
+        subject=subject,
+        predicate=predicate,
     )
     return {"vsa.json": canonical(seal(statement, MemorySigner(by)).to_json())}
 
@@ -416,7 +427,9 @@ def test_it_runs_without_us_and_says_one_sentence(tmp_path: Path) -> None:
 
 def test_the_release_may_lie_elsewhere(tmp_path: Path) -> None:
     office = served()
-    left_out: dict[str, bytes | None] = {p: None for p in office.files() if p.startswith("release/") and not p.endswith("manifest.json")}
+    left_out: dict[str, bytes | None] = {
+        p: None for p in office.files() if p.startswith("release/") and not p.endswith("manifest.json")
+    }
     assert "--files" in Held(office, left_out).checked(tmp_path / "without").sentence
     only = Held(office, left_out, {"decision_only": True}).checked(tmp_path / "decision")
     assert only.passed and "not looked at" in only.sentence

@@ -30,7 +30,21 @@ def approves(office: Office, chance: random.Random) -> object:
     """Mostly honest; sometimes one field is another."""
     changes: dict[str, object] = {}
     if chance.random() < 0.3:
-        field = chance.choice(["release", "environment", "policy", "people", "evidence", "page", "role", "not_after", "accepted", "decision", "log"])
+        field = chance.choice(
+            [
+                "release",
+                "environment",
+                "policy",
+                "people",
+                "evidence",
+                "page",
+                "role",
+                "not_after",
+                "accepted",
+                "decision",
+                "log",
+            ]
+        )
         changes[field] = {
             "environment": "staging", "role": chance.choice(["risk", "deliverer"]), "accepted": ("slices",), "decision": "maybe",
             "not_after": office.scene.now + chance.choice([-1, 1, 5000]) * dt.timedelta(days=1), "log": Head(size=2, digest=release("rebuilt")),
@@ -39,7 +53,9 @@ def approves(office: Office, chance: random.Random) -> object:
 
 
 def rejects(office: Office, chance: random.Random) -> object:
-    return office.decides(chance.choice(SIGNERS), decision="reject", environment=chance.choice(["production", "production", "staging"]))
+    return office.decides(
+        chance.choice(SIGNERS), decision="reject", environment=chance.choice(["production", "production", "staging"])
+    )
 
 
 def judges(office: Office, chance: random.Random) -> object:
@@ -53,7 +69,11 @@ def wants(office: Office, chance: random.Random) -> object:
     cited = chance.sample(approvals, min(len(approvals), chance.choice([0, 1, 1, 1, 2])))
     if chance.random() < 0.7 and approvals:
         cited = approvals[-1:]
-    wanted = office.delivers(*cited, by=chance.choice(["sam", "sam", "bot", "pat"]), environment=chance.choice(["production"] * 4 + ["staging"]))
+    wanted = office.delivers(
+        *cited,
+        by=chance.choice(["sam", "sam", "bot", "pat"]),
+        environment=chance.choice(["production"] * 4 + ["staging"]),
+    )
     if chance.random() < 0.8:
         office.scene.healthy(wanted, by=chance.choice(["bot"] * 5 + ["sam"]))
     return wanted
@@ -104,14 +124,19 @@ def forges(office: Office, chance: random.Random) -> object:
         case "signature":
             envelope = replace(envelope, signature=bytes(64))
         case "keyid":
-            envelope = replace(office.scene.signed("mallory", Decision, **office.decision()), keyid=MemorySigner("pat").identity())
+            envelope = replace(
+                office.scene.signed("mallory", Decision, **office.decision()), keyid=MemorySigner("pat").identity()
+            )
         case "copy":
             envelope = chance.choice(office.scene.ledger.read()).envelope
         case _:
             said = dict(envelope.statement().predicate)
             said[chance.choice(sorted(said))] = chance.choice([None, 7, ["x"], {"x": "y"}, "x", float(3)])
             statement = Statement(
-                predicate_type=PREDICATES + "approval/v1", subject_name="release", subject=office.release, predicate=said
+                predicate_type=PREDICATES + "approval/v1",
+                subject_name="release",
+                subject=office.release,
+                predicate=said,
             )
             envelope = seal(statement, MemorySigner("pat"))
     return office.scene.append(envelope)
@@ -120,7 +145,13 @@ def forges(office: Office, chance: random.Random) -> object:
 def is_registered_again(office: Office, chance: random.Random) -> object:
     author = chance.choice(["pat", "pia@example.org", "zoe"])
     return office.scene.say(
-        chance.choice(["sam", "pat"]), Proposed, release=office.release, name="demand", authors=(author,), started_by="sam", lineage=""
+        chance.choice(["sam", "pat"]),
+        Proposed,
+        release=office.release,
+        name="demand",
+        authors=(author,),
+        started_by="sam",
+        lineage="",
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def ledger_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["log", "verify", "bundle"])
     parser.add_argument("release", nargs="?", help="bundle: latest, an environment, or the start of a digest")
-    parser.add_argument("--env", help="bundle: for which environment (default: the last one that served it)")
+    parser.add_argument("--env", help="bundle: for which environment (default: RELEASE if it is one, else the last)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="bundle: the zip to write")
     parser.add_argument(
         "--no-files", action="store_true", help="bundle: leave the release's files out, and keep the list of them"
@@ -88,5 +88,6 @@ def _told(made: Bundled) -> list[str]:
         "tell the auditor these on another way than the file, which proves nothing without them:",
         table(rows),
         "",
-        f"they unpack it and run  python3 verify.py --trust {made.root}",
+        "they unpack it and run",
+        f"  python3 verify.py --trust {made.root}",
     ]

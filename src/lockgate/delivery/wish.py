@@ -15,13 +15,14 @@ from lockgate.records.trust import rejects
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Collection
 
     from lockgate.delivery.walk import Walk
     from lockgate.gates.approvals import Standing
     from lockgate.records.trust import Said, Trusted
     from lockgate.serving.child import Wanted
 
-__all__ = ["approvals_behind", "check_wish", "delivery_behind", "policy_behind"]
+__all__ = ["approvals_behind", "check_wish", "delivery_behind", "delivery_of", "policy_behind"]
 
 
 def check_wish(read: Trusted, asked: Wanted, walk: Walk, *, environment: str, now: dt.datetime) -> Standing:
@@ -64,6 +65,13 @@ def approvals_behind(read: Trusted, entry: str) -> tuple[Said, ...]:
     said = read.at(delivery_behind(read, entry))
     cited = said.claim.authorised_by if said and isinstance(said.claim, decisions.Wanted) else ()
     return tuple(a for d in cited if (a := read.at(d)) and isinstance(a.claim, decisions.Decision))
+
+
+def delivery_of(read: Trusted, release: str, environment: str, *, approved_only: Collection[str]) -> str:
+    """The delivery behind what the environment served last of a release; "" when it never served it."""
+    there = fold(read, approved_only=approved_only).of(environment)
+    served = next((s for s in reversed(there.history) if s.release == release), None)
+    return delivery_behind(read, served.want.entry) if served else ""
 
 
 def delivery_behind(read: Trusted, entry: str) -> str:

@@ -19,10 +19,10 @@ from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import fetch, manifest_of, named
 from lockgate.delivery.walk import walk_now
-from lockgate.delivery.wish import approvals_behind, delivery_behind
+from lockgate.delivery.wish import approvals_behind, delivery_of
 from lockgate.errors import NotFound
 from lockgate.gates.binding import results
-from lockgate.records.decisions import Decision, Healthy, PeopleSet, Shown
+from lockgate.records.decisions import Decision, PeopleSet, Shown
 from lockgate.records.digest import canonical, short
 from lockgate.records.ledger import encode_line
 from lockgate.release import verify
@@ -61,14 +61,14 @@ def bundle(
     """Write the zip to `to`; by default `<release>-<environment>.zip` here.
 
     Args:
-        environment: by default the last one that has served the release, or else the last of the delivery pipeline.
+        environment: by default `ref` when it names one, or else the last of the delivery pipeline.
         with_files: put the release's files in, not only the list of them.
     """
     walk, trust = walk_now(project, now=now), read_ledger(project)
     release = named(trust, ref, live_of(walk, trust))
     if environment:
         walk.check(environment)
-    place = environment or _last_served(walk, trust, release)
+    place = environment or (ref if ref in walk.environments else _last(walk))
     found = _Decided.of(walk, trust, release, place)
     policy = policy_of(project, walk, found.policy)
     files = {
@@ -101,8 +101,7 @@ class _Decided:
 
     @classmethod
     def of(cls, walk: Walk, trust: Trusted, release: str, environment: str) -> _Decided:
-        answers = [a for a in _answers(trust, release) if a.environment == environment]
-        origin = delivery_behind(trust, answers[-1].wanted) if answers else ""
+        origin = delivery_of(trust, release, environment, approved_only=walk.approved_only)
         wish = trust.at(origin)
         if wish is None:
             return cls(None, walk.digest, "", trust)
@@ -111,16 +110,10 @@ class _Decided:
         return cls(origin, policy, page, trust.before(wish.entry.seq))
 
 
-def _answers(trust: Trusted, release: str) -> list[Healthy]:
-    claims = (s.claim for s in trust.said if s.person)
-    return [c for c in claims if isinstance(c, Healthy) and c.release == release]
-
-
-def _last_served(walk: Walk, trust: Trusted, release: str) -> str:
-    served = {a.environment for a in _answers(trust, release)}
+def _last(walk: Walk) -> str:
     if not walk.environments:
         raise NotFound("the delivery pipeline deploys nowhere", value=walk.delivery.name, next="deploy_to(…)")
-    return next((e for e in reversed(walk.environments) if e in served), walk.environments[-1])
+    return walk.environments[-1]
 
 
 def _log(trust: Trusted, release: str, environment: str) -> dict[str, bytes | Path]:

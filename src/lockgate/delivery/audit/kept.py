@@ -47,14 +47,14 @@ def _text(walk: Walk) -> bytes:
 def keep_evidence(project: Project, artifact: Artifact) -> str:
     """Note where a gate's evidence lies, and answer the sha256 of its bytes: what a gate result names for auditors."""
     digest = sha256_file(project.store.get(artifact.object))
-    if project.results("evidence").get(digest) is None:
-        project.results("evidence").put(digest, {"object": artifact.object})
+    if project.results("measured").get(digest) is None:
+        project.results("measured").put(digest, {"object": artifact.object})
     return digest
 
 
 def evidence_of(project: Project, digest: str) -> bytes | None:
     """The evidence file with this sha256; None when it is not here, or not what it was."""
-    record = project.results("evidence").get(digest) or {}
+    record = project.results("measured").get(digest) or {}
     try:
         data = project.store.get(record["object"]).read_bytes()
     except (KeyError, NotFound, IntegrityError):

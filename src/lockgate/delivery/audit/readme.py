@@ -70,14 +70,14 @@ CHECK IT BY HAND
     sha256sum release/manifest.json            the release's name
     cd release && sha256sum -c SHA256SUMS      every byte of the release
 
-One signature, here by the first key of NAME under statement S:
+One signature, here under statement S by the key NAME (what is made lies beside this folder):
 
-    sed 's/.*"payload":"\\([^"]*\\)".*/\\1/' statements/S.json | base64 -d > payload
-    sed 's/.*"sig":"\\([^"]*\\)".*/\\1/' statements/S.json | base64 -d > signature
-    ( printf 'DSSEv1 28 application/vnd.in-toto+json %d ' $(wc -c < payload); cat payload ) > signed
-    openssl pkeyutl -verify -pubin -inkey keys/NAME.pem -rawin -in signed -sigfile signature
+    sed 's/.*"payload":"\\([^"]*\\)".*/\\1/' statements/S.json | base64 -d > ../payload
+    sed 's/.*"sig":"\\([^"]*\\)".*/\\1/' statements/S.json | base64 -d > ../sig
+    (printf 'DSSEv1 28 application/vnd.in-toto+json %d ' $(wc -c < ../payload); cat ../payload) > ../signed
+    openssl pkeyutl -verify -pubin -inkey keys/NAME.pem -rawin -in ../signed -sigfile ../sig
 
-For a P-256 key: openssl dgst -sha256 -verify keys/NAME.pem -signature signature signed
+For a P-256 key: openssl dgst -sha256 -verify keys/NAME.pem -signature ../sig ../signed
 
 THE NUMBERS OF THIS BUNDLE (compare them with what you were told; they prove nothing here)
 

@@ -33,7 +33,7 @@ AGAIN: Mapping[str, str] = {
     "pages": "lockgate deliver",
     "feedback": "lockgate feedback import, with the same file",
     "policies": "lockgate deliver, with the same policy and delivery declaration",
-    "evidence": "lockgate deliver",
+    "measured": "lockgate deliver",
     "summaries": "lockgate serve ENV, which signs it again",
 }
 """Kind of record → what makes it again."""

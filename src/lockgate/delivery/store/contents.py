@@ -98,7 +98,7 @@ def _described(
         case "pages":
             words = called or f"an evidence page ({short(key)})"
             return words, {d: f"{words} ({what})" for what, d in found.items()}
-        case "evidence":
+        case "measured":
             words = f"the evidence of a gate ({short(key)})"
             return words, {found["object"]: words} if found else {}
         case "policies" | "summaries":
