@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from lockgate.delivery.wish import approvals_behind, delivery_behind, delivery_o
 from lockgate.deploy.environments import fold
 from lockgate.gates.approvals import authorised, standing
 from lockgate.gates.binding import ask_for, binding, decide, results
+from lockgate.gates.what_stands import passed_over
 from lockgate.gates.policy import declaration, parse_policy, policy_text
 from lockgate.records.decisions import Decision, GateResult, Healthy, Shown
 from lockgate.records.digest import canonical, sha256_bytes
 from lockgate.records.evidence import Verdict
 from lockgate.records.ledger import Entry, encode_line
 from lockgate.records.people import Person
-from lockgate.records.trust import Trusted, rejects
+from lockgate.records.trust import Trusted, rejects, revoked
 from lockgate.release import verify
 from lockgate.testing.scene import CAST, Scene
 
@@ -194,9 +196,10 @@ def write(folder: Path, files: dict[str, Any]) -> None:
 
 
 def main_code_says(office: Office, *, after: dt.timedelta = dt.timedelta(0)) -> bool:
-    """May the release be in the environment, by `fold`, `authorised`, `standing`, `results` and `rejects`?"""
+    """May the release be in the environment, by `fold`, `authorised`, `standing`, `passed_over` and `rejects`?"""
     trusted, release, environment = office.scene.trusted(), office.release, office.environment
     ask = ask_for(office.stages, environment, policy=office.rules)
+    gone = revoked(trusted, ask.exceptions.revokers)
     if rejects(trusted.said, release=release, environment=environment):
         return False
     deployments = fold(trusted, approved_only=(environment,) if ask.roles else ())
@@ -204,14 +207,19 @@ def main_code_says(office: Office, *, after: dt.timedelta = dt.timedelta(0)) -> 
     served = next((s for s in reversed(there.history) if s.release == release), None)
     if served is None:
         now = office.scene.now + after
-        found = results(trusted.said, release=release, policy=office.policy_digest)
         current = binding(
             trusted, release=release, environment=environment, policy=office.policy_digest,
             page=sha256_bytes(office.page) if ask.roles else "",
         )  # fmt: skip
-        uncertain = tuple(sorted(n for n, r in found.items() if r.verdict.outcome == "uncertain"))
-        stands = standing(trusted, current, ask=replace(ask, uncertain=uncertain), now=now)
-        return _gates_pass(office, trusted) and stands.granted
+        stands = standing(trusted, current, ask=office.ask(), now=now)
+        return (
+            _gates_pass(
+                office,
+                trusted,
+                passed_over(trusted, release=release, policy=office.policy_digest, ask=ask, now=now, gone=gone),
+            )
+            and stands.granted
+        )
     origin = delivery_behind(trusted, served.want.entry)
     wish = trusted.at(origin)
     if wish is None or origin in {ignored.entry for ignored in deployments.ignored}:
@@ -224,17 +232,21 @@ def main_code_says(office: Office, *, after: dt.timedelta = dt.timedelta(0)) -> 
         ),
         None,
     )
-    if healthy is None:
+    if healthy is None or not _was_shown(office, trusted, origin):
         return False
-    then = trusted.before(healthy.entry.seq)
-    if not _was_shown(office, trusted, origin):
-        return False
-    stands = authorised(then, origin, ask=ask, now=healthy.entry.time)
-    return _gates_pass(office, trusted.before(wish.entry.seq)) and stands.granted
+    then, at = trusted.before(healthy.entry.seq), healthy.entry.time
+    passed = passed_over(then, release=release, policy=office.policy_digest, ask=ask, now=at, gone=gone)
+    failed = [
+        g
+        for g, r in results(then.said, release=release, policy=office.policy_digest).items()
+        if r.verdict.outcome == "fail"
+    ]
+    stands = authorised(then, origin, ask=ask, now=at, gone=gone)
+    return _gates_pass(office, trusted.before(wish.entry.seq), passed) and set(failed) <= set(passed) and stands.granted
 
 
-def _gates_pass(office: Office, trusted: Trusted) -> bool:
-    """Law 8: every gate before the environment has passed, or is uncertain where somebody may accept that."""
+def _gates_pass(office: Office, trusted: Trusted, passed: Mapping[str, str]) -> bool:
+    """Law 8: every gate before the environment has passed, is uncertain where somebody may accept that, or is passed over."""
     found = results(trusted.said, release=office.release, policy=office.policy_digest)
     ask = ask_for(office.stages, office.environment, policy=office.rules)
     open_to_uncertain = bool(ask.roles) or not office.rules.environment(office.environment).protected
@@ -242,16 +254,21 @@ def _gates_pass(office: Office, trusted: Trusted) -> bool:
     for stage in office.stages:
         if isinstance(stage, DeployTo) and stage.environment == office.environment:
             return True
-        if isinstance(stage, Gate) and (stage.name not in found or found[stage.name].verdict.outcome not in allowed):
+        if isinstance(stage, Gate) and not (
+            stage.name in found and (found[stage.name].verdict.outcome in allowed or stage.name in passed)
+        ):
             return False
     return False
 
 
 def _was_shown(office: Office, trusted: Trusted, origin: str) -> bool:
-    """The verifier asks more than `authorised` does: the page that the approvals bind is one that a deliverer showed."""
+    """The verifier asks more than `authorised` does: the page that the approvals bind is one that a deliverer showed here."""
     cited = [a.claim.page for a in approvals_behind(trusted, origin) if isinstance(a.claim, Decision)]
     then = trusted.before(next(s.entry.seq for s in trusted.said if s.entry.digest == origin))
+    here = (office.release, office.environment)
     shown = {
-        s.claim.page for s in then.said if s.person and isinstance(s.claim, Shown) and s.claim.release == office.release
+        s.claim.page
+        for s in then.said
+        if s.person and isinstance(s.claim, Shown) and (s.claim.release, s.claim.environment) == here
     }
     return not cited or cited[0] in shown

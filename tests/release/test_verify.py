@@ -196,12 +196,12 @@ ATTACKS: dict[str, tuple[Callable[[], Held], str, Callable[[], Held]]] = {
     "thirty days later": (lambda: Held(approved(), after=timedelta(days=30)), "it expired", lambda: Held(approved(), after=timedelta(days=6))),
     "more time than the policy allows": (
         lambda: Held(approved(not_after=Office().scene.now + timedelta(days=400))), "longer than the policy allows", lambda: Held(approved())),
-    "a role that was not held": (lambda: Held(decided_by(Office().ready(), "rik")), "was not held", lambda: Held(decided_by(Office().ready(), "pia"))),
+    "a role that was not held": (lambda: Held(decided_by(Office().ready(), "rik")), "rik is no person who held the role", lambda: Held(decided_by(Office().ready(), "pia"))),
     "a key that nobody registered": (lambda: Held(decided_by(Office().ready(), "mallory")), "1 more product-owner", lambda: Held(approved())),
     "an approver who left before it was served": (lambda: Held(left_before_it_was_served("pat")), "counted no more", lambda: Held(left_before_it_was_served("pia"))),
     "a friendlier approver after a reject": (lambda: Held(rejected(by="pat", lifted=False)), "pat rejected it", lambda: Held(rejected(by="pat", lifted=True))),
     "a release that was rolled back": (lambda: Held(rolled_back(signed_again=False)), "rolled back", lambda: Held(rolled_back(signed_again=True))),
-    "an uncertain gate that nobody accepted": (lambda: Held(uncertain(accepted=False)), "uncertain gates are slices", lambda: Held(uncertain(accepted=True))),
+    "an uncertain gate that nobody accepted": (lambda: Held(uncertain(accepted=False)), "uncertain are slices, it accepts none", lambda: Held(uncertain(accepted=True))),
     "a gate that was not run": (lambda: Held(missing("champion")), "champion was not run", lambda: Held(missing(None))),
     "a policy that nobody vouches for": (lambda: for_staging(), "nobody vouches for it", lambda: for_staging(policy=lambda o: o.policy_digest)),
     "another policy than the auditor knows": (

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from lockgate.records.decisions import Decision, Proposed
+from lockgate.gates.binding import results
+from lockgate.records.decisions import Decision, GateResult, Proposed, result_digest
 from lockgate.records.ledger import Head
 from lockgate.records.statement import PREDICATES, Statement, seal
+from lockgate.records.waivers import BrokeGlass, Condition, Met, Reviewed, Revoked, Waived
 from lockgate.testing.ledger import MemorySigner
 from lockgate.testing.scene import CAST, Scene, person, release
 
@@ -164,8 +166,108 @@ def shows(office: Office, chance: random.Random) -> object:
     return None
 
 
+EXCEPTIONS = """
+[waivers]
+need = { risk = 1, product-owner = 1 }
+never = ["integration"]
+[break_glass]
+roles = ["risk"]
+"""
+DAY = dt.timedelta(days=1)
+
+
+def results_now(office: Office) -> dict[str, GateResult]:
+    return dict(results(office.scene.trusted().said, release=office.release, policy=office.policy_digest))
+
+
+def waives(office: Office, chance: random.Random) -> object:
+    """Two sign the same; sometimes one is missing, or something is wrong with it."""
+    failed = [g for g, r in results_now(office).items() if r.verdict.outcome == "fail"]
+    gate = chance.choice(failed or ["slices"])
+    result = results_now(office).get(gate)
+    said = {
+        "release": office.release, "gate": gate, "environment": chance.choice(["production"] * 5 + ["staging"]),
+        "result": result_digest(result) if result else "", "reason": "known", "control": "watched", "owner": "rik",
+        "not_after": office.scene.now + chance.choice([1, 10, 10, 400]) * DAY, "page": release("page"),
+    }  # fmt: skip
+    signers = [("rik", "risk"), ("pia", "product-owner")] + (
+        [("pat", "product-owner")] if chance.random() < 0.2 else []
+    )
+    chance.shuffle(signers)
+    for who, role in signers[: chance.choice([1, 2, 2, 2, 3])]:
+        office.scene.say(who, Waived, role=role, **said)
+    return None
+
+
+def revokes(office: Office, chance: random.Random) -> object:
+    words = [
+        e
+        for e in office.scene.ledger.read()
+        if e.envelope.statement().predicate_type.endswith(("approval/v1", "waiver/v1", "break-glass/v1"))
+    ]
+    if not words:
+        return None
+    who, role = chance.choice([("pat", ""), ("pia", ""), ("ada", "trustee"), ("rik", "risk"), ("sam", "trustee")])
+    entry = chance.choice(words).digest
+    return office.scene.say(
+        who, Revoked, release=office.release, environment="production", entry=entry, role=role, reason="no more"
+    )
+
+
+def approves_on_condition(office: Office, chance: random.Random) -> object:
+    due = chance.choice([None, office.scene.now + DAY])
+    approval = office.decides("pat", conditions=(Condition(text="watch it", due=due),))
+    if chance.random() < 0.5:
+        who, role = chance.choice([("pat", ""), ("pia", "product-owner"), ("rik", "product-owner"), ("sam", "")])
+        office.scene.say(
+            who, Met, release=office.release, environment="production", entry=approval.digest,
+            condition=chance.choice(["watch it", "watch it", "else"]), role=role, how=chance.choice(["done", "done", " "]),
+        )  # fmt: skip
+    return office.served(approval) if chance.random() < 0.4 else None
+
+
+def breaks_glass(office: Office, chance: random.Random) -> object:
+    found = {g: result_digest(r) for g, r in results_now(office).items() if r.verdict.outcome in ("fail", "uncertain")}
+    if chance.random() < 0.2:
+        found = {}
+    trusted = office.scene.trusted()
+    glass = office.scene.say(
+        chance.choice(["rik"] * 4 + ["pat"]), BrokeGlass, release=office.release, environment="production", role="risk", reason="fire",
+        results=found, policy=office.policy_digest, people=trusted.people.digest,
+        not_after=office.scene.now + chance.choice([1, 20, 20, 40]) * dt.timedelta(hours=1),
+    )  # fmt: skip
+    if chance.random() < 0.3:
+        office.scene.say(
+            "ada",
+            Reviewed,
+            release=office.release,
+            environment="production",
+            entry=glass.digest,
+            role="trustee",
+            finding="fine",
+        )
+    if chance.random() < 0.2:
+        office.scene.say(
+            "ada",
+            Revoked,
+            release=office.release,
+            environment="production",
+            entry=glass.digest,
+            role="trustee",
+            reason="no",
+        )
+    return office.served(glass) if chance.random() < 0.7 else None
+
+
+def hardware_key(office: Office, chance: random.Random) -> object:
+    """What only says that it is an SSHSIG is none."""
+    envelope = office.scene.signed("pat", Decision, **office.decision())
+    return office.scene.append(replace(envelope, scheme=chance.choice(["sshsig", "other"])))
+
+
 ACTS: dict[Act, int] = {
     approves: 8, rejects: 1, judges: 2, wants: 4, rolls_back: 2, people_change: 1, time_passes: 1, forges: 2, is_registered_again: 1, shows: 1,
+    waives: 2, revokes: 1, approves_on_condition: 2, breaks_glass: 1, hardware_key: 1,
 }  # fmt: skip
 
 
@@ -173,7 +275,9 @@ def story(seed: int) -> Office:
     """A ledger that begins like an honest one and goes on as chance will have it."""
     chance = random.Random(seed)
     toml = chance.choice(["", "", "", "[roles.product-owner]\nneed = 2\n", '[approval]\nself_approval = "flagged"\n'])
-    office = Office(toml=toml).ready(outcome=chance.choice(["pass"] * 5 + ["uncertain", "fail"]))
+    if chance.random() < 0.6:
+        toml += EXCEPTIONS
+    office = Office(toml=toml).ready(outcome=chance.choice(["pass"] * 5 + ["uncertain", "fail", "fail"]))
     acts = chance.choices([*ACTS], [*ACTS.values()], k=chance.randint(0, 9))
     for act in acts:
         act(office, chance)

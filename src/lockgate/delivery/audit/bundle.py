@@ -19,7 +19,7 @@ from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import fetch, manifest_of, named
 from lockgate.delivery.walk import walk_now
-from lockgate.delivery.wish import approvals_behind, delivery_of
+from lockgate.delivery.wish import approvals_behind, delivery_of, policy_behind
 from lockgate.errors import NotFound
 from lockgate.gates.binding import results
 from lockgate.records.decisions import Decision, PeopleSet, Shown
@@ -105,9 +105,8 @@ class _Decided:
         wish = trust.at(origin)
         if wish is None:
             return cls(None, walk.digest, "", trust)
-        cited = [a.claim for a in approvals_behind(trust, origin) if isinstance(a.claim, Decision)]
-        policy, page = (cited[0].policy, cited[0].page) if cited else (walk.digest, "")
-        return cls(origin, policy, page, trust.before(wish.entry.seq))
+        pages = (a.claim.page for a in approvals_behind(trust, origin) if isinstance(a.claim, Decision))
+        return cls(origin, policy_behind(trust, origin, walk), next(pages, ""), trust.before(wish.entry.seq))
 
 
 def _last(walk: Walk) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lockgate.delivery.audit.kept import keep_policy, keep_summary, summary_of
 from lockgate.delivery.identity import signer, who
 from lockgate.delivery.wish import check_wish, policy_behind
+from lockgate.gates.binding import results
 from lockgate.records.decisions import Proposed
 from lockgate.records.statement import seal
 from lockgate.records.vsa import summary
@@ -38,16 +39,22 @@ def sum_up(project: Project, read: Trusted, asked: Wanted, walk: Walk, *, enviro
     stands = check_wish(read, asked, walk, environment=environment, now=now)
     proposals = (s.claim for s in read.said if s.person and isinstance(s.claim, Proposed))
     name = next(c.name for c in proposals if c.release == asked.release)
+    policy = policy_behind(read, asked.entry, walk)
+    failed = any(r.verdict.outcome == "fail" for r in results(read.said, release=asked.release, policy=policy).values())
     statement = summary(
-        read, name=name, release=asked.release, environment=environment, policy=policy_behind(read, asked.entry, walk),
-        level=level(stands), verifier=who(project, read).name, now=now,
+        read, name=name, release=asked.release, environment=environment, policy=policy,
+        level=level(stands, failed=failed), verifier=who(project, read).name, now=now,
     )  # fmt: skip
     keep_policy(project, walk)
     keep_summary(project, asked.entry, seal(statement, signer(project)))
 
 
-def level(stands: Standing) -> Level:
-    """What people did for this deployment, as the summary's one level."""
+def level(stands: Standing, *, failed: bool) -> Level:
+    """What people did for this deployment, as the summary's one level. `failed`: a gate did, and was passed over."""
+    if stands.glass and not stands.agreed:
+        return "LOCKGATE_BROKEN_GLASS"
+    if failed:
+        return "LOCKGATE_WAIVED"
     if not stands.approvals:
         return "LOCKGATE_GATES"
     return "LOCKGATE_FOUR_EYES" if stands.four_eyes else "LOCKGATE_APPROVED"
