@@ -330,6 +330,6 @@ def test_a_server_writes_one_summary_per_deployment(delivered: Lockgate, fresh: 
 
 
 def test_wrong_usage_is_told(delivered: Lockgate) -> None:
-    assert "takes no release" in delivered("ledger", "log", "production", expect=USAGE).err
+    assert "release is for `ledger bundle`" in delivered("ledger", "log", "production", expect=USAGE).err
     assert "no such release" in delivered("ledger", "bundle", "nothing", expect=USAGE).err
     assert "does not deploy there" in delivered("ledger", "bundle", "latest", "--env", "prod", expect=USAGE).err

@@ -116,6 +116,7 @@ def standing(
     seated = _seated(counted, ask, own)
     glass = glass_in_force(trusted, release=current.release, policy=current.policy, ask=ask, now=now)
     glass = glass if glass and glass.entry.digest not in gone else None
+    objections += _same_people(counted, seated, ask)
     standing_rejects = rejects(trusted.said, release=current.release, environment=current.environment)
     return Standing(
         roles=tuple(RoleStanding(role=r.role, need=r.need, people=tuple(seated[r.role])) for r in ask.roles),
@@ -128,6 +129,25 @@ def standing(
         not_counted=tuple(objections),
         glass=glass.person.name if glass and glass.person else "",
     )
+
+
+def _same_people(
+    counted: Sequence[tuple[Said, Decision, Person]], seated: dict[str, list[str]], ask: Ask
+) -> list[Objection]:
+    """Where people are missing: who signed in two roles or with two keys, and is one person all the same."""
+    if all(len(seated[r.role]) >= r.need for r in ask.roles):
+        return []
+    signed: dict[str, list[tuple[Said, str]]] = {}
+    for said, decision, person in counted:
+        signed.setdefault(person.name, []).append((said, decision.role))
+    return [
+        Objection(
+            field="person", why=f"{name} signed {len(both)} times and is one person",
+            entry=both[-1][0].entry.digest, person=name,
+        )
+        for name, both in signed.items()
+        if len({(said.entry.envelope.keyid, role) for said, role in both}) > 1
+    ]  # fmt: skip
 
 
 def _seated(counted: Sequence[tuple[Said, Decision, Person]], ask: Ask, own: frozenset[str]) -> dict[str, list[str]]:
