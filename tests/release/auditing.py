@@ -157,7 +157,9 @@ class Office:
             if wish
             else []
         )
-        page = next((p for p in PAGES if sha256_bytes(p) in cited[:1]), self.page)
+        claims = (s.claim for s in reversed(then.said) if s.person and isinstance(s.claim, Shown))
+        shown = [c.page for c in claims if (c.release, c.environment) == (self.release, self.environment)]
+        page = next((p for p in PAGES if sha256_bytes(p) in (cited or shown)[:1]), self.page)
         found = results(then.said, release=self.release, policy=self.policy_digest)
         bytes_of = {(g, sha256_bytes(evidence(g, w))): evidence(g, w) for g in found for w in WORDS}
         return page, {
