@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import random
 import re
 import shutil
@@ -165,6 +166,27 @@ def by_hand(text: str, **names: str) -> str:
     for name, value in names.items():
         script = re.sub(rf"\b{name}\b", value, script)
     return script
+
+
+def test_the_page_for_auditors_works_as_written(delivered: Lockgate, fresh: Copier) -> None:
+    """docs/verify.md from top to bottom, with real programs, after `lockgate` alone."""
+    lockgate = fresh(delivered)
+    page = (VERIFY.parents[3] / "docs" / "verify.md").read_text()
+    blocks = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+    lines = [line for line in lines if "dgst" not in line and "ssh" not in line.lower()]  # Bob's key is ed25519
+    assert lines[0] == "lockgate ledger bundle production --out audit.zip" and lines[1].startswith("unzip ")
+    find = "S=$(basename statements/*-approval.json .json); NAME=$(basename keys/bob-*.pem .pem)"
+    script = "\n".join([*lines[:3], find, *lines[3:]])
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "ROOT": root_of(lockgate)}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=lockgate.root, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PASSED  Release " in done.stdout and "Signature Verified Successfully" in done.stdout
+    module = [sys.executable, "-m", "lockgate.release.verify", "audit", "--trust", root_of(lockgate)]
+    assert subprocess.run(module, cwd=lockgate.root, capture_output=True).returncode == 0
 
 
 def test_openssl_checks_a_signature_as_the_readme_says(audit: Path, tmp_path: Path) -> None:

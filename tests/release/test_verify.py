@@ -16,12 +16,15 @@ from typing import Any
 import pytest
 
 from lockgate.declare import Approval, DeployTo, Gate
+from lockgate.gates.binding import results
+from lockgate.records.decisions import Shown, result_digest
 from lockgate.records.digest import canonical, sha256_bytes
 from lockgate.records.ledger import EMPTY, encode_line
 from lockgate.records.people import Person
 from lockgate.records.statement import PREDICATES, Statement, seal
 from lockgate.records.trust import trusted
 from lockgate.records.vsa import summary
+from lockgate.records.waivers import BrokeGlass, Condition, Met, Revoked, Waived
 from lockgate.release import verify
 from lockgate.testing.ledger import MemoryLedger, MemorySigner
 from lockgate.testing.scene import CAST, person, release
@@ -180,7 +183,147 @@ def an_unknown_statement(subject: str) -> Office:
     return office
 
 
+EXCEPTIONS = """
+[waivers]
+need = { risk = 1, product-owner = 1 }
+never = ["integration"]
+[break_glass]
+roles = ["risk"]
+[revocation]
+roles = ["risk"]
+"""
+
+
+def failed(gate: str = "slices") -> Office:
+    """One gate failed; the policy allows exceptions."""
+    office = Office(toml=EXCEPTIONS)
+    for name in ("slices", "champion", "integration"):
+        office.measures(name, "fail" if name == gate else "pass")
+    office.shows()
+    return office
+
+
+def result_of(office: Office, gate: str) -> str:
+    found = results(office.scene.trusted().said, release=office.release, policy=office.policy_digest)
+    return result_digest(found[gate])
+
+
+def waived(
+    *signers: tuple[str, str], gate: str = "slices", by: str = "pat", served: bool = True, **changes: Any
+) -> Office:
+    """A failed gate, a waiver by these people, an approval."""
+    office = failed(gate)
+    said = {
+        "gate": gate, "environment": "production", "result": result_of(office, gate), "reason": "two new stores", "control": "watched",
+        "owner": "rik", "not_after": office.scene.now + WEEK, "page": release("page"), **changes,
+    }  # fmt: skip
+    for who, role in signers:
+        office.scene.say(who, Waived, release=office.release, role=role, **said)
+    approval = office.decides(by)
+    if served:
+        office.served(approval)
+    return office
+
+
+BOTH = (("rik", "risk"), ("pia", "product-owner"))
+
+
+def revoked(entry_of: str, *, by: str, role: str, cast: tuple[Person, ...] = CAST) -> Office:
+    """Somebody takes back an entry of this kind."""
+    office = waived(*BOTH)
+    kinds = {e.envelope.statement().predicate_type.rpartition("attestation/")[2]: e for e in office.scene.ledger.read()}
+    office.scene.say(
+        by,
+        Revoked,
+        release=office.release,
+        environment="production",
+        entry=kinds[entry_of].digest,
+        role=role,
+        reason="no",
+    )
+    return office
+
+
+def with_condition(*, met_by: str = "", role: str = "", due: timedelta | None = None) -> Office:
+    office = Office().ready()
+    when = office.scene.now + due if due else None
+    approval = office.decides(conditions=(Condition(text="the shops were told", due=when),))
+    if met_by:
+        office.scene.say(
+            met_by, Met, release=office.release, environment="production", entry=approval.digest, condition="the shops were told",
+            role=role, how="by mail",
+        )  # fmt: skip
+    return office
+
+
+def glass_broken(
+    *, by: str = "rik", role: str = "risk", gate: str = "slices", named: bool = True, lasts: int = 12
+) -> Office:
+    office = failed(gate)
+    glass = office.scene.say(
+        by, BrokeGlass, release=office.release, environment="production", role=role, reason="the shop is down",
+        results={gate: result_of(office, gate)} if named else {}, policy=office.policy_digest, people=office.scene.people.digest,
+        not_after=office.scene.now + timedelta(hours=lasts),
+    )  # fmt: skip
+    office.served(glass)
+    return office
+
+
+def questions_asked_first(*answers: str) -> Office:
+    """The page with its questions is the only one that was shown."""
+    office = Office(toml="[approval]\nanswers = true\n")
+    for gate in ("slices", "champion", "integration"):
+        office.measures(gate)
+    office.scene.say(
+        "bot", Shown, release=office.release, environment="production", shows="blake3:q", page=sha256_bytes(b"page"),
+        card=sha256_bytes(card(b"page")), questions=("Is it fit?", "Who is worse off?"),
+    )  # fmt: skip
+    office.decides(answers=dict(zip(("Is it fit?", "Who is worse off?"), answers, strict=False)))
+    return office
+
+
 RELEASE_2 = release("r2")
+EXCEPTIONAL: dict[str, tuple[Callable[[], Office], str, Callable[[], Office]]] = {
+    "a failed gate without a waiver": (lambda: waived(), "slices says fail", lambda: waived(*BOTH)),
+    "a waiver that one person signed": (lambda: waived(BOTH[0]), "slices says fail", lambda: waived(*BOTH)),
+    "a waiver of a gate that is never waived": (lambda: waived(*BOTH, gate="integration"), "integration says fail", lambda: waived(*BOTH, gate="champion")),
+    "a waiver of another result": (lambda: waived(*BOTH, result=release("r")), "slices says fail", lambda: waived(*BOTH)),
+    "a waiver that reaches staging only": (lambda: waived(*BOTH, environment="staging"), "slices says fail", lambda: waived(*BOTH)),
+    "a waiver for ever": (lambda: waived(*BOTH, not_after=Office().scene.now + timedelta(days=900)), "slices says fail", lambda: waived(*BOTH)),
+    "who wrote the waiver approves": (
+        lambda: waived(("pat", "product-owner"), BOTH[0]), "they wrote the waiver of slices", lambda: waived(BOTH[0], ("pat", "product-owner"))),
+    "an approval that was revoked since": (
+        lambda: revoked("approval/v1", by="rik", role="risk"), "it was revoked", lambda: revoked("page/v1", by="rik", role="risk")),
+    "a waiver that was revoked since": (lambda: revoked("waiver/v1", by="pia", role=""), "slices says fail", lambda: revoked("waiver/v1", by="sam", role="risk")),
+    "a condition that nobody met": (lambda: with_condition(), "its condition is not met", lambda: with_condition(met_by="pat")),
+    "a condition that an author met": (lambda: with_condition(met_by="sam", role="product-owner"), "its condition is not met", lambda: with_condition(met_by="pia", role="product-owner")),
+    "glass broken by who may not": (lambda: glass_broken(by="pat", role="product-owner"), "slices says fail", lambda: glass_broken()),
+    "glass that does not name the failed gate": (lambda: glass_broken(named=False), "slices says fail", lambda: glass_broken()),
+    "glass for longer than a day": (lambda: glass_broken(lasts=48), "slices says fail", lambda: glass_broken(lasts=24)),
+    "glass over a gate that is never waived": (lambda: glass_broken(gate="integration"), "integration says fail", lambda: glass_broken(gate="champion")),
+    "a question that nobody answered": (lambda: questions_asked_first("yes", " "), "questions of the page open", lambda: questions_asked_first("yes", "nobody")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", EXCEPTIONAL)
+def test_what_stands_beside_the_rule(attack: str, tmp_path: Path) -> None:
+    forged, why, twin = EXCEPTIONAL[attack]
+    report = Held(forged()).checked(tmp_path / "forged")
+    assert not report.passed
+    assert why in report.sentence, report.sentence
+    honest = Held(twin()).checked(tmp_path / "twin")
+    assert honest.passed, honest.sentence
+
+
+def test_a_waiver_and_broken_glass_are_said(tmp_path: Path) -> None:
+    report = Held(waived(*BOTH)).checked(tmp_path / "1")
+    assert "1 failed and passed over" in report.sentence
+    assert any("waived by rik, pia" in detail for word, _, detail in report.rows if word == "fail")
+    report = Held(glass_broken()).checked(tmp_path / "2")
+    assert "signed by rik (risk)" in report.sentence
+    assert any("broke the glass: 1 more product-owner did not agree" in detail for _, _, detail in report.rows)
+
+
 ATTACKS: dict[str, tuple[Callable[[], Held], str, Callable[[], Held]]] = {
     "an approval of another release": (lambda: Held(approved(release=RELEASE_2)), "1 more product-owner", lambda: Held(approved())),
     "an approval for another environment": (lambda: Held(approved(environment="staging")), "1 more product-owner", lambda: Held(approved())),

@@ -41,8 +41,7 @@ their own digest into it. The same goes for
     --head sha256:...     an entry of the log that you saw before: in an older bundle, a git tag, a mail.
                           With it, a log that was cut or rewritten since is refused.
 
-verify.py came with the rest and is as trustworthy as the rest. It is short and written to be
-read; or take it from a copy of Lockgate that you trust: src/lockgate/release/verify.py.
+verify.py came with the rest and is as trustworthy as the rest. It is written to be read; or take it from a copy of Lockgate that you trust: src/lockgate/release/verify.py.
 
 WHAT IS IN HERE
 
@@ -78,6 +77,11 @@ One signature, here under statement S by the key NAME (what is made lies beside 
     openssl pkeyutl -verify -pubin -inkey keys/NAME.pem -rawin -in ../signed -sigfile ../sig
 
 For a P-256 key: openssl dgst -sha256 -verify keys/NAME.pem -signature ../sig ../signed
+For one that says "scheme":"sshsig":
+
+    (echo '-----BEGIN SSH SIGNATURE-----'; base64 < ../sig; echo '-----END SSH SIGNATURE-----') > ../sig.ssh
+    echo "signer $(cat keys/NAME.pub)" > ../allowed
+    ssh-keygen -Y verify -f ../allowed -I signer -n dsse@lockgate.dev -s ../sig.ssh < ../signed
 
 THE NUMBERS OF THIS BUNDLE (compare them with what you were told; they prove nothing here)
 
