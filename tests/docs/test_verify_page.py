@@ -31,7 +31,11 @@ def commands(section: str) -> list[str]:
 
 def run(script: str, folder: Path, **names: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, capture_output=True, text=True, env={**os.environ, **names}
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **names},
     )
 
 
@@ -62,7 +66,9 @@ def test_a_signature_is_checked_by_the_verifier_and_by_hand(kind: str, tmp_path:
     lines = commands("By hand")
     used = next(p for p, k in PROGRAMS.items() if k == (kind if not kind.startswith("sk-") else "sk-ed25519"))
     others = [p for p in PROGRAMS if p != used]
-    mine = [line for line in lines if not any(line.startswith(p) for p in others) and not line.startswith("(cd release")]
+    mine = [
+        line for line in lines if not any(line.startswith(p) for p in others) and not line.startswith("(cd release")
+    ]
     assert any(line.startswith(used) for line in mine)
     done = run("\n".join(mine), folder, S=statement.stem, NAME=keys["pat"])
     assert done.returncode == 0, done.stderr

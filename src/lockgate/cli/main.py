@@ -51,6 +51,7 @@ COMMANDS = {
         "revoke": ("revoke", "take back an approval, a waiver or broken glass"),
         "review": ("revoke", "close the review of broken glass"),
         "accept": ("accept", "let the old result of a step stand after a change of its code"),
+        "people": ("people", "who may decide what"),
         "ledger": ("ledger", "log | verify | anchor | bundle: what was decided, and proof of it for others"),
     },
     "Operating": {
