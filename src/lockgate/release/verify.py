@@ -18,6 +18,7 @@ import hashlib
 import json
 import re
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -906,7 +907,7 @@ class _Check:
     def root_is_pinned(self) -> str:
         if self.log.root != self.asked.trust:
             raise Refused(f"this log was founded by {self.log.root or 'nobody'}, and not by {self.asked.trust}")
-        return f"{self.log.root}, the first of {len(self.log.registers)} registers of people"
+        return f"{short(self.log.root)}, the first of {len(self.log.registers)} registers of people"
 
     def question(self) -> str:
         claims = json.loads(self._read("bundle.json"))
@@ -977,7 +978,7 @@ class _Check:
         at = self.healthy
         self.later = replace(self.case, view=self.log.before(at.seq), time=at.time) if at else self.case
         roles = ", ".join(f"{need} {role}" for role, need in rules.roles.items()) or "nobody"
-        return f"{digest}: {len(rules.gates)} gates, then {roles}"
+        return f"{short(digest)}: {len(rules.gates)} gates, then {roles}"
 
     def gates(self) -> str:
         case, rules = self.case, self.rules
@@ -1009,7 +1010,7 @@ class _Check:
             return ""
         self._read("page.html", self.shown.says["page"])
         self._read("card.md", self.shown.says["card"])
-        return f"{self.shown.says['page']}, and the card, as {self.shown.who} signed them"
+        return f"{short(self.shown.says['page'])}, and the card, as {self.shown.who} signed them"
 
     def approvals(self) -> str:
         case = self.case
@@ -1031,7 +1032,7 @@ class _Check:
         flagged = f"; own work of {listed(self.own_work)}, which is no four eyes" if self.own_work else ""
         if self.glass and case.missing:
             flagged = f"; {self.glass.who} broke the glass: {listed(case.missing)} did not agree"
-        return f"{len(case.approvals)} people, each bound to this release, evidence, policy, people and page{flagged}"
+        return f"{len(case.approvals)} counted, each bound to this release, evidence, policy, people and page{flagged}"
 
     def rejects(self) -> str:
         points = (self.end, self.case.view, self.later.view)
@@ -1058,7 +1059,7 @@ class _Check:
             pure, file = PurePosixPath(path), folder / path
             if pure.is_absolute() or ".." in pure.parts or file.is_symlink() or sha256_file(file) != digest:
                 raise Refused(f"{path} is not what the release lists")
-        return f"{self.release}: {len(entries)} files, each recomputed from its bytes"
+        return f"{short(self.release)}: {len(entries)} files, each recomputed from its bytes"
 
     def summary(self) -> str:
         """The steps of a consumer of SLSA's verification summary. It decides nothing here: what it sums up was checked."""
@@ -1158,7 +1159,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = Asked(said.trust, said.release, said.env, said.policy, said.head, said.files, said.decision_only)
     report = verify(said.folder, asked, now=datetime.now(UTC))
     for word, step, detail in report.rows:
-        print(printable(f"{word:<14} {step:<24} {detail}"))
+        lines = textwrap.wrap(
+            printable(f"{word:<14} {step:<24} {detail}"), 100, subsequent_indent=" " * 40,
+            drop_whitespace=True, break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+        print("\n".join(lines))
     print("\n" + printable(report.sentence))
     return 0 if report.passed else 4
 
