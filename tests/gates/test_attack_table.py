@@ -85,7 +85,30 @@ bound("environment", "staging", "an approval for staging, used for production")
 bound("policy", release("weaker policy"), "an approval given under another policy")
 bound("people", release("other people"), "an approval given under another register of people")
 bound("page", release("another page"), "a display that showed other content than what is signed for")
-bound("role", "risk", "an approval in a role that its signer does not hold")
+
+
+@attack("an approval in a role that its signer does not hold", "role")
+def role_not_held(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat" if honest else "rik", role="product-owner")
+    return named(desk.standing())
+
+
+@attack("an approval in a role that nobody asks", "role")
+def role_not_asked(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("rik", role="risk")
+    return named(desk.standing(replace(OWNER, roles=BOTH[1:]) if honest else None))
+
+
+@attack("an approval of a release that nobody registered, so that its authors are unknown", "author")
+def unregistered(honest: bool) -> str:
+    desk = Desk()
+    if not honest:
+        desk.release = release("r9")
+    desk.measured("slices")
+    desk.decides("pat")
+    return named(desk.standing())
 
 
 @attack("a gate that ran again, with another result, after the approval", "evidence")
@@ -517,6 +540,14 @@ def never(honest: bool) -> str:
     return both(Waiving(gate="slices" if honest else "no_leak")).field()
 
 
+@attack("a waiver of a gate that did not fail, to be had in store", "outcome")
+def in_store(honest: bool) -> str:
+    case = Waiving()
+    if not honest:
+        case.desk.measured("slices", "uncertain")
+    return both(case).field()
+
+
 @attack("a waiver of an earlier, milder failure", "result")
 def another_failure(honest: bool) -> str:
     case = both(Waiving())
@@ -639,6 +670,13 @@ glass("glass broken over an uncertain gate that it does not name", "results", {"
 glass("glass broken over another result than the present one", "results", {"results": {"slices": release("x")}})
 
 
+@attack("glass broken by a machine", "kind")
+def glass_by_machine(honest: bool) -> str:
+    case = Emergency(cast=(*CAST, person("oracle", "product-owner", kind="person" if honest else "machine")))
+    case.breaks("oracle")
+    return case.field()
+
+
 @attack("broken glass used after a day", "not_after")
 def glass_over(honest: bool) -> str:
     case = Emergency()
@@ -701,6 +739,14 @@ def reviewing(words: str, *, by: str, role: str, finding: str = "it was right") 
 reviewing("a review closed by who broke the glass", by="pat", role="risk")
 reviewing("a review closed in a role that does not review", by="pia", role="product-owner")
 reviewing("a review closed without a finding", by="rik", role="risk", finding="")
+
+
+def test_the_policy_may_let_the_editor_and_the_waivers_author_sign() -> None:
+    desk = Desk(ask=replace(OWNER, exclude=()))
+    shown(desk, policy_editors=("pat",))
+    desk.decides("pat")
+    assert desk.standing().granted
+    assert named(desk.standing(OWNER)) == "policy_editor"
 
 
 # ── the table ───────────────────────────────────────────────────────────────
