@@ -25,7 +25,18 @@ FILE = "lockgate.toml"
 OWN_STORE = ".lockgate"
 CARD = ("owner", "intended", "forbidden", "limits", "licence", "review_by")
 ROWS = ("query", "watermark", "refresh", "version")
-KINDS = ("results", "graphs", "sources", "releases", "bundles", "pages", "feedback")
+KINDS = (
+    "results",
+    "graphs",
+    "sources",
+    "releases",
+    "bundles",
+    "pages",
+    "feedback",
+    "policies",
+    "measured",
+    "summaries",
+)
 """Records beside the objects. `lockgate store` looks through all of them: what it does not know it would collect."""
 
 

@@ -191,8 +191,9 @@ def test_no_drawer_for_everything() -> None:
 
 
 def test_modules_are_short() -> None:
-    """300 lines: look twice. 350: split it."""
+    """300 lines: look twice. 350: split it. What stands alone in an auditor's hands is one file whatever it takes."""
     lengths = {name: len(p.read_text().splitlines()) for name, p in zip(SHORT, MODULES, strict=True)}
+    del lengths["release/verify.py"]
     for name, lines in sorted(lengths.items(), key=lambda x: -x[1]):
         if lines > 300:
             print(f"look twice: {name} has {lines} lines")

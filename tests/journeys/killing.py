@@ -31,7 +31,18 @@ from lockgate.records.digest import digest, digest_bytes, digest_file
 from lockgate.release.layout import verify
 
 HARNESS = (sys.executable, "-P", "-m", "lockgate.testing.kill")
-RECORDS = ("results", "graphs", "sources", "releases", "bundles", "pages", "feedback")
+RECORDS = (
+    "results",
+    "graphs",
+    "sources",
+    "releases",
+    "bundles",
+    "pages",
+    "feedback",
+    "policies",
+    "measured",
+    "summaries",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,37 +1,52 @@
-"""`ledger`: what was decided, whether all of it still holds, and a witness outside."""
+"""`ledger`: what was decided, whether all of it still holds, a witness outside, and all of it for somebody else to check."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.cli.render import plain, print_json, table
+from lockgate.cli.render import now, plain, print_json, table
 from lockgate.errors import UsageError
 from lockgate.project import open_project
+from lockgate.records.digest import short
+from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
     import argparse
 
+    from lockgate.delivery.audit.bundle import Bundled
     from lockgate.project import Project
 
 
+OPTIONS = {
+    "push": "anchor", "key": "anchor", "fetch": "verify",
+    "release": "bundle", "env": "bundle", "out": "bundle", "no_files": "bundle",
+}  # fmt: skip
+"""What may be given for which action only."""
+
+
 def ledger_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["log", "verify", "anchor"])
+    parser.add_argument("action", choices=["log", "verify", "anchor", "bundle"])
+    parser.add_argument("release", nargs="?", help="bundle: latest, an environment, or the start of a digest")
     parser.add_argument("--push", metavar="REMOTE", help="anchor: give it to this git remote, too")
     parser.add_argument("--fetch", metavar="REMOTE", help="verify: hold it against the anchors of this git remote, too")
     parser.add_argument("--key", type=Path, metavar="FILE", help="anchor: the key to sign with (default: this copy's)")
+    parser.add_argument("--env", help="bundle: for which environment (default: RELEASE if it is one, else the last)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="bundle: the zip to write")
+    parser.add_argument("--no-files", action="store_true", help="bundle: only the list of the release's files")
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def ledger(arguments: argparse.Namespace) -> int:
-    """What was decided; `verify` checks chain, signatures, anchors and what this copy saw before; `anchor` makes one."""
-    for option, action in (("push", "anchor"), ("fetch", "verify"), ("key", "anchor")):
+    """What was decided; `verify` checks chain, signatures, anchors and what this copy saw before; `anchor` makes one; `bundle` is for auditors."""
+    for option, action in OPTIONS.items():
         if getattr(arguments, option) and arguments.action != action:
+            called = option if option == "release" else f"--{option.replace('_', '-')}"
             raise UsageError(
-                f"--{option} is for `ledger {action}`", value=arguments.action, next="lockgate ledger --help"
+                f"{called} is for `ledger {action}`", value=arguments.action, next="lockgate ledger --help"
             )
     project = open_project(Path.cwd())
-    {"log": _log, "verify": _verify, "anchor": _anchor}[arguments.action](project, arguments)
+    {"log": _log, "verify": _verify, "anchor": _anchor, "bundle": _bundle}[arguments.action](project, arguments)
     return 0
 
 
@@ -74,3 +89,35 @@ def _anchor(project: Project, arguments: argparse.Namespace) -> None:
     print(
         f"it is at {arguments.push}, too" if arguments.push else f"next: git push origin {ref}   (where others keep it)"
     )
+
+
+def _bundle(project: Project, arguments: argparse.Namespace) -> None:
+    from lockgate.delivery.audit.bundle import bundle
+
+    made = bundle(
+        project, arguments.release or "latest", environment=arguments.env, to=arguments.out,
+        with_files=not arguments.no_files, now=now(),
+    )  # fmt: skip
+    if arguments.json:
+        print_json({**to_json(made), "path": str(made.path)})
+    else:
+        print("\n".join(_told(made)))
+
+
+def _told(made: Bundled) -> list[str]:
+    rows = [
+        ["trust root", made.root],
+        ["policy", made.policy],
+        ["ledger head", made.head],
+        ["verify.py", made.verifier],
+    ]
+    size = f"{made.files} files, {made.size_bytes:,} bytes"
+    return [
+        f"wrote {plain(str(made.path))}: release {short(made.release)} for {made.environment}, {size}",
+        "",
+        "tell the auditor these on another way than the file, which proves nothing without them:",
+        table(rows),
+        "",
+        "they unpack it and run",
+        f"  python3 verify.py --trust {made.root}",
+    ]

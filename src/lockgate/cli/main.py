@@ -53,7 +53,7 @@ COMMANDS = {
         "review": ("revoke", "close the review of broken glass"),
         "accept": ("accept", "let the old result of a step stand after a change of its code"),
         "people": ("people", "who may decide what"),
-        "ledger": ("ledger", "log | verify | anchor: what was decided"),
+        "ledger": ("ledger", "log | verify | anchor | bundle: what was decided, and proof of it for others"),
     },
     "Operating": {
         "adopt": ("adopt", "make a project of a dvc.yaml, and show what its stages read undeclared"),

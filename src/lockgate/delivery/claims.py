@@ -57,12 +57,19 @@ def look(project: Project, release: str, holdout: str, *, now: dt.datetime) -> N
 
 
 def record(
-    project: Project, walk: Walk, release: str, verdict: Verdict, inputs: Mapping[str, str], *, now: dt.datetime
-) -> None:
-    """Sign what a gate said under the present policy, unless exactly this stands there already."""
+    project: Project, walk: Walk, release: str, verdict: Verdict, inputs: Mapping[str, str], *,
+    evidence_sha256: str = "", now: dt.datetime,
+) -> None:  # fmt: skip
+    """Sign what a gate said under the present policy, unless exactly this stands there already.
+
+    `evidence_sha256` is of the evidence's bytes: `verdict.evidence` is a digest of the house, which no auditor can compute.
+    """
+    extra = {"evidence_sha256": evidence_sha256} if evidence_sha256 else {}
 
     def claim(trust: Trusted) -> GateResult | None:
-        made = GateResult(release=release, verdict=verdict, policy=walk.digest, inputs=inputs, log=trust.head)
+        made = GateResult(
+            release=release, verdict=verdict, policy=walk.digest, inputs=inputs, log=trust.head, extra=extra
+        )
         known = results(trust.said, release=release, policy=walk.digest).get(verdict.gate)
         return None if known and result_digest(known) == result_digest(made) else made
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from lockgate.build.execute import Event
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.ask import ask_environment
+from lockgate.delivery.audit.kept import keep_evidence, keep_policy
 from lockgate.delivery.claims import look, propose, record
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.evidence.page import keep_page
@@ -117,6 +118,7 @@ def deliver(
     if ran.error is not None:
         raise ran.error
     manifest = build_release(project, walk.training, ran)
+    keep_policy(project, walk)
     propose(project, walk, manifest, me, code_files(walk.training, ran), now=clock())
     return _Walking(project, walk, ran, manifest.digest, clock, tell, say, answer_seconds, hammer).go(to)
 
@@ -321,7 +323,9 @@ class _Walking:
 
     def _record(self, verdict: Verdict) -> None:
         inputs = {n: a.digest for n, a in self.judged.artifacts.items() if n in GATE_INPUTS}
-        record(self.project, self.walk, self.release, verdict, inputs, now=self.clock())
+        artifact = self.judged.artifacts.get(f"gate.{verdict.gate}")
+        sha256 = keep_evidence(self.project, artifact) if artifact else ""
+        record(self.project, self.walk, self.release, verdict, inputs, evidence_sha256=sha256, now=self.clock())
 
     def _ask(self, gate: Gate) -> Artifact:
         """Ask the environment that was entered last: holdout rows and consumers' requests, over HTTP."""

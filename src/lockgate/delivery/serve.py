@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lockgate.delivery.audit.summary import sum_up
 from lockgate.delivery.evidence.page import page_of, page_with
 from lockgate.delivery.identity import LedgerReader, append, read_ledger, who
 from lockgate.delivery.releases import fetch
 from lockgate.delivery.walk import walk_now
 from lockgate.delivery.wish import approvals_behind, check_wish
 from lockgate.deploy.environments import fold
-from lockgate.errors import IntegrityError, PermissionRefused
+from lockgate.errors import IntegrityError, LockgateError, PermissionRefused
 from lockgate.project import open_project
 from lockgate.records.decisions import Decision, Healthy, Refused
 from lockgate.records.people import OPERATOR
@@ -69,7 +70,7 @@ def serve(
             allowed=OPERATOR,
             next="lockgate people add",
         )
-    place = _Environment(project, environment, LedgerReader(project, pin=trust), clock, names)
+    place = _Environment(project, environment, LedgerReader(project, pin=trust), clock, names, say)
     listener = listen(host, port)
     bound, at = listener.getsockname()[:2]
     address = reachable(bound, at)
@@ -95,8 +96,9 @@ class _Environment:
         ledger: LedgerReader,
         clock: Callable[[], dt.datetime],
         names: tuple[str, ...],
+        say: Callable[[str], None],
     ) -> None:
-        self.project, self.name, self.clock, self.names = project, name, clock, names
+        self.project, self.name, self.clock, self.names, self.say = project, name, clock, names, say
         self._ledger = ledger
         self._head: Head | None = None
         self._walk = self._walk_now()
@@ -141,7 +143,16 @@ class _Environment:
                 return Healthy(release=release, environment=place, wanted=wish, log=log, extra={"address": address})
             return Refused(release=release, environment=place, wanted=wish, reason=reason, log=log)
 
+        if outcome == "healthy":  # first: who hears that it is healthy finds the summary
+            self._sum_up(asked)
         append(self.project, claim, now=self.clock())
+
+    def _sum_up(self, asked: Wanted) -> None:
+        """A summary that cannot be kept stops nobody: the statements that it sums up stand. The next start tries again."""
+        try:
+            sum_up(self.project, self._ledger.read(), asked, self._walk, environment=self.name, now=self.clock())
+        except (LockgateError, OSError) as error:
+            self.say(f"no verification summary was kept: {str(error).splitlines()[0]}")
 
     def _walk_now(self) -> Walk:
         self.project = open_project(self.project.root)

@@ -18,12 +18,14 @@ from lockgate.records.waivers import BrokeGlass
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Collection
 
     from lockgate.delivery.walk import Walk
+    from lockgate.gates.approvals import Standing
     from lockgate.gates.binding import Ask
     from lockgate.records.trust import Said, Trusted
 
-__all__ = ["approvals_behind", "check_wish", "delivery_behind", "stopped_wishes"]
+__all__ = ["approvals_behind", "check_wish", "delivery_behind", "delivery_of", "policy_behind", "stopped_wishes"]
 
 
 class Asked(Protocol):
@@ -36,8 +38,8 @@ class Asked(Protocol):
     def release(self) -> str: ...
 
 
-def check_wish(read: Trusted, asked: Asked, walk: Walk, *, environment: str, now: dt.datetime) -> None:
-    """Raise PermissionRefused unless the very entry asked for is what is wanted or live here, by those who may.
+def check_wish(read: Trusted, asked: Asked, walk: Walk, *, environment: str, now: dt.datetime) -> Standing:
+    """Who let it in. Raise PermissionRefused unless the very entry asked for is what is wanted or live here, by those who may.
 
     A rollback rests on the one delivery that it cites. What has been healthy here is judged as of the moment when it first
     was: an old approval need not be given again. What never was must be approved now. A reject counts whenever it came, and
@@ -66,6 +68,13 @@ def check_wish(read: Trusted, asked: Asked, walk: Walk, *, environment: str, now
             "nobody who may has authorised this deployment", value=f"rejected by {names}" if names else stands.missing,
             next="lockgate status",
         )  # fmt: skip
+    return stands
+
+
+def policy_behind(read: Trusted, entry: str, walk: Walk) -> str:
+    """The policy that a wish is held against: what its approvals name, or this server's own."""
+    claims = (a.claim for a in approvals_behind(read, entry))
+    return next((c.policy for c in claims if isinstance(c, decisions.Decision | BrokeGlass)), walk.digest)
 
 
 def stopped_wishes(read: Trusted, walk: Walk, environment: str) -> frozenset[str]:
@@ -96,6 +105,13 @@ def approvals_behind(read: Trusted, entry: str) -> tuple[Said, ...]:
     said = read.at(delivery_behind(read, entry))
     cited = said.claim.authorised_by if said and isinstance(said.claim, decisions.Wanted) else ()
     return tuple(a for d in cited if (a := read.at(d)) and isinstance(a.claim, decisions.Decision | BrokeGlass))
+
+
+def delivery_of(read: Trusted, release: str, environment: str, *, approved_only: Collection[str]) -> str:
+    """The delivery behind what the environment served last of a release; "" when it never served it."""
+    there = fold(read, approved_only=approved_only).of(environment)
+    served = next((s for s in reversed(there.history) if s.release == release), None)
+    return delivery_behind(read, served.want.entry) if served else ""
 
 
 def delivery_behind(read: Trusted, entry: str) -> str:
@@ -156,7 +172,7 @@ def _check_gates(
     if was_healthy and not approvals:
         _check_no_failure(read, passes)
         return
-    policy = approvals[0].policy if approvals else walk.digest
+    policy = policy_behind(read, origin, walk)
     found = results(read.said, release=passes.release, policy=policy)
     gates = list(found) if was_healthy else [s.name for s in walk.stages_before(environment) if isinstance(s, Gate)]
     failed = passes.failed(policy)

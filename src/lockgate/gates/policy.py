@@ -33,6 +33,7 @@ __all__ = [
     "limits_for",
     "parse_policy",
     "policy_digest",
+    "policy_text",
 ]
 
 SelfApproval = Literal["refused", "flagged"]
@@ -196,10 +197,15 @@ def _name_of(function: str | Callable[..., object]) -> str:
 
 
 def policy_digest(policy: Policy, declared: Json) -> str:
-    """*The* policy digest: sha256 over the canonical policy and the canonical delivery declaration.
+    """*The* policy digest: sha256 over the canonical policy and the canonical delivery declaration."""
+    return sha256_bytes(policy_text(policy, declared))
+
+
+def policy_text(policy: Policy, declared: Json) -> bytes:
+    """The bytes that the policy digest is of: all that decides, for somebody who has neither the code nor the file.
 
     What a file does not say of the tables that came later leaves no trace: an upgrade voids nobody's signature.
     """
     told, strict = to_json(policy), to_json(Policy())
     told = {n: v for n, v in told.items() if n not in ("exclude", "answers", "exceptions") or v != strict[n]}
-    return sha256_bytes(canonical({"declaration": declared, "policy": told}))
+    return canonical({"declaration": declared, "policy": told})

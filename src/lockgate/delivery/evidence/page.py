@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.trust import Trusted
 
-__all__ = ["Kept", "card_of", "keep_page", "page_of", "page_with"]
+__all__ = ["Kept", "as_shown", "card_of", "keep_page", "page_of", "page_with"]
 
 
 def keep_page(
@@ -73,6 +73,16 @@ def page_with(project: Project, trust: Trusted, page: str) -> Kept | None:
     if signed is None or stored is None:
         return None
     return _checked(project, stored, page, f"the evidence page of release {short(signed.release)}")
+
+
+def as_shown(project: Project, claim: Shown) -> tuple[bytes, bytes] | None:
+    """Page and card of one signed showing; None when the bytes of either are gone."""
+    stored = {what: _stored(project, claim.shows, what) for what in ("page", "card")}
+    if not (stored["page"] and stored["card"]):
+        return None
+    thing = f"the evidence page of release {short(claim.release)} for {claim.environment}"
+    page = _checked(project, stored["page"], claim.page, thing)
+    return page.data, _checked(project, stored["card"], claim.card, f"the card beside {thing}").data
 
 
 def card_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> Kept | None:

@@ -32,6 +32,9 @@ AGAIN: Mapping[str, str] = {
     "bundles": "lockgate deliver",
     "pages": "lockgate deliver",
     "feedback": "lockgate feedback import, with the same file",
+    "policies": "lockgate deliver, with the same policy and delivery declaration",
+    "measured": "lockgate deliver",
+    "summaries": "lockgate serve ENV, which signs it again",
 }
 """Kind of record → what makes it again."""
 

@@ -98,6 +98,11 @@ def _described(
         case "pages":
             words = called or f"an evidence page ({short(key)})"
             return words, {d: f"{words} ({what})" for what, d in found.items()}
+        case "measured":
+            words = f"the evidence of a gate ({short(key)})"
+            return words, {found["object"]: words} if found else {}
+        case "policies" | "summaries":
+            return f"{'a policy' if kind == 'policies' else 'a verification summary'} ({short(key)})", {}
         case "sources":
             name = called or found.get("name")
             words = f"source {name}" if name else f"a source ({short(key)})"

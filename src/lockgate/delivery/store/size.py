@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Part", "sizes"]
 
-ORDER = ("releases", "pages", "feedback", "sources", "results")
+ORDER = ("releases", "pages", "feedback", "sources", "results", "measured")
 """An object that several kinds need counts for the first of them."""
 
 WORDS = {
@@ -26,6 +26,7 @@ WORDS = {
     "feedback": "feedback",
     "sources": "files of sources",
     "results": "results of steps",
+    "measured": "evidence of gates",
     "": "what nothing names",
 }
 

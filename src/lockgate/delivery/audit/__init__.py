@@ -1,0 +1,1 @@
+"""`ledger bundle`: everything an auditor needs to check one decision without us, in one file."""

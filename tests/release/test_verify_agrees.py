@@ -1,0 +1,314 @@
+"""The stand-alone verifier and the main code, over many generated ledgers: what they say about a release is the same."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lockgate.gates.binding import results
+from lockgate.records.decisions import Decision, GateResult, Proposed, result_digest
+from lockgate.records.ledger import Head
+from lockgate.records.statement import PREDICATES, Statement, seal
+from lockgate.records.waivers import BrokeGlass, Condition, Met, Reviewed, Revoked, Waived
+from lockgate.testing.ledger import MemorySigner
+from lockgate.testing.scene import CAST, Scene, person, release
+
+from release.auditing import GATES, WEEK, Office, main_code_says
+
+SEEDS = 400
+SIGNERS = ("pat",) * 6 + ("pia",) * 4 + ("rik", "sam", "bot", "ada", "mallory")
+FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None
+Act = Callable[[Office, random.Random], object]
+
+
+def approves(office: Office, chance: random.Random) -> object:
+    """Mostly honest; sometimes one field is another."""
+    changes: dict[str, object] = {}
+    if chance.random() < 0.3:
+        field = chance.choice(
+            [
+                "release",
+                "environment",
+                "policy",
+                "people",
+                "evidence",
+                "page",
+                "role",
+                "not_after",
+                "accepted",
+                "decision",
+                "log",
+            ]
+        )
+        changes[field] = {
+            "environment": "staging", "role": chance.choice(["risk", "deliverer"]), "accepted": ("slices",), "decision": "maybe",
+            "not_after": office.scene.now + chance.choice([-1, 1, 5000]) * dt.timedelta(days=1), "log": Head(size=2, digest=release("rebuilt")),
+        }.get(field, release("another"))  # fmt: skip
+    return office.decides(chance.choice(SIGNERS), **changes)
+
+
+def rejects(office: Office, chance: random.Random) -> object:
+    return office.decides(
+        chance.choice(SIGNERS), decision="reject", environment=chance.choice(["production", "production", "staging"])
+    )
+
+
+def judges(office: Office, chance: random.Random) -> object:
+    outcome = chance.choice(["pass", "pass", "pass", "fail", "uncertain", "not_applicable"])
+    by, word = chance.choice(["bot", "bot", "sam", "mallory"]), chance.choice(["e", "f"])
+    return office.measures(chance.choice(GATES), outcome, by=by, word=word)
+
+
+def wants(office: Office, chance: random.Random) -> object:
+    approvals = [e for e in office.scene.ledger.read() if e.envelope.statement().predicate_type.endswith("approval/v1")]
+    cited = chance.sample(approvals, min(len(approvals), chance.choice([0, 1, 1, 1, 2])))
+    if chance.random() < 0.7 and approvals:
+        cited = approvals[-1:]
+    wanted = office.delivers(
+        *cited,
+        by=chance.choice(["sam", "sam", "bot", "pat"]),
+        environment=chance.choice(["production"] * 4 + ["staging"]),
+    )
+    if chance.random() < 0.8:
+        office.scene.healthy(wanted, by=chance.choice(["bot"] * 5 + ["sam"]))
+    return wanted
+
+
+def rolls_back(office: Office, chance: random.Random) -> object:
+    entries = [e for e in office.scene.ledger.read() if e.envelope.statement().predicate_type.endswith("wanted/v1")]
+    if not entries:
+        return None
+    target = chance.choice(entries)
+    about = target.envelope.statement()
+    other = chance.random() < 0.3
+    back = office.scene.want(
+        release("other") if other else about.subject, about.predicate["environment"], by=chance.choice(["bot", "bot", "sam"]),
+        because="rolled-back", authorised_by=(target.digest,),
+    )  # fmt: skip
+    return office.scene.healthy(back) if chance.random() < 0.7 else back
+
+
+def people_change(office: Office, chance: random.Random) -> object:
+    cast = list(office.scene.people.people)
+    match chance.choice(["leaver", "role", "newcomer", "key", "again"]):
+        case "leaver":
+            cast = [p for p in cast if p.name != chance.choice(["pat", "rik"])]
+        case "role":
+            cast = [replace(p, roles=("risk",)) if p.name == "pat" else p for p in cast]
+        case "newcomer":
+            cast = [*(p for p in cast if p.name != "zoe"), person("zoe", "product-owner")]
+        case "key":
+            cast = [replace(p, keys=(MemorySigner("pia-2").public_key(),)) if p.name == "pia" else p for p in cast]
+        case _:
+            cast = list(CAST)
+    before = office.scene.people
+    office.scene.change_people(*cast, by=(chance.choice(["ada", "ada", "ada", "pat"]),))
+    if office.scene.trusted().people.digest != office.scene.people.digest:
+        office.scene.people = before
+    return None
+
+
+def time_passes(office: Office, chance: random.Random) -> object:
+    office.scene.now += chance.choice([1, 2, 6, 8]) * dt.timedelta(days=1)
+    return None
+
+
+def forges(office: Office, chance: random.Random) -> object:
+    envelope = office.scene.signed("pat", Decision, **office.decision())
+    match chance.choice(["signature", "keyid", "copy", "shape"]):
+        case "signature":
+            envelope = replace(envelope, signature=bytes(64))
+        case "keyid":
+            envelope = replace(
+                office.scene.signed("mallory", Decision, **office.decision()), keyid=MemorySigner("pat").identity()
+            )
+        case "copy":
+            envelope = chance.choice(office.scene.ledger.read()).envelope
+        case _:
+            said = dict(envelope.statement().predicate)
+            said[chance.choice(sorted(said))] = chance.choice([None, 7, ["x"], {"x": "y"}, "x", float(3)])
+            statement = Statement(
+                predicate_type=PREDICATES + "approval/v1",
+                subject_name="release",
+                subject=office.release,
+                predicate=said,
+            )
+            envelope = seal(statement, MemorySigner("pat"))
+    return office.scene.append(envelope)
+
+
+def is_registered_again(office: Office, chance: random.Random) -> object:
+    author = chance.choice(["pat", "pia@example.org", "zoe"])
+    return office.scene.say(
+        chance.choice(["sam", "pat"]),
+        Proposed,
+        release=office.release,
+        name="demand",
+        authors=(author,),
+        started_by="sam",
+        lineage="",
+    )
+
+
+def shows(office: Office, chance: random.Random) -> object:
+    by = chance.choice(["bot", "bot", "pat"])
+    before = office.page
+    office.shows(chance.choice([b"page", b"page 2"]), by=by)
+    if by == "pat":  # who is no deliverer shows nothing
+        office.page = before
+    return None
+
+
+EXCEPTIONS = """
+[waivers]
+need = { risk = 1, product-owner = 1 }
+never = ["integration"]
+[break_glass]
+roles = ["risk"]
+"""
+DAY = dt.timedelta(days=1)
+
+
+def results_now(office: Office) -> dict[str, GateResult]:
+    return dict(results(office.scene.trusted().said, release=office.release, policy=office.policy_digest))
+
+
+def waives(office: Office, chance: random.Random) -> object:
+    """Two sign the same; sometimes one is missing, or something is wrong with it."""
+    failed = [g for g, r in results_now(office).items() if r.verdict.outcome == "fail"]
+    gate = chance.choice(failed or ["slices"])
+    result = results_now(office).get(gate)
+    said = {
+        "release": office.release, "gate": gate, "environment": chance.choice(["production"] * 5 + ["staging"]),
+        "result": result_digest(result) if result else "", "reason": "known", "control": "watched", "owner": "rik",
+        "not_after": office.scene.now + chance.choice([1, 10, 10, 400]) * DAY, "page": release("page"),
+    }  # fmt: skip
+    signers = [("rik", "risk"), ("pia", "product-owner")] + (
+        [("pat", "product-owner")] if chance.random() < 0.2 else []
+    )
+    chance.shuffle(signers)
+    for who, role in signers[: chance.choice([1, 2, 2, 2, 3])]:
+        office.scene.say(who, Waived, role=role, **said)
+    return None
+
+
+def revokes(office: Office, chance: random.Random) -> object:
+    words = [
+        e
+        for e in office.scene.ledger.read()
+        if e.envelope.statement().predicate_type.endswith(("approval/v1", "waiver/v1", "break-glass/v1"))
+    ]
+    if not words:
+        return None
+    who, role = chance.choice([("pat", ""), ("pia", ""), ("ada", "trustee"), ("rik", "risk"), ("sam", "trustee")])
+    entry = chance.choice(words).digest
+    return office.scene.say(
+        who, Revoked, release=office.release, environment="production", entry=entry, role=role, reason="no more"
+    )
+
+
+def approves_on_condition(office: Office, chance: random.Random) -> object:
+    due = chance.choice([None, office.scene.now + DAY])
+    approval = office.decides("pat", conditions=(Condition(text="watch it", due=due),))
+    if chance.random() < 0.5:
+        who, role = chance.choice([("pat", ""), ("pia", "product-owner"), ("rik", "product-owner"), ("sam", "")])
+        office.scene.say(
+            who, Met, release=office.release, environment="production", entry=approval.digest,
+            condition=chance.choice(["watch it", "watch it", "else"]), role=role, how=chance.choice(["done", "done", " "]),
+        )  # fmt: skip
+    return office.served(approval) if chance.random() < 0.4 else None
+
+
+def breaks_glass(office: Office, chance: random.Random) -> object:
+    found = {g: result_digest(r) for g, r in results_now(office).items() if r.verdict.outcome in ("fail", "uncertain")}
+    if chance.random() < 0.2:
+        found = {}
+    trusted = office.scene.trusted()
+    glass = office.scene.say(
+        chance.choice(["rik"] * 4 + ["pat"]), BrokeGlass, release=office.release, environment="production", role="risk", reason="fire",
+        results=found, policy=office.policy_digest, people=trusted.people.digest,
+        not_after=office.scene.now + chance.choice([1, 20, 20, 40]) * dt.timedelta(hours=1),
+    )  # fmt: skip
+    if chance.random() < 0.3:
+        office.scene.say(
+            "ada",
+            Reviewed,
+            release=office.release,
+            environment="production",
+            entry=glass.digest,
+            role="trustee",
+            finding="fine",
+        )
+    if chance.random() < 0.2:
+        office.scene.say(
+            "ada",
+            Revoked,
+            release=office.release,
+            environment="production",
+            entry=glass.digest,
+            role="trustee",
+            reason="no",
+        )
+    return office.served(glass) if chance.random() < 0.7 else None
+
+
+def hardware_key(office: Office, chance: random.Random) -> object:
+    """What only says that it is an SSHSIG is none."""
+    envelope = office.scene.signed("pat", Decision, **office.decision())
+    return office.scene.append(replace(envelope, scheme=chance.choice(["sshsig", "other"])))
+
+
+ACTS: dict[Act, int] = {
+    approves: 8, rejects: 1, judges: 2, wants: 4, rolls_back: 2, people_change: 1, time_passes: 1, forges: 2, is_registered_again: 1, shows: 1,
+    waives: 2, revokes: 1, approves_on_condition: 2, breaks_glass: 1, hardware_key: 1,
+}  # fmt: skip
+
+
+def story(seed: int) -> Office:
+    """A ledger that begins like an honest one and goes on as chance will have it."""
+    chance = random.Random(seed)
+    toml = chance.choice(["", "", "", "[roles.product-owner]\nneed = 2\n", '[approval]\nself_approval = "flagged"\n'])
+    if chance.random() < 0.6:
+        toml += EXCEPTIONS
+    office = Office(toml=toml).ready(outcome=chance.choice(["pass"] * 5 + ["uncertain", "fail", "fail"]))
+    acts = chance.choices([*ACTS], [*ACTS.values()], k=chance.randint(0, 9))
+    for act in acts:
+        act(office, chance)
+    return office
+
+
+def disagreements(seeds: range) -> tuple[list[str], Counter[tuple[bool, bool]]]:
+    """What the two say differently; and how often they let in or not, a release that was served or not."""
+    found: list[str] = []
+    met: Counter[tuple[bool, bool]] = Counter()
+    after = dt.timedelta(minutes=1)
+    for seed in seeds:
+        office = story(seed)
+        with tempfile.TemporaryDirectory(dir=FAST) as folder:
+            report = office.checked(Path(folder), after=after)
+        expected = main_code_says(office, after=after)
+        met[expected, not any("it was never served" in detail for _, _, detail in report.rows)] += 1
+        if report.passed != expected:
+            found.append(f"seed {seed}: the main code says {expected}; {report.sentence}")
+    return found, met
+
+
+def test_they_agree_on_generated_ledgers() -> None:
+    found, met = disagreements(range(200))
+    assert found == []
+    assert len(met) == 4 and min(met.values()) >= 5, met  # each of the four cases was really met
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_they_agree_on_many_generated_ledgers() -> None:
+    found, met = disagreements(range(1000, 11000))
+    print(met)
+    assert found == []
