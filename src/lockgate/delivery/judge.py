@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
 from lockgate.declare import Gate
-from lockgate.delivery.measuring import PATH, answering, json_step, load_json, measure, measured_with
+from lockgate.delivery.measuring import answering, load_json, measure, measured_with
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import judge as judge_by_rule
@@ -104,26 +104,6 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
         if "served" in captured["takes"] and material.served is None:
             continue
         found.append(_gate(name, captured, wired))
-    found.append(
-        json_step(
-            "summary",
-            "lockgate.evaluation.summary:summary",
-            {"scored": "scored"},
-            {"scored": INPUTS["scored"]},
-            judged_by(walk),
-            packages,
-        )
-    )
-    found.append(
-        json_step(
-            "cases",
-            "lockgate.release.scoring:cases",
-            {"release": "@release", "scored": "scored"},
-            {"release": PATH, "scored": INPUTS["scored"]},
-            {},
-            packages,
-        )
-    )
     return {n.name: n for n in found}
 
 
