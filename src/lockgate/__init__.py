@@ -47,7 +47,9 @@ def __getattr__(name: str) -> object:
     if name == "gates":
         return importlib.import_module("lockgate.gates")
     if name in __all__:
-        module = {"command": "lockgate.declare_command", "Reason": "lockgate.declare_reason"}.get(name, "lockgate.declare")
+        module = {"command": "lockgate.declare_command", "Reason": "lockgate.declare_reason"}.get(
+            name, "lockgate.declare"
+        )
         return getattr(importlib.import_module(module), name)
     message = f"module 'lockgate' has no attribute {name!r}"
     raise AttributeError(message)

@@ -99,7 +99,7 @@ class Settings:
     workers: int = 2
     ports: Mapping[str, int] = field(default_factory=dict[str, int])
     groups: Mapping[str, str] = field(default_factory=dict[str, str])
-    card: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    card: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict[str, str | tuple[str, ...]])
 
 
 @frozen(slots=False)
@@ -240,12 +240,11 @@ def read_settings(text: str) -> Settings:
     )
 
 
-def _card(table: Table) -> dict[str, Json]:
+def _card(table: Table) -> dict[str, str | tuple[str, ...]]:
     """Only what was written: a sentence that nobody wrote is missing on the page, not empty."""
     table.only(*CARD)
-    texts: dict[str, Json] = {n: table.text(n) for n in ("owner", "intended", "licence", "review_by") if n in table.content}
-    lists: dict[str, Json] = {n: list(table.texts(n)) for n in ("forbidden", "limits") if n in table.content}
-    return texts | lists
+    lists = ("forbidden", "limits")
+    return {n: table.texts(n) if n in lists else table.text(n) for n in CARD if n in table.content}
 
 
 def _source(name: str, table: Table) -> SourceSettings:

@@ -54,21 +54,32 @@ def releases(arguments: argparse.Namespace) -> int:
 
 
 def evidence(arguments: argparse.Namespace) -> int:
-    """Where the evidence page lies; `--to` copies it."""
+    """Where the evidence page lies, with its JSON and the model card beside it; `--to` and `--card` choose other places."""
+    import json
+
     from lockgate.delivery.decide import evidence_page
 
     project = open_project(Path.cwd())
     found = evidence_page(project, arguments.ref, environment=arguments.env, now=now())
-    release, environment = found.release, found.environment
-    place = arguments.to or project.home / "evidence" / f"{short(release)}-{environment}.html"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(found.page.data)
-    if arguments.card and found.card:
-        arguments.card.write_bytes(found.card.data)
+    page = arguments.to or project.home / "evidence" / f"{short(found.release)}-{found.environment}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    places = {"page": page, "card": arguments.card or page.with_suffix(".md"), "pack": page.with_suffix(".json")}
+    kept = {"page": found.page, "card": found.card, "pack": found.pack}
+    written = {what: places[what] for what, one in kept.items() if one is not None}
+    for what, place in written.items():
+        place.write_bytes(kept[what].data)  # type: ignore[union-attr]
     if arguments.json:
-        print_json({"release": release, "environment": environment, "path": str(place), "sha256": found.page.sha256})
+        pack = json.loads(found.pack.data) if found.pack else None
+        print_json({
+            "format": "lockgate.evidence/1", "release": found.release, "environment": found.environment, "path": str(page),
+            "sha256": found.page.sha256, "evidence_sha256": found.pack.sha256 if found.pack else None,
+            "card": str(written["card"]) if "card" in written else None, "evidence": pack,
+        })  # fmt: skip
     else:
-        print(f"evidence for release {short(release)} → {environment}\nopen {place}")
+        print(f"evidence for release {short(found.release)} → {found.environment}\nopen {page}")
+        for what, words in (("card", "model card"), ("pack", "same as JSON")):
+            if what in written:
+                print(f"{words:<12} {written[what]}")
     return 0
 
 

@@ -7,6 +7,7 @@ bins for all three, and the share of rows that would have to move is held agains
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -44,16 +45,20 @@ def distributions(
         by: columns that group rows.
 
     Returns:
-        `columns`: `Distribution`s; `spreads`: `Spread`s of truth and answer per group; `left_out`: names beyond `COLUMNS`.
+        `columns`: `Distribution`s; `spreads`: `Spread`s of truth and answer per group; `left_out`: names beyond `COLUMNS`;
+        `alone`: names that only the holdout has, where there are training rows to compare with.
     """
     parts = _parts(scored, replayed, now)
     roles = _roles(scored, by)
-    shown = list(roles)[:COLUMNS]
-    found = (_distribution(column, roles[column], parts) for column in shown)
+    others = [columns for name, columns in parts.items() if name != "holdout"]
+    alone = [n for n, role in roles.items() if role == "feature" and others and not any(n in o for o in others)]
+    shown = [name for name in roles if name not in alone]
+    found = (_distribution(column, roles[column], parts) for column in shown[:COLUMNS])
     return {
         "columns": [to_json(d) for d in found if d is not None],
         "spreads": [to_json(s) for s in _spreads(scored, parts, by)],
-        "left_out": list(roles)[COLUMNS:],
+        "left_out": shown[COLUMNS:],
+        "alone": alone,
     }
 
 
@@ -98,26 +103,35 @@ def _roles(scored: Scored, by: Sequence[str]) -> dict[str, Role]:
     """Column → what it is, in the order in which it is shown. Days differ by construction, and bounds follow the answer."""
     hidden = {scored.low, scored.high, scored.day, AS_OF}
     asked = [k for k in scored.keys if k not in hidden]
-    ordered: dict[str, Role] = {scored.truth: "truth", scored.answer: "answer"}
-    ordered |= dict.fromkeys(asked, "asked") | {b: "group" for b in by if b in scored.columns}
-    rest = [n for n, v in scored.columns.items() if n not in ordered and n not in hidden and v.dtype.kind in "fbU"]
-    return ordered | dict.fromkeys(rest, "feature")
+    named: list[tuple[Role, list[str]]] = [
+        ("truth", [scored.truth]), ("answer", [scored.answer]), ("asked", asked), ("group", [b for b in by if b in scored.columns])
+    ]  # fmt: skip
+    known = {name for _, names in named for name in names}
+    rest = [n for n, v in scored.columns.items() if n not in known and n not in hidden and v.dtype.kind in "fbU"]
+    ordered: dict[str, Role] = {}
+    named.append(("feature", rest))
+    for role, names in named:
+        for name in names:
+            ordered.setdefault(name, role)
+    return ordered
 
 
 def _distribution(column: str, role: Role, parts: Mapping[PartName, Columns]) -> Distribution | None:
-    values = {name: columns[column] for name, columns in parts.items() if column in columns}
+    values: dict[PartName, NDArray[Any]] = {n: columns[column] for n, columns in parts.items() if column in columns}
     kinds = {v.dtype.kind for v in values.values()}
     if not kinds <= set("fbU"):
         return None
     numeric = "U" not in kinds
     if numeric and (edges := _edges(values.values())) is not None:
-        counted = {n: _counted(n, v.astype(np.float64), edges) for n, v in values.items()}
+        counted: dict[PartName, Part] = {n: _counted(n, v.astype(np.float64), edges) for n, v in values.items()}
         return Distribution(
             column=column, role=role, edges=tuple(f"{e:.6g}" for e in edges), parts=_against_training(counted)
         )
-    texts = {n: _texts(v) for n, v in values.items()}
+    texts: dict[PartName, NDArray[np.str_]] = {n: _texts(v) for n, v in values.items()}
     labels = _labels(texts.values())
-    counts = {n: _counted_labels(n, v, labels) for n, v in texts.items()}
+    if not labels:
+        return None
+    counts: dict[PartName, Part] = {n: _counted_labels(n, v, labels) for n, v in texts.items()}
     return Distribution(column=column, role=role, labels=labels, parts=_against_training(counts))
 
 
@@ -178,8 +192,6 @@ def _against_training(parts: Mapping[PartName, Part]) -> tuple[Part, ...]:
 
 
 def _shifted(train: Part, part: Part) -> Part:
-    from dataclasses import replace
-
     if not sum(train.counts) or not sum(part.counts):
         return part
     shift, chance = shift_between(train.counts, part.counts), chance_of(train.counts, part.counts)

@@ -21,11 +21,12 @@ from lockgate.release.layout import MANIFEST, read_manifest
 __all__ = ["cases", "choose"]
 
 SEED = 20261101
+KINDS = 12
 RANDOM = "drawn at random"
-WORST = "one of the largest misses"
-CHANGED = "one of the answers that changed most against the live release"
-CLOSE = "one of the closest to the limit of the decision"
-WIDE = "one of the widest intervals"
+WORST = "the largest misses"
+CHANGED = "the answers that changed most against the live release"
+CLOSE = "closest to the limit of the decision"
+WIDE = "the widest intervals"
 
 Rows = NDArray[np.int64]
 
@@ -55,11 +56,29 @@ def choose(scored: Scored, champion: Scored | None, number: int) -> list[tuple[i
     if champion is not None and _same(scored, champion):
         kinds.append((CHANGED, _changed(scored, champion).tolist()))
     kinds.append(_undecided(scored))
+    names = _names(scored)
     picked: dict[int, str] = {}
     for why, rows in kinds:
-        fresh = [row for row in rows if row not in picked]
-        picked |= dict.fromkeys(fresh[:number], why)
+        fresh = (row for row in rows if row not in picked)
+        apart = fresh if why == RANDOM else _of_different_things(fresh, names)
+        picked |= dict.fromkeys([row for row, _ in zip(apart, range(number), strict=False)], why)
     return list(picked.items())
+
+
+def _names(scored: Scored) -> list[tuple[object, ...]]:
+    """What each row is about: its keys that are names of many things, such as products; none in a table of attributes."""
+    texts = [scored.columns[k] for k in scored.keys if scored.columns[k].dtype.kind == "U"]
+    many = [column.tolist() for column in texts if len(np.unique(column)) > KINDS]
+    return list(zip(*many, strict=True)) if many else []
+
+
+def _of_different_things(rows: Iterable[int], names: list[tuple[object, ...]]) -> Iterable[int]:
+    """Five misses of one product are one story: each thing once."""
+    told: set[tuple[object, ...]] = set()
+    for row in rows:
+        if not names or names[row] not in told:
+            told |= {names[row]} if names else set()
+            yield row
 
 
 def _worst(scored: Scored) -> Rows:
@@ -91,7 +110,11 @@ def _distance(score: NDArray[np.float64], answer: NDArray[np.float64]) -> NDArra
     for side in np.unique(answer):
         mine, others = answer == side, np.sort(score[answer != side])
         if len(others):
-            at = np.clip(np.searchsorted(others, score[mine]), 1, len(others) - 1) if len(others) > 1 else np.zeros(mine.sum(), int)
+            at = (
+                np.clip(np.searchsorted(others, score[mine]), 1, len(others) - 1)
+                if len(others) > 1
+                else np.zeros(mine.sum(), int)
+            )
             near = np.abs(score[mine] - others[at])
             found[mine] = np.minimum(near, np.abs(score[mine] - others[np.maximum(at - 1, 0)]))
     return found

@@ -7,7 +7,7 @@ far an input moves answers, right or wrong; where both rank one input far apart,
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -80,8 +80,11 @@ def _harms(
     host: ReleaseHost, holdout: Path, truth: str, measure: Metric, folder: Path, missing: list[str]
 ) -> tuple[int, dict[str, Estimate]]:
     """Rows of the sample, and input → change of the metric when it is shuffled; above zero is worse."""
-    asked = {"rows": SHUFFLED_ROWS, "truth": truth, "seed": SEED, "folder": folder}
-    found = _tried("what shuffling an input does", missing, lambda: host.probe(holdout, **asked))
+
+    def ask() -> Json:
+        return host.probe(holdout, rows=SHUFFLED_ROWS, truth=truth, seed=SEED, folder=folder)
+
+    found = _tried("what shuffling an input does", missing, ask)
     if found is None:
         return 0, {}
     missing += [f"what shuffling {name} does: {why}" for name, why in found["failed"].items()]
@@ -137,10 +140,10 @@ def _dependence(field: Mapping[str, Json]) -> Dependence:
     return Dependence(name=field["name"], rows=field["rows"], points=tuple(points))
 
 
-def _tried(what: str, missing: list[str], ask: object) -> Json:
+def _tried(what: str, missing: list[str], ask: Callable[[], Json]) -> Json:
     """The answer, or None with the reason among what is missing: one view less is no reason to show no page."""
     try:
-        return cast("Json", ask())  # type: ignore[operator]
+        return ask()
     except LockgateError as error:
         missing.append(f"{what}: {error.what}" + (f": {error.value}" if error.value else ""))
         return None

@@ -40,7 +40,11 @@ def inputs_of(release: OpenRelease) -> list[str]:
     meant = {(c.state, name) for f in release.request if (c := f.choices) for name in (c.column, c.label)}
     found = list(fields)
     for state, time_column in spec.state.items():
-        found += [f"{state}.{c}" for c in release.columns(state) if c != time_column and (state, c) not in meant and c not in fields]
+        found += [
+            f"{state}.{c}"
+            for c in release.columns(state)
+            if c != time_column and (state, c) not in meant and c not in fields
+        ]
     return found[:INPUTS]
 
 
@@ -54,7 +58,9 @@ def probe(release: OpenRelease, sample: Table, *, truth: str, seed: int, folder:
     failed: dict[str, Json] = {}
     for number, name in enumerate(inputs_of(release)):
         try:
-            codecs.save("columns.npz", score(_Shuffled(release, name, seed), sample, truth=truth), folder / f"{number}.npz")
+            codecs.save(
+                "columns.npz", score(_Shuffled(release, name, seed), sample, truth=truth), folder / f"{number}.npz"
+            )
             files[name] = f"{number}.npz"
         except LockgateError as error:
             failed[name] = f"{error.what}: {error.value}" if error.value else error.what
@@ -68,8 +74,10 @@ class _Shuffled:
         self._field = name if name in {f.name for f in release.request} else ""
         self._seed = seed
         state, _, column = name.partition(".")
-        self._release = release if self._field else release.seeing(
-            lambda table_name, table: self._mixed(table, column) if table_name == state else table
+        self._release = (
+            release
+            if self._field
+            else release.seeing(lambda table_name, table: self._mixed(table, column) if table_name == state else table)
         )
 
     @property
@@ -144,7 +152,9 @@ def contribute(release: OpenRelease, sample: Table) -> dict[str, Json]:
     sums: dict[str, float] = {}
     names = [f.name for f in release.request]
     for as_of, part in frames.parts(sample):
-        asked = cast("list[dict[str, object]]", frames.typed(part.select(names), release.request, what="sample").to_dicts())
+        asked = cast(
+            "list[dict[str, object]]", frames.typed(part.select(names), release.request, what="sample").to_dicts()
+        )
         for moved in release.contributions(asked, as_of):
             for name, by in moved.items():
                 sums[name] = sums.get(name, 0.0) + abs(by)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lockgate.records.prediction import Prediction
     from lockgate.records.trust import Trusted
 
-__all__ = ["MOST", "asked_lately", "as_columns"]
+__all__ = ["MOST", "as_columns", "asked_lately"]
 
 MOST = 5_000
 

@@ -35,6 +35,7 @@ VIEWS = {
     "moved": "which answers change against the live release",
     "distributions": "how values are spread in training, test and now",
     "explained": "what the release looks at",
+    "reliability": "whether scores mean what they say",
 }
 
 
@@ -73,6 +74,10 @@ def _nodes(walk: Walk, made: Mapping[str, Artifact]) -> list[Node]:
     packages, by = measured_with(walk), judged_by(walk)
     found = [
         json_step("summary", "lockgate.evaluation.summary:summary", {"scored": "scored"}, {"scored": SCORED}, by, packages),
+        json_step(
+            "reliability", "lockgate.evaluation.reliability:reliability", {"scored": "scored"}, {"scored": SCORED},
+            {"by": by["by"]}, packages,
+        ),
         _optional("cases", "lockgate.release.cases:cases", made, {"scored": SCORED, "champion": SCORED}, {}, packages),
         _optional(
             "distributions", "lockgate.evaluation.distributions:distributions", made,
@@ -87,7 +92,9 @@ def _nodes(walk: Walk, made: Mapping[str, Artifact]) -> list[Node]:
     if "@holdout" in made:
         inputs = {"release": "@release", "holdout": "@holdout"}
         target = "lockgate.release.importance:explained"
-        found.append(json_step("explained", target, inputs, dict.fromkeys(inputs, PATH), {"metric": by["metric"]}, packages))
+        found.append(
+            json_step("explained", target, inputs, dict.fromkeys(inputs, PATH), {"metric": by["metric"]}, packages)
+        )
     return found
 
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, cast
 
 from lockgate.delivery.comparison.changes import changes
 from lockgate.delivery.evidence.cautions import cautions
-from lockgate.delivery.evidence.sayings import builder_of, findings_of, not_assessed, purpose_of, questions, told, verify
+from lockgate.delivery.evidence.sayings import (
+    builder_of,
+    findings_of,
+    not_assessed,
+    purpose_of,
+    questions,
+    told,
+    verify,
+)
 from lockgate.delivery.releases import file_of, manifest_of
 from lockgate.gates.binding import evidence_root, results
 from lockgate.gates.rules.sentences import capitalized

@@ -92,7 +92,13 @@ def pack_of(project: Project, walk: Walk, trust: Trusted, *, release: str, envir
 
 
 def _kept(
-    project: Project, walk: Walk, trust: Trusted, what: Literal["page", "card", "pack"], *, release: str, environment: str
+    project: Project,
+    walk: Walk,
+    trust: Trusted,
+    what: Literal["page", "card", "pack"],
+    *,
+    release: str,
+    environment: str,
 ) -> Kept | None:
     """What is kept, if it is what a deliverer signed: the store is only where its bytes lie."""
     key = _key(project, walk, trust, release, environment)
@@ -128,5 +134,5 @@ def _key(project: Project, walk: Walk, trust: Trusted, release: str, environment
     """A page is determined by what an approval binds, and by the words of `lockgate.toml` on it."""
     root = evidence_root(results(trust.said, release=release, policy=walk.digest).values())
     said = project.settings
-    words = [said.name, said.banner, said.target, list(said.credit), dict(said.groups), dict(said.card)]
+    words = [said.name, said.banner, said.target, list(said.credit), dict(said.groups), to_json(said.card)]
     return digest("page", [release, environment, root, walk.digest, trust.people.digest, words])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate.delivery.comparison.composition import in_words
 from lockgate.errors import LockgateError
 from lockgate.records.decisions import Proposed
-from lockgate.records.digest import Json, short
+from lockgate.records.digest import short
 from lockgate.records.findings import (
     Builder,
     Dependence,
@@ -22,7 +22,7 @@ from lockgate.records.findings import (
 )
 from lockgate.records.movement import Moved, Movement
 from lockgate.records.pack import Command, Influence, Question
-from lockgate.records.wire import from_json
+from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
     from lockgate.delivery.evidence.looking import Looked
@@ -38,7 +38,7 @@ FAR = "0.1"  # an answer that moved by more than a tenth
 
 def purpose_of(project: Project) -> Purpose | None:
     """What the owner wrote into `[card]`; None when nobody wrote anything."""
-    return from_json(Purpose, dict(project.settings.card)) if project.settings.card else None
+    return from_json(Purpose, to_json(project.settings.card)) if project.settings.card else None
 
 
 def builder_of(trust: Trusted, manifest: Manifest) -> Builder:
@@ -65,13 +65,13 @@ def questions(
     purpose: Purpose | None, warned: Sequence[str], verdicts: Iterable[Verdict], *, live: str | None
 ) -> tuple[Question, ...]:
     """What somebody who signs must be able to answer; each is answered by this page, or the page says that it is not."""
-    use = "what is it for" if purpose and purpose.intended else "what is it for; nobody wrote it down, so ask the owner"
-    back = f"rollback; the answer is {short(live)}" if live else "rollback; there is no earlier release"
+    use = "“What is it for?”" + ("" if purpose and purpose.intended else "; nobody wrote it down, so ask the owner")
+    back = "“What happens at a rollback?”" + (f": {short(live)}" if live else "; there is no earlier release")
     asked = [
         Question(name="intended_use", text="What will it be used for, and is that what it is meant for?", hint=use),
         Question(
             name="worst_group", text="Who is worst off, and can you live with how they are served?",
-            hint="the group that is worst off",
+            hint="“Which group is worst off?”",
         ),
         Question(name="rollback", text="What will be served if you have to go back?", hint=back),
     ]  # fmt: skip
@@ -81,7 +81,7 @@ def questions(
         )
     if any(v.outcome == "uncertain" for v in verdicts):
         asked.append(
-            Question(name="uncertain", text="Do you accept each uncertain result, by name?", hint="what is uncertain")
+            Question(name="uncertain", text="Do you accept each uncertain result, by name?", hint="“What is uncertain?”")
         )
     return tuple(asked)
 
@@ -89,16 +89,17 @@ def questions(
 def findings_of(views: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a pack that its views fill."""
     explained, spread = views.get("explained", {}), views.get("distributions", {})
-    summary, moved = views.get("summary", {}), views.get("moved")
+    moved = views.get("moved")
+    own = [Influence(name=n, share=float(s)) for n, s in explained.get("own", {}).items()]
     return {
         "moved": _moved(from_json(Movement, moved)) if moved else None,
         "distributions": tuple(from_json(Distribution, d) for d in spread.get("columns", ())),
         "spreads": tuple(from_json(Spread, s) for s in spread.get("spreads", ())),
-        "reliability": tuple(from_json(Reliability, r) for r in summary.get("reliability", ())),
+        "reliability": tuple(from_json(Reliability, r) for r in views.get("reliability", ())),
         "importances": tuple(from_json(Importance, i) for i in explained.get("importances", ())),
         "probed_rows": explained.get("rows", 0),
         "dependences": tuple(from_json(Dependence, d) for d in explained.get("dependences", ())),
-        "influences": tuple(Influence(name=n, share=float(s)) for n, s in explained.get("own", {}).items()),
+        "influences": tuple(sorted(own, key=lambda i: (-i.share, i.name))),
     }
 
 
@@ -117,8 +118,12 @@ def _moved_group(moved: Moved) -> MovedGroup:
 
 def not_assessed(looked: Looked, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     """Views that are missing, what they left out, and checks that do not apply; what a gate could not judge it says itself."""
-    left: Sequence[Json] = looked.views.get("distributions", {}).get("left_out", ())
-    more = [f"how values of {', '.join(map(str, left))} are spread: there are more columns than anybody reads"] if left else []
+    spread = looked.views.get("distributions", {})
+    lists = {
+        "left_out": "there are more columns than anybody reads",
+        "alone": "only the test has this column; a step `trained_rows` with it would show training, too",
+    }
+    more = [f"how {', '.join(spread[n])} is spread: {why}" for n, why in lists.items() if spread.get(n)]
     idle = [f"{v.gate}: {v.reason}" for v in verdicts if v.outcome == "not_applicable"]
     return (*idle, *looked.missing, *looked.views.get("explained", {}).get("missing", ()), *more)
 
