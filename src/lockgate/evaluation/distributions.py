@@ -23,6 +23,7 @@ __all__ = ["chance_of", "distributions", "shift_between"]
 
 BINS = 12
 LABELS = 8
+NAMES = 50
 COLUMNS = 24  # more small figures than this nobody reads; what is left out is said
 QUANTILES = ("0.05", "0.25", "0.5", "0.75", "0.95")
 DRAWS = 400
@@ -45,20 +46,22 @@ def distributions(
         by: columns that group rows.
 
     Returns:
-        `columns`: `Distribution`s; `spreads`: `Spread`s of truth and answer per group; `left_out`: names beyond `COLUMNS`;
-        `alone`: names that only the holdout has, where there are training rows to compare with.
+        `columns`: `Distribution`s; `spreads`: `Spread`s of truth and answer per group; and the columns that are not shown:
+        `left_out` beyond `COLUMNS`, `alone` that only the holdout has, `names` that name more things than can be compared.
     """
     parts = _parts(scored, replayed, now)
     roles = _roles(scored, by)
     others = [columns for name, columns in parts.items() if name != "holdout"]
     alone = [n for n, role in roles.items() if role == "feature" and others and not any(n in o for o in others)]
-    shown = [name for name in roles if name not in alone]
+    names = [n for n, role in roles.items() if role in ("asked", "feature") and _is_name(scored.columns[n])]
+    shown = [name for name in roles if name not in alone and name not in names]
     found = (_distribution(column, roles[column], parts) for column in shown[:COLUMNS])
     return {
         "columns": [to_json(d) for d in found if d is not None],
         "spreads": [to_json(s) for s in _spreads(scored, parts, by)],
         "left_out": shown[COLUMNS:],
         "alone": alone,
+        "names": names,
     }
 
 
@@ -114,6 +117,10 @@ def _roles(scored: Scored, by: Sequence[str]) -> dict[str, Role]:
         for name in names:
             ordered.setdefault(name, role)
     return ordered
+
+
+def _is_name(values: NDArray[Any]) -> bool:
+    return values.dtype.kind == "U" and len(np.unique(values)) > NAMES
 
 
 def _distribution(column: str, role: Role, parts: Mapping[PartName, Columns]) -> Distribution | None:

@@ -7,13 +7,14 @@ Nothing is loaded from anywhere, no script runs, and every text from data is esc
 from __future__ import annotations
 
 import functools
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from lockgate.records.digest import canonical, sha256_bytes, short
+from lockgate.records.digest import Json, canonical, sha256_bytes, short
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
 from lockgate.records.pack import Case, Change, Pack
 from lockgate.records.wire import to_json
@@ -24,7 +25,7 @@ from lockgate.release.minute import Asked, answers
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["Asked", "answers", "render"]
+__all__ = ["encoded", "render"]
 
 WORST = "Which group is worst off, by how much, and on how many rows?"
 CHANGED = "What changed since the live release?"
@@ -50,6 +51,19 @@ COMPARISONS = ("champion", "beats_baseline")
 def render(pack: Pack) -> str:
     """Render the page. Deterministic; no I/O but reading the package's own template and style sheets."""
     return _environment().get_template("page.html").render(pack=pack, view=_view(pack), styles=_styles(), **WORDS)
+
+
+def encoded(pack: Pack) -> bytes:
+    """The pack as canonical JSON: what the page says, for machines. A number that is only drawn and not finite is null."""
+    return canonical(_finite(to_json(pack)))
+
+
+def _finite(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {name: _finite(v) for name, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +149,7 @@ def _view(pack: Pack) -> View:
         metrics=tuple(c for c in pack.changes if c.kind == "metrics"),
         cases=_by_choice(pack.cases),
         authors=minute.people(pack.builder.authors) if pack.builder else (),
-        json_sha256=sha256_bytes(canonical(to_json(pack))),
+        json_sha256=sha256_bytes(encoded(pack)),
         idle=minute.idle(pack),
         approve=_decide("approve", pack, accept=tuple(v.gate for v in pack.verdicts if v.outcome == "uncertain")),
         reject=_decide("reject", pack) if pack.rule or headline(pack.verdicts).may_approve else "",

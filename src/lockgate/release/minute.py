@@ -145,7 +145,8 @@ def _changed(pack: Pack) -> str:
         f"{kind}: {wording.sentence(text) if text[:1].isupper() else text.rstrip('.') + '.'}"
         for kind, text in said(pack, SHOWN)
     ]
-    kinds += [f"Answers: {_differ(pack)}"] if pack.moved else []
+    told = any(c.kind == "answers" for c in pack.changes)
+    kinds += [f"Answers: {_differ(pack)}"] if pack.moved and not told else []
     return f"Since {short(pack.live)}: {' '.join(kinds) or 'nothing that was recorded.'}"
 
 
@@ -154,7 +155,9 @@ def _differ(pack: Pack) -> str:
     if moved is None or not moved.rows:
         return "no request is answered by both."
     differ = moved.rows - moved.same
-    return f"{differ / moved.rows:.0%} differ, {float(moved.overall.share):.0%} by more than a tenth."
+    return (
+        f"{differ / moved.rows:.0%} differ, {wording.number(moved.overall.share, wording.SHARE)} by more than a tenth."
+    )
 
 
 def said(pack: Pack, most: int) -> tuple[tuple[str, str], ...]:

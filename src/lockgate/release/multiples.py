@@ -18,6 +18,7 @@ FLOOR = 76.0  # where bars stand
 LABEL = 26  # characters
 SQUARE = 168
 NAMES: Mapping[str, str] = {"train": "training", "holdout": "test", "now": "now"}
+"""Sets of rows as people call them. Others have no mark of their own: a name from data never becomes part of a figure's markup."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +92,7 @@ def shares(labels: Sequence[str], series: Sequence[Series], *, title: str, desc:
     return figure(parts, title, desc, 30 * len(labels) + 4)
 
 
-def ranges(
-    rows: Sequence[tuple[str, Sequence[Range]]], *, title: str, desc: str, form: Format = "{:g}".format
-) -> str:
+def ranges(rows: Sequence[tuple[str, Sequence[Range]]], *, title: str, desc: str, form: Format = "{:g}".format) -> str:
     """Per group and set of rows: a thin line for 90 of 100 values, a thick one for the middle half, a dot for the middle."""
     known = [v for _, group in rows for one in group for v in (one.at[0], one.at[-1])]
     if not known:
@@ -108,7 +107,7 @@ def ranges(
         for one in group:
             parts += _range(one, x(one.at[0]), x(one.at[4]), "pl-thin", y)
             parts += _range(one, x(one.at[1]), x(one.at[3]), "pl-thick", y)
-            parts.append(f'<circle class="pl-{one.name}" cx="{x(one.at[2]):.2f}%" cy="{y:.0f}" r="3.5"/>')
+            parts.append(f'<circle class="{_look(one.name)}" cx="{x(one.at[2]):.2f}%" cy="{y:.0f}" r="3.5"/>')
             y += 10
         y += 6
     parts.append(f'<text class="pl-tick" x="0" y="{y + 10:.0f}">{text_of(form(low))}</text>')
@@ -133,6 +132,10 @@ def reliability(bins: Sequence[Bin], *, title: str, desc: str) -> str:
     return figure(parts, title, desc, SQUARE)
 
 
+def _look(name: str) -> str:
+    return f"pl-{name}" if name in NAMES else "pl-other"
+
+
 def _short(label: str) -> str:
     return label if len(label) <= LABEL else label[: LABEL - 1].rstrip() + "…"
 
@@ -152,7 +155,7 @@ def _outline(one: Series, y: Scale) -> str:
     for i, h in enumerate(_heights(one, y)):
         steps.append(f"L{i * width:.2f} {h:.1f} L{(i + 1) * width:.2f} {h:.1f}")
     path = " ".join([*steps, f"L100 {FLOOR}"])
-    return f'<path class="pl-step pl-{one.name}" d="{path}" vector-effect="non-scaling-stroke"/>'
+    return f'<path class="pl-step {_look(one.name)}" d="{path}" vector-effect="non-scaling-stroke"/>'
 
 
 def _heights(one: Series, y: Scale) -> list[float]:
@@ -162,8 +165,8 @@ def _heights(one: Series, y: Scale) -> list[float]:
 def _mark(one: Series, width: float, top: float) -> str:
     if one.name == "train":
         return f'<rect class="pl-train" x="0" y="{top}" width="{max(0.0, width):.2f}%" height="8" rx="1"/>'
-    return upright(f"pl-mark pl-{one.name}", min(99.5, max(0.5, width)), top - 3, top + 11)
+    return upright(f"pl-mark {_look(one.name)}", min(99.5, max(0.5, width)), top - 3, top + 11)
 
 
 def _range(one: Range, left: float, right: float, look: str, y: float) -> list[str]:
-    return [f'<line class="{look} pl-{one.name}" x1="{left:.2f}%" x2="{right:.2f}%" y1="{y:.0f}" y2="{y:.0f}"/>']
+    return [f'<line class="{look} {_look(one.name)}" x1="{left:.2f}%" x2="{right:.2f}%" y1="{y:.0f}" y2="{y:.0f}"/>']

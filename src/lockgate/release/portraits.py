@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from lockgate.records.evidence import Estimate
-from lockgate.records.findings import Dependence, Distribution, Importance, Part, Reliability, Spread
+from lockgate.records.findings import Dependence, Distribution, Importance, Part, Reliability, ReliabilityBin, Spread
 from lockgate.records.pack import Pack
 from lockgate.release import multiples, plots, wording
 from lockgate.release.multiples import Bin, Range, Series
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Portrait", "Portraits", "portraits"]
 
+QUANTILES = ("0.05", "0.25", "0.5", "0.75", "0.95")
 FAR = 0.1  # of the rows, beyond chance
 ROLES = {
     "truth": "what happened", "answer": "what is answered", "asked": "field of the request", "group": "group of rows",
@@ -89,37 +90,50 @@ def _column(distribution: Distribution) -> Portrait:
     else:
         drawn = multiples.shares(distribution.labels, series, title=f"How {title} is spread", desc=words)
     flagged = any(_beyond_chance(p) for p in distribution.parts)
-    return Portrait(title=title, kicker=ROLES[distribution.role], words=words, figure=_safe(drawn), flagged=flagged)
+    return Portrait(
+        title=title,
+        kicker=ROLES.get(distribution.role, distribution.role),
+        words=words,
+        figure=_safe(drawn),
+        flagged=flagged,
+    )
 
 
 def _of_part(distribution: Distribution, part: Part) -> str:
     missing = f", {part.missing:,} without a value" if part.missing else ""
-    head = f"{wording.capitalized(multiples.NAMES[part.name])}: {wording.count(part.n, 'row')}{missing}"
+    head = f"{wording.capitalized(_rows(part.name))}: {wording.count(part.n, 'row')}{missing}"
     return f"{head}{_middle(part)}{_most(distribution, part)}{_moved(part)}."
 
 
+def _rows(name: str) -> str:
+    return multiples.NAMES.get(name, name)
+
+
 def _middle(part: Part) -> str:
-    q = part.quantiles
-    return f", middle {_value(q['0.5'])}, half of them {_value(q['0.25'])} to {_value(q['0.75'])}" if q else ""
+    q = [part.quantiles.get(name) for name in ("0.5", "0.25", "0.75")]
+    middle, low, high = (_value(v) if v is not None else "" for v in q)
+    return f", middle {middle}, half of them {low} to {high}" if middle and low and high else ""
 
 
 def _most(distribution: Distribution, part: Part) -> str:
     """The largest label with its share."""
-    if not distribution.labels or not sum(part.counts):
+    if not sum(part.counts) or len(distribution.labels) != len(part.counts):
         return ""
     most = max(range(len(part.counts)), key=lambda i: part.counts[i])
     return f", {part.counts[most] / sum(part.counts):.0%} {distribution.labels[most]}"
 
 
 def _moved(part: Part) -> str:
-    if part.shift is None or part.chance is None:
+    shift, chance = _float(part.shift), _float(part.chance)
+    if shift is None or chance is None:
         return ""
-    return f", {float(part.shift):.0%} lie in other places than in training (chance alone: up to {float(part.chance):.0%})"
+    return f", {shift:.0%} lie in other places than in training (chance alone: up to {chance:.0%})"
 
 
 def _beyond_chance(part: Part) -> bool:
     """So far beyond what chance does that somebody should look; with many rows chance does nearly nothing."""
-    return part.shift is not None and part.chance is not None and float(part.shift) - float(part.chance) > FAR
+    shift, chance = _float(part.shift), _float(part.chance)
+    return shift is not None and chance is not None and shift - chance > FAR
 
 
 def _shares(part: Part) -> list[float]:
@@ -144,16 +158,15 @@ def _slices(spreads: Sequence[Spread]) -> list[Portrait]:
 def _ranges(parts: Sequence[Part]) -> list[Range]:
     found: list[Range] = []
     for part in parts:
-        if part.quantiles:
-            q = [float(part.quantiles[name]) for name in ("0.05", "0.25", "0.5", "0.75", "0.95")]
+        q = [v for name in QUANTILES if (v := _float(part.quantiles.get(name))) is not None]
+        if len(q) == len(QUANTILES):
             found.append(Range(name=part.name, at=(q[0], q[1], q[2], q[3], q[4])))
     return found
 
 
 def _range_words(ranges: Sequence[Range]) -> str:
     each = (
-        f"{multiples.NAMES[r.name]} {_value(str(r.at[2]))}, half {_value(str(r.at[1]))} to {_value(str(r.at[3]))}"
-        for r in ranges
+        f"{_rows(r.name)} {_value(str(r.at[2]))}, half {_value(str(r.at[1]))} to {_value(str(r.at[3]))}" for r in ranges
     )
     return "; ".join(each) or "no values"
 
@@ -181,11 +194,12 @@ def _importance(importances: Sequence[Importance], pack: Pack) -> Markup | None:
 
 def _harm(importance: Importance) -> plots.Whisker:
     e = importance.harm
-    value, low, high = (None if (d := wording.decimal_of(v)) is None else float(d) for v in (e.value, e.low, e.high))
+    value, low, high = (_float(v) for v in (e.value, e.low, e.high))
+    own = _float(importance.own)
     side = "better" if value is not None and value < 0 else "worse"
     size = wording.points(replace(e, value=(e.value or "").removeprefix("-")))
     text = f"{size} {side} {wording.spread(e)}" if value is not None else f"not measured: {e.why}"
-    note = f"by the model’s own word {float(importance.own):.0%} of what it looks at" if importance.own else ""
+    note = "" if own is None else f"by the model’s own word {own:.0%} of what it looks at"
     return plots.Whisker(label=_input(importance.name), value=value, low=low, high=high, text=text, note=note)
 
 
@@ -214,12 +228,12 @@ def _compared(pack: Pack) -> str:
 
 def _dependence(dependence: Dependence) -> Portrait:
     points = dependence.points
-    mean, low, high = ([float(getattr(p, side)) for p in points] for side in ("mean", "low", "high"))
+    mean, low, high = ([_float(getattr(p, side)) for p in points] for side in ("mean", "low", "high"))
     words = "; ".join(f"{_value(p.value)}: {_value(p.mean)} ({_value(p.low)} to {_value(p.high)})" for p in points)
     title = wording.plain(dependence.name)
     drawn = plots.line_band(
         [_value(p.value) for p in points], [plots.Line(label="mean answer", values=mean, role="forecast")],
-        band=(low, high), title=f"Mean answer by {title}", desc=words, height_px=150, form=lambda v: _value(str(v)),
+        band=(low, high), title=f"Mean answer by {title}", desc=words, height_px=150, form=lambda v: _value(f"{v:.6g}"),
     )  # fmt: skip
     return Portrait(title=title, kicker="mean answer", words=words, figure=_safe(drawn))
 
@@ -229,18 +243,30 @@ def _dependence(dependence: Dependence) -> Portrait:
 
 def _reliability(one: Reliability) -> Portrait:
     title = wording.group_name(one.by, one.group)
-    rows = wording.count(one.n, "row")
-    if one.gap is None:
-        return Portrait(title=title, kicker=rows, words=f"Not assessed: {one.why}.", figure=None)
-    bins = [
-        Bin(said=float(b.said), happened=float(b.happened.value or 0), low=float(b.happened.low or 0), high=float(b.happened.high or 1))
-        for b in one.bins
-    ]  # fmt: skip
+    rows, gap = wording.count(one.n, "row"), _float(one.gap)
+    if gap is None:
+        return Portrait(
+            title=title, kicker=rows, words=f"Not assessed: {one.why or 'no reason recorded'}.", figure=None
+        )
+    bins = [b for b in map(_bin, one.bins) if b is not None]
     off = sum(not b.low <= b.said <= b.high for b in bins)
-    words = f"Said and happened are {float(one.gap):.1%} apart on average; {off} of {len(bins)} bins lie off the diagonal with their whole interval."
+    words = f"Said and happened are {gap:.1%} apart on average; {off} of {len(bins)} bins lie off the line with their whole interval."
     desc = "; ".join(f"said {b.said:.0%}, happened {b.happened:.0%} ({b.low:.0%} to {b.high:.0%})" for b in bins)
     drawn = multiples.reliability(bins, title=f"Said and happened: {title}", desc=f"{words} {desc}")
     return Portrait(title=title, kicker=rows, words=words, figure=_safe(drawn), flagged=off > 1)
+
+
+def _bin(one: ReliabilityBin) -> Bin | None:
+    e = one.happened
+    said, happened, low, high = (_float(v) for v in (one.said, e.value, e.low, e.high))
+    if said is None or happened is None or low is None or high is None:
+        return None
+    return Bin(said=said, happened=happened, low=low, high=high)
+
+
+def _float(text: str | None) -> float | None:
+    value = wording.decimal_of(text)
+    return None if value is None else float(value)
 
 
 def _value(text: str) -> str:

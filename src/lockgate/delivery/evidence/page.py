@@ -14,10 +14,10 @@ from lockgate.delivery.releases import naming
 from lockgate.errors import IntegrityError
 from lockgate.gates.binding import evidence_root, results
 from lockgate.records.decisions import Shown
-from lockgate.records.digest import canonical, digest, sha256_bytes, short
+from lockgate.records.digest import digest, sha256_bytes, short
 from lockgate.records.wire import to_json
 from lockgate.release.card import render_card
-from lockgate.release.evidence_page import render
+from lockgate.release.evidence_page import encoded, render
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -50,7 +50,7 @@ def keep_page(
     pack = make_pack(
         project, walk, trust, judged, looked=looked, release=release, live=live, environment=environment, ask=ask
     )
-    made = {"page": render(pack).encode(), "card": render_card(pack).encode(), "pack": canonical(to_json(pack))}
+    made = {"page": render(pack).encode(), "card": render_card(pack).encode(), "pack": encoded(pack)}
     project.results("pages").put(key, {what: keep_bytes(project, data) for what, data in made.items()})
     sums = {what: sha256_bytes(data) for what, data in made.items()}
     show(project, release, environment, shows=key, **sums, now=now)

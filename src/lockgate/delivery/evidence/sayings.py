@@ -81,7 +81,9 @@ def questions(
         )
     if any(v.outcome == "uncertain" for v in verdicts):
         asked.append(
-            Question(name="uncertain", text="Do you accept each uncertain result, by name?", hint="“What is uncertain?”")
+            Question(
+                name="uncertain", text="Do you accept each uncertain result, by name?", hint="“What is uncertain?”"
+            )
         )
     return tuple(asked)
 
@@ -121,6 +123,7 @@ def not_assessed(looked: Looked, verdicts: Iterable[Verdict]) -> tuple[str, ...]
     spread = looked.views.get("distributions", {})
     lists = {
         "left_out": "there are more columns than anybody reads",
+        "names": "it names more things than can be compared",
         "alone": "only the test has this column; a step `trained_rows` with it would show training, too",
     }
     more = [f"how {', '.join(spread[n])} is spread: {why}" for n, why in lists.items() if spread.get(n)]
