@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
+from lockgate.records.findings import Purpose
 from lockgate.records.pack import Change, Day, Influence, Metric, Pack
 from lockgate.records.wire import from_json, to_json
 from lockgate.release import demands, plots, wording
@@ -618,8 +619,31 @@ def test_scores_compare_as_points() -> None:
 def test_card_has_front_matter_that_cannot_be_broken_out_of(pack: Pack) -> None:
     front = render_card(dataclasses.replace(pack, project='x"\n---\nlicense: evil')).split("---\n")[1]
     fields = {line.partition(": ")[0]: json.loads(line.partition(": ")[2]) for line in front.splitlines()}
-    assert set(fields) == {"library_name", "pipeline_tag", "tags", "model-index"}
-    assert fields["model-index"][0]["results"][0]["metrics"][0]["value"] == pytest.approx(0.53847)
+    assert set(fields) == {"library_name", "pipeline_tag", "tags", "metrics", "license", "model-index"}
+    assert (fields["license"], fields["metrics"], fields["pipeline_tag"]) == (
+        "apache-2.0",
+        ["wape"],
+        "tabular-classification",
+    )
+    whole, worst, *_ = fields["model-index"][0]["results"]
+    assert whole["metrics"][0]["value"] == pytest.approx(0.53847)
+    assert worst["metrics"][0]["value"] == pytest.approx(0.864, abs=0.001) and worst["dataset"]["name"].endswith(
+        ", new"
+    )
+
+
+def test_card_calls_a_licence_that_the_hub_does_not_know_other(pack: Pack) -> None:
+    own = dataclasses.replace(pack, purpose=Purpose(licence="House rules 1"), reliability=())
+    front = render_card(own).split("---\n")[1]
+    assert 'license: "other"\nlicense_name: "House rules 1"\n' in front
+    assert 'pipeline_tag: "time-series-forecasting"' in front
+
+
+def test_card_says_what_the_page_says(pack: Pack) -> None:
+    card = render_card(pack)
+    for words in ("It must not be used for:", "Ordering stock by the sum", "## Not assessed", "has more than 12 kinds",
+                  "27.3 points worse without it", "said and happened 4.1% apart", "Run started by sam", "is waived until"):  # fmt: skip
+        assert words in card.replace("\\", ""), words
 
 
 def test_card_puts_the_worst_group_first(pack: Pack) -> None:

@@ -1,4 +1,4 @@
-"""`releases`, `evidence`, `status`, `ledger`: where things stand."""
+"""`status`, `ledger`: where things stand."""
 
 from __future__ import annotations
 
@@ -16,19 +16,6 @@ if TYPE_CHECKING:
     from lockgate.delivery.status import EnvironmentStatus
 
 
-def releases_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rejected", action="store_true", help="only those that were stopped, with the reason")
-    _json_flag(parser)
-
-
-def evidence_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ref", nargs="?", default="latest")
-    parser.add_argument("--env", help="for which environment (default: the last one)")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="copy the page there")
-    parser.add_argument("--card", type=Path, metavar="FILE", help="copy the model card (Markdown) there")
-    _json_flag(parser)
-
-
 def status_arguments(parser: argparse.ArgumentParser) -> None:
     _json_flag(parser)
 
@@ -36,51 +23,6 @@ def status_arguments(parser: argparse.ArgumentParser) -> None:
 def ledger_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["log", "verify"])
     _json_flag(parser)
-
-
-def releases(arguments: argparse.Namespace) -> int:
-    """Releases and where they stand."""
-    from lockgate.delivery import status as delivery
-
-    found = delivery.releases(open_project(Path.cwd()), now=now(), rejected=arguments.rejected)
-    if arguments.json:
-        print_json([to_json(s) for s in found])
-    else:
-        rows = [[short(s.release), s.state, f"{s.proposed:%F %H:%M}", s.why] for s in found]
-        print(
-            table(rows, header=["release", "state", "proposed", "why"]) if rows else "no release yet: lockgate deliver"
-        )
-    return 0
-
-
-def evidence(arguments: argparse.Namespace) -> int:
-    """Where the evidence page lies, with its JSON and the model card beside it; `--to` and `--card` choose other places."""
-    import json
-
-    from lockgate.delivery.decide import evidence_page
-
-    project = open_project(Path.cwd())
-    found = evidence_page(project, arguments.ref, environment=arguments.env, now=now())
-    page = arguments.to or project.home / "evidence" / f"{short(found.release)}-{found.environment}.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    places = {"page": page, "card": arguments.card or page.with_suffix(".md"), "pack": page.with_suffix(".json")}
-    kept = {"page": found.page, "card": found.card, "pack": found.pack}
-    written = {what: places[what] for what, one in kept.items() if one is not None}
-    for what, place in written.items():
-        place.write_bytes(kept[what].data)  # type: ignore[union-attr]
-    if arguments.json:
-        pack = json.loads(found.pack.data) if found.pack else None
-        print_json({
-            "format": "lockgate.evidence/1", "release": found.release, "environment": found.environment, "path": str(page),
-            "sha256": found.page.sha256, "evidence_sha256": found.pack.sha256 if found.pack else None,
-            "card": str(written["card"]) if "card" in written else None, "evidence": pack,
-        })  # fmt: skip
-    else:
-        print(f"evidence for release {short(found.release)} → {found.environment}\nopen {page}")
-        for what, words in (("card", "model card"), ("pack", "same as JSON")):
-            if what in written:
-                print(f"{words:<12} {written[what]}")
-    return 0
 
 
 def status(arguments: argparse.Namespace) -> int:
