@@ -22,15 +22,17 @@ from lockgate.release.open import OpenRelease
 
 __all__ = ["contribute", "inputs_of", "probe", "sample_of", "vary"]
 
-ORIGINS = 4  # each costs a cut of the state, per input
+ORIGINS = 4  # days of asking, where requests ask for days of their own: each costs a cut of the state, per input
+ASKING_DAYS = 24  # where the day of asking is the only day: it is what intervals rest on
 INPUTS = 16
 POINTS = 8
 KINDS = 12  # a field with more kinds of text than this is a name, and another name is another thing
 
 
-def sample_of(table: Table, *, rows: int) -> Table:
+def sample_of(release: OpenRelease, table: Table, *, rows: int) -> Table:
     """Up to `rows` rows of a test, evenly spaced, from a few of its days of asking."""
-    return frames.spread(table, rows=rows, origins=ORIGINS)
+    asks_for_days = any(f.type == "date" for f in release.request)
+    return frames.spread(table, rows=rows, origins=ORIGINS if asks_for_days else ASKING_DAYS)
 
 
 def inputs_of(release: OpenRelease) -> list[str]:
