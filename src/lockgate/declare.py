@@ -26,6 +26,7 @@ __all__ = [
     "Partitioned",
     "Pipeline",
     "Predictor",
+    "Range",
     "Step",
     "Svg",
     "approval",
@@ -226,6 +227,14 @@ class Horizon:
 
 
 @dataclass(frozen=True)
+class Range:
+    """A number may be from `low` to `high`, both included; None: no end there. In the unit of the field."""
+
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
 class Predictor:
     """The one function that answers a request, with everything needed to package it."""
 
@@ -248,7 +257,7 @@ def predictor(
     *,
     request: type,
     response: type,
-    state: Mapping[str, str],
+    state: Mapping[str, str] | None = None,
     explain: Callable[..., object] | None = None,
     chart: str | None = None,
 ) -> Callable[[Callable[..., object]], Predictor]:
@@ -256,13 +265,15 @@ def predictor(
 
     Args:
         request: a dataclass; fields, types and ranges are the contract, and the web form is drawn from them.
-        response: a dataclass; one per request, in the same order. Its first number is the answer; fields named `low`
-            and `high` are its interval, a text field `note` is a sentence that belongs to it.
-        state: table name → its time column. The release host cuts each table to rows before `as_of`.
+        response: a dataclass; one per request, in the same order. Its first number, or without one its first boolean,
+            is the answer. Numbers go by name: `low` and `high` are its interval, `score` is how sure a yes is (a
+            probability, for a release that decides); a text field `note` is a sentence that belongs to the answer.
+        state: table name → its time column. The release host cuts each table to rows before `as_of`. Without state,
+            without a parameter `as_of` and without a `Horizon` an answer is the same on every day: nothing needs days.
         explain: same arguments as the function; answers sentences per request, after the number.
         chart: the column of the first state table that the web app draws as recent history.
     """
-    return lambda f: Predictor(f, request, response, dict(state), explain, chart)
+    return lambda f: Predictor(f, request, response, dict(state or {}), explain, chart)
 
 
 @dataclass(frozen=True)
@@ -321,10 +332,10 @@ class Pipeline:
         steps: in any order; parameters' names wire them.
         publishes: steps whose tables other pipelines may name as inputs.
         predictor: the function that is packaged; its parameters are wired like a step's.
-        holdout: the step with the rows a release is judged on: the request's fields, `as_of` (each row's own day),
-            `actual`, columns to slice by, and columns with simple methods' answers.
-        trained_rows: the step with training rows to replay: the request's fields, `as_of`, and `prediction`, the answer
-            computed from the training table.
+        holdout: the step with the rows a release is judged on: the request's fields, `as_of` (each row's own day,
+            where an answer depends on the day), `actual`, columns to slice by, and columns with simple methods' answers.
+        trained_rows: the step with training rows to replay: the request's fields, `as_of` as above, and `prediction`,
+            the answer computed from the training table.
         delivers: the training pipeline that a delivery pipeline releases.
     """
 

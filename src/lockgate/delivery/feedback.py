@@ -52,18 +52,17 @@ def predictions(project: Project, environment: str) -> list[Prediction]:
 
 
 def _answer_field(project: Project, served: list[Prediction]) -> str:
-    """The number that answers: the first one of the response that is no bound of an interval."""
+    """The field that answers."""
     if not served:
         return ""
-    fields = manifest_of(project, served[-1].release).predictor.response
-    numbers = [f.name for f in fields if f.type in ("number", "integer") and f.name not in ("low", "high")]
-    if not numbers:
+    spec = manifest_of(project, served[-1].release).predictor
+    if spec.roles.answer is None:
         raise UsageError(
-            "the release answers no number",
-            value=", ".join(f.name for f in fields),
+            "the release answers neither a number nor yes or no",
+            value=", ".join(f.name for f in spec.response),
             next="lockgate feedback import FILE --answer FIELD",
         )
-    return numbers[0]
+    return spec.roles.answer.name
 
 
 def _labels(file: Path, served: list[Prediction]) -> tuple[list[str], dict[tuple[str, ...], float]]:

@@ -11,17 +11,20 @@ from pathlib import Path
 from typing import Any, cast
 
 from lockgate import codecs
-from lockgate.evaluation.scored import Scored
+from lockgate.evaluation.scored import AS_OF, Scored
 from lockgate.records.digest import Json
 from lockgate.release.client import ReleaseHost
+from lockgate.release.explaining import request_of
+from lockgate.release.layout import MANIFEST, read_manifest
 
 __all__ = ["cases", "replayed", "scored"]
 
 ANSWERED = "prediction"
+EXACT = 2**53  # whole numbers below it are whole as floats
 
 
 def scored(release: Path, holdout: Path) -> Scored:
-    """Answer every holdout row at its own `as_of`, by the packaged release."""
+    """Answer every holdout row by the packaged release, at its own `as_of` where answers depend on the day."""
     return _score(release, holdout, truth="actual")
 
 
@@ -33,15 +36,16 @@ def replayed(release: Path, trained: Path) -> Scored:
 def cases(release: Path, scored: Scored, number: int = 4) -> list[dict[str, Json]]:
     """A few answers with reasons in words: the worst misses, the largest, and typical ones.
 
-    Each is {"request", "as_of", "answer", "actual", "reasons", "chosen"}; numbers as text.
+    Each is {"request", "as_of", "answer", "actual", "reasons", "chosen"}; numbers as text, `as_of` empty without days.
     """
     chosen = _choose(scored, number)
+    fields = {f.name: f for f in read_manifest((release / MANIFEST).read_bytes()).predictor.request}
     with ReleaseHost(release, _digest(release)) as host:
         found: list[dict[str, Json]] = []
         for position, why in chosen:
             request = {k: _text(scored.columns[k][position]) for k in scored.keys}
-            as_of = _text(scored.columns["as_of"][position])
-            reasons = host.explain([request], as_of=as_of)[0]
+            as_of = _text(scored.columns[AS_OF][position]) if AS_OF in scored.columns else ""
+            reasons = host.explain([request_of(request, fields)], as_of=as_of or None)[0]
             found.append({
                 "request": request, "as_of": as_of, "reasons": list(reasons), "chosen": why,
                 "answer": _answer(scored, position), "actual": f"{scored.role('truth')[position]:g}",
@@ -87,4 +91,7 @@ def _answer(scored: Scored, position: int) -> str:
 
 
 def _text(value: Any) -> str:
+    """A cell as text; a whole number without its `.0`, a missing one as nothing."""
+    if isinstance(value, float):  # numpy's float64, too
+        return "" if value != value else f"{value:.0f}" if value.is_integer() and abs(value) < EXACT else repr(float(value))
     return str(value)
