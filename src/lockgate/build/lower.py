@@ -38,7 +38,7 @@ __all__ = ["lower"]
 SUMMARY_LENGTH = 300
 FACADE = ("lockgate.step", "lockgate.predictor", "lockgate.Pipeline", "lockgate.Choices", "lockgate.Horizon",
           "lockgate.Html", "lockgate.Svg", "lockgate.approval", "lockgate.deploy_to", "lockgate.command", "lockgate.declare",
-          "lockgate.declare_command")  # fmt: skip
+          "lockgate.declare_command", "lockgate.declare_fields")  # fmt: skip
 """Declarations: they carry no behaviour into a step, so they are not part of its key."""
 
 MEASURED_WITH = ("numpy", "scipy")

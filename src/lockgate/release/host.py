@@ -71,10 +71,11 @@ def score(release: Answering, table: Table, *, truth: str) -> object:
         truth=truth,
         answer=_need_answer(roles).name,
         score=roles.score and roles.score.name,
-        keys=tuple(f.name for f in release.request),
+        keys=_row_names(release, table),
         low=roles.low and roles.low.name,
         high=roles.high and roles.high.name,
         day=_day_column(release, table),
+        cluster="cluster" if "cluster" in table.columns else None,
     )
 
 
@@ -227,6 +228,12 @@ def _need_answer(roles: Roles) -> FieldSchema:
             allowed="a response with a field of type float, int or bool that is not called score, low or high",
         )
     return roles.answer
+
+
+def _row_names(release: Answering, table: Table) -> tuple[str, ...]:
+    """The request names a row; not where two people ask the same and no day tells them apart."""
+    asked = tuple(f.name for f in release.request)
+    return () if not release.dated and table.select(asked).is_duplicated().any() else asked
 
 
 def _day_column(release: Answering, table: Table) -> str | None:

@@ -43,7 +43,7 @@ def cases(release: Path, scored: Scored, number: int = 4) -> list[dict[str, Json
     with ReleaseHost(release, _digest(release)) as host:
         found: list[dict[str, Json]] = []
         for position, why in chosen:
-            request = {k: _text(scored.columns[k][position]) for k in scored.keys}
+            request = {k: _text(scored.columns[k][position]) for k in fields}
             as_of = _text(scored.columns[AS_OF][position]) if AS_OF in scored.columns else ""
             reasons = host.explain([request_of(request, fields)], as_of=as_of or None)[0]
             found.append({
