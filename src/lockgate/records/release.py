@@ -87,7 +87,7 @@ class HorizonSchema:
 class FieldSchema:
     """One field of a request or a response, as pure JSON: forms, checks and docs are drawn from it.
 
-    `extra` holds `minimum` and `maximum` of a number that has them.
+    `extra` holds `minimum` and `maximum` of a number that has them, and what a boolean's `yes` and `no` mean in words.
     """
 
     name: str

@@ -94,7 +94,7 @@ def describe(predictor: Predictor, *, qualname: str) -> PredictorSpec:
 
 
 def fields_of(kind: type) -> tuple[FieldSchema, ...]:
-    """Describe a request or response dataclass. `field(metadata={"label", "help", "unit"})` is for people."""
+    """Describe a request or response dataclass. `field(metadata={"label", "help", "unit", "yes", "no"})` is for people."""
     name = kind.__qualname__
     if not dataclasses.is_dataclass(kind):
         raise UsageError("a request or response is a dataclass", value=name)
@@ -132,7 +132,10 @@ def _field(kind: type, declared: dataclasses.Field[object], hint: object) -> Fie
         unit=metadata.get("unit", ""),
         choices=next((_choices(m) for m in marks if isinstance(m, Choices)), None),
         horizon=next((_horizon(m) for m in marks if isinstance(m, Horizon)), None),
-        extra=next((_range(kind, declared.name, options[0], m) for m in marks if isinstance(m, Range)), {}),
+        extra={
+            **next((_range(kind, declared.name, options[0], m) for m in marks if isinstance(m, Range)), {}),
+            **{word: metadata[word] for word in ("yes", "no") if options[0] is bool and word in metadata},
+        },
     )
 
 

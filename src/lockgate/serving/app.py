@@ -16,7 +16,7 @@ from lockgate.errors import LockgateError
 from lockgate.records.digest import Json, short
 from lockgate.records.release import FieldSchema, Roles
 from lockgate.records.wire import to_json
-from lockgate.serving.answer import Desk, Invalid
+from lockgate.serving.answer import Desk, Invalid, query_of
 from lockgate.serving.chart import Forecast, amount, draw, interval_bar, score_bar
 from lockgate.serving.validate import FieldError, say_day
 
@@ -135,7 +135,7 @@ def _answered(desk: Desk, raw: Json) -> dict[str, object]:
         "recent": [(say_day(day), amount(value)) for day, value in reversed(history[-14:])],
         "chart_label": _chart_label(desk),
         "reasons": [] if note else desk.explain(raw),
-        "json": "/predict?" + urlencode({n: v for n, v in inputs.items() if v is not None}),
+        "json": "/predict?" + query_of(inputs),
     }
 
 
@@ -150,8 +150,15 @@ def _forecast(desk: Desk, inputs: Mapping[str, Json], output: Mapping[str, Json]
         value=float(output[point.name]),
         low=None if low is None else float(low),
         high=None if high is None else float(high),
-        unit=point.unit or point.name.replace("_", " "),
+        unit=_unit(point),
     )
+
+
+def _unit(point: FieldSchema) -> str:
+    """What stands behind the answer; nothing when a yes or no has words of its own."""
+    if point.type == "boolean" and point.extra:
+        return ""
+    return point.unit or point.name.replace("_", " ")
 
 
 def _roles(desk: Desk) -> Roles:
@@ -163,7 +170,8 @@ def _said(desk: Desk, forecast: Forecast | None) -> str:
     answer = _roles(desk).answer
     if forecast is None or answer is None:
         return ""
-    return ("yes" if forecast.value else "no") if answer.type == "boolean" else amount(forecast.value)
+    word = "yes" if forecast.value else "no"
+    return str(answer.extra.get(word, word)) if answer.type == "boolean" else amount(forecast.value)
 
 
 def _score(desk: Desk, output: Mapping[str, Json]) -> dict[str, str]:
@@ -223,6 +231,8 @@ def _form_field(
     value = given.get(field.name, "")
     if index and not error:
         value = index.resolve(value)
+    if field.type == "boolean":
+        value = value.casefold()
     return {
         "name": field.name,
         "label": field.label,
