@@ -5,6 +5,7 @@ Comparing two separate intervals is nearly powerless; the paired difference canc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import expm1, inf, nan, sqrt
 from typing import Literal
@@ -18,7 +19,7 @@ from lockgate.evaluation.metrics import Metric
 from lockgate.evaluation.resampling import FAR, REPLICATES, SEED, Resamples, ratios, resample
 from lockgate.evaluation.scored import Scored
 
-__all__ = ["Comparison", "DieboldMariano", "compare", "diebold_mariano", "hln_factor", "on_common_rows", "same_rows"]
+__all__ = ["Comparison", "DieboldMariano", "compare", "diebold_mariano", "hln_factor", "on_common_rows", "relative_at", "same_rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,14 @@ def _relative(drawn: Resamples, level: float) -> Interval:
     if drawn.ratios.bounds[0] == 0:  # nothing can be more than 100% lower
         low = max(low, -1.0)
     return drawn.as_interval(value, low, high, n=n, level=level)
+
+
+def relative_at(
+    first: Scored, second: Scored, *, metric: Metric, levels: Sequence[float], replicates: int = REPLICATES, seed: int = SEED
+) -> tuple[Interval, ...]:  # fmt: skip
+    """`compare`'s relative difference at several levels, from one draw: what a step-down correction asks for."""
+    drawn = resample(ratios(metric, [first, second]), [(0, 1)], replicates=replicates, seed=seed)
+    return tuple(_relative(drawn, level) for level in levels)
 
 
 def on_common_rows(first: Scored, second: Scored) -> tuple[Scored, Scored]:

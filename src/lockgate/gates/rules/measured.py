@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
+from lockgate.errors import UsageError
 from lockgate.gates.rules.decision import (
     Decision,
     Limits,
@@ -27,7 +29,7 @@ from lockgate.gates.rules.sentences import (
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Evidence
 
-__all__ = ["alike", "at_least", "at_most", "better", "nominal", "not_worse"]
+__all__ = ["alike", "at_least", "at_most", "better", "nominal", "not_worse", "within"]
 
 
 def better(evidence: Evidence, limits: Limits) -> Decision:
@@ -101,6 +103,33 @@ def nominal(evidence: Evidence, limits: Limits) -> Decision:
     bound = bound if floor <= value <= ceiling else (low if value > ceiling else high)
     settles = more_needed(value, bound, near, evidence.statistic) if outcome == "uncertain" else ""
     return Decision(outcome=outcome, reason=reason, settles=settles)
+
+
+def within(evidence: Evidence, limits: Limits) -> Decision:
+    """A floor, a ceiling, or both. Raises UsageError when neither is set."""
+    floor, ceiling = limits.get("at_least"), limits.get("at_most")
+    if floor is None and ceiling is None:
+        raise UsageError("no limit is set", value="neither at_least nor at_most", allowed="one of them, or both")
+    value, low, high = interval(evidence)
+    held = [three_way(-high, -low, -floor)] if floor is not None else []
+    held += [three_way(low, high, ceiling)] if ceiling is not None else []
+    outcome = worst(held)
+    shown = percent if evidence.statistic.unit == "share" else number
+    what = capitalized(str(evidence.params.get("words") or evidence.gate))
+    demands = [f"at least {shown(floor)} is needed"] if floor is not None else []
+    demands += [f"at most {shown(ceiling)} is allowed"] if ceiling is not None else []
+    reach = f"{level(evidence.statistic)} {shown(low)} to {shown(high)}"
+    reason = f"{what} is {shown(value)}; {reach}; {' and '.join(demands)}; {basis(evidence.statistic)}."
+    settles = _settled(evidence, [limit for limit in (floor, ceiling) if limit is not None]) if outcome == "uncertain" else ""
+    return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
+
+
+def _settled(evidence: Evidence, straddled: Sequence[Decimal]) -> str:
+    """What would move the interval off the nearest limit that lies in it."""
+    value, low, high = interval(evidence)
+    near = min((limit for limit in straddled if low <= limit <= high), key=lambda limit: abs(limit - value))
+    bound = high if value <= near else low
+    return more_needed(value, bound, near, evidence.statistic)
 
 
 def at_most(evidence: Evidence, limits: Limits) -> Decision:

@@ -1,0 +1,94 @@
+"""`gate plan`: what gates can tell before anybody trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.cli.render import now, plain, print_json, table
+from lockgate.errors import UsageError
+from lockgate.records.wire import to_json
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from lockgate.gates.planning import GatePlan
+
+STATED = ("rows", "rate", "limit", "groups", "discordance", "spread")
+
+
+def gate_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    one = actions.add_parser("plan", help="how likely each gate passes, stays uncertain or fails, before anybody trains")
+    one.add_argument("gate", nargs="?", help="only this gate (default: all that are declared)")
+    one.add_argument("--metric", metavar="NAME", help="only gates that judge by this metric")
+    one.add_argument("--rows", type=int, metavar="N", help="without any evidence: so many rows in the holdout")
+    one.add_argument("--rate", type=float, metavar="P", help="… a share of them around P")
+    one.add_argument("--groups", type=int, metavar="G", help="… compared between G groups of equal size")
+    one.add_argument("--discordance", type=float, metavar="P", help="… share right in only one of two releases")
+    one.add_argument("--spread", type=float, metavar="S", help="… standard deviation of what is averaged")
+    one.add_argument("--limit", type=float, metavar="D", help="… and the limit")
+    for each in actions.choices.values():
+        each.add_argument("--json", action="store_true", help="for machines")
+
+
+def gate(arguments: argparse.Namespace) -> int:
+    """One of the actions."""
+    return {"plan": _plan}[arguments.action](arguments)
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    if any(getattr(arguments, name) is not None for name in STATED):
+        plans: Sequence[GatePlan] = [_stated(arguments)]
+    else:
+        from lockgate.delivery.gate_plan import gate_plans
+        from lockgate.project import open_project
+
+        plans = gate_plans(open_project(Path.cwd()), now=now(), gate=arguments.gate, metric=arguments.metric)
+    if arguments.json:
+        print_json([to_json(p) for p in plans])
+        return 0
+    print("\n\n".join(_lines(p) for p in plans))
+    return 0
+
+
+def _stated(arguments: argparse.Namespace) -> GatePlan:
+    """A plan from numbers alone; it needs no project."""
+    from lockgate.gates.planning import of_numbers
+
+    named = {name: getattr(arguments, name) for name in STATED}
+    if arguments.gate or arguments.metric:
+        what = "stated numbers are a plan of their own"
+        raise UsageError(what, value=arguments.gate or arguments.metric, allowed="a gate's name or numbers, not both")
+    return of_numbers(**named)
+
+
+def _lines(plan: GatePlan) -> str:
+    head = f"{plain(plan.gate)}: {plain(plan.asks)}; {plain(plan.basis)}"
+    if plan.why:
+        return f"{head}\n  no plan: {plain(plan.why)}"
+    rows = [
+        [f"  {r.true:.4g}", r.where, *(_share(s) for s in (r.chances.passes, r.chances.uncertain, r.chances.fails))]
+        for r in plan.rows
+    ]
+    grid = table(rows, header=["  if the truth is", "", "pass", "uncertain", "fail"])
+    return f"{head}\n{grid}\n  {_resolves(plan)}"
+
+
+def _resolves(plan: GatePlan) -> str:
+    tells = f"Decided four times in five when the truth lies {plan.resolves:.2g} or more away from the limit."
+    if plan.needed is None:
+        return f"{tells}\n  No number of {plan.unit} lets a truth of {plan.needed_at:.3g} pass four times in five."
+    return f"{tells}\n  A truth of {plan.needed_at:.3g} passes four times in five from {plan.needed:,} {plan.unit} on."
+
+
+def _share(share: float) -> str:
+    """A chance in per cent, as far as it means something.
+
+    >>> _share(0.0004), _share(0.025), _share(0.354), _share(0.9999)
+    ('<1%', '2.5%', '35%', '>99%')
+    """
+    if share < 0.005:
+        return "<1%"
+    return ">99%" if share >= 0.995 else f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
