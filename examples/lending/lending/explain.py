@@ -50,8 +50,7 @@ def _strongest(values: np.ndarray, push: np.ndarray) -> list[str]:
 
 
 def _sentence(name: str, value: float, push: float) -> str:
-    said = f"{_words(name, value)} {'raises' if push > 0 else 'lowers'} the score."
-    return said[0].upper() + said[1:]
+    return f"It is {'raised' if push > 0 else 'lowered'} by {_words(name, value)}."
 
 
 def _words(name: str, value: float) -> str:

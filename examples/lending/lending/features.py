@@ -29,7 +29,7 @@ FEATURES: dict[str, int] = {
 }
 """Each feature, and which way it may push: 1 more never harms, -1 more never helps, 0 either way.
 
-No applicant shall be turned down for earning more; with 672 rows to learn from, a model needs to be told.
+No applicant shall be turned down for earning more; with 659 rows to learn from, a model needs to be told.
 """
 
 

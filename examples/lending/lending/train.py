@@ -46,7 +46,12 @@ def weights(training: pl.DataFrame, reweigh: bool = False) -> pl.DataFrame:
 def booster(
     training: pl.DataFrame, weights: pl.DataFrame, rounds: int = 80, learning_rate: float = 0.05, seed: int = 7
 ) -> lgb.Booster:
-    """Trees that score how likely a lender approves. One thread, so that the same rows give the same trees anywhere."""
+    """Trees that score how likely a lender approves."""
+    return grow(training, weights, rounds, learning_rate, seed)
+
+
+def grow(training: pl.DataFrame, weights: pl.DataFrame, rounds: int, learning_rate: float, seed: int) -> lgb.Booster:
+    """Trees from weighted rows. One thread, so that the same rows give the same trees on every machine."""
     how: dict[str, Any] = {
         "objective": "binary",
         "learning_rate": learning_rate,

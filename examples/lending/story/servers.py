@@ -16,7 +16,7 @@ from typing import Any
 
 from story.terminal import LOCKGATE, Failed, note
 
-__all__ = ["post", "running", "wait_until_live"]
+__all__ = ["get", "post", "running", "wait_until_live"]
 
 LOGS = Path(".lockgate/story")
 START_SECONDS = 20
@@ -45,9 +45,18 @@ def wait_until_live(address: str) -> None:
     _until(lambda: _alive(address), f"nothing answers at {address}")
 
 
+def get(address: str, path: str) -> dict[str, Any]:
+    """GET JSON."""
+    return _asked(urllib.request.Request(f"{address}{path}"))
+
+
 def post(address: str, path: str, body: object) -> dict[str, Any]:
     """POST JSON; the decoded answer, also of a refusal."""
-    asked = urllib.request.Request(f"{address}{path}", json.dumps(body).encode(), {"content-type": "application/json"})
+    headers = {"content-type": "application/json"}
+    return _asked(urllib.request.Request(f"{address}{path}", json.dumps(body).encode(), headers))
+
+
+def _asked(asked: urllib.request.Request) -> dict[str, Any]:
     try:
         with urllib.request.urlopen(asked, timeout=60) as reply:
             return json.loads(reply.read())
