@@ -12,6 +12,7 @@ import pytest
 
 from lockgate import codecs
 from lockgate.errors import ContractBroken, UsageError
+from lockgate.evaluation.comparison import on_common_rows
 from lockgate.evaluation.scored import Scored
 from lockgate.records.release import Manifest
 from lockgate.release.client import ReleaseHost
@@ -83,6 +84,16 @@ def test_cases_are_asked_by_their_types(deciding: Made, answered: Scored) -> Non
     assert all(case["reasons"][0].endswith("against 50.") for case in found)
     wrong = [c for c in found if float(c["actual"]) != float(c["answer"].split()[0])]
     assert wrong and all(40 <= float(c["request"]["income"]) < 50 for c in wrong)
+    assert {tuple(c["request"]) for c in found} == {("income", "jobs", "owner", "savings")}
+
+
+def test_a_field_that_was_left_out_is_the_same_in_both_tables(deciding: Made, tmp_path: Path) -> None:
+    table = bank.holdout().unique(["income", "jobs", "owner", "savings"], maintain_order=True)
+    assert table["savings"].null_count()
+    codecs.save("polars.ipc", table, tmp_path / "t.arrow")
+    one = scored(deciding[0], tmp_path / "t.arrow")
+    left, right = on_common_rows(one, one.subset(np.arange(len(one))[::-1]))
+    assert len(left) == len(right) == table.height
 
 
 @pytest.mark.parametrize(("column", "number"), [("income", 100.5), ("jobs", 0)])
