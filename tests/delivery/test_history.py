@@ -8,7 +8,9 @@ from lockgate.records.evidence import Outcome, Verdict
 from lockgate.testing.scene import Scene, release
 
 
-def measured(scene: Scene, word: str, value: str, *, outcome: Outcome = "pass", who: str = "sam", **extra: object) -> str:
+def measured(
+    scene: Scene, word: str, value: str, *, outcome: Outcome = "pass", who: str = "sam", **extra: object
+) -> str:
     """A release, and a gate that was signed with a number."""
     digest = scene.propose(word)
     signed = {"statistic": {"name": "wape", "value": value}, "definition": "d", **extra}

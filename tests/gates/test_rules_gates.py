@@ -40,7 +40,15 @@ ALL = (
 
 def decide(gate: Gate, scored: Scored | None = None, **inputs: object) -> Verdict:
     scored = scored_table() if scored is None else scored
-    wired = {"scored": scored, "champion": scored, "replayed": twice(scored), "served": None, "release": {}, "history": approved("wape", "0.9"), **inputs}
+    wired = {
+        "scored": scored,
+        "champion": scored,
+        "replayed": twice(scored),
+        "served": None,
+        "release": {},
+        "history": approved("wape", "0.9"),
+        **inputs,
+    }
     evidence = measure(gate, wired)
     assert evidence.gate == gate.name
     assert from_json(Evidence, to_json(evidence)) == evidence
@@ -56,7 +64,11 @@ def approved(metric: str, value: str) -> History:
     same = definition(METRICS[metric])
     day = dt.date(2011, 9, 1)
     return History(
-        measured=(Measured(release="sha256:" + "a" * 64, approved=day, metric=metric, value=value, definition=same, holdout="h"),)
+        measured=(
+            Measured(
+                release="sha256:" + "a" * 64, approved=day, metric=metric, value=value, definition=same, holdout="h"
+            ),
+        )
     )
 
 

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
     from lockgate.gates.planning import GatePlan
 
+NO_EVIDENCE = "no evidence yet"
 STATED = ("rows", "rate", "limit", "groups", "discordance", "spread")
 
 
 def gate_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    one = actions.add_parser("plan", help="how likely each gate passes, stays uncertain or fails, before anybody trains")
+    one = actions.add_parser(
+        "plan", help="how likely each gate passes, stays uncertain or fails, before anybody trains"
+    )
     one.add_argument("gate", nargs="?", help="only this gate (default: all that are declared)")
     one.add_argument("--metric", metavar="NAME", help="only gates that judge by this metric")
     one.add_argument("--rows", type=int, metavar="N", help="without any evidence: so many rows in the holdout")
@@ -49,7 +52,15 @@ def _plan(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json([to_json(p) for p in plans])
         return 0
-    print("\n\n".join(_lines(p) for p in plans))
+    blank = [p for p in plans if not p.rows]
+    parts = [_lines(p) for p in plans if p.rows]
+    if blank:
+        parts.append(table([[p.gate, p.asks, p.why] for p in blank], header=["no plan", "asks", "why"]))
+    print("\n\n".join(parts))
+    if any(p.why == NO_EVIDENCE for p in blank):
+        print(
+            "next: lockgate deliver, or state numbers: lockgate gate plan --rows 2000 --rate 0.3 --groups 2 --limit 0.1"
+        )
     return 0
 
 
@@ -65,22 +76,33 @@ def _stated(arguments: argparse.Namespace) -> GatePlan:
 
 
 def _lines(plan: GatePlan) -> str:
-    head = f"{plain(plan.gate)}: {plain(plan.asks)}; {plain(plan.basis)}"
-    if plan.why:
-        return f"{head}\n  no plan: {plain(plan.why)}"
     rows = [
-        [f"  {r.true:.4g}", r.where, *(_share(s) for s in (r.chances.passes, r.chances.uncertain, r.chances.fails))]
+        [
+            f"  {_value(r.true, plan)}",
+            r.where,
+            *(_share(s) for s in (r.chances.passes, r.chances.uncertain, r.chances.fails)),
+        ]
         for r in plan.rows
     ]
     grid = table(rows, header=["  if the truth is", "", "pass", "uncertain", "fail"])
-    return f"{head}\n{grid}\n  {_resolves(plan)}"
+    return f"{plain(plan.gate)}: {plain(plan.asks)}; {plain(plan.basis)}\n{grid}\n{_resolves(plan)}"
 
 
 def _resolves(plan: GatePlan) -> str:
-    tells = f"Decided four times in five when the truth lies {plan.resolves:.2g} or more away from the limit."
+    """What it can tell apart, and from how many rows on an easy truth passes."""
+    apart = f"{plan.resolves or 0.0:.2g}" if plan.reads != "percent" else f"{100 * (plan.resolves or 0.0):.2g} points"
+    tells = f"  Decided four times in five when the truth lies {apart} or more away from the limit."
+    at = _value(plan.needed_at or 0.0, plan)
     if plan.needed is None:
-        return f"{tells}\n  No number of {plan.unit} lets a truth of {plan.needed_at:.3g} pass four times in five."
-    return f"{tells}\n  A truth of {plan.needed_at:.3g} passes four times in five from {plan.needed:,} {plan.unit} on."
+        return f"{tells}\n  No number of {plan.unit} lets a truth of {at} pass four times in five."
+    return f"{tells}\n  A truth of {at} passes four times in five from {plan.needed:,} {plan.unit} on."
+
+
+def _value(value: float, plan: GatePlan) -> str:
+    """A true value as the gate's limit is written."""
+    if plan.reads == "percent":
+        return f"{100 * value:.3g}%"
+    return f"{value:.3g}" + (" times" if plan.reads == "times" else "")
 
 
 def _share(share: float) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.declare import Gate
 from lockgate.delivery.identity import read_ledger
+from lockgate.delivery.judge import evidence_in
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import IntegrityError, NotFound, did_you_mean
 from lockgate.gates.planning import GatePlan, of_evidence
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from lockgate.records.evidence import Verdict
 
 __all__ = ["gate_plans"]
-
-FIRST = "lockgate deliver, or state numbers: lockgate gate plan --rows 2000 --rate 0.3 --groups 2 --limit 0.1"
 
 
 def gate_plans(
@@ -57,17 +56,15 @@ def _last_verdicts(project: Project) -> Mapping[str, Verdict]:
 def _plan(project: Project, walk: Walk, gate: Gate, verdict: Verdict | None) -> GatePlan:
     limits = limits_of(gate.rule, limits_for(walk.policy, gate))
     if verdict is None:
-        return GatePlan(gate=gate.name, asks=_shown(limits), basis="no evidence yet", why=FIRST)
+        return GatePlan(gate=gate.name, asks=_shown(limits), basis="nothing", why="no evidence yet")
     return of_evidence(gate.name, gate.rule, limits, _evidence(project, gate, verdict))
 
 
 def _evidence(project: Project, gate: Gate, verdict: Verdict) -> Evidence:
     """The evidence behind a verdict; the signed number alone, when its bytes are gone from the store."""
-    import json
-
     try:
-        return from_json(Evidence, json.loads(project.store.get(str(verdict.extra["object"])).read_bytes()))
-    except (KeyError, NotFound, IntegrityError, ValueError):
+        return evidence_in(project, str(verdict.extra["object"]))
+    except (KeyError, TypeError, ValueError, NotFound, IntegrityError):
         signed = verdict.extra.get("statistic")
         nothing = Estimate(name="nothing", value=None, why="its evidence is no longer in the store")
         statistic = from_json(Estimate, signed) if signed else nothing

@@ -27,7 +27,9 @@ def history_of(trust: Trusted, *, release: str) -> History:
             made = _measured(claim, approved[claim.release])
             if made:
                 found[made.release, made.metric, made.definition] = made
-    return History(measured=tuple(sorted(found.values(), key=lambda m: (m.approved, m.release, m.metric, m.definition))))
+    return History(
+        measured=tuple(sorted(found.values(), key=lambda m: (m.approved, m.release, m.metric, m.definition)))
+    )
 
 
 def _approved(trust: Trusted) -> dict[str, dt.date]:
@@ -54,7 +56,9 @@ def _measured(claim: GateResult, approved: dt.date) -> Measured | None:
     extra = claim.verdict.extra
     statistic, definition = _fields(extra.get("statistic")), extra.get("definition")
     value, name = statistic.get("value"), statistic.get("name")
-    if claim.verdict.outcome == "fail" or not (isinstance(value, str) and isinstance(name, str) and isinstance(definition, str)):
+    if claim.verdict.outcome == "fail" or not (
+        isinstance(value, str) and isinstance(name, str) and isinstance(definition, str)
+    ):
         return None
     holdout = claim.inputs.get("@holdout", "")
     return Measured(

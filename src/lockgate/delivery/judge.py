@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from lockgate import codecs
 from lockgate.build.execute import Event
 from lockgate.declare import Gate
-from lockgate.delivery.measuring import PATH, answering, json_step, load_json, measure, measured_with
+from lockgate.delivery.measuring import PATH, answering, json_step, measure, measured_with
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import judge as judge_by_rule
@@ -19,17 +20,16 @@ from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, Verdict
 from lockgate.records.graph import Definition, Node, Trace
-from lockgate.records.wire import from_json
 
 if TYPE_CHECKING:
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
     from lockgate.records.plan import StepRecord
 
-__all__ = ["NOTHING_JUDGED", "Judged", "Material", "judge", "judged_by"]
+__all__ = ["NOTHING_JUDGED", "Judged", "Material", "evidence_in", "judge", "judged_by"]
 
 EVIDENCE = "lockgate.records.evidence:Evidence"
-COMPARED = ("better", "not_worse", "superior", "alike", "no_slice_worse", "no_step_back")
+COMPARED = ("better", "not_worse", "superior", "alike", "parity_of_errors", "no_slice_worse", "no_step_back")
 """Rules of gates whose metric can say which of two answers is better: such a metric is what a page is about."""
 
 
@@ -154,13 +154,18 @@ def _given(material: Material) -> dict[str, Artifact]:
     return {name: a for name, a in found.items() if a is not None}
 
 
+def evidence_in(project: Project, stored: str) -> Evidence:
+    """The evidence that an object of the store holds, by the codec that its step wrote it with."""
+    return cast("Evidence", codecs.load("json", project.store.get(stored), Evidence))
+
+
 def _evidence(
     project: Project, walk: Walk, name: str, artifacts: Mapping[str, Artifact], steps: Sequence[StepRecord]
 ) -> Evidence:
     """What was measured; a gate that could not be measured is evidence without a number, which fails."""
     artifact = artifacts.get(f"gate.{name}")
     if artifact is not None:
-        return from_json(Evidence, load_json(project, artifact))
+        return evidence_in(project, artifact.object)
     why = next((s.reason for s in steps if s.name == f"gate.{name}"), "it was not measured")
     return Evidence(gate=name, kind=walk.gates[name]["rule"], statistic=Estimate(name="error", value=None, why=why))
 

@@ -19,7 +19,16 @@ from lockgate.evaluation.metrics import Metric
 from lockgate.evaluation.resampling import FAR, REPLICATES, SEED, Resamples, ratios, resample
 from lockgate.evaluation.scored import Scored
 
-__all__ = ["Comparison", "DieboldMariano", "compare", "diebold_mariano", "hln_factor", "on_common_rows", "relative_at", "same_rows"]
+__all__ = [
+    "Comparison",
+    "DieboldMariano",
+    "compare",
+    "diebold_mariano",
+    "hln_factor",
+    "on_common_rows",
+    "relative_at",
+    "same_rows",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

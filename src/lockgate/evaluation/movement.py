@@ -190,7 +190,7 @@ def _measured(before: Scored, after: Scored, name: str) -> dict[str, Any]:
     measure = metric_named(name, comparable=True)
     words = {n: getattr(measure, n) for n in ("name", "words", "unit", "better")}
     sides = [_with_truth(side) for side in (before, after)]
-    if why := next((w for side in sides if (w := side.complaint(*measure.inputs))), ""):
+    if why := next((w for side in sides if (w := measure.complaint(side))), ""):
         return {"metric": words} | dict.fromkeys(("before", "after", "relative", "difference"), _none(why))
     found = compare(sides[1], sides[0], metric=measure)
     mixes: dict[Mix, Scored] = {frozenset(): sides[0], frozenset(FACTORS[:1]): sides[1]}
@@ -205,7 +205,7 @@ def _change_of_metric(
     mixes: Mapping[Mix, Scored], factors: Sequence[str], measure: Metric
 ) -> tuple[Estimate, dict[str, Estimate]]:
     sides = {mix: _with_truth(side) for mix, side in mixes.items()}
-    if why := next((w for side in sides.values() if (w := side.complaint(*measure.inputs))), ""):
+    if why := next((w for side in sides.values() if (w := measure.complaint(side))), ""):
         return _none(why), {}
     total, parts = split(sides, factors, metric=measure)
     return total.estimate("difference", measure.unit), {n: i.estimate(n, measure.unit) for n, i in parts.items()}

@@ -16,7 +16,17 @@ from statistics import NormalDist
 
 from lockgate.errors import UsageError
 
-__all__ = ["POWER", "Asked", "Chances", "chances", "distance_resolved", "growth_needed", "rate_gap", "reach_of", "rows_for_half_width"]
+__all__ = [
+    "POWER",
+    "Asked",
+    "Chances",
+    "chances",
+    "distance_resolved",
+    "growth_needed",
+    "rate_gap",
+    "reach_of",
+    "rows_for_half_width",
+]
 
 POWER = 0.8
 """How often a gate must decide for us to call the difference one that it resolves: four times in five."""
@@ -35,6 +45,7 @@ class Asked:
         both_sides: the harm may not lie below `-limit` either (a gap between groups, coverage around its promise).
         comparisons: so many comparisons of the same kind are made at once; the interval is widened for them (Sidak 1967),
             and all must pass. At most one of them has a true harm.
+        passes_widened: whether the widened interval must end within the limit, too; False: it only decides what fails.
         blocks: days that were resampled; 0 when rows are independent.
         level: of the interval.
     """
@@ -43,6 +54,7 @@ class Asked:
     error: float
     both_sides: bool = False
     comparisons: int = 1
+    passes_widened: bool = True
     blocks: int = 0
     level: float = 0.95
 
@@ -55,6 +67,11 @@ class Asked:
     def reach(self) -> float:
         """So many errors to each side."""
         return reach_of(self.level, comparisons=self.comparisons, freedom=self.freedom)
+
+    @property
+    def reach_to_pass(self) -> float:
+        """The same of the interval that must end within the limit."""
+        return self.reach if self.passes_widened else reach_of(self.level, freedom=self.freedom)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,27 +179,28 @@ def rows_for_half_width(rate: float, half_width: float, *, level: float = 0.95) 
 
 def _alone(asked: Asked, true: float) -> tuple[float, float]:
     """(passes, fails) of one comparison."""
-    below = _at_least(asked, (asked.limit - true) / asked.error)
-    above = _at_least(asked, (true - asked.limit) / asked.error)
+    to_pass, to_fail = asked.reach_to_pass, asked.reach
+    below = _at_least(asked, (asked.limit - true) / asked.error, to_pass)
+    above = _at_least(asked, (true - asked.limit) / asked.error, to_fail)
     if not asked.both_sides:
         return below, above
-    low_passes = _at_least(asked, (asked.limit + true) / asked.error)
-    low_fails = _at_least(asked, (-true - asked.limit) / asked.error)
+    low_passes = _at_least(asked, (asked.limit + true) / asked.error, to_pass)
+    low_fails = _at_least(asked, (-true - asked.limit) / asked.error, to_fail)
     return max(0.0, below + low_passes - 1), min(1.0, above + low_fails)
 
 
-def _at_least(asked: Asked, distance: float) -> float:
+def _at_least(asked: Asked, distance: float, reach: float) -> float:
     """How often an estimate lies more than its reach on the near side of a point `distance` true errors away."""
     if not isfinite(asked.freedom):
-        return NORMAL.cdf(distance - asked.reach)
+        return NORMAL.cdf(distance - reach)
     from scipy.special import nctdtr  # pyright: ignore[reportMissingTypeStubs]
 
-    return 1 - float(nctdtr(asked.freedom, distance, asked.reach))
+    return 1 - float(nctdtr(asked.freedom, distance, reach))
 
 
 def _decides(asked: Asked, distance: float) -> float:
     """How often one comparison decides, at a harm so far beyond its limit."""
-    return _at_least(asked, distance / asked.error)
+    return _at_least(asked, distance / asked.error, asked.reach)
 
 
 def _grown(asked: Asked, times: float) -> Asked:

@@ -132,13 +132,20 @@ class Scored:
 
     def labels(self, name: str) -> NDArray[np.str_]:
         """One column as group names; nulls are a group of their own, so that no row is lost."""
+        names, group = self.groups(name)
+        return names[group]
+
+    def groups(self, name: str) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+        """The group names of one column, sorted, and which of them each row has."""
         values = self.column(name)
-        if values.dtype.kind == "b":
-            return np.where(values, "yes", "no")
-        if values.dtype.kind == "f":
-            return np.array([MISSING if v != v else f"{v:g}" for v in values.tolist()], dtype=np.str_)
-        texts = ["" if v is None else str(v) for v in values.tolist()]
-        return np.array([t if t not in ("", "NaT") else MISSING for t in texts], dtype=np.str_)
+        if values.dtype.kind in "bfiuM":
+            distinct, which = np.unique(values, return_inverse=True)
+        else:  # ten times as fast as sorting texts
+            seen = dict[Any, int]()
+            which = np.fromiter((seen.setdefault(v, len(seen)) for v in values.tolist()), np.int64, len(values))
+            distinct = np.array(list(seen), dtype=values.dtype)
+        names, group = np.unique(np.array([_label(v) for v in distinct.tolist()], np.str_), return_inverse=True)
+        return names, group[which]
 
     def subset(self, mask: Column) -> Scored:
         """The rows where `mask` is true (or, given positions, those rows in that order)."""
@@ -164,9 +171,14 @@ class Scored:
             if column and (unknown := np.flatnonzero(self._is_missing(column))).size:
                 return self._some(unknown, lack, column)
         for role in roles:
-            if (unknown := np.flatnonzero(~np.isfinite(self.role(role)))).size:
-                return self._some(unknown, "no number", getattr(self, role))
+            if why := self.complain(~np.isfinite(self.role(role)), "no number", role):
+                return why
         return ""
+
+    def complain(self, wrong: NDArray[np.bool_], lack: str, role: str) -> str:
+        """Name the rows that are `wrong` in the column of a role, or nothing when none is."""
+        found = np.flatnonzero(wrong)
+        return self._some(found, lack, str(getattr(self, role))) if found.size else ""
 
     def require(self, *roles: str) -> Scored:
         """These rows, if they can be measured. An own gate starts with it: NaN compares as false and hides.
@@ -205,6 +217,15 @@ class Scored:
         example = ", ".join(f"{name} {value}" for name, value in self.row(int(positions[0])).items())
         have = "has" if positions.size == 1 else "have"
         return f"{positions.size:,} of {len(self):,} rows {have} {lack} in '{column}' (first: {example or 'row 1'})"
+
+
+def _label(value: Any) -> str:
+    """A group's name: short for numbers, unless two would get the same."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return MISSING if value != value else short if float(short := f"{value:g}") == value else repr(value)
+    return MISSING if value is None or str(value) in ("", "NaT") else str(value)
 
 
 def plain(value: Any) -> Any:

@@ -84,7 +84,7 @@ def slice_by(
     `min_days` holds for clusters, too, where these are resampled; for single rows `min_n` is all that counts.
     """
     terms = metric.rows(scored)
-    cells = {column: np.unique(scored.labels(column), return_inverse=True) for column in dict.fromkeys(columns)}
+    cells = {column: scored.groups(column) for column in dict.fromkeys(columns)}
     blocks = blocks_of(scored, *terms, *(cell for _, cell in cells.values()))
     tallies = list[_Tally]()
     not_assessed = list[str]()

@@ -34,7 +34,7 @@ def summary(
         these there is none, and `why` says so. Without a day `days` is empty and `holdout` has none.
     """
     measure = metric_named(metric, comparable=True)
-    if why := scored.complaint(*measure.inputs):
+    if why := measure.complaint(scored):
         return {"overall": to_json(Estimate(name=metric, value=None, why=why, n=len(scored)))}
     groups = slice_by(scored, list(by), metric=measure).groups if by else ()
     return {

@@ -19,10 +19,14 @@ from lockgate.gates.population import population
 
 __all__ = [
     "beats_baseline",
+    "bounded_loss",
     "champion",
     "champion_slices",
     "custom",
     "enough_good_data",
+    "error_parity",
+    "fairness",
+    "group_bias",
     "integration",
     "interval_coverage",
     "no_leak",
@@ -105,6 +109,97 @@ def champion_slices(
     """
     params = {"metric": metric, "by": _columns("champion_slices", by), "min_n": min_n}
     return _gate(name, "champion_slices", "no_slice_worse", params, {"margin": margin})
+
+
+def fairness(
+    estimand: str, by: Sequence[str], max_difference: Number | None = None,
+    *, min_ratio: Number | None = None, on: Literal["difference", "ratio"] | None = None,
+    against: Literal["rest"] | Mapping[str, str] = "rest", crossed: int = 1, min_n: int = 100,
+    better: Literal["higher", "lower"] | None = None, name: str | None = None,
+) -> Gate:  # fmt: skip
+    """Is any group of people answered otherwise than the rest? For yes-or-no answers.
+
+    Args:
+        estimand: what is compared: `selection_rate`, `tpr` (equal opportunity), `fpr`, `fnr`, `tnr`, `ppv`, `npv`, `accuracy`.
+        by: columns with groups. With `crossed=2` every two columns are crossed, too (`sex & race`), with 3 every three.
+        max_difference: the largest gap allowed, either way, as a share (default 0.10).
+        min_ratio: instead of it, the smaller rate over the larger (default 0.8, the four-fifths rule).
+        on: `ratio` to have the ratio judged while its limit stands in `policy.toml`.
+        against: `rest`: all other rows; or a reference group per column, `{"sex": "male"}`.
+        min_n: smaller groups (of a `tpr`, fewer positives) are listed as not assessed.
+        better: which side is served better. It goes without saying but for `selection_rate`, where more is better unless
+            you say `lower` (the answer is a burden, such as "high risk").
+    """
+    chosen = on or ("difference" if min_ratio is None else "ratio")
+    if (chosen == "difference" and min_ratio is not None) or (chosen == "ratio" and max_difference is not None):
+        raise UsageError(
+            "gates.fairness judges the difference or the ratio", value="both limits", allowed="one of them; a gate each"
+        )
+    reference = _reference(against, by)
+    params = {
+        "estimand": estimand, "by": _columns("fairness", by), "on": chosen, "reference": reference, "crossed": crossed,
+        "min_n": min_n, "better": better or "",
+    }  # fmt: skip
+    rule, limits = (
+        ("gap_within", {"max_difference": max_difference})
+        if chosen == "difference"
+        else ("ratio_within", {"min_ratio": min_ratio})
+    )
+    return _gate(name or f"fairness_{estimand}", "fairness", rule, params, limits)
+
+
+def error_parity(
+    metric: str = "mae", by: Sequence[str] = (), worst_over_best: Number | None = None, min_n: int = 200,
+    *, name: str = "error_parity",
+) -> Gate:  # fmt: skip
+    """Are errors about as large in every group of people? As `slices`, with the limit that fairness asks for.
+
+    Args:
+        worst_over_best: the largest ratio allowed between two groups' errors (default 1.25).
+    """
+    params = {"metric": metric, "by": _columns("error_parity", by), "min_n": min_n}
+    return _gate(name, "slices", "parity_of_errors", params, {"worst_over_best": worst_over_best})
+
+
+def bounded_loss(
+    metric: str, by: Sequence[str], at_most: Number | None = None, *, crossed: int = 1, min_n: int = 200,
+    name: str = "bounded_loss",
+) -> Gate:  # fmt: skip
+    """Is the error bounded in every group, whatever the average is?
+
+    Args:
+        at_most: no group's error may be larger; the upper ends of all groups' intervals must lie below. No default.
+    """
+    params = {"metric": metric, "by": _columns("bounded_loss", by), "crossed": crossed, "min_n": min_n}
+    return _gate(name, "group_errors", "bounded", params, {"at_most": at_most})
+
+
+def group_bias(
+    by: Sequence[str], max_bias: Number | None = None, *, relative: bool = True, crossed: int = 1, min_n: int = 200,
+    name: str = "group_bias",
+) -> Gate:  # fmt: skip
+    """Is nobody always given too much, or always too little? The signed bias of every group.
+
+    Args:
+        max_bias: how far from zero it may lie, either way. No default.
+        relative: as a share of what happened in the group; False: in the unit of the truth.
+    """
+    metric = "relative_bias" if relative else "bias"
+    params = {"metric": metric, "by": _columns("group_bias", by), "crossed": crossed, "min_n": min_n}
+    return _gate(name, "group_errors", "unbiased", params, {"max_bias": max_bias})
+
+
+def _reference(against: str | Mapping[str, str], by: Sequence[str]) -> dict[str, str]:
+    """Column → reference group; nothing for the rest."""
+    if against == "rest":
+        return {}
+    if isinstance(against, str) or not set(against) <= set(by):
+        raise UsageError(
+            "gates.fairness has no such reference",
+            value=repr(against),
+            allowed='"rest", or {"sex": "male"} for columns in `by`',
+        )
+    return {str(column): str(group) for column, group in against.items()}
 
 
 def representation(

@@ -42,5 +42,13 @@ class History:
 
 def definition(metric: Metric) -> str:
     """Digest of what a metric is; the same name may come to mean something else in another version."""
-    said = [metric.name, metric.meaning, metric.unit, metric.better, list(metric.inputs), repr(metric.power), repr(metric.bounds)]
+    said = [
+        metric.name,
+        metric.meaning,
+        metric.unit,
+        metric.better,
+        list(metric.inputs),
+        repr(metric.power),
+        repr(metric.bounds),
+    ]
     return sha256_bytes(canonical(["metric", *said]))

@@ -1,14 +1,14 @@
 """What a gate will say before anybody trains: from limits and what is known of the holdout to chances per true difference.
 
-Two ways in: numbers that somebody states (`of_numbers`), and the last evidence of a gate
-(`of_evidence`), whose interval says how well this holdout can tell. Pure: records in, records out.
+Two ways in: numbers that somebody states (`of_numbers`), and the last evidence of a gate (`of_evidence`), whose interval
+says how well this holdout can tell. Pure: records in, records out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, exp, inf, isfinite, log, sqrt
+from math import ceil, inf, isfinite, sqrt
 
 from lockgate.errors import UsageError
 from lockgate.evaluation.planning import (
@@ -20,13 +20,21 @@ from lockgate.evaluation.planning import (
     rate_gap,
     reach_of,
 )
+from lockgate.gates.questions import CEILING, DIFFERENCE, PARITY, RATIO, Question, Reads, Scale, question
 from lockgate.gates.rules.decision import Limits
-from lockgate.gates.rules.sentences import basis, number, percent
-from lockgate.records.evidence import Estimate, Evidence
+from lockgate.gates.rules.sentences import basis
+from lockgate.records.evidence import Evidence
 
 __all__ = ["GatePlan", "Row", "of_evidence", "of_numbers"]
 
-WHERE = ((0.0, "no difference"), (0.5, "half the limit"), (1.0, "the limit"), (1.5, "beyond"), (2.0, "twice the limit"))
+LEAST_BLOCKS = 8  # as `evaluation.slices.MIN_DAYS`: fewer days say nothing about how days differ
+WHERE = (
+    (0.0, "no difference"),
+    (0.5, "half way"),
+    (1.0, "the limit"),
+    (1.5, "half as far again"),
+    (2.0, "twice as far"),
+)
 AROUND = ((-1.0, "well within"), (-0.5, "within"), (0.0, "the limit"), (0.5, "beyond"), (1.0, "far beyond"))
 
 
@@ -48,8 +56,9 @@ class GatePlan:
         basis: rows, days and groups that this rests on.
         rows: empty when `why` says that nothing can be planned.
         resolves: how far from the limit the truth must lie to be decided four times in five, as the limit is written.
-        needed: rows (or days) that let a truth at `needed_at` pass four times in five; None: no number does.
+        needed: rows (or days, clusters) that let a truth at `needed_at` pass four times in five; None: no number does.
         unit: of `needed`.
+        reads: how `true`, `resolves` and `needed_at` are written: a number, a share in per cent, so many times.
     """
 
     gate: str
@@ -60,41 +69,8 @@ class GatePlan:
     needed: int | None = None
     needed_at: float | None = None
     unit: str = "rows"
+    reads: Reads = "number"
     why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How a limit is written, and the scale on which the estimate is normal. `neutral` None: no value means no harm."""
-
-    to_work: Callable[[float], float]
-    to_read: Callable[[float], float]
-    neutral: float | None = 0.0
-
-
-def _same(value: float) -> float:
-    return value
-
-
-def _mirrored(value: float) -> float:
-    return -value
-
-
-DIFFERENCE = Scale(_same, _same)
-RATIO = Scale(log, exp, 1.0)
-CEILING = Scale(_same, _same, None)
-FLOOR = Scale(_mirrored, _mirrored, None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What a rule asks of a number, in words and as a limit; see `Asked` for the other fields."""
-
-    limit: float
-    words: str
-    scale: Scale = DIFFERENCE
-    both_sides: bool = False
-    comparisons: int = 1
 
 
 def of_numbers(
@@ -109,30 +85,35 @@ def of_numbers(
     given = [name for name, value in kinds.items() if value is not None]
     if rows is None or limit is None or len(given) != 1:
         raise UsageError(
-            "a plan from numbers needs rows, a limit, and one of rate, discordance and spread",
+            "a plan from numbers needs --rows, --limit, and one of --rate, --discordance and --spread",
             value=", ".join([n for n, v in {"rows": rows, "limit": limit}.items() if v is not None] + given) or "none",
             next="lockgate gate plan --rows 2000 --rate 0.3 --groups 2 --limit 0.1",
         )  # fmt: skip
-    _within("rows", rows, 2, inf)
+    if rows < 2:
+        raise UsageError("--rows is impossible", value=str(rows), allowed="2 or more")
+    if not isfinite(limit):
+        raise UsageError("--limit is impossible", value=f"{limit:g}", allowed="a finite number")
     if rate is not None:
-        return of_shares(rows=rows, rate=_within("rate", rate, 0, 1), limit=limit, groups=groups or 1)
+        return _of_shares(rows=rows, rate=_within("rate", rate, 1), limit=limit, groups=1 if groups is None else groups)
     if groups is not None:
         raise UsageError("groups need a rate", value=str(groups), allowed="--rate P --groups G")
     if discordance is not None:
-        return of_answers(rows=rows, discordance=_within("discordance", discordance, 0, 1), limit=limit)
-    return of_spread(rows=rows, spread=_within("spread", spread or 0.0, 0, inf), limit=limit)
+        return _of_answers(rows=rows, discordance=_within("discordance", discordance, 1), limit=limit)
+    return _of_spread(rows=rows, spread=_within("spread", spread or 0.0, inf), limit=limit)
 
 
-def _within(name: str, value: float, low: float, high: float) -> float:
-    if not low < value < high and not (name == "rows" and value == low):
-        allowed = f"more than {low:g}" + (f", less than {high:g}" if isfinite(high) else "")
+def _within(name: str, value: float, high: float) -> float:
+    if not 0 < value < high:
+        allowed = "more than 0" + (f", less than {high:g}" if isfinite(high) else "")
         raise UsageError(f"--{name} is impossible", value=f"{value:g}", allowed=allowed)
     return value
 
 
-def of_shares(*, rows: int, rate: float, limit: float, groups: int = 1) -> GatePlan:
+def _of_shares(*, rows: int, rate: float, limit: float, groups: int) -> GatePlan:
     """A gap in a rate between groups of equal size, each against the rest; with one group, the rate against its limit."""
-    if groups > 1:
+    if groups != 1:
+        if limit <= 0:
+            raise UsageError("--limit of a gap is impossible", value=f"{limit:g}", allowed="more than 0")
         error, comparisons = rate_gap(rate, rows, groups)
         asked = Asked(limit=limit, error=error, both_sides=True, comparisons=comparisons)
         words = f"{rows:,} rows in {groups} groups of equal size, rate {rate:g}"
@@ -142,14 +123,14 @@ def of_shares(*, rows: int, rate: float, limit: float, groups: int = 1) -> GateP
     return _plan("rate", f"at most {limit:g}", f"{rows:,} rows, rate {rate:g}", asked, CEILING, have=rows, easy=easy)
 
 
-def of_answers(*, rows: int, discordance: float, limit: float) -> GatePlan:
+def _of_answers(*, rows: int, discordance: float, limit: float) -> GatePlan:
     """Accuracy against the live release, same rows; `discordance` is the share of them that only one of the two gets right."""
     asked = Asked(limit=limit, error=sqrt(discordance / rows))
     words = f"{rows:,} rows, {discordance:g} of them right in only one of the two"
     return _plan("champion", f"accuracy at most {limit:g} lower", words, asked, DIFFERENCE, have=rows)
 
 
-def of_spread(*, rows: int, spread: float, limit: float) -> GatePlan:
+def _of_spread(*, rows: int, spread: float, limit: float) -> GatePlan:
     """A mean of independent rows whose standard deviation is `spread`, such as a difference of losses."""
     asked = Asked(limit=limit, error=spread / sqrt(rows))
     words = f"{rows:,} rows, standard deviation {spread:g}"
@@ -158,38 +139,43 @@ def of_spread(*, rows: int, spread: float, limit: float) -> GatePlan:
 
 def of_evidence(gate: str, rule: str, limits: Limits, evidence: Evidence) -> GatePlan:
     """What the gate can tell on the holdout of its last evidence; `why` says so where nothing can be said."""
-    found = evidence.statistic
-    if rule not in ASKED:
-        return GatePlan(gate=gate, asks="counts, which have no interval", basis=basis(found), why="a count is exact")
-    question = ASKED[rule](limits, evidence)
-    error = _error(found, question)
+    asks = question(rule, limits, evidence)
+    if asks is None:
+        return GatePlan(gate=gate, asks="it counts", basis=basis(evidence.statistic), why="a count is exact")
+    found = asks.found
+    error = _error(asks)
     if error is None:
-        return GatePlan(gate=gate, asks=question.words, basis=basis(found), why=found.why or "it has no interval yet")
+        return GatePlan(gate=gate, asks=asks.words, basis=basis(found), why=found.why or "it has no interval yet")
     asked = Asked(
-        limit=question.scale.to_work(question.limit), error=error, both_sides=question.both_sides,
-        comparisons=question.comparisons, blocks=found.blocks, level=float(found.level),
+        limit=asks.scale.to_work(asks.limit), error=error, both_sides=asks.both_sides, comparisons=asks.comparisons,
+        passes_widened=asks.passes_widened, blocks=found.blocks, level=float(found.level),
     )  # fmt: skip
-    have, unit = (found.blocks, "days") if found.blocks else (found.n, "rows")
-    return _plan(gate, question.words, basis(found), asked, question.scale, have=have, unit=unit)
+    have, unit = found.blocks or found.n, f"{found.block}s"
+    where = f"{'least certain group: ' if evidence.groups and found is not evidence.statistic else ''}{basis(found)}"
+    return _plan(gate, asks.words, where, asked, asks.scale, have=have, unit=unit, reads=asks.reads)
 
 
-def _error(found: Estimate, question: Question) -> float | None:
-    """The standard error that an interval gives away, on the working scale; of a ratio from its upper end, as it stops at 1."""
+def _error(asks: Question) -> float | None:
+    """The standard error that an interval gives away, on the working scale; of a ratio from the end away from 1."""
+    found = asks.found
     if found.value is None or found.low is None or found.high is None:
         return None
-    start = found.value if question.scale is RATIO else found.low
+    one_sided = asks.scale in (RATIO, PARITY)
+    near = found.value if one_sided else found.low
+    far = found.low if asks.scale is PARITY else found.high
     try:
-        width = abs(question.scale.to_work(float(found.high)) - question.scale.to_work(float(start)))
+        width = abs(asks.scale.to_work(float(far)) - asks.scale.to_work(float(near)))
     except ValueError:  # zero has no logarithm
         return None
     freedom = float(found.blocks - 1) if found.blocks > 1 else inf
-    reach = reach_of(float(found.level), comparisons=question.comparisons, freedom=freedom)
-    error = width / reach / (1 if question.scale is RATIO else 2)
+    reach = reach_of(float(found.level), comparisons=asks.comparisons if asks.joint else 1, freedom=freedom)
+    error = width / reach / (1 if one_sided else 2)
     return error if error > 0 and isfinite(error) else None
 
 
 def _plan(
-    gate: str, asks: str, words: str, asked: Asked, scale: Scale, *, have: int, unit: str = "rows", easy: float | None = None
+    gate: str, asks: str, words: str, asked: Asked, scale: Scale,
+    *, have: int, unit: str = "rows", easy: float | None = None, reads: Reads = "number",
 ) -> GatePlan:  # fmt: skip
     distance = distance_resolved(asked)
     rows = tuple(
@@ -199,8 +185,8 @@ def _plan(
     easy = _easy(asked, scale, distance) if easy is None else easy
     growth = growth_needed(asked, easy)
     return GatePlan(
-        gate=gate, asks=asks, basis=words, rows=rows, resolves=_apart(asked, scale, distance), unit=unit,
-        needed=ceil(have * growth) if isfinite(growth) else None, needed_at=scale.to_read(easy),
+        gate=gate, asks=asks, basis=words, rows=rows, resolves=_apart(asked, scale, distance), unit=unit, reads=reads,
+        needed=max(ceil(have * growth), 2 if unit == "rows" else LEAST_BLOCKS) if isfinite(growth) else None, needed_at=scale.to_read(easy),
     )  # fmt: skip
 
 
@@ -218,52 +204,3 @@ def _easy(asked: Asked, scale: Scale, distance: float) -> float:
 
 def _apart(asked: Asked, scale: Scale, distance: float) -> float:
     return abs(scale.to_read(asked.limit + distance) - scale.to_read(asked.limit))
-
-
-def _better(limits: Limits, evidence: Evidence) -> Question:
-    margin = limits["margin"]
-    words = f"more than {percent(margin)} {_side(evidence, good=True)}" if margin else _side(evidence, good=True)
-    return Question(limit=-float(margin), words=words)
-
-
-def _not_worse(limits: Limits, evidence: Evidence) -> Question:
-    margin = limits["margin"]
-    side = _side(evidence, good=False)
-    return Question(limit=float(margin), words=f"at most {percent(margin)} {side}" if margin else f"no {side}")
-
-
-def _side(evidence: Evidence, *, good: bool) -> str:
-    return "higher" if (evidence.params.get("better") == "higher") == good else "lower"
-
-
-def _alike(limits: Limits, evidence: Evidence) -> Question:
-    """Every two groups of one column are compared."""
-    limit, groups = limits["worst_over_best"], [g.by for g in evidence.groups]
-    pairs = sum(groups.count(by) * (groups.count(by) - 1) // 2 for by in set(groups))
-    words = f"worst group at most {number(limit)} times the best"
-    return Question(limit=float(limit), words=words, scale=RATIO, both_sides=True, comparisons=max(1, pairs))
-
-
-def _nominal(limits: Limits, _evidence: Evidence) -> Question:
-    tolerance = limits["tolerance"]
-    words = f"within {percent(tolerance)} of {percent(limits['nominal'])}"
-    return Question(limit=float(tolerance), words=words, both_sides=True)
-
-
-def _at_most(limits: Limits, _evidence: Evidence) -> Question:
-    return Question(limit=float(limits["at_most"]), words=f"at most {number(limits['at_most'])}", scale=CEILING)
-
-
-def _at_least(limits: Limits, _evidence: Evidence) -> Question:
-    return Question(limit=float(limits["at_least"]), words=f"at least {number(limits['at_least'])}", scale=FLOOR)
-
-
-ASKED: Mapping[str, Callable[[Limits, Evidence], Question]] = {
-    "better": _better,
-    "superior": _better,
-    "not_worse": _not_worse,
-    "alike": _alike,
-    "nominal": _nominal,
-    "at_most": _at_most,
-    "at_least": _at_least,
-}

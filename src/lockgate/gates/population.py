@@ -47,7 +47,9 @@ def _read(path: Path) -> Mapping[str, Any]:
     if path.suffix not in SUFFIXES:
         raise UsageError(WHAT, value=str(path), allowed="a mapping, a .json or a .csv file")
     if not path.is_file():
-        raise NotFound("no such reference population", value=str(path), allowed="a path relative to the project's folder")
+        raise NotFound(
+            "no such reference population", value=str(path), allowed="a path relative to the project's folder"
+        )
     text = path.read_text(encoding="utf-8-sig")
     found = _from_json(text, path) if path.suffix == ".json" else _from_csv(text, path)
     return {str(k): v for k, v in found.items()}
@@ -66,7 +68,9 @@ def _from_json(text: str, path: Path) -> dict[str, Any]:
 def _from_csv(text: str, path: Path) -> dict[str, Any]:
     rows = csv.DictReader(text.splitlines())
     if not {"group", "share"} <= set(rows.fieldnames or ()):
-        raise UsageError(WHAT, value=f"{path}: {', '.join(rows.fieldnames or ())}", allowed="the columns group and share")
+        raise UsageError(
+            WHAT, value=f"{path}: {', '.join(rows.fieldnames or ())}", allowed="the columns group and share"
+        )
     found: dict[str, Any] = {}
     for row in rows:
         if row["group"] in found:

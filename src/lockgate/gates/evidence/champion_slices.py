@@ -37,10 +37,10 @@ def evidence(
     params |= {"against": "the live release", "min_n": min_n}
     if champion is None:
         return unmeasured(KIND, NAME, "there is no live release yet", **params, applicable=False)
-    if why := scored.complaint(*measure.inputs):
+    if why := measure.complaint(scored):
         return unmeasured(KIND, NAME, why, **params)
     ours, theirs = on_common_rows(scored, champion)
-    if why := theirs.complaint(*measure.inputs):
+    if why := measure.complaint(theirs):
         return unmeasured(KIND, NAME, f"the live release cannot be compared: {why}", **params)
     found, skipped = _groups(ours, theirs, by, measure, min_n=min_n, seed=seed)
     left_out = [f"{len(scored) - len(ours):,} rows that the live release was not asked"] * (len(scored) > len(ours))
@@ -51,7 +51,8 @@ def evidence(
     found.sort(key=lambda f: (-sign * f[2][0].value, f[0], f[1]))
     holm = [[decimal(min(sign * i.low, sign * i.high)) or "-Infinity" for i in intervals] for _, _, intervals in found]
     groups = tuple(
-        GroupEstimate(by=column, group=name, estimate=intervals[0].estimate(NAME, "share")) for column, name, intervals in found
+        GroupEstimate(by=column, group=name, estimate=intervals[0].estimate(NAME, "share"))
+        for column, name, intervals in found
     )
     return Evidence(
         gate=KIND, kind=KIND, statistic=groups[0].estimate, groups=groups, params=params, seed=seed,

@@ -19,7 +19,7 @@ def evidence(scored: Scored, *, metric: str, seed: int = SEED) -> Evidence:
     """Measure one metric with its interval."""
     measure = metric_named(metric)
     params: dict[str, Json] = {"metric": metric, "words": measure.words, "definition": definition(measure)}
-    if why := scored.complaint(*measure.inputs):
+    if why := measure.complaint(scored):
         return unmeasured(KIND, metric, why, **params)
     found = single(measure, scored, seed=seed).estimate(metric, measure.unit)
     return Evidence(gate=KIND, kind=KIND, statistic=found, params=params, seed=seed)

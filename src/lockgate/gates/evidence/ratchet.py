@@ -24,7 +24,7 @@ def evidence(scored: Scored, history: History | None, *, metric: str, seed: int 
     measure = metric_named(metric, comparable=True)
     same = definition(measure)
     params: dict[str, Json] = {"metric": metric, "words": measure.words, "better": measure.better, "definition": same}
-    if why := scored.complaint(*measure.inputs):
+    if why := measure.complaint(scored):
         return unmeasured(KIND, metric, why, **params)
     known = [m for m in (history.measured if history else ()) if m.metric == metric]
     alike = [m for m in known if m.definition == same]

@@ -46,7 +46,12 @@ def evidence(scored: Scored, replayed: Scored | None = None, *, by: str, referen
         return unmeasured(KIND, NAME, "there are no rows", **params)
     found.sort(key=lambda g: (-abs(float(g.estimate.value or "nan")), g.by, g.group))
     return Evidence(
-        gate=KIND, kind=KIND, statistic=found[0].estimate, groups=tuple(found), params=params, not_assessed=tuple(left_out)
+        gate=KIND,
+        kind=KIND,
+        statistic=found[0].estimate,
+        groups=tuple(found),
+        params=params,
+        not_assessed=tuple(left_out),
     )
 
 

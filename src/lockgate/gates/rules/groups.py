@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from lockgate.errors import UsageError
-from lockgate.gates.rules.decision import Decision, Limits, finite, left_out, level, three_way, worst
-from lockgate.gates.rules.sentences import basis, capitalized, group, higher_or_lower, number, percent, span, times
+from lockgate.gates.rules.decision import Decision, Limits, finite, left_out, level, three_way, within_range, worst
+from lockgate.gates.rules.sentences import basis, capitalized, group, higher_or_lower, number, percent, span
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Outcome
 
 __all__ = [
@@ -20,7 +20,10 @@ __all__ = [
 ]  # fmt: skip
 
 RANK: Mapping[Outcome, int] = {"fail": 0, "uncertain": 1, "pass": 2, "not_applicable": 3}
-ONE = Decimal(1)
+PARITY_Z, POWER_Z = (
+    Decimal("1.281552"),
+    Decimal("0.841621"),
+)  # a group treated alike passes, a gap is seen, in four of five
 MANY_TIMES = 30  # so many times the rows are no plan
 
 
@@ -73,49 +76,82 @@ def _held(found: GroupEstimate, floor: Decimal | None, ceiling: Decimal | None) 
     if e.value is None or e.low is None or e.high is None:
         raise UsageError(f"{named} cannot be decided", value=e.why or "no interval was recorded")
     value, low, high = Decimal(e.value), finite(f"low of {named}", e.low), finite(f"high of {named}", e.high)
-    outcomes = [three_way(low, high, ceiling)] if ceiling is not None else []
-    outcomes += [three_way(-high, -low, -floor)] if floor is not None else []
+    outcomes = within_range(low, high, floor, ceiling)
     limits = [limit for limit in (floor, ceiling) if limit is not None]
     near = min(limits, key=lambda limit: abs(value - limit))
-    return Held(group=found, value=value, low=low, high=high, outcome=worst(outcomes), near=near)
+    return Held(group=found, value=value, low=low, high=high, outcome=outcomes, near=near)
 
 
 def gap_within(evidence: Evidence, limits: Limits) -> Decision:
-    """The difference between each group and whom it is compared with, either way."""
+    """The difference between each group and whom it is held against, either way."""
     limit = limits["max_difference"]
     held = decided(evidence, -limit, limit)
-    return _fair(evidence, held, lambda v: f"{points(v)} {_side(v, Decimal(0))}", f"{points(limit)} either way are allowed")
+
+    def shown(value: Decimal) -> str:
+        return f"{points(value)} {'lower' if value < 0 else 'higher'}" if value else "the same"
+
+    return _fair(evidence, held, shown, f"{points(limit)} either way are allowed", limit)
 
 
 def ratio_within(evidence: Evidence, limits: Limits) -> Decision:
-    """The ratio of each group's number to that of whom it is compared with: four-fifths asks for 0.8 to 1.25."""
+    """The smaller of two rates over the larger: four-fifths asks for 0.8 (29 CFR 1607.4 D, here with its interval)."""
     limit = limits["min_ratio"]
     if not 0 < limit <= 1:
-        raise UsageError("a smallest ratio lies between 0 and 1", value=str(limit), allowed="0.8 is the four-fifths rule")
-    held = decided(evidence, limit, ONE / limit)
-    return _fair(evidence, held, times, f"{times(limit)} to {times(ONE / limit)} are allowed")
+        raise UsageError(
+            "a smallest ratio lies between 0 and 1", value=str(limit), allowed="0.8 is the four-fifths rule"
+        )
+    held = decided(evidence, limit, None)
+    return _fair(evidence, held, lambda v: f"a ratio of {number(v)}", f"at least {number(limit)} is needed", None)
 
 
-def _side(value: Decimal, neutral: Decimal) -> str:
-    return "lower" if value < neutral else "higher"
-
-
-def _fair(evidence: Evidence, held: list[Held], shown: Callable[[Decimal], str], allowed: str) -> Decision:
+def _fair(
+    evidence: Evidence, held: list[Held], shown: Callable[[Decimal], str], allowed: str, limit: Decimal | None
+) -> Decision:
     """One sentence: who is served worst, by how much, how sure, and what is allowed."""
     first, params = held[0], evidence.params
     e, extra = first.estimate, first.estimate.extra
-    neutral = ONE if e.name == "ratio" else Decimal(0)
-    is_worse = (first.value < neutral) == (params.get("better") != "lower")
-    served = "served the same as others" if first.value == neutral else f"{'worst' if is_worse else 'best'} served"
-    rates = ""
-    if "own" in extra and "against" in extra:
-        rates = f" {percent(Decimal(str(extra['own'])))} against {percent(Decimal(str(extra['against'])))} of {params['against']}:"
-    reach = f"{level(e)} {shown(first.low)} to {shown(first.high)}{_at_once(held)}"
+    own, against = (Decimal(str(extra[name])) for name in ("own", "against"))
+    is_worse = (own < against) == (params.get("better") != "lower")
+    who = "like the others" if own == against else f"{'worst' if is_worse else 'best'} served"
+    low, high = (shown(bound).removeprefix("a ratio of ") for bound in (first.low, first.high))
     reason = (
-        f"{capitalized(str(params['words']))}, {served}: {first.name}:{rates} {shown(first.value)}; {reach}; "
-        f"{allowed}{_others(held)}; {basis(e)}.{left_out(evidence)}"
+        f"{capitalized(str(params['words']))}: {who} is {first.name} with {percent(own)}, against {percent(against)} of "
+        f"{_whom(str(extra['whom']))}, {shown(first.value)}; {level(e)} {_reach(low, high)}{_at_once(held)}; {allowed}{_others(held)}; "
+        f"{extra['rows']:,} and {e.n - int(extra['rows']):,} rows.{left_out(evidence)}"
     )
-    return Decision(outcome=first.outcome, reason=reason, settles=settled(first))
+    settles = settled(first)
+    if settles and limit is not None and Decimal(str(extra["reach"] or "NaN")) > limit:
+        settles = _hopeless(first, limit)
+    return Decision(outcome=first.outcome, reason=reason, settles=settles)
+
+
+def _whom(name: str) -> str:
+    return name if name.startswith("the ") else f"the group {name}"
+
+
+def _reach(low: str, high: str) -> str:
+    """Two ends, the word they share said once."""
+    number_low, _, side = low.partition(" points ")
+    number_high, _, other = high.partition(" points ")
+    if not side or side != other:
+        return f"{low} to {high}"
+    near, far = (number_high, number_low) if side == "lower" else (number_low, number_high)
+    return f"{near} to {far} points {side}"
+
+
+def _hopeless(held: Held, limit: Decimal) -> str:
+    """So few rows that even a group that is treated alike could not pass: how many it takes, four times in five.
+
+    As `evaluation.groups.Gap.rows_needed`: the reach shrinks with the root of the rows.
+    """
+    extra = held.estimate.extra
+    reach, detectable, rows = (Decimal(str(extra[name])) for name in ("reach", "detectable", "rows"))
+    error = (detectable - reach) / POWER_Z
+    needed = int((rows * ((reach + PARITY_Z * error) / limit) ** 2).to_integral_value(rounding="ROUND_CEILING"))
+    return (
+        f"{rows:,} rows of {held.name} are too few to pass at all: even a group that is treated alike needs about {needed:,}, "
+        f"and as many times more of the others."
+    )
 
 
 def bounded(evidence: Evidence, limits: Limits) -> Decision:

@@ -13,7 +13,7 @@ from lockgate.gates.rules.decision import (
     left_out,
     level,
     three_way,
-    worst,
+    within_range,
 )
 from lockgate.gates.rules.sentences import (
     basis,
@@ -93,7 +93,7 @@ def nominal(evidence: Evidence, limits: Limits) -> Decision:
     """Two limits: the interval of the true share inside [nominal - tolerance, nominal + tolerance]."""
     value, low, high = interval(evidence)
     floor, ceiling = limits["nominal"] - limits["tolerance"], limits["nominal"] + limits["tolerance"]
-    outcome = worst((three_way(low, high, ceiling), three_way(-high, -low, -floor)))
+    outcome = within_range(low, high, floor, ceiling)
     promise = f"{percent(limits['nominal'])} are promised, {percent(floor)} to {percent(ceiling)} is allowed"
     reason = (
         f"{percent(value)} of truths lie inside the answered interval; {promise}; {level(evidence.statistic)} "
@@ -111,16 +111,16 @@ def within(evidence: Evidence, limits: Limits) -> Decision:
     if floor is None and ceiling is None:
         raise UsageError("no limit is set", value="neither at_least nor at_most", allowed="one of them, or both")
     value, low, high = interval(evidence)
-    held = [three_way(-high, -low, -floor)] if floor is not None else []
-    held += [three_way(low, high, ceiling)] if ceiling is not None else []
-    outcome = worst(held)
+    outcome = within_range(low, high, floor, ceiling)
     shown = percent if evidence.statistic.unit == "share" else number
     what = capitalized(str(evidence.params.get("words") or evidence.gate))
     demands = [f"at least {shown(floor)} is needed"] if floor is not None else []
     demands += [f"at most {shown(ceiling)} is allowed"] if ceiling is not None else []
     reach = f"{level(evidence.statistic)} {shown(low)} to {shown(high)}"
     reason = f"{what} is {shown(value)}; {reach}; {' and '.join(demands)}; {basis(evidence.statistic)}."
-    settles = _settled(evidence, [limit for limit in (floor, ceiling) if limit is not None]) if outcome == "uncertain" else ""
+    settles = (
+        _settled(evidence, [limit for limit in (floor, ceiling) if limit is not None]) if outcome == "uncertain" else ""
+    )
     return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
 
 
