@@ -23,6 +23,9 @@ APPLICANT = {
     "housing_ratio": 31, "debt_ratio": 38, "loan_to_value": 90, "income": 48, "net_worth": 40, "consumer_credit": 2,
     "mortgage_credit": 1, "industry_unemployment": 3.9, "bankruptcy": False,
 }  # fmt: skip
+IN_DEBT = {**APPLICANT, "debt_ratio": 52, "consumer_credit": 6}
+CAROL = "agrees with lenders more often than the written rule, with certainty; what a wrong approval may cost is ours to say"
+FRANK = "both estimates are inside the limits, and 119 black applicants cannot say more; again after 400 new applications"
 
 
 def main() -> int:
@@ -98,20 +101,21 @@ def decide(uncertain: list[str]) -> None:
     accept = [word for gate in uncertain for word in ("--accept", gate)]
     command("approve", "latest", "--role", "credit-officer", "--reason", "trust me", *accept, expect=(REFUSED,))
     title("Carol and Frank read the page, accept by name what stayed uncertain, and sign; each binds that page")
-    people.approve("credit-officer", "ranks better than the written rule; the bar is what the board decided", *uncertain)
-    command("deliver", *MENDED, expect=(WAITING,))
-    people.approve("fair-lending-officer", "approval shares pass; the error gap is to be looked at again in a year", *uncertain)
+    people.approve("credit-officer", CAROL, *uncertain)
+    note("One signature of two: " + json.loads(quiet("status", "--json"))[-1]["blocker"])
+    people.approve("fair-lending-officer", FRANK, *uncertain)
     command("deliver", *MENDED)
 
 
 def ask(address: str) -> None:
     """One applicant."""
     title("An applicant asks over HTTP; nobody asks for a race, and nobody could answer with one")
-    note(f"POST {address}/predict {json.dumps(APPLICANT)}")
-    answer = servers.post(address, "/predict", APPLICANT)
-    note(json.dumps(answer["output"]))
-    for reason in servers.get(address, answer["links"]["explain"])["reasons"]:
-        note(f"- {reason}")
+    for asked in (APPLICANT, IN_DEBT):
+        note(f"POST /predict {json.dumps(asked)}")
+        answer = servers.post(address, "/predict", asked)
+        note(json.dumps(answer["output"]))
+        for reason in servers.get(address, answer["links"]["explain"])["reasons"]:
+            note(f"- {reason}")
     refused = servers.post(address, "/predict", {**APPLICANT, "race": "black"})
     note(f"with a race: {refused['errors'][0]['message']}")
 

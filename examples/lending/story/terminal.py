@@ -39,8 +39,9 @@ def command(*arguments: str, expect: tuple[int, ...] = (0,)) -> int:
 
 
 def quiet(*arguments: str, expect: tuple[int, ...] = (0,)) -> str:
-    """Run a command without showing it; answer what it printed."""
-    done = subprocess.run([LOCKGATE, *arguments], check=False, stdout=subprocess.PIPE, text=True)
+    """Run a command without showing it, unless it ends otherwise than expected; answer what it printed."""
+    done = subprocess.run([LOCKGATE, *arguments], check=False, capture_output=True, text=True)
     if done.returncode not in expect:
+        print(done.stdout, done.stderr, sep="\n", flush=True)
         raise Failed(done.returncode)
     return done.stdout

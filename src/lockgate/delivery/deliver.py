@@ -183,6 +183,7 @@ class _Walking:
             )
             return
         accept = "".join(f" --accept {g}" for g in ask.uncertain)
+        asked = next((r.role for r in stands.roles if len(r.people) < r.need), approval.role)  # others may have signed
         self._done(f"approval {approval.role}", "refused" if stands.rejected_by else "waiting", stands.missing)
         if stands.rejected_by:
             raise StepFailed(
@@ -192,7 +193,7 @@ class _Walking:
             f"release {short(self.release)} waits for a person before {environment}",
             value=stands.missing,
             next=f"lockgate evidence {short(self.release)}\n           "
-            f'lockgate approve {short(self.release)} --role {approval.role} --reason "…"{accept}{self._where(approval, environment)}',
+            f'lockgate approve {short(self.release)} --role {asked} --reason "…"{accept}{self._where(approval, environment)}',
         )
 
     def _where(self, approval: Approval, environment: str) -> str:
