@@ -23,6 +23,7 @@ __all__ = ["KINDS", "Project", "Settings", "SinkSettings", "SourceSettings", "ad
 
 FILE = "lockgate.toml"
 OWN_STORE = ".lockgate"
+CARD = ("owner", "intended", "forbidden", "limits", "licence", "review_by")
 ROWS = ("query", "watermark", "refresh", "version")
 KINDS = ("results", "graphs", "sources", "releases", "bundles", "pages", "feedback")
 """Records beside the objects. `lockgate store` looks through all of them: what it does not know it would collect."""
@@ -80,6 +81,7 @@ class Settings:
         ports: environment → TCP port that `serve` binds on loopback.
         lease_s: how long a run that says nothing more is believed to be at work.
         groups: column that the checks slice by → one sentence on what its groups are, for the evidence page.
+        card: what the owner says the model is for, in `CARD`'s words; empty: nothing was said.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Settings:
     workers: int = 2
     ports: Mapping[str, int] = field(default_factory=dict[str, int])
     groups: Mapping[str, str] = field(default_factory=dict[str, str])
+    card: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict[str, str | tuple[str, ...]])
 
 
 @frozen(slots=False)
@@ -210,7 +213,7 @@ def read_settings(text: str) -> Settings:
     'demand'
     """
     file = read_toml(text, FILE)
-    file.only("project", "sources", "sinks", "params", "store", "ledger", "run", "environments", "groups")
+    file.only("project", "sources", "sinks", "params", "store", "ledger", "run", "environments", "groups", "card")
     project, store, ledger, run = (file.table(name) for name in ("project", "store", "ledger", "run"))
     project.only("name", "pipelines", "as_of_file", "banner", "credit", "target")
     store.only("url", "lease_s")
@@ -233,7 +236,15 @@ def read_settings(text: str) -> Settings:
         workers=run.number("workers", 2, least=1),
         ports={name: _port(table) for name, table in file.tables("environments").items()},
         groups={name: groups.text(name) for name in groups.content},
+        card=_card(file.table("card")),
     )
+
+
+def _card(table: Table) -> dict[str, str | tuple[str, ...]]:
+    """Only what was written: a sentence that nobody wrote is missing on the page, not empty."""
+    table.only(*CARD)
+    lists = ("forbidden", "limits")
+    return {n: table.texts(n) if n in lists else table.text(n) for n in CARD if n in table.content}
 
 
 def _source(name: str, table: Table) -> SourceSettings:

@@ -16,7 +16,8 @@ from lockgate.evaluation.comparison import on_common_rows
 from lockgate.evaluation.scored import Scored
 from lockgate.records.release import Manifest
 from lockgate.release.client import ReleaseHost
-from lockgate.release.scoring import cases, scored
+from lockgate.release.cases import cases
+from lockgate.release.scoring import scored
 
 Made = tuple[Path, Manifest]
 ASKED = {"income": 60.0, "jobs": 2}
@@ -79,7 +80,7 @@ def test_rows_of_one_customer_are_a_cluster(deciding: Made, tmp_path: Path) -> N
 
 
 def test_cases_are_asked_by_their_types(deciding: Made, answered: Scored) -> None:
-    found = cases(deciding[0], answered)
+    found = cases(deciding[0], answered, None)
     assert {case["as_of"] for case in found} == {""}
     assert all(case["reasons"][0].endswith("against 50.") for case in found)
     wrong = [c for c in found if float(c["actual"]) != float(c["answer"].split()[0])]

@@ -70,14 +70,15 @@ def record(
 
 
 def show(
-    project: Project, release: str, environment: str, *, shows: str, page: str, card: str, now: dt.datetime
+    project: Project, release: str, environment: str, *, shows: str, page: str, card: str, pack: str, now: dt.datetime
 ) -> None:
     """Sign the evidence page that was made, so that nobody who can only write to the store can show another one."""
 
     def claim(trust: Trusted) -> Shown | None:
-        made = Shown(release=release, environment=environment, shows=shows, page=page, card=card, log=trust.head)
+        sums = {"page": page, "card": card, "pack": pack}
+        made = Shown(release=release, environment=environment, shows=shows, **sums, log=trust.head)
         known = shown(trust, shows)
-        return None if known and (known.page, known.card) == (page, card) else made
+        return None if known and (known.page, known.card, known.pack) == (page, card, pack) else made
 
     append(project, claim, now=now)
 

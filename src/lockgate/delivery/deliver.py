@@ -262,7 +262,9 @@ class _Walking:
             live=before,
             environment=environment,
             ask=ask,
+            trace=self.ran.planned.graph.trace,
             now=self.clock(),
+            tell=self.tell,
         )
 
     def _next_environment(self) -> str:

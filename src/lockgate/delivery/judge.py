@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from lockgate import codecs
 from lockgate.build.execute import Event
 from lockgate.declare import Gate
-from lockgate.delivery.measuring import PATH, answering, json_step, measure, measured_with
+from lockgate.delivery.measuring import answering, measure, measured_with
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import judge as judge_by_rule
@@ -108,26 +108,6 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
         if "served" in captured["takes"] and material.served is None:
             continue
         found.append(_gate(name, captured, wired))
-    found.append(
-        json_step(
-            "summary",
-            "lockgate.evaluation.summary:summary",
-            {"scored": "scored"},
-            {"scored": INPUTS["scored"]},
-            judged_by(walk),
-            packages,
-        )
-    )
-    found.append(
-        json_step(
-            "cases",
-            "lockgate.release.scoring:cases",
-            {"release": "@release", "scored": "scored"},
-            {"release": PATH, "scored": INPUTS["scored"]},
-            {},
-            packages,
-        )
-    )
     return {n.name: n for n in found}
 
 

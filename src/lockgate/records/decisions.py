@@ -163,6 +163,7 @@ class Shown:
     """`page/v1`: the evidence page that people will see before `environment`. `page` is the sha256 of its bytes.
 
     `shows` is a digest of everything the page is made from: evidence, policy, people, the words of the settings.
+    `pack` is the sha256 of the page's content as JSON; older pages have none.
     """
 
     predicate_type: ClassVar[str] = PREDICATES + "page/v1"
@@ -173,6 +174,7 @@ class Shown:
     page: str
     card: str
     log: Head
+    pack: str = ""
     extra: Extra = field(default_factory=dict[str, Json])
 
 

@@ -4,6 +4,9 @@
     {"op": "answer" | "explain", "requests": [...], "as_of": day | null}
     {"op": "record", "table": path, "rows": n}                     answers to a sample, for the bundle
     {"op": "check"}                                                are the recorded answers repeated bit by bit?
+    {"op": "probe", "table": path, "rows": n, "truth": column, "seed": k, "folder": path}   what if an input were shuffled?
+    {"op": "vary", "table": path, "rows": n}                       what if a field of the request were another?
+    {"op": "contribute", "table": path, "rows": n}                 what the release itself says it looks at
 
 Isolated mode: no working folder and no PYTHONPATH on the import path. Libraries are loaded only here.
 """
@@ -155,6 +158,7 @@ Operation = Callable[[dict[str, Any]], dict[str, Json]]
 
 def _operations(release: OpenRelease, directory: Path) -> dict[str, Operation]:
     from lockgate import codecs
+    from lockgate.release import probing
     from lockgate.release.frames import Table
 
     def table(path: str) -> Table:
@@ -179,7 +183,20 @@ def _operations(release: OpenRelease, directory: Path) -> dict[str, Operation]:
     def run_check(_: dict[str, Any]) -> dict[str, Json]:
         return {"rows": check_holdout(release, read_holdout(directory, release.manifest))}
 
-    return {"score": run_score, "answer": run_answer, "explain": run_explain, "record": run_record, "check": run_check}
+    def run_probe(line: dict[str, Any]) -> dict[str, Json]:
+        sample = probing.sample_of(table(line["table"]), rows=line["rows"])
+        return probing.probe(release, sample, truth=line["truth"], seed=line["seed"], folder=Path(line["folder"]))
+
+    def run_vary(line: dict[str, Any]) -> dict[str, Json]:
+        return {"fields": probing.vary(release, probing.sample_of(table(line["table"]), rows=line["rows"]))}
+
+    def run_contribute(line: dict[str, Any]) -> dict[str, Json]:
+        return {"own": probing.contribute(release, probing.sample_of(table(line["table"]), rows=line["rows"]))}
+
+    return {
+        "score": run_score, "answer": run_answer, "explain": run_explain, "record": run_record, "check": run_check,
+        "probe": run_probe, "vary": run_vary, "contribute": run_contribute,
+    }  # fmt: skip
 
 
 def _answer_line(operations: Mapping[str, Operation], line: bytes) -> dict[str, Json]:
