@@ -13,6 +13,7 @@ from lockgate.delivery.ask import ask_environment
 from lockgate.delivery.claims import look, propose, record
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.evidence.page import keep_page
+from lockgate.delivery.history import history_of
 from lockgate.delivery.identity import read_ledger, who
 from lockgate.delivery.judge import NOTHING_JUDGED, Judged, Material, judge
 from lockgate.delivery.keep import keep_value
@@ -30,6 +31,7 @@ from lockgate.errors import (
 )
 from lockgate.gates.approvals import Standing, standing
 from lockgate.gates.binding import Ask, ask_for, binding, results
+from lockgate.gates.history import History
 from lockgate.gates.served import Served
 from lockgate.records.digest import short
 from lockgate.records.evidence import Evidence, Verdict
@@ -181,6 +183,7 @@ class _Walking:
             )
             return
         accept = "".join(f" --accept {g}" for g in ask.uncertain)
+        asked = next((r.role for r in stands.roles if len(r.people) < r.need), approval.role)  # others may have signed
         self._done(f"approval {approval.role}", "refused" if stands.rejected_by else "waiting", stands.missing)
         if stands.rejected_by:
             raise StepFailed(
@@ -190,7 +193,7 @@ class _Walking:
             f"release {short(self.release)} waits for a person before {environment}",
             value=stands.missing,
             next=f"lockgate evidence {short(self.release)}\n           "
-            f'lockgate approve {short(self.release)} --role {approval.role} --reason "…"{accept}{self._where(approval, environment)}',
+            f'lockgate approve {short(self.release)} --role {asked} --reason "…"{accept}{self._where(approval, environment)}',
         )
 
     def _where(self, approval: Approval, environment: str) -> str:
@@ -282,8 +285,15 @@ class _Walking:
             trained=self.ran.artifacts.get(self.walk.training.trained_rows or ""),
             manifest=keep_value(self.project, to_json(manifest_of(self.project, self.release)), dict),
             served=self.served,
+            history=self._history(trust),
         )
         return judge(self.project, self.walk, material, trace=self.ran.planned.graph.trace, tell=self.tell)
+
+    def _history(self, trust: Trusted) -> Artifact | None:
+        """What approved releases measured, if a gate asks for it."""
+        if not any("history" in gate["takes"] for gate in self.walk.gates.values()):
+            return None
+        return keep_value(self.project, history_of(trust, release=self.release), History)
 
     def _record(self, verdict: Verdict) -> None:
         inputs = {n: a.digest for n, a in self.judged.artifacts.items() if n in GATE_INPUTS}

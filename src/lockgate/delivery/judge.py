@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from lockgate import codecs
 from lockgate.build.execute import Event
 from lockgate.declare import Gate
-from lockgate.delivery.measuring import answering, load_json, measure, measured_with
+from lockgate.delivery.measuring import answering, measure, measured_with
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import judge as judge_by_rule
@@ -19,16 +20,17 @@ from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, Verdict
 from lockgate.records.graph import Definition, Node, Trace
-from lockgate.records.wire import from_json
 
 if TYPE_CHECKING:
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
     from lockgate.records.plan import StepRecord
 
-__all__ = ["NOTHING_JUDGED", "Judged", "Material", "judge", "judged_by"]
+__all__ = ["NOTHING_JUDGED", "Judged", "Material", "evidence_in", "judge", "judged_by"]
 
 EVIDENCE = "lockgate.records.evidence:Evidence"
+COMPARED = ("better", "not_worse", "superior", "alike", "parity_of_errors", "no_slice_worse", "no_step_back")
+"""Rules of gates whose metric can say which of two answers is better: such a metric is what a page is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Material:
     Attributes:
         live: the release it would replace, or None.
         served: what the deployed release answered over HTTP, once it was asked.
+        history: what approved releases measured.
     """
 
     release: str
@@ -46,6 +49,7 @@ class Material:
     trained: Artifact | None
     manifest: Artifact
     served: Artifact | None = None
+    history: Artifact | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +101,9 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
                 packages,
             )
         )
-    wired = {"release": "@manifest", **{n.name: n.name for n in found}} | (
-        {"served": "@served"} if material.served else {}
-    )
+    wired = {"release": "@manifest", **{n.name: n.name for n in found}}
+    wired |= {"served": "@served"} if material.served else {}
+    wired |= {"history": "@history"} if material.history else {}
     for name, captured in walk.gates.items():
         if "served" in captured["takes"] and material.served is None:
             continue
@@ -125,8 +129,14 @@ def _given(material: Material) -> dict[str, Artifact]:
         "@trained": material.trained,
         "@manifest": material.manifest,
         "@served": material.served,
+        "@history": material.history,
     }
     return {name: a for name, a in found.items() if a is not None}
+
+
+def evidence_in(project: Project, stored: str) -> Evidence:
+    """The evidence that an object of the store holds, by the codec that its step wrote it with."""
+    return cast("Evidence", codecs.load("json", project.store.get(stored), Evidence))
 
 
 def _evidence(
@@ -135,22 +145,27 @@ def _evidence(
     """What was measured; a gate that could not be measured is evidence without a number, which fails."""
     artifact = artifacts.get(f"gate.{name}")
     if artifact is not None:
-        return from_json(Evidence, load_json(project, artifact))
+        return evidence_in(project, artifact.object)
     why = next((s.reason for s in steps if s.name == f"gate.{name}"), "it was not measured")
     return Evidence(gate=name, kind=walk.gates[name]["rule"], statistic=Estimate(name="error", value=None, why=why))
 
 
 def _verdict(walk: Walk, name: str, evidence: Evidence, artifacts: Mapping[str, Artifact]) -> Verdict:
+    """The verdict, with the digest of its evidence and the object of the store that holds its bytes."""
     gate = next(s for s in walk.stages if isinstance(s, Gate) and s.name == name)
     verdict = judge_by_rule(evidence, gate.rule, limits_for(walk.policy, gate))
     artifact = artifacts.get(f"gate.{name}")
-    return replace(verdict, gate=name, evidence=artifact.digest if artifact else "")
+    if artifact is None:
+        return replace(verdict, gate=name)
+    return replace(verdict, gate=name, evidence=artifact.digest, extra={**verdict.extra, "object": artifact.object})
 
 
 def judged_by(walk: Walk) -> dict[str, Json]:
     """What the page summarises: the columns, the metric and the baseline that the gates judge by."""
     params = [g["params"] for g in walk.gates.values()]
-    by = list(dict.fromkeys(c for p in params for c in p.get("by", ())))
-    metric = next((p["metric"] for p in params if "metric" in p), "wape")
+    columns = [p["by"] for p in params if isinstance(p.get("by"), list)]
+    by = list(dict.fromkeys(c for some in columns for c in some if isinstance(c, str)))
+    compared = [g["params"] for g in walk.gates.values() if g["rule"] in COMPARED]
+    metric = next((p["metric"] for p in [*compared, *params] if "metric" in p), "wape")
     baseline = next((p["baseline"] for p in params if "baseline" in p), "")
     return {"by": by, "metric": metric, "baseline": baseline}

@@ -11,19 +11,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Literal
 
 from lockgate.declare import Gate
 from lockgate.errors import UsageError
+from lockgate.gates.population import population
 
 __all__ = [
     "beats_baseline",
+    "bounded_loss",
     "champion",
+    "champion_slices",
     "custom",
     "enough_good_data",
+    "error_parity",
+    "fairness",
+    "group_bias",
     "integration",
     "interval_coverage",
     "no_leak",
+    "quality",
+    "ratchet",
+    "representation",
     "slices",
 ]
 
@@ -57,13 +66,165 @@ def beats_baseline(
     return _gate(name, "beats_baseline", "better", {"baseline": baseline, "metric": metric}, {"margin": margin})
 
 
-def champion(metric: str = "wape", margin: Number | None = None, *, name: str = "champion") -> Gate:
+def champion(
+    metric: str = "wape", margin: Number | None = None,
+    *, mode: Literal["non_inferior", "superior"] = "non_inferior", name: str = "champion",
+) -> Gate:  # fmt: skip
     """Is the release at least as good as the live one, which answers the same rows as it would today?
 
     Args:
-        margin: how much worse it may be, relative: 0.01 allows 1% (default 0: not worse).
+        margin: how much worse it may be, relative: 0.01 allows 1% (default 0: not worse). In mode `superior` how much
+            better it must be (default 0: better at all).
+        mode: `non_inferior`, or `superior`: for a change that costs something and must pay.
     """
-    return _gate(name, "champion", "not_worse", {"metric": metric}, {"margin": margin})
+    rules = {"non_inferior": "not_worse", "superior": "superior"}
+    if mode not in rules:
+        raise UsageError("gates.champion has no such mode", value=repr(mode), allowed=" or ".join(rules))
+    return _gate(name, "champion", rules[mode], {"metric": metric}, {"margin": margin})
+
+
+def quality(
+    metric: str, *, at_least: Number | None = None, at_most: Number | None = None, name: str | None = None
+) -> Gate:  # fmt: skip
+    """Is the release good enough by itself? A floor, a ceiling or both, here or in `policy.toml`.
+
+    Args:
+        at_least: for metrics where higher is better; the whole interval must lie at or above it.
+        at_most: for errors; the whole interval must lie at or below it.
+    """
+    limits = {"at_least": at_least, "at_most": at_most}
+    return _gate(name or f"quality_{metric}", "quality", "within", {"metric": metric}, limits)
+
+
+def champion_slices(
+    metric: str = "wape", by: Sequence[str] = (), margin: Number | None = None, min_n: int = 200,
+    *, name: str = "champion_slices",
+) -> Gate:  # fmt: skip
+    """Is no group served worse than by the live release? A better average must not be paid for by one group.
+
+    Args:
+        by: columns; every group of every column is compared with itself under the live release.
+        margin: how much worse a group may be, relative (default 0).
+        min_n: smaller groups are listed as not assessed.
+    """
+    params = {"metric": metric, "by": _columns("champion_slices", by), "min_n": min_n}
+    return _gate(name, "champion_slices", "no_slice_worse", params, {"margin": margin})
+
+
+def fairness(
+    estimand: str, by: Sequence[str], max_difference: Number | None = None,
+    *, min_ratio: Number | None = None, on: Literal["difference", "ratio"] | None = None,
+    against: Literal["rest"] | Mapping[str, str] = "rest", crossed: int = 1, min_n: int = 100,
+    better: Literal["higher", "lower"] | None = None, name: str | None = None,
+) -> Gate:  # fmt: skip
+    """Is any group of people answered otherwise than the rest? For yes-or-no answers.
+
+    Args:
+        estimand: what is compared: `selection_rate`, `tpr` (equal opportunity), `fpr`, `fnr`, `tnr`, `ppv`, `npv`, `accuracy`.
+        by: columns with groups. With `crossed=2` every two columns are crossed, too (`sex & race`), with 3 every three.
+        max_difference: the largest gap allowed, either way, as a share (default 0.10).
+        min_ratio: instead of it, the smaller rate over the larger (default 0.8, the four-fifths rule).
+        on: `ratio` to have the ratio judged while its limit stands in `policy.toml`.
+        against: `rest`: all other rows; or a reference group per column, `{"sex": "male"}`.
+        min_n: smaller groups (of a `tpr`, fewer positives) are listed as not assessed.
+        better: which side is served better. It goes without saying but for `selection_rate`, where more is better unless
+            you say `lower` (the answer is a burden, such as "high risk").
+    """
+    chosen = on or ("difference" if min_ratio is None else "ratio")
+    if (chosen == "difference" and min_ratio is not None) or (chosen == "ratio" and max_difference is not None):
+        raise UsageError(
+            "gates.fairness judges the difference or the ratio", value="both limits", allowed="one of them; a gate each"
+        )
+    reference = _reference(against, by)
+    params = {
+        "estimand": estimand, "by": _columns("fairness", by), "on": chosen, "reference": reference, "crossed": crossed,
+        "min_n": min_n, "better": better or "",
+    }  # fmt: skip
+    rule, limits = (
+        ("gap_within", {"max_difference": max_difference})
+        if chosen == "difference"
+        else ("ratio_within", {"min_ratio": min_ratio})
+    )
+    return _gate(name or f"fairness_{estimand}", "fairness", rule, params, limits)
+
+
+def error_parity(
+    metric: str = "mae", by: Sequence[str] = (), worst_over_best: Number | None = None, min_n: int = 200,
+    *, name: str = "error_parity",
+) -> Gate:  # fmt: skip
+    """Are errors about as large in every group of people? As `slices`, with the limit that fairness asks for.
+
+    Args:
+        worst_over_best: the largest ratio allowed between two groups' errors (default 1.25).
+    """
+    params = {"metric": metric, "by": _columns("error_parity", by), "min_n": min_n}
+    return _gate(name, "slices", "parity_of_errors", params, {"worst_over_best": worst_over_best})
+
+
+def bounded_loss(
+    metric: str, by: Sequence[str], at_most: Number | None = None, *, crossed: int = 1, min_n: int = 200,
+    name: str = "bounded_loss",
+) -> Gate:  # fmt: skip
+    """Is the error bounded in every group, whatever the average is?
+
+    Args:
+        at_most: no group's error may be larger; the upper ends of all groups' intervals must lie below. No default.
+    """
+    params = {"metric": metric, "by": _columns("bounded_loss", by), "crossed": crossed, "min_n": min_n}
+    return _gate(name, "group_errors", "bounded", params, {"at_most": at_most})
+
+
+def group_bias(
+    by: Sequence[str], max_bias: Number | None = None, *, relative: bool = True, crossed: int = 1, min_n: int = 200,
+    name: str = "group_bias",
+) -> Gate:  # fmt: skip
+    """Is nobody always given too much, or always too little? The signed bias of every group.
+
+    Args:
+        max_bias: how far from zero it may lie, either way. No default.
+        relative: as a share of what happened in the group; False: in the unit of the truth.
+    """
+    metric = "relative_bias" if relative else "bias"
+    params = {"metric": metric, "by": _columns("group_bias", by), "crossed": crossed, "min_n": min_n}
+    return _gate(name, "group_errors", "unbiased", params, {"max_bias": max_bias})
+
+
+def _reference(against: str | Mapping[str, str], by: Sequence[str]) -> dict[str, str]:
+    """Column → reference group; nothing for the rest."""
+    if against == "rest":
+        return {}
+    if isinstance(against, str) or not set(against) <= set(by):
+        raise UsageError(
+            "gates.fairness has no such reference",
+            value=repr(against),
+            allowed='"rest", or {"sex": "male"} for columns in `by`',
+        )
+    return {str(column): str(group) for column, group in against.items()}
+
+
+def representation(
+    by: str, reference: Mapping[str, Number] | str, tolerance: Number | None = None, *, name: str | None = None
+) -> Gate:
+    """Do the holdout and the training rows hold each group as often as the population that the release is for?
+
+    Args:
+        by: a column of the holdout (and of `trained_rows`, where these have it).
+        reference: group → share; or a file of the project: a JSON object, or a CSV with the columns `group` and `share`.
+        tolerance: how far a share may lie from it, either way (default 0.05).
+    """
+    params = {"by": by, "reference": population(reference)}
+    return _gate(name or f"representation_{by}", "representation", "represented", params, {"tolerance": tolerance})
+
+
+def ratchet(metric: str = "wape", tolerance: Number | None = None, *, name: str = "ratchet") -> Gate:
+    """Is the release no worse than the best that was ever approved? Many small steps back cannot add up.
+
+    What each release measured is signed in the ledger. The ratchet moves only by a release that a person approved.
+
+    Args:
+        tolerance: how much worse than the best it may be, relative (default 0.05), as holdouts differ by chance.
+    """
+    return _gate(name, "ratchet", "no_step_back", {"metric": metric}, {"tolerance": tolerance})
 
 
 def slices(
@@ -77,16 +238,14 @@ def slices(
         worst_over_best: the largest ratio allowed between two groups' metrics (default 1.5).
         min_n: smaller groups are listed as not assessed.
     """
-    if isinstance(by, str) or not by:
-        raise UsageError("gates.slices needs columns to slice by", value=repr(by), allowed='by=["volume_band"]')
-    params = {"metric": metric, "by": list(by), "min_n": min_n}
+    params = {"metric": metric, "by": _columns("slices", by), "min_n": min_n}
     return _gate(name, "slices", "alike", params, {"worst_over_best": worst_over_best})
 
 
 def no_leak(tolerance: float = 1e-6, *, max_rows: Number | None = None, name: str = "no_leak") -> Gate:
     """Can the answers seen in training be had from what was known on their day?
 
-    Training rows are replayed through the packaged release, each at its own `as_of`.
+    Training rows are replayed through the packaged release, each at its own `as_of`, if answers depend on the day.
 
     Args:
         tolerance: largest difference that counts as the same, relative above 1 and absolute below.
@@ -137,6 +296,12 @@ def custom(
         raise UsageError("gates.custom needs exactly one limit", allowed="at_most=NUMBER or at_least=NUMBER")
     chosen = name or getattr(function, "__name__", "custom")
     return Gate(chosen, function, rule, dict(params), _limits(chosen, {rule: limit}))
+
+
+def _columns(gate: str, by: Sequence[str]) -> list[str]:
+    if isinstance(by, str) or not by:
+        raise UsageError(f"gates.{gate} needs columns to slice by", value=repr(by), allowed='by=["volume_band"]')
+    return list(by)
 
 
 def _gate(name: str, kind: str, rule: str, params: Mapping[str, object], limits: Mapping[str, Number | None]) -> Gate:

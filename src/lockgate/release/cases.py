@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lockgate.errors import LockgateError
 from lockgate.evaluation.scored import AS_OF, Scored, plain
 from lockgate.records.digest import Json
+from lockgate.records.release import Manifest
 from lockgate.release.client import ReleaseHost
 from lockgate.release.explaining import ask_why
 from lockgate.release.layout import MANIFEST, read_manifest
@@ -37,10 +38,12 @@ def cases(release: Path, scored: Scored, champion: Scored | None, number: int = 
     Each is {"request", "as_of", "answer", "before", "actual", "reasons", "chosen"}; numbers as text, None where there is none.
     """
     picked = choose(scored, champion, number)
-    said = _reasons(release, scored, [at for at, _ in picked])
+    manifest = read_manifest((release / MANIFEST).read_bytes())
+    asked = [f.name for f in manifest.predictor.request if f.name in scored.columns]  # not `keys`: two may ask the same
+    said = _reasons(release, manifest, scored, [at for at, _ in picked])
     return [
         {
-            "request": {k: _text(scored.columns[k][at]) for k in scored.keys},
+            "request": {k: _text(scored.columns[k][at]) for k in asked},
             "as_of": _text(scored.columns[AS_OF][at]) if AS_OF in scored.columns else "",
             "answer": _answer(scored, at), "before": _answer(champion, at) if champion is not None and _same(scored, champion) else None,
             "actual": _number(scored.role("truth")[at]), "reasons": list(why), "chosen": chosen,
@@ -130,11 +133,11 @@ def _same(scored: Scored, champion: Scored) -> bool:
     return len(scored) == len(champion) and np.array_equal(scored.role("truth"), champion.role("truth"), equal_nan=True)
 
 
-def _reasons(release: Path, scored: Scored, rows: list[int]) -> list[list[str]]:
+def _reasons(release: Path, manifest: Manifest, scored: Scored, rows: list[int]) -> list[list[str]]:
     """A release whose explanation breaks still has cases; the reason says what broke."""
-    manifest = read_manifest((release / MANIFEST).read_bytes())
+    names = [f.name for f in manifest.predictor.request if f.name in scored.columns]
     asked = [
-        {"request": {k: _text(scored.columns[k][at]) for k in scored.keys}, "as_of": _text(scored.columns[AS_OF][at]) if AS_OF in scored.columns else ""}
+        {"request": {k: _text(scored.columns[k][at]) for k in names}, "as_of": _text(scored.columns[AS_OF][at]) if AS_OF in scored.columns else ""}
         for at in rows
     ]  # fmt: skip
     try:

@@ -82,6 +82,11 @@ class OpenRelease:
     def response(self) -> tuple[FieldSchema, ...]:
         return self.manifest.predictor.response
 
+    @property
+    def dated(self) -> bool:
+        """Whether an answer depends on the day it is asked."""
+        return self.manifest.predictor.dated
+
     def predict(self, requests: Table, as_of: dt.date) -> Table:
         """Answer a table of requests, in order. A closed day is zero with the reason and is not predicted.
 

@@ -20,7 +20,7 @@ ANSWERED = "prediction"
 
 
 def scored(release: Path, holdout: Path) -> Scored:
-    """Answer every holdout row at its own `as_of`, by the packaged release."""
+    """Answer every holdout row by the packaged release, at its own `as_of` where answers depend on the day."""
     return _score(release, holdout, truth="actual")
 
 

@@ -2,16 +2,17 @@
 
 Three-way by interval: for a harm with interval [L, U] and limit d, pass if U <= d, fail if L > d, else
 uncertain. A number or an interval that cannot be had fails. Each rule names its limits and their defaults in
-`LIMITS`; None means that the declaration or `policy.toml` must set it.
+`LIMITS`; None means that the declaration or `policy.toml` must set it, `OPTIONAL` that it may.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
 from lockgate.errors import UsageError, did_you_mean
-from lockgate.gates.rules import counted, measured
+from lockgate.gates.rules import counted, groups, history, measured
 from lockgate.gates.rules.decision import (
     Decision,
     Limits,
@@ -22,11 +23,25 @@ from lockgate.gates.rules.decision import (
 from lockgate.gates.rules.sentences import capitalized
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Evidence, Verdict
+from lockgate.records.wire import to_json
 
-__all__ = ["LIMITS", "judge", "three_way"]
+__all__ = ["LIMITS", "judge", "limits_of", "three_way"]
 
+OPTIONAL: Final = ""
+COMPARING: Final = ("superior", "not_worse", "no_step_back", "no_slice_worse")
+"""Rules that compare with something that need not exist yet: a live release, an approved one."""
 LIMITS: Mapping[str, Mapping[str, str | None]] = {
     "better": {"margin": "0"},
+    "superior": {"margin": "0"},
+    "within": {"at_least": OPTIONAL, "at_most": OPTIONAL},
+    "no_step_back": {"tolerance": "0.05"},
+    "no_slice_worse": {"margin": "0"},
+    "gap_within": {"max_difference": "0.10"},
+    "ratio_within": {"min_ratio": "0.8"},
+    "bounded": {"at_most": None},
+    "unbiased": {"max_bias": None},
+    "parity_of_errors": {"worst_over_best": "1.25"},
+    "represented": {"tolerance": "0.05"},
     "not_worse": {"margin": "0"},
     "alike": {"worst_over_best": "1.5"},
     "enough": {"min_rows": "1", "min_days": "1", "max_bad_share": "0"},
@@ -38,6 +53,16 @@ LIMITS: Mapping[str, Mapping[str, str | None]] = {
 }
 RULES: Mapping[str, Callable[[Evidence, Limits], Decision]] = {
     "better": measured.better,
+    "superior": measured.better,
+    "within": measured.within,
+    "no_step_back": history.no_step_back,
+    "no_slice_worse": groups.no_slice_worse,
+    "gap_within": groups.gap_within,
+    "ratio_within": groups.ratio_within,
+    "bounded": groups.bounded,
+    "unbiased": groups.unbiased,
+    "parity_of_errors": measured.alike,
+    "represented": groups.represented,
     "not_worse": measured.not_worse,
     "alike": measured.alike,
     "enough": counted.enough,
@@ -52,6 +77,8 @@ RULES: Mapping[str, Callable[[Evidence, Limits], Decision]] = {
 def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
     """Judge one gate's evidence. Never raises: what cannot be judged fails, and the reason says what is wrong.
 
+    The number that decided travels with the verdict (`extra["statistic"]`), so that it is signed with it.
+
     >>> from lockgate.records.evidence import Estimate
     >>> share = Estimate(name="late", value="0.03", low="0.02", high="0.04", n=900, blocks=30)
     >>> found = Evidence(gate="late", kind="late", statistic=share, params={"words": "Share of late answers"})
@@ -60,7 +87,7 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
     """
     threshold: dict[str, Json] = {}
     try:
-        bounds = _limits(rule, limits)
+        bounds = limits_of(rule, limits)
         threshold = {name: format(value, "f") for name, value in bounds.items()}
         decision = _inapplicable(evidence, rule) or _unknown(evidence) or RULES[rule](evidence, bounds)
     except UsageError as error:
@@ -71,24 +98,32 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
         decision = Decision(outcome="fail", reason=reason)
     return Verdict(
         gate=evidence.gate, kind=evidence.kind, outcome=decision.outcome, reason=decision.reason,
-        threshold=threshold, settles=decision.settles,
+        threshold=threshold, settles=decision.settles, extra=_signed(evidence),
     )  # fmt: skip
 
 
-def _limits(rule: str, given: Mapping[str, Json]) -> dict[str, Decimal]:
+def _signed(evidence: Evidence) -> dict[str, Json]:
+    """What travels with the verdict: the number that decided and, of a metric, which definition it has."""
+    definition = evidence.params.get("definition")
+    return {"statistic": to_json(evidence.statistic)} | ({"definition": definition} if definition else {})
+
+
+def limits_of(rule: str, given: Mapping[str, Json]) -> dict[str, Decimal]:
+    """All limits of a rule as numbers: those given, else its defaults. Raises UsageError for an unknown or unset one."""
     if rule not in RULES:
         raise UsageError("no such rule", value=rule, allowed=did_you_mean(rule, RULES))
     for name in given:
         if name not in LIMITS[rule]:
             raise UsageError(f"rule '{rule}' has no such limit", value=name, allowed=did_you_mean(name, LIMITS[rule]))
     merged = {**LIMITS[rule], **given}
-    return {name: finite(f"limit '{name}'", value) for name, value in merged.items()}
+    return {name: finite(f"limit '{name}'", value) for name, value in merged.items() if value != OPTIONAL}
 
 
 def _inapplicable(evidence: Evidence, rule: str) -> Decision | None:
-    """Only a comparison with the live release may have nothing to compare with."""
-    if rule == "not_worse" and evidence.params.get("applicable") is False:
-        reason = f"Nothing to compare with: {evidence.statistic.why}."
+    """Only a comparison with another release may have nothing to compare with."""
+    if rule in COMPARING and evidence.params.get("applicable") is False:
+        why = evidence.params.get("why") or evidence.statistic.why
+        reason = f"Nothing to compare with: {why}."
         return Decision(outcome="not_applicable", reason=reason)
     return None
 
