@@ -45,7 +45,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("story") / "lending"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".lockgate", "data", "pages", "__pycache__"))
     (folder / ".gitignore").write_text(".lockgate/\ndata/\npages/\n__pycache__/\n")
-    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-qm", "x"]):
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-qm", "x"],
+    ):
         subprocess.run(["git", *command], cwd=folder, check=True)
     (folder / "story.log").write_text(play(folder))
     return folder
