@@ -6,6 +6,7 @@ import polars as pl
 
 from lending.features import FEATURES, features
 from lending.train import Bar, scores
+from lockgate import Reason
 
 SAID = 3
 SMALLEST = 0.02  # log-odds: a weaker push is not worth a sentence
@@ -44,9 +45,12 @@ def _decision(score: float, bar: Bar) -> str:
 
 
 def _strongest(values: np.ndarray, push: np.ndarray) -> list[str]:
+    """Sentences for the strongest; every other push is counted without words, so that the evidence page can add up all."""
     names = list(FEATURES)
-    order = np.argsort(-np.abs(push), kind="stable")[:SAID]
-    return [_sentence(names[at], values[at], push[at]) for at in order if abs(push[at]) >= SMALLEST]
+    order = np.argsort(-np.abs(push), kind="stable")
+    told = [at for at in order[:SAID] if abs(push[at]) >= SMALLEST]
+    said = [Reason(_sentence(names[at], values[at], push[at]), of=names[at], by=push[at]) for at in told]
+    return [*said, *(Reason(of=names[at], by=push[at]) for at in order if at not in told)]
 
 
 def _sentence(name: str, value: float, push: float) -> str:

@@ -25,12 +25,16 @@ APPLICANT = {
 }  # fmt: skip
 IN_DEBT = {**APPLICANT, "debt_ratio": 52, "consumer_credit": 6}
 CAROL = "agrees with lenders more often than the written rule, with certainty; what a wrong approval may cost is ours to say"
-FRANK = "both estimates are inside the limits, and 119 black applicants cannot say more; again after 400 new applications"
+FRANK = (
+    "both estimates are inside the limits, and 119 black applicants cannot say more; again after 400 new applications"
+)
 
 
 def main() -> int:
     """Play; answer the exit code."""
-    parser = argparse.ArgumentParser(prog="make lending", description="A release that was better on average, and stopped.")
+    parser = argparse.ArgumentParser(
+        prog="make lending", description="A release that was better on average, and stopped."
+    )
     parser.add_argument("--serve", action="store_true", help="go on serving at the end, until Ctrl-C")
     arguments = parser.parse_args()
     try:
