@@ -121,15 +121,10 @@ def test_what_is_used_hurts_and_what_is_not_does_nothing(found: dict[str, Any]) 
 def test_the_models_own_word_stands_beside_and_is_held_against_it(found: dict[str, Any]) -> None:
     assert list(found["own"]) == ["colour", "age", "burden", "member"]
     assert float(found["own"]["colour"]) == pytest.approx(5 / 5.3, abs=1e-4)
-    apart = {i["name"]: i["disagrees"] for i in found["importances"] if i["disagrees"]}
-    assert (
-        apart
-        == {
-            "burden": "shuffling ranks it 1 of 4, the model itself 3",
-            "colour": "shuffling ranks it 3 of 4, the model itself 1",
-        }
-        or "burden" not in apart
-    )
+    assert {i["name"]: i["disagrees"] for i in found["importances"] if i["disagrees"]} == {
+        "burden": "shuffling ranks it 1 of 4, the model itself 3",
+        "colour": "the model itself ranks it 1 of 4, yet shuffling it does no clear harm",
+    }
 
 
 def test_answers_move_with_a_field_as_the_formula_says(found: dict[str, Any]) -> None:
@@ -168,9 +163,10 @@ def test_a_silent_reason_is_counted_and_not_shown(release: tuple[Path, Path]) ->
 
 
 def test_inputs_that_only_one_view_names_are_not_ranked() -> None:
-    assert disagreements({"a": 9, "b": 8, "c": 7}, {"c": 1.0, "b": 0.5, "a": 0.1}) == {}
-    apart = disagreements({"a": 4, "b": 3, "c": 2, "d": 1, "e": 0}, {"e": 5, "b": 4, "c": 3, "d": 2, "a": 1})
-    assert set(apart) == {"a", "e"}
+    assert disagreements({"a": 9, "b": 8, "c": 7}, {"c": 1.0, "b": 0.5, "a": 0.1}, {"a", "b", "c"}) == {}
+    harms, own = {"a": 4, "b": 3, "c": 2, "d": 1, "e": 0}, {"e": 5, "b": 4, "c": 3, "d": 2, "a": 1}
+    assert set(disagreements(harms, own, {"a", "b", "c", "d"})) == {"a", "e"}
+    assert set(disagreements(harms, own, {"b", "c"})) == {"e"}  # a's harm may be chance
 
 
 # --- twenty cases

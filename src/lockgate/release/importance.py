@@ -7,7 +7,7 @@ far an input moves answers, right or wrong; where both rank one input far apart,
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -56,24 +56,30 @@ def explained(release: Path, holdout: Path, metric: str = "wape", truth: str = "
     }
 
 
-def disagreements(harms: Mapping[str, float], own: Mapping[str, float]) -> dict[str, str]:
-    """Inputs that one view ranks among its first three and the other in its lower half, in words.
+def disagreements(harms: Mapping[str, float], own: Mapping[str, float], clear: Collection[str]) -> dict[str, str]:
+    """Inputs on which both views differ in a way that chance does not explain, in words.
 
-    Only inputs that both name are ranked; fewer than four cannot be far apart.
+    Either the model itself ranks an input among its first three and shuffling it does no harm that is clear, or it harms
+    clearly, and among the most, and the model ranks it in its lower half. Only inputs that both name are ranked.
 
-    >>> disagreements({"a": 4, "b": 3, "c": 2, "d": 1}, {"a": 0.1, "b": 0.4, "c": 0.3, "d": 0.2})
+    Args:
+        harms: input → harm of shuffling. own: input → share by the model's own word.
+        clear: inputs whose harm lies above zero with its whole interval.
+
+    >>> disagreements({"a": 4, "b": 3, "c": 2, "d": 1}, {"a": 0.1, "b": 0.4, "c": 0.3, "d": 0.2}, {"a", "b", "c", "d"})
     {'a': 'shuffling ranks it 1 of 4, the model itself 4'}
     """
     names = [n for n in harms if n in own]
     if len(names) <= TOP:
         return {}
-    ranks = [{n: i for i, n in enumerate(sorted(names, key=lambda n: -side[n]), 1)} for side in (harms, own)]
-    half = len(names) / 2
-    return {
-        n: f"shuffling ranks it {ranks[0][n]} of {len(names)}, the model itself {ranks[1][n]}"
-        for n in names
-        if min(ranks[0][n], ranks[1][n]) <= min(TOP, half) and max(ranks[0][n], ranks[1][n]) > half + 1
-    }
+    by_harm, by_own = ({n: i for i, n in enumerate(sorted(names, key=lambda n: -side[n]), 1)} for side in (harms, own))
+    found: dict[str, str] = {}
+    for n in names:
+        if by_own[n] <= TOP and n not in clear:
+            found[n] = f"the model itself ranks it {by_own[n]} of {len(names)}, yet shuffling it does no clear harm"
+        elif by_harm[n] <= TOP and n in clear and by_own[n] > len(names) / 2:
+            found[n] = f"shuffling ranks it {by_harm[n]} of {len(names)}, the model itself {by_own[n]}"
+    return found
 
 
 def _harms(
@@ -106,7 +112,7 @@ def _harm(base: Scored, shuffled: Scored, measure: Metric) -> Estimate:
 
 def _turned(estimate: Estimate) -> Estimate:
     """A score that falls is a harm that rises."""
-    sides = [None if v is None else decimal(-float(v)) for v in (estimate.value, estimate.high, estimate.low)]
+    sides = [None if v is None else decimal(0.0 - float(v)) for v in (estimate.value, estimate.high, estimate.low)]
     return replace(estimate, value=sides[0], low=sides[1], high=sides[2])
 
 
@@ -124,7 +130,8 @@ def _own(host: ReleaseHost, holdout: Path, missing: list[str]) -> dict[str, floa
 
 def _side_by_side(harms: Mapping[str, Estimate], own: Mapping[str, float]) -> list[Importance]:
     values = {n: float(e.value) for n, e in harms.items() if e.value is not None}
-    apart = disagreements(values, own)
+    clear = {n for n, e in harms.items() if e.low is not None and float(e.low) > 0}
+    apart = disagreements(values, own, clear)
     ranked = sorted(harms, key=lambda n: (n not in values, -values.get(n, 0.0), n))
     return [
         Importance(name=n, harm=harms[n], own=decimal(own[n]) if n in own else None, disagrees=apart.get(n, ""))
