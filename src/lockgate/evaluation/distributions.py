@@ -119,6 +119,11 @@ def _roles(scored: Scored, by: Sequence[str]) -> dict[str, Role]:
     return ordered
 
 
+def _is_decision(values: NDArray[Any]) -> bool:
+    """Yes or no has a share and no middle; checks of groups measure it."""
+    return values.dtype.kind == "b" or len(np.unique(values)) <= 2
+
+
 def _is_name(values: NDArray[Any]) -> bool:
     return values.dtype.kind == "U" and len(np.unique(values)) > NAMES
 
@@ -210,7 +215,7 @@ def _spreads(scored: Scored, parts: Mapping[PartName, Columns], by: Sequence[str
     for column in (b for b in by if b in scored.columns):
         groups = np.unique(_texts(scored.columns[column]))
         for group in groups.tolist():
-            for value in (scored.truth, scored.answer):
+            for value in (v for v in (scored.truth, scored.answer) if not _is_decision(scored.columns[v])):
                 found = [_within(name, columns, column, group, value) for name, columns in parts.items()]
                 yield Spread(by=column, group=group, column=value, parts=tuple(p for p in found if p is not None))
 

@@ -77,7 +77,7 @@ def disagreements(harms: Mapping[str, float], own: Mapping[str, float], clear: C
     for n in names:
         if by_own[n] <= TOP and n not in clear:
             found[n] = f"the model itself ranks it {by_own[n]} of {len(names)}, yet shuffling it does no clear harm"
-        elif by_harm[n] <= TOP and n in clear and by_own[n] > len(names) / 2:
+        elif by_harm[n] <= TOP and n in clear and by_own[n] > (len(names) + 1) / 2:
             found[n] = f"shuffling ranks it {by_harm[n]} of {len(names)}, the model itself {by_own[n]}"
     return found
 
