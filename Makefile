@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 ARGS ?=
 DATA ?=
 
-.PHONY: help demo next-week test check bench soak clean
+.PHONY: help demo next-week lending test check bench soak clean
 
 help:
 	@echo "make demo        real sales data -> governed, deployed, explained forecast in a web page"
 	@echo "make next-week   reveal the next seven days: truth against forecast, and a new release"
+	@echo "make lending     mortgage applications: a release that fairness gates stop, explain and let pass once mended"
 	@echo "make test        set up what tests need, and run them"
 	@echo "make check       format, lint, types, import contracts"
 	@echo "make bench       measure against peers;  make soak: every kill site, hours"
@@ -29,6 +30,9 @@ demo: $(VENV)/.demo
 next-week: $(VENV)/.demo
 	@cd examples/demand && ../../$(BIN)/python -m demo next-week $(ARGS)
 
+lending: $(VENV)/.demo
+	@cd examples/lending && ../../$(BIN)/python -m story $(ARGS)
+
 test: $(VENV)/.test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
@@ -45,4 +49,4 @@ soak: $(VENV)/.test
 	$(BIN)/python benchmarks/soak.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) examples/demand/.lockgate examples/demand/data
+	rm -rf $(VENV) examples/*/.lockgate examples/*/data examples/lending/pages

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Horizon,
         Html,
         Pipeline,
+        Range,
         Svg,
         approval,
         deploy_to,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         step,
     )
     from lockgate.declare_command import command
+    from lockgate.declare_reason import Reason
 
 __version__ = "0.1.0"
 
@@ -29,6 +31,8 @@ __all__ = [
     "Horizon",
     "Html",
     "Pipeline",
+    "Range",
+    "Reason",
     "Svg",
     "approval",
     "command",
@@ -45,7 +49,9 @@ def __getattr__(name: str) -> object:
     if name == "gates":
         return importlib.import_module("lockgate.gates")
     if name in __all__:
-        module = "lockgate.declare_command" if name == "command" else "lockgate.declare"
+        module = {"command": "lockgate.declare_command", "Reason": "lockgate.declare_reason"}.get(
+            name, "lockgate.declare"
+        )
         return getattr(importlib.import_module(module), name)
     message = f"module 'lockgate' has no attribute {name!r}"
     raise AttributeError(message)

@@ -10,8 +10,9 @@ import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
+from lockgate.declare_fields import Choices, Horizon, Range
+
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Mapping, Sequence
 
     from lockgate.declare_command import Command
@@ -26,6 +27,7 @@ __all__ = [
     "Partitioned",
     "Pipeline",
     "Predictor",
+    "Range",
     "Step",
     "Svg",
     "approval",
@@ -203,29 +205,6 @@ def _partitioned(each: Period | None, lookback: int, by: str, whole: Sequence[st
 
 
 @dataclass(frozen=True)
-class Choices:
-    """A request field must be one of the values in a column of a state table.
-
-    `label` is the column that people read beside the value.
-    """
-
-    state: str
-    column: str
-    label: str | None = None
-
-
-@dataclass(frozen=True)
-class Horizon:
-    """A date field may be as-of + 1 up to the `days`-th open day after as-of.
-
-    `closed` answers why a day is closed, or None for an open one; None counts every day as open.
-    """
-
-    days: int
-    closed: Callable[[dt.date], str | None] | None = None
-
-
-@dataclass(frozen=True)
 class Predictor:
     """The one function that answers a request, with everything needed to package it."""
 
@@ -249,7 +228,7 @@ def predictor(
     *,
     request: type,
     response: type,
-    state: Mapping[str, str],
+    state: Mapping[str, str] | None = None,
     explain: Callable[..., object] | None = None,
     chart: str | None = None,
     features: Callable[..., object] | None = None,
@@ -258,15 +237,17 @@ def predictor(
 
     Args:
         request: a dataclass; fields, types and ranges are the contract, and the web form is drawn from them.
-        response: a dataclass; one per request, in the same order. Its first number is the answer; fields named `low`
-            and `high` are its interval, a text field `note` is a sentence that belongs to it.
-        state: table name → its time column. The release host cuts each table to rows before `as_of`.
+        response: a dataclass; one per request, in the same order. Its first number, or without one its first boolean,
+            is the answer. Numbers named `low` and `high` are its interval, one named `score` is how sure a yes is (a
+            probability, for a release that decides); a text field `note` is a sentence that belongs to the answer.
+        state: table name → its time column; cut to rows before `as_of`. Without it, without a parameter `as_of` and
+            without a `Horizon` an answer is the same on every day, and nothing needs days.
         explain: same arguments as the function; answers sentences per request, after the number.
         chart: the column of the first state table that the web app draws as recent history.
         features: same arguments as the function; answers the table of what the model sees, one row per request, under the
             names of the training table. Gates compare the two; serving never calls it.
     """
-    return lambda f: Predictor(f, request, response, dict(state), explain, chart, features)
+    return lambda f: Predictor(f, request, response, dict(state or {}), explain, chart, features)
 
 
 @dataclass(frozen=True)
@@ -325,10 +306,11 @@ class Pipeline:
         steps: in any order; parameters' names wire them.
         publishes: steps whose tables other pipelines may name as inputs.
         predictor: the function that is packaged; its parameters are wired like a step's.
-        holdout: the step with the rows a release is judged on: the request's fields, `as_of` (each row's own day),
-            `actual`, columns to slice by, and columns with simple methods' answers.
-        trained_rows: the step with training rows to replay: the request's fields, `as_of`, and `prediction`, the answer
-            computed from the training table.
+        holdout: the step with the rows a release is judged on: the request's fields, `as_of` (each row's own day,
+            where an answer depends on the day), `actual`, columns to slice by, and columns with simple methods' answers.
+            A column `cluster` says whose rows err together (a customer with several rows).
+        trained_rows: the step with training rows to replay: the request's fields, `as_of` as above, and `prediction`,
+            the answer computed from the training table.
         training_table: the step with all rows that the model was fitted on, for the gates on leaks and on the split.
         delivers: the training pipeline that a delivery pipeline releases.
     """

@@ -321,6 +321,21 @@ def test_the_states_of_a_release() -> None:
     }  # fmt: skip
 
 
+def test_what_was_stopped_says_by_which_gate_or_whom_when_and_why() -> None:
+    scene = Scene()
+    r1, r2 = (scene.propose(name) for name in ("r1", "r2"))
+    for gate, outcome in (("leak", "fail"), ("size", "fail"), ("size", "pass")):
+        verdict = Verdict(gate=gate, kind="k", outcome=outcome, reason=f"{gate} says {outcome}")  # type: ignore[arg-type]
+        scene.say("bot", GateResult, release=r1, verdict=verdict, policy="")
+    decides(scene, "pat", r1, "reject")
+    found = {s.release: s for s in release_states(scene.trusted(), deployments(scene), environment=ENV)}
+    gate, reject = found[r1].stopped
+    assert (gate.what, gate.name, gate.who, gate.reason) == ("gate", "leak", "bot", "leak says fail")
+    assert (reject.what, reject.name, reject.who) == ("reject", "product-owner", "pat")
+    assert gate.when < reject.when and reject.lifted_by == "pat approves it later"
+    assert found[r2].stopped == ()
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(["deliver", "healthy", "refuse", "back", "stranger", "reject"]), max_size=12))
 def test_the_fold_is_deterministic_and_keeps_its_invariants(acts: list[str]) -> None:

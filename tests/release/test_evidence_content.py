@@ -73,6 +73,8 @@ def manifest(*, as_of: str = "2011-10-29", dirty: bool = False, lock: str = "", 
         lock="lock.txt",
         files=[SimpleNamespace(path="lock.txt", blake3=lock)],
         lineage=SimpleNamespace(**fields),
+        predictor=SimpleNamespace(request=(), state={}),
+        inputs={},
     )
 
 

@@ -14,6 +14,7 @@ from demand.features import CAUSES, LEAK, describe
 from demand.interval import Interval
 from demand.line import Line, push_of_line
 from demand.train import Choice
+from lockgate import Reason
 
 SAID = 2  # causes beside the level
 SMALLEST = 0.05  # pieces: a weaker push is not worth a sentence
@@ -30,7 +31,10 @@ def reasons(
     history: pl.DataFrame,
     as_of: dt.date,
 ) -> list[list[str]]:
-    """Two to four sentences for each request, the most telling first. Same arguments as `forecast`."""
+    """Two to four sentences for each request, the most telling first. Same arguments as `forecast`.
+
+    Every cause is counted, those that are worth a sentence with it and the others without words.
+    """
     notes = why_nothing(requests, history, choice.shop)
     said = [[f"Nothing is forecast: {note}."] for note in notes]
     asked = requests.filter(notes == "").with_columns(as_of=pl.lit(as_of))
@@ -70,8 +74,9 @@ def sentences(row: dict[str, object], push: dict[str, float]) -> list[str]:
     )
     facts = {**_comparisons(known, row["date"], push), **_circumstances(known, push)}
     strongest = sorted(facts, key=lambda cause: -abs(push[cause]))
-    told = [facts[cause] for cause in strongest if abs(push[cause]) >= SMALLEST]
-    return [level, *told[:SAID], MIDDLE]
+    told = [cause for cause in strongest if abs(push[cause]) >= SMALLEST][:SAID]
+    counted = [Reason(of=cause, by=by) for cause, by in push.items() if cause not in told]
+    return [level, *(Reason(facts[cause], of=cause, by=push[cause]) for cause in told), MIDDLE, *counted]
 
 
 def _comparisons(known: dict[str, float], date: object, push: dict[str, float]) -> dict[str, str]:

@@ -14,18 +14,29 @@ from demand.train import Choice, answer
 from demand.windows import HORIZON, Windows, examples_before, origins
 from lockgate import step
 
+SHOWN = ["mean_28", "median_28", "zeros_28", "price", "age", "horizon"]
+"""Features whose values people see in training and in the test, side by side."""
+
 
 @step
 def holdout(history: pl.DataFrame, products: pl.DataFrame, windows: Windows, choice: Choice) -> pl.DataFrame:
     """Every question of the test window with its truth. Rows: one per (product, date, as_of), asked weekly.
 
     Columns: product, date, as_of (the day of asking: 1 to 28 open days before date); actual (pieces, below 0 when more
-    came back); volume_band, price_band, new, seasonal ("yes", "no"); best_simple (pieces: the baseline to beat).
+    came back); best_simple (pieces: the baseline to beat); what `SHOWN` names, as the model sees it; and the groups
+    volume_band, price_band, new, seasonal ("yes", "no").
     """
     weeks = origins(windows.test, windows.as_of, windows.as_of)
     asked = pl.concat([_asked_on(as_of, history, windows) for as_of in weeks])
     known = asked.join(history.select("product", "date", actual="units"), on=["product", "date"])
     known = known.sort("as_of", "product", "date")
+    described = describe(known, history, windows.shop)
+    best = simple(described, choice.best_simple).alias("best_simple")
+    return _grouped(known.with_columns(best).hstack(described.select(SHOWN)), products)
+
+
+def _grouped(rows: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
+    """The rows, with the groups of their products."""
     yes = {True: "yes", False: "no"}
     groups = products.select(
         "product",
@@ -34,8 +45,7 @@ def holdout(history: pl.DataFrame, products: pl.DataFrame, windows: Windows, cho
         new=pl.col("is_new").replace_strict(yes, return_dtype=pl.String),
         seasonal=pl.col("seasonal").replace_strict(yes, return_dtype=pl.String),
     )
-    best = simple(describe(known, history, windows.shop), choice.best_simple)
-    return known.with_columns(best.alias("best_simple")).join(groups, on="product", how="left", maintain_order="left")
+    return rows.join(groups, on="product", how="left", maintain_order="left")
 
 
 def _asked_on(as_of: dt.date, history: pl.DataFrame, windows: Windows) -> pl.DataFrame:
@@ -50,6 +60,7 @@ def _asked_on(as_of: dt.date, history: pl.DataFrame, windows: Windows) -> pl.Dat
 @step
 def trained_rows(
     features: pl.DataFrame,
+    products: pl.DataFrame,
     windows: Windows,
     booster: lgb.Booster,
     line: Line,
@@ -60,9 +71,11 @@ def trained_rows(
     """A sample of what was learned from, with the release's answer by the table it learned from.
 
     The replay gate asks the packaged release the same questions. Another answer means that training saw something
-    that serving does not have. Rows: product, date, as_of, prediction (pieces).
+    that serving does not have. Rows: product, date, as_of, prediction and actual (pieces), and the columns of the
+    holdout by which people see whether it looks like what was learned from.
     """
     known = examples_before(features, windows.test)
     picked = np.sort(np.random.default_rng(seed).choice(known.height, min(rows, known.height), replace=False))
     sample = known[picked.tolist()]
-    return sample.select(KEYS).with_columns(prediction=pl.Series(answer(booster, line, choice.trees, sample)))
+    answers = pl.Series(answer(booster, line, choice.trees, sample))
+    return _grouped(sample.select(*KEYS, *SHOWN, actual="units").with_columns(prediction=answers), products)

@@ -6,7 +6,7 @@ import ast
 import importlib
 import inspect
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from lockgate import codecs
 from lockgate.build.acting import Effects
@@ -18,7 +18,7 @@ from lockgate.build.splitting import Splitting
 from lockgate.build.trace import environment_digest
 from lockgate.build.wiring import Wiring, address, hints_of, limits_of, required, where
 from lockgate.codecs import json_value
-from lockgate.declare import Approval, DeployTo, Gate, Pipeline, Predictor, Step
+from lockgate.declare import Approval, DeployTo, Gate, Horizon, Pipeline, Predictor, Step
 from lockgate.declare_command import Command
 from lockgate.errors import UsageError, did_you_mean
 from lockgate.records.dataset import DATASET
@@ -38,7 +38,7 @@ __all__ = ["lower"]
 SUMMARY_LENGTH = 300
 FACADE = ("lockgate.step", "lockgate.predictor", "lockgate.Pipeline", "lockgate.Choices", "lockgate.Horizon",
           "lockgate.Html", "lockgate.Svg", "lockgate.approval", "lockgate.deploy_to", "lockgate.command", "lockgate.declare",
-          "lockgate.declare_command")  # fmt: skip
+          "lockgate.declare_command", "lockgate.declare_fields")  # fmt: skip
 """Declarations: they carry no behaviour into a step, so they are not part of its key."""
 
 MEASURED_WITH = ("numpy", "scipy")
@@ -206,6 +206,7 @@ class _Lowering:
             "inputs": {n: self._whole(pipeline, n, function) for n in names},
             "input_types": {n: codecs.type_name(required(hints, n, function)) for n in names},
             "state": dict(predictor.state),
+            "dated": _dated(predictor),
             "modules": list(code.modules),
             "files": sorted(str(f.relative_to(self.project.root)) for m in code.modules if (f := self.project.file(m))),
             "definitions": [to_json(d) for d in self._definitions(code)],
@@ -238,6 +239,13 @@ def _promise(step: Step[..., object] | Command) -> Json:
     """What a step's contract promises, as data; None without one, or with one of somebody's own that cannot tell."""
     described = getattr(getattr(step, "contract", None), "described", None)
     return described() if callable(described) else None
+
+
+def _dated(predictor: Predictor) -> bool:
+    """What `PredictorSpec.dated` will say of the declaration."""
+    marks = [m for h in get_type_hints(predictor.request, include_extras=True).values() for m in get_args(h)]
+    taken = inspect.signature(predictor.function).parameters
+    return bool(predictor.state) or "as_of" in taken or any(isinstance(m, Horizon) for m in marks)
 
 
 def _imported(files: Iterable[Path]) -> list[str]:

@@ -39,9 +39,9 @@ COMMANDS = {
         "show": ("look", "an artifact: what it is, where it lies"),
         "runs": ("look", "past runs"),
         "graph": ("graph", "what is made of what, how fresh it is and what it cost"),
-        "releases": ("state", "releases and their state"),
+        "releases": ("evidence", "releases and their state"),
         "gate": ("gate", "plan: what gates can tell before anybody trains"),
-        "evidence": ("state", "the evidence page of a release"),
+        "evidence": ("evidence", "the evidence page of a release"),
         "reproduce": ("reproduce", "make a release again from its lineage and compare"),
     },
     "Deciding": {

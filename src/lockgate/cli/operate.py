@@ -42,7 +42,7 @@ def feedback_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--env", default="production")
     parser.add_argument(
-        "--answer", default=None, help="the response field to hold against `actual` (default: the first number)"
+        "--answer", default=None, help="the response field to hold against `actual` (default: its answer)"
     )
     parser.add_argument("--json", action="store_true")
 
@@ -113,8 +113,12 @@ def _print_feedback(score: Score, joined: list[Joined], field: str) -> None:
         ]
         print(f"the {len(rows)} largest misses\n" + table(rows, header=["asked", *names, "happened"]))
     print(f"{score.labelled} of {score.answers} answers have a label")
-    if score.wape is not None and score.coverage is not None:
-        print(f"error (WAPE) {score.wape:.1%}, truth inside the interval {score.coverage:.0%}")
+    if joined and isinstance(joined[0].prediction.output[field], bool):
+        print(f"{score.absolute_error:.0f} of {score.labelled} decisions are not what happened")
+        return
+    if score.wape is not None:
+        inside = "" if score.coverage is None else f", truth inside the interval {score.coverage:.0%}"
+        print(f"error (WAPE) {score.wape:.1%}{inside}")
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""`releases`, `evidence`, `status`: where things stand."""
+"""`status`: where things stand."""
 
 from __future__ import annotations
 
@@ -17,58 +17,8 @@ if TYPE_CHECKING:
     from lockgate.delivery.status import EnvironmentStatus
 
 
-def releases_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rejected", action="store_true", help="only those that were stopped, with the reason")
-    _json_flag(parser)
-
-
-def evidence_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ref", nargs="?", default="latest")
-    parser.add_argument("--env", help="for which environment (default: the last one)")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="copy the page there")
-    parser.add_argument("--card", type=Path, metavar="FILE", help="copy the model card (Markdown) there")
-    _json_flag(parser)
-
-
 def status_arguments(parser: argparse.ArgumentParser) -> None:
     _json_flag(parser)
-
-
-def releases(arguments: argparse.Namespace) -> int:
-    """Releases and where they stand."""
-    from lockgate.delivery import status as delivery
-
-    found = delivery.releases(open_project(Path.cwd()), now=now(), rejected=arguments.rejected)
-    if arguments.json:
-        print_json([to_json(s) for s in found])
-    else:
-        rows = [[short(s.release), s.state, f"{s.proposed:%F %H:%M}", s.why] for s in found]
-        print(
-            table(rows, header=["release", "state", "proposed", "why"]) if rows else "no release yet: lockgate deliver"
-        )
-    return 0
-
-
-def evidence(arguments: argparse.Namespace) -> int:
-    """Where the evidence page lies; `--to` copies it."""
-    from lockgate.delivery.decide import evidence_page
-
-    project = open_project(Path.cwd())
-    found = evidence_page(project, arguments.ref, environment=arguments.env, now=now())
-    release, environment = found.release, found.environment
-    place = arguments.to or project.home / "evidence" / f"{short(release)}-{environment}.html"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(found.page.data)
-    if arguments.card and found.card:
-        arguments.card.write_bytes(found.card.data)
-    if arguments.json:
-        print_json({"release": release, "environment": environment, "path": str(place), "sha256": found.page.sha256,
-                    "questions": list(found.questions)})  # fmt: skip
-    else:
-        print(f"evidence for release {short(release)} → {environment}\nopen {place}")
-        for number, text in enumerate(found.questions, 1):
-            print(plain(f"  {number}  {text}"))
-    return 0
 
 
 def status(arguments: argparse.Namespace) -> int:

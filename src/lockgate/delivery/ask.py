@@ -44,7 +44,7 @@ def ask_environment(
     answered = _replay(address, recorded, release)
     as_of = dt.date.fromisoformat(manifest.as_of)
     return Served(
-        requests=tuple({**r["request"], "as_of": r["as_of"]} for r in recorded),
+        requests=tuple({**r["request"], **({"as_of": r["as_of"]} if r["as_of"] else {})} for r in recorded),
         evaluated=tuple(_without_empty(r["answer"]) for r in recorded),
         answered=tuple(answered),
         exchanges=tuple(e for c in _contracts(project, consumers) for e in _exchanges(address, c, as_of)),
@@ -119,7 +119,7 @@ def _request(
 
 
 def _replay(address: str, recorded: Sequence[Mapping[str, Json]], release: str) -> list[Mapping[str, Json] | None]:
-    """Recorded rows in their order, asked in one request per as-of day."""
+    """Recorded rows in their order, asked in one request per as-of day; in one request, if they have no days."""
     answered: list[Mapping[str, Json] | None] = []
     for as_of, group in groupby(recorded, key=lambda r: r["as_of"]):
         rows = list(group)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.anchor import check_anchors
-from lockgate.delivery.evidence.page import card_of, page_of
+from lockgate.delivery.evidence.page import card_of, pack_of, page_of
 from lockgate.delivery.identity import append, holder, read_ledger
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import named
@@ -145,12 +145,13 @@ def _answers(trust: Trusted, page: str, words: Words, ask: Ask) -> dict[str, str
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a person is shown: the page of a release for an environment, and the model card beside it."""
+    """What a person is shown: the page of a release for an environment, the same as JSON, and the model card beside it."""
 
     release: str
     environment: str
     page: Kept
     card: Kept | None
+    pack: Kept | None
     questions: tuple[str, ...] = ()
 
 
@@ -165,8 +166,8 @@ def evidence_page(project: Project, ref: str, *, environment: str | None = None,
     for place in places:
         if found := page_of(project, walk, trust, release=release, environment=place):
             _note_seen(project, release, place, found.sha256)
-            card = card_of(project, walk, trust, release=release, environment=place)
-            return Evidence(release, place, found, card, questions_of(trust, found.sha256))
+            card, pack = (of(project, walk, trust, release=release, environment=place) for of in (card_of, pack_of))
+            return Evidence(release, place, found, card, pack, questions_of(trust, found.sha256))
     raise NotFound(
         "no evidence page of this release is kept",
         value=short(release),

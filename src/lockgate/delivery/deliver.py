@@ -207,6 +207,7 @@ class _Walking:
             )
             return
         accept = "".join(f" --accept {g}" for g in ask.uncertain)
+        asked = next((r.role for r in stands.roles if len(r.people) < r.need), approval.role)  # others may have signed
         self._done(f"approval {approval.role}", "refused" if stands.rejected_by else "waiting", stands.missing)
         if stands.rejected_by:
             raise StepFailed(
@@ -216,7 +217,7 @@ class _Walking:
             f"release {short(self.release)} waits for a person before {environment}",
             value=stands.missing,
             next=f"lockgate evidence {short(self.release)}\n           "
-            f'lockgate approve {short(self.release)} --role {approval.role} --reason "…"{accept}{self._where(approval, environment)}',
+            f'lockgate approve {short(self.release)} --role {asked} --reason "…"{accept}{self._where(approval, environment)}',
         )
 
     def _where(self, approval: Approval, environment: str) -> str:
@@ -285,7 +286,9 @@ class _Walking:
             live=before,
             environment=environment,
             ask=ask,
+            trace=self.ran.planned.graph.trace,
             now=self.clock(),
+            tell=self.tell,
         )
 
     def _next_environment(self) -> str:

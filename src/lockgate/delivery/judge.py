@@ -13,7 +13,7 @@ from lockgate import codecs
 from lockgate.build.execute import Event
 from lockgate.declare import Gate
 from lockgate.delivery.inspecting import artifact_steps, contracts_of
-from lockgate.delivery.measuring import PATH, answering, json_step, measure, measured_with
+from lockgate.delivery.measuring import answering, measure, measured_with
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import judge as judge_by_rule
@@ -119,26 +119,6 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
             continue
         folder = contracts_of(captured["params"].get("consumers"))
         found.append(_gate(name, captured, wired | ({"contracts": folder} if folder in given else {})))
-    found.append(
-        json_step(
-            "summary",
-            "lockgate.evaluation.summary:summary",
-            {"scored": "scored"},
-            {"scored": INPUTS["scored"]},
-            judged_by(walk),
-            packages,
-        )
-    )
-    found.append(
-        json_step(
-            "cases",
-            "lockgate.release.scoring:cases",
-            {"release": "@release", "scored": "scored"},
-            {"release": PATH, "scored": INPUTS["scored"]},
-            {},
-            packages,
-        )
-    )
     return {n.name: n for n in found}
 
 

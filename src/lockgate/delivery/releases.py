@@ -13,6 +13,7 @@ from lockgate.delivery.lineage import Origin, lineage_of
 from lockgate.delivery.reproduction.snapshot import take_snapshot
 from lockgate.errors import IntegrityError, NotFound, StepFailed, UsageError
 from lockgate.records.digest import digest, digest_bytes, short
+from lockgate.records.graph import AS_OF
 from lockgate.records.release import Manifest
 from lockgate.records.wire import to_json
 from lockgate.release.bundle import bundle
@@ -52,7 +53,7 @@ def build_release(
     beside = _made_with(project, record.planned, {p for kind in PACKAGES for p in predictor.get(kind, ())})
     lineage = lineage_of(project, pipeline, record, project_files=digest_bytes(beside[PROJECT]), origin=origin)
     made_of = [
-        project.settings.name, record.as_of.isoformat(), pipeline.holdout and record.artifacts[pipeline.holdout].digest,
+        project.settings.name, _day_that_matters(record, pipeline), pipeline.holdout and record.artifacts[pipeline.holdout].digest,
         {p: a.digest for p, (_, a) in values.items()}, {f: digest_bytes(c) for f, c in code.items()}, predictor, to_json(lineage), digest_bytes(beside[TRAINING_LOCK]),
     ]  # fmt: skip
     key = digest("bundle", made_of)
@@ -81,6 +82,16 @@ def build_release(
     _keep(project, manifest)
     project.results("bundles").put(key, {"release": manifest.digest})
     return manifest
+
+
+def _day_that_matters(record: RunRecord, pipeline: PipelineInfo) -> str:
+    """The day, if an answer or a step depends on it. Else a release that is made again tomorrow is the one of today (ADR 29)."""
+    predictor = pipeline.predictor or {}
+    nodes = record.planned.graph.nodes
+    asked = predictor.get("dated", True) or any(
+        AS_OF in nodes[n].inputs.values() for n in record.artifacts if n in nodes
+    )
+    return record.as_of.isoformat() if asked else ""
 
 
 def _whole(project: Project, release: str) -> Manifest | None:

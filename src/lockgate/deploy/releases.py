@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from lockgate.deploy.stopped import Stop, stops
 from lockgate.errors import NotFound, PermissionRefused, UsageError, did_you_mean
 from lockgate.records.decisions import Decision, GateResult, Proposed
 from lockgate.records.digest import short
@@ -23,13 +24,18 @@ State = Literal["proposed", "approved", "live", "retired", "rejected"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseState:
-    """Where one release stands towards one environment, and in words why."""
+    """Where one release stands towards one environment, and in words why.
+
+    Attributes:
+        stopped: of a rejected one, every failed gate and every reject.
+    """
 
     release: str
     name: str
     state: State
     why: str
     proposed: datetime
+    stopped: tuple[Stop, ...] = ()
 
 
 def rollback_target(
@@ -121,7 +127,10 @@ def _release_state(
     passed: Callable[[str], Collection[str]],
 ) -> ReleaseState:  # fmt: skip
     state, why = _state(trusted, counts, there, claim.release, passed)
-    return ReleaseState(release=claim.release, name=claim.name, state=state, why=why, proposed=said.entry.time)
+    against = stops(trusted, release=claim.release, environment=there.name) if state == "rejected" else ()
+    return ReleaseState(
+        release=claim.release, name=claim.name, state=state, why=why, proposed=said.entry.time, stopped=against
+    )
 
 
 def _state(

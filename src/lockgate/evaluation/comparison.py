@@ -117,8 +117,7 @@ def same_rows(first: Scored, second: Scored) -> bool:
 
 
 def _positions(scored: Scored) -> dict[tuple[object, ...], int]:
-    named = zip(*(scored.column(key).tolist() for key in scored.identity), strict=True)
-    positions = {key: at for at, key in enumerate(named)}
+    positions = {key: at for at, key in enumerate(scored.names())}
     if len(positions) < len(scored):
         raise UsageError(
             "two scored rows have the same key", value=", ".join(scored.identity), allowed="one row per key"

@@ -99,6 +99,11 @@ class Scored:
         also = AS_OF in self.columns and AS_OF not in self.keys
         return (*self.keys, AS_OF) if self.keys and also else self.keys
 
+    def names(self) -> list[tuple[object, ...]]:
+        """What names each row, by `identity`, in order. A null equals a null: a field may be left out of a request."""
+        columns = ([None if cell != cell else cell for cell in self.column(k).tolist()] for k in self.identity)
+        return list(zip(*columns, strict=True))
+
     def column(self, name: str) -> Column:
         """One column as it is. Raises NotFound with the names there are."""
         if name not in self.columns:

@@ -266,7 +266,7 @@ def slices(
 def no_leak(tolerance: float = 1e-6, *, max_rows: Number | None = None, name: str = "no_leak") -> Gate:
     """Can the answers seen in training be had from what was known on their day?
 
-    Training rows are replayed through the packaged release, each at its own `as_of`.
+    Training rows are replayed through the packaged release, each at its own `as_of`, if answers depend on the day.
 
     Args:
         tolerance: largest difference that counts as the same, relative above 1 and absolute below.

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.prediction import Prediction
 
-__all__ = ["Joined", "Score", "join", "score"]
+__all__ = ["REQUEST_ID", "Joined", "Score", "as_text", "join", "score"]
+
+REQUEST_ID = "request_id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +26,14 @@ class Joined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """Served answers with a label. `covered`: labels inside the interval. Shares are None when nothing can be divided."""
+    """Served answers with a label. `covered` of `intervals` hold it. Shares are None when nothing can be divided."""
 
     answers: int
     labelled: int
     absolute_error: float
     actual_total: float
     covered: int
+    intervals: int
 
     @property
     def wape(self) -> float | None:
@@ -39,21 +42,36 @@ class Score:
 
     @property
     def coverage(self) -> float | None:
-        """Share of labels inside the answered interval."""
-        return self.covered / self.labelled if self.labelled else None
+        """Share of labels inside the answered interval; None when no interval was answered."""
+        return self.covered / self.intervals if self.intervals else None
 
 
 def join(
     predictions: Sequence[Prediction], labels: Mapping[tuple[str, ...], float], *, keys: Sequence[str]
 ) -> list[Joined]:
-    """Match answers and labels by the request's fields `keys`; answers without a label wait.
+    """Match answers and labels by the request's fields `keys`, or by `request_id`; answers without a label wait.
 
-    Asking the same thing twice of one release counts once: the last answer stands.
+    Values are compared as `as_text` writes them. By fields, asking the same thing twice of one release counts once: the
+    last answer stands.
     """
     last: dict[tuple[str, ...], Prediction] = {}
     for prediction in predictions:
-        last[(prediction.release, *(str(prediction.inputs.get(k)) for k in keys))] = prediction
+        named = {**prediction.inputs, REQUEST_ID: prediction.request_id}
+        last[(prediction.release, *(as_text(named.get(k)) for k in keys))] = prediction
     return [Joined(prediction=p, actual=labels[k[1:]]) for k, p in last.items() if k[1:] in labels]
+
+
+def as_text(value: Json) -> str:
+    """A value of a request as labels are matched by it: 64 and 64.0 are one number.
+
+    >>> as_text(64), as_text(64.0), as_text(True), as_text(None), as_text("007")
+    ('64.0', '64.0', 'true', '', '007')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(float(value)) if isinstance(value, int | float) else str(value)
 
 
 def score(joined: Sequence[Joined], *, answers: int, answer: str, low: str = "low", high: str = "high") -> Score:
@@ -63,6 +81,7 @@ def score(joined: Sequence[Joined], *, answers: int, answer: str, low: str = "lo
     return Score(
         answers=answers, labelled=len(joined), absolute_error=sum(errors),
         actual_total=sum(abs(j.actual) for j in joined), covered=sum(inside),
+        intervals=sum(low in j.prediction.output and high in j.prediction.output for j in joined),
     )  # fmt: skip
 
 

@@ -167,6 +167,7 @@ class Shown:
     """`page/v1`: the evidence page that people will see before `environment`. `page` is the sha256 of its bytes.
 
     `shows` is a digest of everything the page is made from: evidence, policy, people, the words of the settings.
+    `pack` is the sha256 of the page's content as JSON; older pages have none.
     `questions` stand on the page; `policy_editors` are names and addresses of who last changed the policy it judges by.
     """
 
@@ -178,6 +179,7 @@ class Shown:
     page: str
     card: str
     log: Head
+    pack: str = ""
     questions: tuple[str, ...] = ()
     policy_editors: tuple[str, ...] = ()
     extra: Extra = field(default_factory=dict[str, Json])

@@ -13,6 +13,16 @@ from typing import Literal
 
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
+from lockgate.records.findings import (
+    Builder,
+    Dependence,
+    Distribution,
+    Importance,
+    MovedSummary,
+    Purpose,
+    Reliability,
+    Spread,
+)
 
 __all__ = [
     "Bound",
@@ -29,7 +39,7 @@ __all__ = [
     "SigningRule",
 ]
 
-ChangeKind = Literal["code", "data", "parameters", "packages", "metrics", "answers", "results"]
+ChangeKind = Literal["data", "code", "features", "parameters", "packages", "metrics", "answers", "results"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +113,7 @@ class Case:
     Attributes:
         as_of: the day it was answered from.
         labels: request field → what people call its value (the name of a product).
+        before: what the live release answers.
         chosen: why this one is shown.
     """
 
@@ -110,6 +121,7 @@ class Case:
     as_of: str = ""
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     answer: str
+    before: str | None = None
     actual: str | None = None
     reasons: tuple[str, ...] = ()
     chosen: str = ""
@@ -117,10 +129,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What the approver must answer before signing; `hint` says where on the page to look."""
+    """What the approver must answer before signing; `hint` says where on the page to look, `name` is its short name."""
 
     text: str
     hint: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +181,15 @@ class Pack:
         groups: the metric per group, any order; the page puts the worst first.
         by_horizon: the metric per distance into the future, nearest first.
         coverage: share of truths inside the interval per group; `promised_coverage` is what was meant (`0.8`).
+        purpose: what the owner says it is for; None: nobody said.
+        builder: who made it, from what, and where.
+        told: kind of change → what changed, in sentences, more than `changes` says.
+        moved: which answers change against the live release.
+        influences: what the model itself says it looks at, by share.
+        importances: what shuffling an input does to the metric, on `probed_rows` rows.
+        missing: what could not be assessed beside what gates say, each with the reason.
+        waived: failed gate → who lets it pass, until when and why.
+        exceptions: waivers and broken glass, each in a sentence.
         bound: everything the signature binds.
         undo: the exact command that goes back, or "" when there is nothing to go back to.
         extra: fields of newer records, kept.
@@ -188,12 +210,25 @@ class Pack:
     verdicts: tuple[Verdict, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     changes: tuple[Change, ...] = ()
+    told: tuple[tuple[str, str], ...] = ()
     overall: Estimate | None = None
     groups: tuple[GroupEstimate, ...] = ()
     by_horizon: tuple[GroupEstimate, ...] = ()
     coverage: tuple[GroupEstimate, ...] = ()
     promised_coverage: str | None = None
     days: tuple[Day, ...] = ()
+    purpose: Purpose | None = None
+    builder: Builder | None = None
+    moved: MovedSummary | None = None
+    distributions: tuple[Distribution, ...] = ()
+    spreads: tuple[Spread, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
+    importances: tuple[Importance, ...] = ()
+    probed_rows: int = 0
+    dependences: tuple[Dependence, ...] = ()
+    missing: tuple[str, ...] = ()
+    waived: Mapping[str, str] = field(default_factory=dict[str, str])
+    exceptions: tuple[str, ...] = ()
     influences: tuple[Influence, ...] = ()
     cases: tuple[Case, ...] = ()
     questions: tuple[Question, ...] = ()

@@ -6,7 +6,7 @@ and no path of the machine that built it: the same inputs give the same release 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,8 +24,10 @@ __all__ = [
     "Lineage",
     "Manifest",
     "PredictorSpec",
+    "Roles",
     "StateEntry",
     "ValueEntry",
+    "roles_of",
 ]
 
 FORMAT = "lockgate.release/1"
@@ -83,7 +85,10 @@ class HorizonSchema:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSchema:
-    """One field of a request or a response, as pure JSON: forms, checks and docs are drawn from it."""
+    """One field of a request or a response, as pure JSON: forms, checks and docs are drawn from it.
+
+    `extra` holds `minimum` and `maximum` of a number that has them, and what a boolean's `yes` and `no` mean in words.
+    """
 
     name: str
     type: FieldType
@@ -95,6 +100,60 @@ class FieldSchema:
     choices: ChoicesSchema | None = None
     horizon: HorizonSchema | None = None
     extra: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+    @property
+    def minimum(self) -> float | None:
+        """The smallest number allowed; None: no end."""
+        return self.extra.get("minimum")
+
+    @property
+    def maximum(self) -> float | None:
+        """The largest number allowed; None: no end."""
+        return self.extra.get("maximum")
+
+    def takes(self, number: float) -> bool:
+        """Whether a number lies in the range."""
+        low, high = self.minimum, self.maximum
+        return (low is None or number >= low) and (high is None or number <= high)
+
+    @property
+    def range_words(self) -> str:
+        """The range for people; empty without one.
+
+        >>> FieldSchema(name="n", type="number", label="n", extra={"minimum": 0, "maximum": 100}).range_words
+        '0 to 100'
+        """
+        low, high = (None if n is None else f"{n:,g}" for n in (self.minimum, self.maximum))
+        return f"{low} to {high}" if low and high else f"{low} or more" if low else f"{high} or less" if high else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """Which fields of a response say what; None: it has no such field.
+
+    Attributes:
+        answer: a number, or a yes or no (1 or 0). score: how sure the release is of a yes, e.g. a probability.
+        low, high: the ends of the answer's interval.
+    """
+
+    answer: FieldSchema | None
+    score: FieldSchema | None = None
+    low: FieldSchema | None = None
+    high: FieldSchema | None = None
+
+
+def roles_of(response: Sequence[FieldSchema]) -> Roles:
+    """Fields go by name: `score`, `low`, `high`. The first number with another name is the answer; else the first boolean.
+
+    >>> fields = [FieldSchema(name=n, type=t, label=n) for n, t in (("score", "number"), ("approve", "boolean"))]
+    >>> found = roles_of(fields)
+    >>> found.answer.name, found.score.name, found.low
+    ('approve', 'score', None)
+    """
+    numbers = {f.name: f for f in response if f.type in ("number", "integer")}
+    named = {name: numbers.pop(name, None) for name in ("score", "low", "high")}
+    answers = [*numbers.values(), *(f for f in response if f.type == "boolean")]
+    return Roles(answer=answers[0] if answers else None, **named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +198,19 @@ class PredictorSpec:
         """The parameters that come from training steps."""
         given = {self.requests, "as_of", *self.state}
         return tuple(name for name in self.parameters if name not in given)
+
+    @property
+    def dated(self) -> bool:
+        """Whether an answer depends on the day it is asked: by state, the parameter `as_of` or a date with a horizon.
+
+        The holdout of a dated release has `as_of` in every row. One that is not answers the same on every day.
+        """
+        return bool(self.state) or "as_of" in self.parameters or any(f.horizon for f in self.request)
+
+    @property
+    def roles(self) -> Roles:
+        """Which fields of the response say what."""
+        return roles_of(self.response)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,22 @@ class ReleaseHost:
         """Reasons in words, per request."""
         return self._ask({"op": "explain", "requests": list(requests), "as_of": as_of})["reasons"]
 
+    def probe(self, table: Path, *, rows: int, truth: str, seed: int, folder: Path) -> dict[str, Any]:
+        """Answer a sample as it is (`as_it_is.npz` in `folder`), and once more per input with that input shuffled.
+
+        Returns `inputs`: name → file in `folder`; `failed`: name → why the release could not answer so.
+        """
+        asked = {"table": str(table.resolve()), "rows": rows, "truth": truth, "seed": seed}
+        return self._ask({"op": "probe", **asked, "folder": str(folder.resolve())})
+
+    def vary(self, table: Path, *, rows: int) -> list[dict[str, Any]]:
+        """Mean answer of a sample with one field set to each of a few values: `name`, `rows`, `points` or `why` not."""
+        return self._ask({"op": "vary", "table": str(table.resolve()), "rows": rows})["fields"]
+
+    def contribute(self, table: Path, *, rows: int) -> dict[str, float]:
+        """Input → mean size of what it moves, by the release's own reasons; empty when they name none."""
+        return self._ask({"op": "contribute", "table": str(table.resolve()), "rows": rows})["own"]
+
     def record(self, table: Path, *, rows: int) -> bytes:
         """Answer a sample of a holdout table: the bytes of `holdout.json`."""
         return self._ask({"op": "record", "table": str(table.resolve()), "rows": rows})["holdout"].encode()

@@ -11,7 +11,7 @@ from lockgate.records.release import FieldSchema, Manifest
 from lockgate.release.client import ReleaseHost
 from lockgate.release.layout import MANIFEST, read_manifest
 
-__all__ = ["ask_why", "reasons"]
+__all__ = ["ask_why", "reasons", "request_of"]
 
 
 def reasons(release: Path, movement: dict[str, Any]) -> list[list[str]]:
@@ -30,13 +30,13 @@ def ask_why(host: ReleaseHost, manifest: Manifest, movement: Mapping[str, Any]) 
         by_day.setdefault(row["as_of"] or None, []).append(position)
     found: list[list[str]] = [[] for _ in rows]
     for as_of, positions in by_day.items():
-        asked = [_request(rows[at]["request"], fields) for at in positions]
+        asked = [request_of(rows[at]["request"], fields) for at in positions]
         for at, said in zip(positions, host.explain(asked, as_of=as_of), strict=True):
             found[at] = said
     return found
 
 
-def _request(texts: Mapping[str, str], fields: Mapping[str, FieldSchema]) -> dict[str, Json]:
+def request_of(texts: Mapping[str, str], fields: Mapping[str, FieldSchema]) -> dict[str, Json]:
     """What a table of the evaluation holds as text or float, as the request's own types; what is not asked is left out."""
     return {name: _typed(text, fields[name].type) for name, text in texts.items() if name in fields}
 

@@ -138,7 +138,7 @@ def _coverage(pack: Pack) -> Markup | None:
 
 
 def _influences(pack: Pack) -> Markup | None:
-    rows = [(i.name, s, f"{s:.0%}") for i in pack.influences if (s := _finite(i.share)) is not None]
+    rows = [(wording.plain(i.name), s, f"{s:.0%}") for i in pack.influences if (s := _finite(i.share)) is not None]
     words = "; ".join(f"{name}: {text}" for name, _, text in rows)
     return _safe(plots.bars(rows, title="What the model looks at, by share", desc=words, whole=1.0))
 

@@ -21,6 +21,7 @@ __all__ = [
     "choices",
     "columns",
     "cut",
+    "ends",
     "first_day",
     "history",
     "last_day",
@@ -58,6 +59,12 @@ def span(table: Table, column: str) -> tuple[dt.date, dt.date] | None:
     """The first and the last day of a column; None when no row has one."""
     first, last = table.select(first=pl.col(column).min().cast(pl.Date), last=pl.col(column).max().cast(pl.Date)).row(0)
     return (first, last) if first is not None else None
+
+
+def ends(table: Table, column: str) -> list[float]:
+    """The smallest and the largest number of a column; nothing when it has none."""
+    known = table[column].drop_nulls().cast(pl.Float64)
+    return [known.min(), known.max()] if len(known) else []  # type: ignore[list-item]
 
 
 def request_frame(requests: Sequence[Mapping[str, object]], fields: Sequence[FieldSchema]) -> Table:
@@ -185,8 +192,10 @@ def _column(series: pl.Series) -> np.ndarray:
     return np.array(texts, dtype=np.str_) if texts else np.array([], dtype="<U1")
 
 
-def spread(table: Table, *, rows: int, origins: int) -> Table:
-    """Up to `rows` rows, evenly spaced, from up to `origins` evenly spaced values of `as_of`."""
+def spread(table: Table, *, rows: int, origins: int | None) -> Table:
+    """Up to `rows` rows, evenly spaced, from up to `origins` evenly spaced values of `as_of`; None: whatever their days."""
+    if origins is None:
+        return table[_even(table.height, rows)]
     days = table["as_of"].unique().sort()
     kept = days.gather(_even(len(days), origins))
     some = table.filter(pl.col("as_of").is_in(kept.to_list()))

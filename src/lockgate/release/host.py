@@ -1,10 +1,13 @@
 """The release host: `python -I -m lockgate.release.host DIR SHA256` answers JSON lines on its standard input.
 
-    {"op": "score", "table": path, "out": path, "truth": column}   each row at its own as_of → columns.npz
+    {"op": "score", "table": path, "out": path, "truth": column}   each row at its own as_of, if it has one → columns.npz
     {"op": "answer" | "explain", "requests": [...], "as_of": day | null}
     {"op": "record", "table": path, "rows": n}                     answers to a sample, for the bundle
     {"op": "check"}                                                are the recorded answers repeated bit by bit?
     {"op": "memory"}                                               bytes that this process holds
+    {"op": "probe", "table": path, "rows": n, "truth": column, "seed": k, "folder": path}   what if an input were shuffled?
+    {"op": "vary", "table": path, "rows": n}                       what if a field of the request were another?
+    {"op": "contribute", "table": path, "rows": n}                 what the release itself says it looks at
 
 Isolated mode: no working folder and no PYTHONPATH on the import path. Libraries are loaded only here.
 """
@@ -27,7 +30,7 @@ from lockgate.errors import (
     UsageError,
 )
 from lockgate.records.digest import Json, canonical, short
-from lockgate.records.release import FieldSchema
+from lockgate.records.release import FieldSchema, Roles, roles_of
 from lockgate.release.open import OpenRelease, open_release, read_holdout
 
 if TYPE_CHECKING:
@@ -47,13 +50,19 @@ class Answering(Protocol):
     @property
     def response(self) -> tuple[FieldSchema, ...]: ...
 
+    @property
+    def dated(self) -> bool: ...
+
+    @property
+    def as_of(self) -> dt.date: ...
+
     def predict(self, requests: Table, as_of: dt.date) -> Table: ...
 
 
 def score(release: Answering, table: Table, *, truth: str) -> object:
-    """Answer each row at its own `as_of`; the rows come back in their order with the response columns added.
+    """Answer each row, at its own `as_of` if answers depend on the day; the rows come back in their order, the response added.
 
-    So do the columns of what the model sees, as `feature:NAME`, when the predictor declares `features`.
+    So are the columns of what the model sees, as `feature:NAME`, when the predictor declares `features`.
     """
     from lockgate.evaluation.scored import Scored
     from lockgate.release import frames
@@ -63,35 +72,39 @@ def score(release: Answering, table: Table, *, truth: str) -> object:
         raise UsageError("the table already has a column of the response", value=", ".join(clash))
     scored = _answer_all(release, table.with_row_index("@row"), seen=isinstance(release, OpenRelease))
     columns = frames.columns(scored.sort("@row").drop("@row"))
-    numbers = [f.name for f in release.response if f.type in ("number", "integer")]
-    day = next((f.name for f in release.request if f.horizon or f.type == "date"), "as_of")
+    roles = roles_of(release.response)
     return Scored(
         columns=columns,
         truth=truth,
-        answer=next(n for n in numbers if n not in ("low", "high")),
-        keys=tuple(f.name for f in release.request),
-        low="low" if "low" in numbers else None,
-        high="high" if "high" in numbers else None,
-        day=day,
+        answer=_need_answer(roles).name,
+        score=roles.score and roles.score.name,
+        keys=_row_names(release, table),
+        low=roles.low and roles.low.name,
+        high=roles.high and roles.high.name,
+        day=_day_column(release, table),
+        cluster="cluster" if "cluster" in table.columns else None,
     )
 
 
 def record_holdout(release: OpenRelease, table: Table, *, rows: int) -> bytes:
     """Answer a sample of the holdout, as the bytes of `holdout.json`.
 
-    Raises ContractBroken when a row of the whole table asks for a day that no user could ask for at its `as_of`.
+    Raises ContractBroken when a row of the whole table asks for a number out of its range, or for a day that no user
+    could ask for at its `as_of`.
     """
     from lockgate.records.wire import to_json
     from lockgate.release import frames
 
-    _need_as_of(table)
-    _need_served_days(release, table)
+    if release.dated:
+        _need_as_of(table)
+        _need_served_days(release, table)
+    _need_served_numbers(release, table)
     asked = [f.name for f in release.request]
-    answered = _answer_all(release, frames.spread(table, rows=rows, origins=ORIGINS))
+    answered = _answer_all(release, frames.spread(table, rows=rows, origins=ORIGINS if release.dated else None))
     kept = cast("list[dict[str, Json]]", to_json(frames.rows(answered)))
     records = [
         {
-            "as_of": row["as_of"],
+            "as_of": row["as_of"] if release.dated else None,
             "request": {name: row[name] for name in asked},
             "answer": {f.name: row[f.name] for f in release.response},
         }
@@ -102,17 +115,17 @@ def record_holdout(release: OpenRelease, table: Table, *, rows: int) -> bytes:
 
 def check_holdout(release: OpenRelease, recorded: Sequence[Mapping[str, Json]]) -> int:
     """Repeat every recorded answer; all bits must be equal. Answers how many; raises IntegrityError for the first."""
-    by_day = dict[str, list[Mapping[str, Json]]]()
+    by_day = dict[str | None, list[Mapping[str, Json]]]()
     for record in recorded:
         by_day.setdefault(record["as_of"], []).append(record)
     for day, records in by_day.items():
         requests = typed_requests([r["request"] for r in records], release.request)
-        now = release.answer(requests, dt.date.fromisoformat(day))
+        now = release.answer(requests, dt.date.fromisoformat(day) if day else release.as_of)
         for record, answer in zip(records, now, strict=True):
             if canonical(answer) != canonical(record["answer"]):
                 raise IntegrityError(
                     f"release {short(release.digest)} does not repeat its recorded answers here",
-                    value=f"{record['request']} as of {day}: {answer}",
+                    value=f"{record['request']}{f' as of {day}' if day else ''}: {answer}",
                     allowed=str(record["answer"]),
                     next="serve it on the processor and packages it was made with",
                 )
@@ -149,6 +162,7 @@ Operation = Callable[[dict[str, Any]], dict[str, Json]]
 
 def _operations(release: OpenRelease, directory: Path) -> dict[str, Operation]:
     from lockgate import codecs
+    from lockgate.release import probing
     from lockgate.release.frames import Table
 
     def table(path: str) -> Table:
@@ -176,9 +190,14 @@ def _operations(release: OpenRelease, directory: Path) -> dict[str, Operation]:
     def run_memory(_: dict[str, Any]) -> dict[str, Json]:
         return {"bytes": resident_bytes()}
 
-    return {
+    def run_probe(line: dict[str, Any]) -> dict[str, Json]:
+        sample = probing.sample_of(release, table(line["table"]), rows=line["rows"])
+        return probing.probe(release, sample, truth=line["truth"], seed=line["seed"], folder=Path(line["folder"]))
+
+    def run_vary(line: dict[str, Any]) -> dict[str, Json]:
+        return {
         "score": run_score, "answer": run_answer, "explain": run_explain, "record": run_record, "check": run_check,
-        "memory": run_memory,
+        "memory": run_memory, "probe": run_probe, "vary": run_vary, "contribute": run_contribute,
     }  # fmt: skip
 
 
@@ -218,6 +237,8 @@ def _answer_all(release: Answering, table: Table, *, seen: bool = False) -> Tabl
 
     from lockgate.release import frames
 
+    if not release.dated:
+        return table.hstack(release.predict(table, release.as_of))
     _need_as_of(table)
     answered = [part.hstack(release.predict(part, as_of)) for as_of, part in frames.parts(table)]
     if seen:
@@ -235,7 +256,31 @@ def _with_features(release: OpenRelease, answered: Table) -> Table:
 
 def _need_as_of(table: Table) -> None:
     if "as_of" not in table.columns or table["as_of"].null_count():
-        raise ContractBroken("a scored table has its day in every row", value="as_of", allowed="a date column `as_of`")
+        raise ContractBroken(
+            "answers depend on the day, so a scored table has it in every row", value="as_of",
+            allowed="a date column `as_of`, or a predictor without state, `as_of` and Horizon",
+        )  # fmt: skip
+
+
+def _need_answer(roles: Roles) -> FieldSchema:
+    if roles.answer is None:
+        raise UsageError(
+            "a release that is judged answers a number, or yes or no",
+            allowed="a response with a field of type float, int or bool that is not called score, low or high",
+        )
+    return roles.answer
+
+
+def _row_names(release: Answering, table: Table) -> tuple[str, ...]:
+    """The request names a row; not where two people ask the same and no day tells them apart."""
+    asked = tuple(f.name for f in release.request)
+    return () if not release.dated and table.select(asked).is_duplicated().any() else asked
+
+
+def _day_column(release: Answering, table: Table) -> str | None:
+    """The day that a row is about: the date that is asked for, or the day of asking; rows of a table may have none."""
+    asked = next((f.name for f in release.request if f.horizon or f.type == "date"), None)
+    return asked or ("as_of" if "as_of" in table.columns else None)
 
 
 def _need_served_days(release: OpenRelease, table: Table) -> None:
@@ -250,6 +295,18 @@ def _need_served_days(release: OpenRelease, table: Table) -> None:
                     "the holdout asks for a day that nobody could ask for", value=f"{field} {outside[0]} as of {as_of}",
                     allowed=f"{allowed.first} to {allowed.last}: as-of + 1 up to the horizon",
                 )  # fmt: skip
+
+
+def _need_served_numbers(release: OpenRelease, table: Table) -> None:
+    """The same for numbers: nobody could ask for one that is out of its range."""
+    from lockgate.release import frames
+
+    for field in (f for f in release.request if f.range_words and f.name in table.columns):
+        if outside := [n for n in frames.ends(table, field.name) if not field.takes(n)]:
+            raise ContractBroken(
+                "the holdout asks for a number that nobody could ask for", value=f"{field.name} {outside[0]:g}",
+                allowed=field.range_words,
+            )  # fmt: skip
 
 
 def _private_stdout() -> int:

@@ -22,6 +22,7 @@ from types import ModuleType
 
 from lockgate import codecs
 from lockgate.declare import Predictor
+from lockgate.declare_reason import Reason
 from lockgate.errors import IntegrityError, StepFailed, UsageError
 from lockgate.records.digest import Json, short
 from lockgate.records.release import FieldSchema, Manifest
@@ -55,6 +56,7 @@ class OpenRelease:
         self._predictor = predictor
         self._values = values
         self._state = state
+        self._change: Callable[[str, Table], Table] = _as_it_is
         # The last cut is kept: serving asks for one day again and again, evaluation goes day by day.
         self._cut = functools.lru_cache(maxsize=1)(self._cut_state)
 
@@ -79,6 +81,11 @@ class OpenRelease:
     @property
     def response(self) -> tuple[FieldSchema, ...]:
         return self.manifest.predictor.response
+
+    @property
+    def dated(self) -> bool:
+        """Whether an answer depends on the day it is asked."""
+        return self.manifest.predictor.dated
 
     def predict(self, requests: Table, as_of: dt.date) -> Table:
         """Answer a table of requests, in order. A closed day is zero with the reason and is not predicted.
@@ -106,13 +113,39 @@ class OpenRelease:
 
     def explain(self, requests: Sequence[Mapping[str, object]], as_of: dt.date) -> list[list[str]]:
         """Sentences per request that say why; empty when the project declares no `explain`."""
+        return [[str(s) for s in given if s] for given in self._reasons(requests, as_of)]
+
+    def contributions(self, requests: Sequence[Mapping[str, object]], as_of: dt.date) -> list[dict[str, float]]:
+        """Input → how far it moves the answer, per request, as far as `explain` says it with `Reason`s."""
+        found: list[dict[str, float]] = []
+        for given in self._reasons(requests, as_of):
+            sums: dict[str, float] = {}
+            for reason in given:
+                if isinstance(reason, Reason):
+                    sums[reason.of] = sums.get(reason.of, 0.0) + reason.by
+            found.append(sums)
+        return found
+
+    def _reasons(self, requests: Sequence[Mapping[str, object]], as_of: dt.date) -> list[list[str]]:
         from lockgate.release import frames
 
         if self._predictor.explain is None:
             return [[] for _ in requests]
         table = frames.request_frame(requests, self.request)
         returned = self._call(self._predictor.explain, table, as_of)
-        return [[given] if isinstance(given, str) else [str(s) for s in given] for given in _iterable(returned)]
+        return [[given] if isinstance(given, str) else list(given) for given in _iterable(returned)]
+
+    def columns(self, state: str) -> list[str]:
+        """The columns of a state table."""
+        return list(self._state[state].columns)
+
+    def seeing(self, change: Callable[[str, Table], Table]) -> OpenRelease:
+        """The same release, which is shown each state table through `change` after the cut: what if it knew otherwise?"""
+        other = OpenRelease(
+            self.manifest, digest=self.digest, predictor=self._predictor, values=self._values, state=self._state
+        )
+        other._change = change
+        return other
 
     def features(self, requests: Table, as_of: dt.date) -> Table | None:
         """What the model sees of each request, as it is computed here; None when the project declares no `features`.
@@ -172,7 +205,8 @@ class OpenRelease:
         from lockgate.release import frames
 
         times = self.manifest.predictor.state
-        return {name: frames.cut(table, times[name], as_of) for name, table in self._state.items()}
+        cut = {name: frames.cut(table, times[name], as_of) for name, table in self._state.items()}
+        return {name: self._change(name, table) for name, table in cut.items()}
 
     def _call(self, function: Callable[..., object], requests: Table, as_of: dt.date) -> object:
         spec = self.manifest.predictor
@@ -253,6 +287,10 @@ def _trusted_roots() -> tuple[Path, ...]:
     ours = Path(__file__).resolve().parents[1]
     library = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
     return (ours, *(Path(p).resolve() for p in (*library, *site.getsitepackages())))
+
+
+def _as_it_is(_: str, table: Table) -> Table:
+    return table
 
 
 def _finite(row: dict[str, Json]) -> dict[str, Json]:

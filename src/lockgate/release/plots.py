@@ -16,7 +16,10 @@ from typing import Literal
 
 from lockgate.release.wording import visible
 
-__all__ = ["Line", "Whisker", "axis", "bars", "css", "dot_whisker", "key", "line_band", "nice_ticks", "strip"]
+__all__ = [
+    "Format", "Line", "Scale", "Whisker", "axis", "bars", "css", "dot_whisker", "figure", "key", "line_band", "nice_ticks",
+    "scale", "strip", "text_of", "upright",
+]  # fmt: skip
 
 Role = Literal["actual", "forecast", "simple"]
 Format = Callable[[float], str]
@@ -87,8 +90,8 @@ def line_band(
         return ""
     ticks = nice_ticks(min(0.0, *known), max(0.0, *known), 4)
     top, bottom = 18.0, height_px - 24.0
-    y = _scale(ticks[0], ticks[-1], bottom, top)
-    x = _scale(0, max(1, len(labels) - 1), GUTTER, 100 - EDGE)
+    y = scale(ticks[0], ticks[-1], bottom, top)
+    x = scale(0, max(1, len(labels) - 1), GUTTER, 100 - EDGE)
     parts = [_gridline(y(t), form(t)) for t in ticks]
     inside = _band(band, x, y) if band else ""
     inside += "".join(_path(line, x, y) for line in lines)
@@ -104,7 +107,7 @@ def line_band(
         if v is not None
     ]
     parts += _x_labels(labels, x, height_px - 6)
-    return _figure(parts, title, desc, height_px)
+    return figure(parts, title, desc, height_px)
 
 
 def key(lines: Sequence[Line], *, band: str = "") -> str:
@@ -113,7 +116,7 @@ def key(lines: Sequence[Line], *, band: str = "") -> str:
     if band:
         samples.append(('<rect class="pl-band" x="0" y="2" width="28" height="10"/>', band))
     items = "".join(
-        f'<li><svg class="pl" width="28" height="14" aria-hidden="true">{shape}</svg> {_text(label)}</li>'
+        f'<li><svg class="pl" width="28" height="14" aria-hidden="true">{shape}</svg> {text_of(label)}</li>'
         for shape, label in samples
     )
     return f'<ul class="pl-key">{items}</ul>'
@@ -136,7 +139,7 @@ def dot_whisker(
     if not rows:
         return ""
     ticks = nice_ticks(*(domain or _domain(rows, reference)))
-    x = _scale(ticks[0], ticks[-1], EDGE, 100 - EDGE)
+    x = scale(ticks[0], ticks[-1], EDGE, 100 - EDGE)
     top, tall = 22 if reference is not None else 4, 60 if any(r.note for r in rows) else 44
     height = top + tall * len(rows) + 20
     parts = [_tick(x(t), form(t), height - 5, edge=_edge(i, len(ticks))) for i, t in enumerate(ticks)]
@@ -145,15 +148,15 @@ def dot_whisker(
     for i, row in enumerate(rows):
         y = top + tall * i + 14
         dot = top + tall * (i + 1) - 16
-        parts.append(f'<text class="pl-label" x="0" y="{y}">{_text(_cut(row.label))}</text>')
-        parts.append(f'<text class="pl-value" x="100%" y="{y}" text-anchor="end">{_text(row.text)}</text>')
+        parts.append(f'<text class="pl-label" x="0" y="{y}">{text_of(_cut(row.label))}</text>')
+        parts.append(f'<text class="pl-value" x="100%" y="{y}" text-anchor="end">{text_of(row.text)}</text>')
         if row.note:
-            parts.append(f'<text class="pl-tick" x="0" y="{y + 15}">{_text(row.note)}</text>')
-        parts += [_upright("pl-grid", x(t), dot - TICK, dot + TICK) for t in ticks]
+            parts.append(f'<text class="pl-tick" x="0" y="{y + 15}">{text_of(row.note)}</text>')
+        parts += [upright("pl-grid", x(t), dot - TICK, dot + TICK) for t in ticks]
         if reference is not None:
-            parts.append(_upright("pl-ref", x(reference), dot - TICK, dot + TICK))
-        parts.append(_whisker(row, x, dot))
-    return _figure(parts, title, desc, height)
+            parts.append(upright("pl-ref", x(reference), dot - TICK, dot + TICK))
+        parts.append(whisker_marks(row, x, dot))
+    return figure(parts, title, desc, height)
 
 
 def strip(
@@ -163,16 +166,16 @@ def strip(
 
     The ends of the scale are written below; the style sheet shows them where the table has no `axis`.
     """
-    x = _scale(*domain, EDGE, 100 - EDGE)
+    x = scale(*domain, EDGE, 100 - EDGE)
     parts = [f'<line class="pl-grid" x1="{EDGE}%" x2="{100 - EDGE}%" y1="12" y2="12"/>']
     if reference is not None:
-        parts.append(_upright("pl-ref", x(reference), 0, 24))
-    parts.append(_whisker(row, x, 12))
+        parts.append(upright("pl-ref", x(reference), 0, 24))
+    parts.append(whisker_marks(row, x, 12))
     parts += [
-        f'<text class="pl-tick pl-end" x="{at}%" y="36" text-anchor="{anchor}">{_text(form(value))}</text>'
+        f'<text class="pl-tick pl-end" x="{at}%" y="36" text-anchor="{anchor}">{text_of(form(value))}</text>'
         for at, anchor, value in ((EDGE, "start", domain[0]), (100 - EDGE, "end", domain[1]))
     ]
-    return _figure(parts, row.label, row.text, 24)
+    return figure(parts, row.label, row.text, 24)
 
 
 def axis(domain: tuple[float, float], *, form: Format) -> str:
@@ -181,7 +184,7 @@ def axis(domain: tuple[float, float], *, form: Format) -> str:
     low, high = domain
     texts = [
         f'<text class="pl-tick" x="{EDGE + share * (100 - 2 * EDGE):.2f}%" y="12" text-anchor="{anchor}">'
-        f"{_text(form(low + share * (high - low)))}</text>"
+        f"{text_of(form(low + share * (high - low)))}</text>"
         for share, anchor in marks
     ]
     return f'<svg class="pl" width="100%" height="16" aria-hidden="true">{"".join(texts)}</svg>'
@@ -198,21 +201,23 @@ def bars(rows: Sequence[tuple[str, float, str]], *, title: str, desc: str, whole
     parts: list[str] = []
     for i, (label, value, text) in enumerate(rows):
         y = 34 * i + 14
-        parts.append(f'<text class="pl-label" x="0" y="{y}">{_text(_cut(label))}</text>')
-        parts.append(f'<text class="pl-value" x="100%" y="{y}" text-anchor="end">{_text(text)}</text>')
+        parts.append(f'<text class="pl-label" x="0" y="{y}">{text_of(_cut(label))}</text>')
+        parts.append(f'<text class="pl-value" x="100%" y="{y}" text-anchor="end">{text_of(text)}</text>')
         parts.append(f'<rect class="pl-track" x="0" y="{y + 6}" width="100%" height="6" rx="1"/>')
         width = min(1.0, max(0.0, value) / largest) * 100
         parts.append(f'<rect class="pl-bar" x="0" y="{y + 6}" width="{width:.2f}%" height="6" rx="1"/>')
-    return _figure(parts, title, desc, 34 * len(rows) + 4)
+    return figure(parts, title, desc, 34 * len(rows) + 4)
 
 
-def _figure(parts: Sequence[str], title: str, desc: str, height_px: int) -> str:
+def figure(parts: Sequence[str], title: str, desc: str, height_px: int) -> str:
+    """Parts as one figure with its text alternative."""
     label = escape(visible(f"{title}. {desc}" if desc else title), quote=True)
-    words = f"<title>{_text(title)}</title>" + (f"<desc>{_text(desc)}</desc>" if desc else "")
+    words = f"<title>{text_of(title)}</title>" + (f"<desc>{text_of(desc)}</desc>" if desc else "")
     return f'<svg class="pl" role="img" aria-label="{label}" width="100%" height="{height_px}">{words}{"".join(parts)}</svg>'
 
 
-def _text(text: str) -> str:
+def text_of(text: str) -> str:
+    """Text as it may stand in a figure."""
     return escape(visible(text), quote=True)
 
 
@@ -221,7 +226,8 @@ def _cut(label: str) -> str:
     return label if len(label) <= LABEL else label[: LABEL - 1].rstrip() + "…"
 
 
-def _scale(low: float, high: float, start: float, end: float) -> Scale:
+def scale(low: float, high: float, start: float, end: float) -> Scale:
+    """From low..high to start..end; what lies outside stands at the end."""
     span = (high - low) or 1.0
     return lambda value: start + (min(max(value, low), high) - low) / span * (end - start)
 
@@ -235,7 +241,7 @@ def _domain(rows: Sequence[Whisker], reference: float | None) -> tuple[float, fl
 def _gridline(y: float, label: str) -> str:
     return (
         f'<line class="pl-grid" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text class="pl-tick" x="0" y="{y - 4:.1f}">{_text(label)}</text>'
+        f'<text class="pl-tick" x="0" y="{y - 4:.1f}">{text_of(label)}</text>'
     )
 
 
@@ -264,7 +270,7 @@ def _x_labels(labels: Sequence[str], x: Scale, y: float) -> list[str]:
     gaps = 3 if last > 8 or (last and last % 3 == 0) else min(2, last)  # a few points must divide evenly
     shown = [round(last * i / gaps) for i in range(gaps + 1)] if gaps else [0]
     return [
-        f'<text class="pl-tick" x="{x(i):.2f}%" y="{y}" text-anchor="{_edge(i, last + 1)}">{_text(labels[i])}</text>'
+        f'<text class="pl-tick" x="{x(i):.2f}%" y="{y}" text-anchor="{_edge(i, last + 1)}">{text_of(labels[i])}</text>'
         for i in shown
     ]
 
@@ -274,19 +280,20 @@ def _edge(i: int, count: int) -> str:
 
 
 def _tick(x: float, label: str, y: float, *, edge: str) -> str:
-    return f'<text class="pl-tick" x="{x:.2f}%" y="{y}" text-anchor="{edge}">{_text(label)}</text>'
+    return f'<text class="pl-tick" x="{x:.2f}%" y="{y}" text-anchor="{edge}">{text_of(label)}</text>'
 
 
-def _upright(look: str, x: float, top: float, bottom: float) -> str:
+def upright(look: str, x: float, top: float, bottom: float) -> str:
+    """A vertical line; `x` in per cent, the others in pixels."""
     return f'<line class="{look}" x1="{x:.2f}%" x2="{x:.2f}%" y1="{top}" y2="{bottom}"/>'
 
 
 def _reference(x: float, y: float, label: str) -> str:
     anchor = "start" if x < 30 else "end" if x > 70 else "middle"
-    return f'<text class="pl-tick" x="{x:.2f}%" y="{y}" text-anchor="{anchor}">{_text(label)}</text>'
+    return f'<text class="pl-tick" x="{x:.2f}%" y="{y}" text-anchor="{anchor}">{text_of(label)}</text>'
 
 
-def _whisker(row: Whisker, x: Scale, y: float) -> str:
+def whisker_marks(row: Whisker, x: Scale, y: float) -> str:
     parts = ""
     if row.low is not None and row.high is not None:
         left, right = x(row.low), x(row.high)

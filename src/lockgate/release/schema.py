@@ -18,8 +18,9 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 
-from lockgate.declare import Choices, Horizon, Predictor
+from lockgate.declare import Choices, Horizon, Predictor, Range
 from lockgate.errors import UsageError
+from lockgate.records.digest import Json
 from lockgate.records.release import (
     ChartSchema,
     ChoicesSchema,
@@ -94,7 +95,7 @@ def describe(predictor: Predictor, *, qualname: str) -> PredictorSpec:
 
 
 def fields_of(kind: type) -> tuple[FieldSchema, ...]:
-    """Describe a request or response dataclass. `field(metadata={"label", "help", "unit"})` is for people."""
+    """Describe a request or response dataclass. `field(metadata={"label", "help", "unit", "yes", "no"})` is for people."""
     name = kind.__qualname__
     if not dataclasses.is_dataclass(kind):
         raise UsageError("a request or response is a dataclass", value=name)
@@ -132,6 +133,10 @@ def _field(kind: type, declared: dataclasses.Field[object], hint: object) -> Fie
         unit=metadata.get("unit", ""),
         choices=next((_choices(m) for m in marks if isinstance(m, Choices)), None),
         horizon=next((_horizon(m) for m in marks if isinstance(m, Horizon)), None),
+        extra={
+            **next((_range(kind, declared.name, options[0], m) for m in marks if isinstance(m, Range)), {}),
+            **{word: metadata[word] for word in ("yes", "no") if options[0] is bool and word in metadata},
+        },
     )
 
 
@@ -145,6 +150,17 @@ def _choices(mark: Choices) -> ChoicesSchema:
 
 def _horizon(mark: Horizon) -> HorizonSchema:
     return HorizonSchema(days=mark.days, closed=reference(mark.closed) if mark.closed else None)
+
+
+def _range(kind: type, name: str, plain: object, mark: Range) -> dict[str, Json]:
+    ends = {"minimum": mark.low, "maximum": mark.high}
+    if plain not in (int, float) or (mark.low is not None and mark.high is not None and mark.low > mark.high):
+        raise UsageError(
+            "a Range stands wrongly",
+            value=f"{kind.__qualname__}.{name}: {mark}",
+            allowed="on an int or a float, low ≤ high",
+        )
+    return {end: number for end, number in ends.items() if number is not None}
 
 
 def _check_choices(request: tuple[FieldSchema, ...], state: Mapping[str, str]) -> None:

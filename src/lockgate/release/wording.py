@@ -29,6 +29,7 @@ __all__ = [
     "metric_name",
     "number",
     "plain",
+    "points",
     "round_percent",
     "sentence",
     "size",
@@ -196,6 +197,18 @@ def spread(estimate: Estimate) -> str:
         return f"± {_signed(sentences.percent(half)).removesuffix('%')} points"
     places = _places(decimal_of(estimate.value) or Decimal(0))
     return f"± {_rounded(half, places if round(half, places) else _places(half))}"
+
+
+def points(estimate: Estimate) -> str:
+    """A difference of two values of a metric: two shares lie points apart, not per cent.
+
+    >>> points(Estimate(name="wape", value="0.2734", unit="share")), points(Estimate(name="mae", value="1.5", unit="units"))
+    ('27.3 points', '1.50 units')
+    """
+    value = decimal_of(estimate.value)
+    if value is None or estimate.unit != SHARE:
+        return number(estimate.value, estimate.unit)
+    return f"{_signed(sentences.percent(value)).removesuffix('%')} points"
 
 
 def between(estimate: Estimate) -> str:

@@ -22,7 +22,7 @@ from lockgate.serving.validate import Allowed, Checked, ChoiceIndex, FieldError,
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["Desk", "Invalid", "new_id"]
+__all__ = ["Desk", "Invalid", "new_id", "query_of"]
 
 REMEMBERED = 10_000  # answers whose reasons can be asked for by request id
 MOST_REQUESTS = 1_000
@@ -186,7 +186,7 @@ class Desk:
             **({"note": prediction.note} if prediction.note else {}),
             "links": {
                 "explain": "/explain?" + urlencode({"request_id": prediction.request_id}),
-                "page": "/?" + urlencode({n: v for n, v in prediction.inputs.items() if v is not None}),
+                "page": "/?" + query_of(prediction.inputs),
                 "release": "/release",
             },
         }
@@ -195,6 +195,16 @@ class Desk:
         self._answered[request_id] = inputs, day
         if len(self._answered) > REMEMBERED:
             self._answered.popitem(last=False)
+
+
+def query_of(inputs: Mapping[str, Json]) -> str:
+    """A request as the query that asks it again; what is not given is left out.
+
+    >>> query_of({"income": 64.0, "bankruptcy": False, "assets": None})
+    'income=64.0&bankruptcy=false'
+    """
+    given = {n: v for n, v in inputs.items() if v is not None}
+    return urlencode({n: str(v).lower() if isinstance(v, bool) else v for n, v in given.items()})
 
 
 def new_id(now: dt.datetime, random: bytes) -> str:

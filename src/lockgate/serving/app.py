@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 
 from lockgate.errors import LockgateError
 from lockgate.records.digest import Json, short
-from lockgate.records.release import FieldSchema
+from lockgate.records.release import FieldSchema, Roles
 from lockgate.records.wire import to_json
-from lockgate.serving.answer import Desk, Invalid
-from lockgate.serving.chart import Forecast, amount, draw, interval_bar
+from lockgate.serving.answer import Desk, Invalid, query_of
+from lockgate.serving.chart import Forecast, amount, draw, interval_bar, score_bar
 from lockgate.serving.validate import FieldError, say_day
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 HISTORY_DAYS = 84
 NARROW_DAYS = 42
 LISTED_CHOICES = 400  # beyond this the page's script fetches what matches what is typed
-INTERVAL = ("low", "high")
+TITLED = 3  # with more fields than this the form above says what was asked
 
 STATIC: Mapping[str, tuple[bytes, str]] = {
     "app.css": ((HERE / "static" / "app.css").read_bytes(), "text/css"),
@@ -120,13 +120,14 @@ def _answered(desk: Desk, raw: Json) -> dict[str, object]:
     note = reply.get("note")
     return {
         "reply": reply,
-        "title": [_named(desk, f, inputs[f.name]) for f in desk.fields if inputs[f.name] is not None],
+        "title": _title(desk, inputs),
         "forecast": forecast,
-        "number": amount(forecast.value) if forecast else "",
+        "number": _said(desk, forecast),
+        "score": _score(desk, output),
         "low": amount(forecast.low) if forecast and forecast.low is not None else "",
         "high": amount(forecast.high) if forecast and forecast.high is not None else "",
         "span": interval_bar(forecast) if forecast and not note else "",
-        "interval_help": next((f.help for f in desk.release.response if f.name in INTERVAL and f.help), ""),
+        "interval_help": next((f.help for f in (_roles(desk).low, _roles(desk).high) if f and f.help), ""),
         "others": _others(desk, output, forecast),
         "note": note,
         "wide": _chart(desk, history, forecast, days=HISTORY_DAYS, width=760, height=260),
@@ -134,36 +135,65 @@ def _answered(desk: Desk, raw: Json) -> dict[str, object]:
         "recent": [(say_day(day), amount(value)) for day, value in reversed(history[-14:])],
         "chart_label": _chart_label(desk),
         "reasons": [] if note else desk.explain(raw),
-        "json": "/predict?" + urlencode({n: v for n, v in inputs.items() if v is not None}),
+        "json": "/predict?" + query_of(inputs),
     }
 
 
 def _forecast(desk: Desk, inputs: Mapping[str, Json], output: Mapping[str, Json]) -> Forecast | None:
-    point = _point(desk)
+    point = _roles(desk).answer
     if point is None or output.get(point.name) is None:
         return None
     day = next((f.name for f in desk.fields if f.type == "date"), None)
-    low, high = (output.get(name) for name in INTERVAL)
+    low, high = (output.get(name) for name in ("low", "high"))
     return Forecast(
         day=dt.date.fromisoformat(inputs[day]) if day and inputs[day] else desk.as_of,
         value=float(output[point.name]),
         low=None if low is None else float(low),
         high=None if high is None else float(high),
-        unit=point.unit or point.name.replace("_", " "),
+        unit=_unit(point),
     )
 
 
-def _point(desk: Desk) -> FieldSchema | None:
-    """The number that the page makes big: the first one that is not an end of the interval."""
-    numbers = (f for f in desk.release.response if f.type in ("number", "integer") and f.name not in INTERVAL)
-    return next(numbers, None)
+def _unit(point: FieldSchema) -> str:
+    """What stands behind the answer; nothing when a yes or no has words of its own."""
+    if point.type == "boolean" and point.extra:
+        return ""
+    return point.unit or point.name.replace("_", " ")
+
+
+def _roles(desk: Desk) -> Roles:
+    return desk.release.manifest.predictor.roles
+
+
+def _said(desk: Desk, forecast: Forecast | None) -> str:
+    """The answer that the page makes big: a number, or yes or no."""
+    answer = _roles(desk).answer
+    if forecast is None or answer is None:
+        return ""
+    word = "yes" if forecast.value else "no"
+    return str(answer.extra.get(word, word)) if answer.type == "boolean" else amount(forecast.value)
+
+
+def _score(desk: Desk, output: Mapping[str, Json]) -> dict[str, str]:
+    """The score in words, and on a line from 0 to 1 when it lies there; empty without one."""
+    field = _roles(desk).score
+    value = output.get(field.name) if field else None
+    if field is None or value is None:
+        return {}
+    text = f"{value:.0%}" if 0 <= value <= 1 else amount(float(value))
+    return {"label": field.label, "help": field.help, "text": text, "bar": score_bar(float(value))}
 
 
 def _others(desk: Desk, output: Mapping[str, Json], forecast: Forecast | None) -> list[tuple[str, str]]:
-    point = _point(desk)
-    shown = {*INTERVAL, "note", point.name if point and forecast else ""}
+    roles = _roles(desk)
+    shown = {"low", "high", "score", "note", roles.answer.name if roles.answer and forecast else ""}
     rest = [(f, output.get(f.name)) for f in desk.release.response if f.name not in shown]
     return [(f.label, f"{v} {f.unit}".strip()) for f, v in rest if v is not None]
+
+
+def _title(desk: Desk, inputs: Mapping[str, Json]) -> list[tuple[str, str]]:
+    given = [f for f in desk.fields if inputs[f.name] is not None]
+    return [_named(desk, f, inputs[f.name]) for f in given] if len(given) <= TITLED else [("The request above", "")]
 
 
 def _named(desk: Desk, field: FieldSchema, value: Json) -> tuple[str, str]:
@@ -201,13 +231,19 @@ def _form_field(
     value = given.get(field.name, "")
     if index and not error:
         value = index.resolve(value)
+    if field.type == "boolean":
+        value = value.casefold()
     return {
         "name": field.name,
         "label": field.label,
         "help": field.help,
         "type": field.type,
         "required": field.required,
-        "value": value or ("" if field.default is None else str(field.default)),
+        "value": value or _default(field),
+        "minimum": field.minimum,
+        "maximum": field.maximum,
+        "unit": field.unit,
+        "range": field.range_words,
         "known": index.label(value) if index and value else "",
         "choices": index.choices[:LISTED_CHOICES] if index else (),
         "total": len(index) if index else 0,
@@ -219,6 +255,12 @@ def _form_field(
         "error": error,
         "links": [_suggestion(desk, field, given, s) for s in error.suggestions] if error else [],
     }
+
+
+def _default(field: FieldSchema) -> str:
+    if field.type == "boolean" and field.default is not None:
+        return "true" if field.default else "false"
+    return "" if field.default is None else str(field.default)
 
 
 def _suggestion(desk: Desk, field: FieldSchema, given: Mapping[str, str], value: str) -> tuple[str, str, str]:
@@ -233,6 +275,7 @@ def _render(template: str, desk: Desk, **values: object) -> bytes:
         "purpose": manifest.predictor.summary,
         "environment": desk.environment,
         "as_of": say_day(desk.as_of),
+        "dated": manifest.predictor.dated,
         "release": desk.release.digest,
         "short": short(desk.release.digest),
     }

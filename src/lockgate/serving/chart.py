@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-__all__ = ["Forecast", "amount", "draw", "interval_bar"]
+__all__ = ["Forecast", "amount", "draw", "interval_bar", "score_bar"]
 
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 16.0, 14.0, 30.0
 
@@ -81,6 +81,19 @@ def interval_bar(forecast: Forecast) -> str:
         '<line class="span-line" x1="4" y1="10" x2="396" y2="10"/>'
         f'<rect class="span-range" x="{low:.1f}" y="4" width="{max(high - low, 2):.1f}" height="12" rx="6"/>'
         f'<line class="span-point" x1="{value:.1f}" y1="1" x2="{value:.1f}" y2="19"/></svg>'
+    )
+
+
+def score_bar(score: float) -> str:
+    """A score on a line from 0 to 1; nothing when it lies elsewhere."""
+    if not 0 <= score <= 1:
+        return ""
+    at = 4 + score * 392
+    return (
+        '<svg class="span" viewBox="0 0 400 20" preserveAspectRatio="none" aria-hidden="true">'
+        '<line class="span-line" x1="4" y1="10" x2="396" y2="10"/>'
+        f'<rect class="span-range" x="4" y="4" width="{max(at - 4, 2):.1f}" height="12" rx="6"/>'
+        f'<line class="span-point" x1="{at:.1f}" y1="1" x2="{at:.1f}" y2="19"/></svg>'
     )
 
 

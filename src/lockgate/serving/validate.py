@@ -189,6 +189,8 @@ def _check_field(field: FieldSchema, given: Mapping[str, Json], allowed: Allowed
         return _error(field.name, value, _says(field, allowed), f"{field.label} must be {_article(field.type)}.")
     if field.choices:
         return _check_choice(field, value, allowed)
+    if field.type in ("number", "integer") and not field.takes(value):
+        return _error(field.name, value, _says(field, allowed), f"{field.label} must be {_between(field)}.")
     return _Good(float(value) if field.type == "number" else value)
 
 
@@ -235,7 +237,11 @@ def _says(field: FieldSchema, allowed: Allowed) -> str:
         return f"{span.first.isoformat()} to {span.last.isoformat()}"
     if field.name in allowed.choices:
         return f"one of {len(allowed.choices[field.name])} values: /choices?field={field.name}"
-    return _article(field.type)
+    return f"{_article(field.type)}, {field.range_words}" if field.range_words else _article(field.type)
+
+
+def _between(field: FieldSchema) -> str:
+    return f"from {field.range_words}" if " to " in field.range_words else field.range_words
 
 
 def _article(kind: str) -> str:

@@ -60,12 +60,14 @@ def why_not(done: Executed, name: str) -> str:
 def fair_from(project: Project, releases: Iterable[Manifest]) -> str:
     """The first as-of from which on none of the releases was trained on what it is asked: the latest start of a holdout.
 
-    Read from the answers that each release carries, which begin with the first day of its holdout.
+    Read from the answers that each release carries, which begin with the first day of its holdout. Empty without days: what
+    another release was trained on cannot be told from rows that have none.
     """
     starts = list[str]()
     for release in releases:
         recorded = json.loads(file_of(project, release, release.holdout).read_bytes())
-        starts += [min(r["as_of"] for r in recorded)] if recorded else []
+        days = [r["as_of"] for r in recorded if r["as_of"]]
+        starts += [min(days)] if days else []
     return max(starts, default="")
 
 

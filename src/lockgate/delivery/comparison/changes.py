@@ -26,7 +26,7 @@ RELEASED = re.compile(r"\d+(\.\d+)+((a|b|rc|\.post)\d+)?")  # a version that was
 
 
 def changes(project: Project, now: Manifest, before: Manifest | None, champion: Evidence | None) -> tuple[Change, ...]:
-    """Data, code, parameters, packages, and the metric by `champion`, the paired comparison. Nothing live: nothing."""
+    """Data, code, features, parameters, packages, and the metric by `champion`, the paired comparison. Nothing live: nothing."""
     if before is None:
         return ()
     sources = [{f"source {n}": d for n, d in m.lineage.sources.items()} for m in (before, now)]
@@ -34,6 +34,7 @@ def changes(project: Project, now: Manifest, before: Manifest | None, champion: 
         *_days(dt.date.fromisoformat(before.as_of), dt.date.fromisoformat(now.as_of)),
         *_digests("data", *sources),
         *_digests("code", _definitions(before), _definitions(now)),
+        *_values("features", _features(before), _features(now)),
         *_values("parameters", _flat(before.lineage.parameters), _flat(now.lineage.parameters)),
         *_values("packages", _packages(project, before), _packages(project, now)),
         *_measured(champion),
@@ -58,6 +59,15 @@ def _span(days: int) -> str:
 
 def _definitions(manifest: Manifest) -> dict[str, str]:
     return {n: str(d) for n, d in manifest.lineage.extra.get("definitions", {}).items()}
+
+
+def _features(manifest: Manifest) -> dict[str, str]:
+    """What a release answers from: fields of the request, tables of state, values that training made."""
+    spec = manifest.predictor
+    asked = {f"field {f.name}": f.type + ("" if f.required else ", may be missing") for f in spec.request}
+    state = {f"table {n}": f"known before the day of asking, by {column}" for n, column in spec.state.items()}
+    values = {f"value {n}": v.type.rpartition(":")[2] for n, v in manifest.inputs.items()}
+    return {**asked, **state, **values}
 
 
 def _packages(project: Project, manifest: Manifest) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -26,6 +27,7 @@ __all__ = ["text"]
 WIDTH = 100
 SHOWN_GROUPS = 12
 MINUS = "\N{MINUS SIGN}"
+NUMERIC = re.compile(r"-?\d+(\.\d+)?")
 
 
 def text(found: ReleaseDifference, names: tuple[str, str], *, table: Table) -> str:
@@ -53,10 +55,12 @@ def _requests(found: ReleaseDifference) -> list[str]:
     moved = found.movement
     assert moved
     which = "new" if found.holdout == "after" else "old"
-    span = f"for {_day(moved.first)} to {_day(moved.last)}" if moved.first else ""
-    lines = _wrapped(
-        f"Both answered the {count(moved.rows, 'request')} of the {which} release's test, {span}, each from what was known on its own day."
+    known = (
+        f", for {_day(moved.first)} to {_day(moved.last)}, each from what was known on its own day"
+        if moved.first
+        else ""
     )
+    lines = _wrapped(f"Both answered the {count(moved.rows, 'request')} of the {which} release's test{known}.")
     return lines + [line for words in moved.left_out for line in _wrapped(f"Left out: {words}.")]
 
 
@@ -112,7 +116,7 @@ def _better(relative: Estimate, better: str) -> str:
     flip = Decimal(-1 if better == "higher" else 1)
     words = better_or_worse(*sorted((low * flip, high * flip)))
     level = percent(Decimal(relative.level)).replace(".0%", "%")
-    return words if low == high == 0 else f"{words} than the old release (paired by day, {level} interval)"
+    return words if low == high == 0 else f"{words} than the old release (paired by {relative.block}, {level} interval)"
 
 
 # ── why ─────────────────────────────────────────────────────────────────────
@@ -215,6 +219,8 @@ def _largest(found: ReleaseDifference, moved: Movement) -> Iterator[str]:
 def _value(row: MovedAnswer, name: str) -> str:
     """What people call it, and what it is called by machines."""
     value = row.request[name]
+    if value in ("True", "False") or NUMERIC.fullmatch(value):  # says nothing by itself
+        return f"{name.replace('_', ' ')} {value}"
     return f"{value} {row.labels[name]}" if row.labels.get(name, value) != value else _day(value)
 
 

@@ -5,14 +5,26 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from lockgate.delivery.comparison.changes import changes
 from lockgate.delivery.evidence.cautions import cautions
-from lockgate.delivery.measuring import load_json
+from lockgate.delivery.evidence.sayings import (
+    builder_of,
+    exceptions_of,
+    findings_of,
+    not_assessed,
+    purpose_of,
+    questions,
+    told,
+    verify,
+    waiver_in_words,
+)  # fmt: skip
 from lockgate.delivery.releases import file_of, manifest_of
 from lockgate.gates.binding import evidence_root, results
 from lockgate.gates.rules.sentences import capitalized
+from lockgate.gates.waivers import standing_waivers
 from lockgate.records.digest import Json, short
 from lockgate.records.evidence import Estimate, GroupEstimate, Verdict
 from lockgate.records.pack import (
@@ -23,17 +35,18 @@ from lockgate.records.pack import (
     Holdout,
     Metric,
     Pack,
-    Question,
     SigningRule,
 )
 from lockgate.records.wire import from_json
 from lockgate.release.wording import day
 
 if TYPE_CHECKING:
+    from lockgate.delivery.evidence.looking import Looked
     from lockgate.delivery.judge import Judged
     from lockgate.delivery.walk import Walk
     from lockgate.gates.binding import Ask
     from lockgate.project import Project
+    from lockgate.records.findings import Purpose
     from lockgate.records.release import FieldSchema, Manifest
     from lockgate.records.trust import Trusted
 
@@ -44,16 +57,18 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 def make_pack(
     project: Project, walk: Walk, trust: Trusted, judged: Judged, *,
-    release: str, live: str | None, environment: str, ask: Ask,
+    looked: Looked, release: str, live: str | None, environment: str, ask: Ask,
 ) -> Pack:  # fmt: skip
     """Everything that page and card say before `environment`; `live` is the release it would replace there."""
-    summary = _json(project, judged, "summary")
+    summary: Mapping[str, Json] = looked.views.get("summary", {})
     manifest = manifest_of(project, release)
     before = manifest_of(project, live) if live else None
     root = evidence_root(results(trust.said, release=release, policy=walk.digest).values())
     judged_groups = tuple(g for e in judged.evidence.values() if e.kind == "slices" for g in e.groups)
     groups = judged_groups or tuple(from_json(GroupEstimate, g) for g in summary.get("groups", ()))
     warned = cautions(manifest, summary, tuple(judged.verdicts.values()))
+    purpose = purpose_of(project)
+    waived = standing_waivers(trust, release=release, policy=walk.digest, ask=ask, now=None)
     return Pack(
         project=project.settings.name,
         release=release,
@@ -67,51 +82,33 @@ def make_pack(
         metric=_metric(summary),
         holdout=_holdout(summary),
         verdicts=tuple(judged.verdicts.values()),
-        evidence=tuple(judged.evidence.values()),
+        evidence=tuple(replace(e, gate=name) for name, e in judged.evidence.items()),  # several gates may measure alike
         changes=changes(project, manifest, before, judged.evidence.get("champion")),
+        told=told(project, before, manifest),
         overall=from_json(Estimate, summary["overall"]) if "overall" in summary else None,
         groups=groups,
         by_horizon=tuple(from_json(GroupEstimate, g) for g in summary.get("by_horizon", ())),
         coverage=tuple(from_json(GroupEstimate, g) for g in summary.get("coverage", ())),
         promised_coverage=_promised(judged.verdicts),
         days=tuple(from_json(Day, d) for d in summary.get("days", ())),
-        cases=_cases(project, manifest, _list(project, judged, "cases")),
-        questions=_questions(warned, judged.verdicts),
+        cases=_cases(project, manifest, looked.views.get("cases", ())),
+        purpose=purpose,
+        builder=builder_of(trust, manifest),
+        **findings_of(looked.views),
+        waived={gate: waiver_in_words(w) for gate, w in waived.items()},
+        exceptions=exceptions_of(trust, waived.values(), release=release, ask=ask),
+        missing=not_assessed(looked, judged.verdicts.values()),
+        questions=questions(purpose, warned, judged.verdicts.values(), live=live),
         rule=_rule(ask),
         bound=_bound(release, root, walk, trust, environment),
         undo=f"lockgate rollback {environment}" + (f" --to {short(live)}" if live else ""),
-        verify=(Command(line="lockgate ledger verify", meaning="checks every signature and the chain"),),
+        verify=verify(release, environment),
         commands=(Command(line="lockgate releases --json", meaning="all releases and where they stand"),
+                  Command(line="lockgate releases --rejected", meaning="what was stopped, by whom and why"),
                   Command(line=f"lockgate diff {environment} {short(release)}" if live else f"lockgate show {short(release)}", meaning="which answers change, and why")),
-        limits=_limits(manifest, judged),
+        limits=_limits(manifest, purpose),
         credits=project.settings.credit,
     )  # fmt: skip
-
-
-def _json(project: Project, judged: Judged, name: str) -> Mapping[str, Json]:
-    artifact = judged.artifacts.get(name)
-    return load_json(project, artifact) if artifact else {}
-
-
-def _list(project: Project, judged: Judged, name: str) -> list[Mapping[str, Json]]:
-    artifact = judged.artifacts.get(name)
-    return load_json(project, artifact) if artifact else []
-
-
-def _questions(warned: Sequence[str], verdicts: Mapping[str, Verdict]) -> tuple[Question, ...]:
-    """What somebody who signs must be able to answer; nothing is asked that this page does not raise."""
-    asked = [
-        Question(
-            text="Is this release fit for what it will be used for?",
-            hint="the verdict, and the plots of forecast and truth",
-        ),
-        Question(text="Can you live with how the worst-off group is served?", hint="worst-off groups"),
-    ]
-    if warned:
-        asked.append(Question(text="Can you live with each caution?", hint="the lines right under the verdict"))
-    if any(v.outcome == "uncertain" for v in verdicts.values()):
-        asked.append(Question(text="Do you accept each uncertain result, by name?", hint="what is uncertain"))
-    return tuple(asked)
 
 
 def _metric(summary: Mapping[str, Json]) -> Metric:
@@ -142,7 +139,7 @@ def _promised(verdicts: Mapping[str, Verdict]) -> str | None:
     return next((str(v.threshold["nominal"]) for v in verdicts.values() if "nominal" in v.threshold), None)
 
 
-def _cases(project: Project, manifest: Manifest, found: list[Mapping[str, Json]]) -> tuple[Case, ...]:
+def _cases(project: Project, manifest: Manifest, found: Sequence[Mapping[str, Json]]) -> tuple[Case, ...]:
     """Requests in the order of their form, with the names that people use."""
     named = names_of(project, manifest) if found else {}
     return tuple(_case(c, manifest.predictor.request, named) for c in found)
@@ -151,13 +148,27 @@ def _cases(project: Project, manifest: Manifest, found: list[Mapping[str, Json]]
 def _case(case: Mapping[str, Json], fields: Sequence[FieldSchema], named: Mapping[str, Mapping[str, str]]) -> Case:
     asked: Mapping[str, str] = case["request"]
     order = [f.name for f in fields if f.name in asked] + [n for n in asked if n not in {f.name for f in fields}]
-    dates = {f.name for f in fields if f.type == "date"}
+    kinds = {f.name: f.type for f in fields}
     return Case(
-        request={n: _day(asked[n]) if n in dates else asked[n] for n in order},
+        request={n: _said(asked[n], kinds.get(n, "")) for n in order},
         labels={n: named[n][asked[n]] for n in order if named.get(n, {}).get(asked[n], asked[n]) != asked[n]},
         as_of=_day(case.get("as_of") or ""),
-        answer=_even(case["answer"]), actual=_even(case["actual"]), reasons=tuple(case["reasons"]), chosen=case["chosen"],
+        answer=_even(case["answer"]), before=_even(case["before"]) if case.get("before") else None,
+        actual=_even(case["actual"]), reasons=tuple(case["reasons"]), chosen=case["chosen"],
     )  # fmt: skip
+
+
+def _said(text: str, kind: str) -> str:
+    """A field's value as people write it.
+
+    >>> _said("34.0", "number"), _said("False", "boolean"), _said("2011-10-15", "date")
+    ('34', 'no', '15 October 2011')
+    """
+    if kind == "date":
+        return _day(text)
+    if kind == "boolean":
+        return {"True": "yes", "False": "no"}.get(text, text)
+    return text.removesuffix(".0") if kind in ("number", "integer") else text
 
 
 def _even(text: str) -> str:
@@ -224,8 +235,7 @@ def _bound(release: str, root: str, walk: Walk, trust: Trusted, environment: str
     )
 
 
-def _limits(manifest: Manifest, judged: Judged) -> tuple[str, ...]:
-    missing = tuple(f"Not assessed: {text}" for e in judged.evidence.values() for text in e.not_assessed)
+def _limits(manifest: Manifest, purpose: Purpose | None) -> tuple[str, ...]:
     horizon = next((f.horizon.days for f in manifest.predictor.request if f.horizon), None)
     reach = (
         (f"Answers reach {horizon} open days ahead, from {_day(manifest.as_of)} on, and no further.",)
@@ -235,4 +245,4 @@ def _limits(manifest: Manifest, judged: Judged) -> tuple[str, ...]:
     stands = (
         f"{name.rpartition('.')[2]}: {s['accepted']}." for name, s in manifest.lineage.steps.items() if "accepted" in s
     )
-    return (*reach, *missing, *stands)
+    return (*(purpose.limits if purpose else ()), *reach, *stands)

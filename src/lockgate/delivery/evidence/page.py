@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lockgate.delivery.claims import show, shown
+from lockgate.delivery.evidence.looking import look_closer
 from lockgate.delivery.evidence.pack import make_pack
 from lockgate.delivery.keep import keep_bytes
 from lockgate.delivery.lineage import last_editors
@@ -16,36 +17,44 @@ from lockgate.gates.binding import evidence_root, results
 from lockgate.gates.what_stands import page_marks
 from lockgate.records.decisions import Shown
 from lockgate.records.digest import digest, sha256_bytes, short
+from lockgate.records.wire import to_json
 from lockgate.release.card import render_card
-from lockgate.release.evidence_page import render
+from lockgate.release.evidence_page import encoded, render
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Callable
 
+    from lockgate.build.execute import Event
     from lockgate.delivery.judge import Judged
     from lockgate.delivery.walk import Walk
     from lockgate.gates.binding import Ask
     from lockgate.project import Project
+    from lockgate.records.graph import Trace
     from lockgate.records.trust import Trusted
 
-__all__ = ["Kept", "as_shown", "card_of", "keep_page", "page_of", "page_with"]
+__all__ = ["Kept", "as_shown", "card_of", "keep_page", "pack_of", "page_of", "page_with"]
 
 
 def keep_page(
     project: Project, walk: Walk, trust: Trusted, judged: Judged, *,
-    release: str, live: str | None, environment: str, ask: Ask, now: dt.datetime,
+    release: str, live: str | None, environment: str, ask: Ask, trace: Trace, now: dt.datetime,
+    tell: Callable[[Event], None] = lambda _: None,
 ) -> str:  # fmt: skip
     """Render the page of this release, evidence, policy and environment, unless it is kept already; its sha256.
 
-    The page and the card are kept in the store, and signed in the ledger as what was shown.
+    The page, the same as JSON, and the card are kept in the store, and signed in the ledger as what was shown.
     """
     if kept := page_of(project, walk, trust, release=release, environment=environment):
         return kept.sha256
     key = _key(project, walk, trust, release, environment)
-    pack = make_pack(project, walk, trust, judged, release=release, live=live, environment=environment, ask=ask)
-    html, card = render(pack).encode(), render_card(pack).encode()
-    project.results("pages").put(key, {"page": keep_bytes(project, html), "card": keep_bytes(project, card)})
-    sums = {"page": sha256_bytes(html), "card": sha256_bytes(card)}
+    looked = look_closer(project, walk, trust, judged, release=release, environment=environment, trace=trace, tell=tell)
+    pack = make_pack(
+        project, walk, trust, judged, looked=looked, release=release, live=live, environment=environment, ask=ask
+    )
+    made = {"page": render(pack).encode(), "card": render_card(pack).encode(), "pack": encoded(pack)}
+    project.results("pages").put(key, {what: keep_bytes(project, data) for what, data in made.items()})
+    sums = {what: sha256_bytes(data) for what, data in made.items()}
     questions, editors = tuple(q.text for q in pack.questions), last_editors(project.root, walk.policy_files)
     show(project, release, environment, shows=key, **sums, questions=questions, policy_editors=editors, now=now)
     return sums["page"]
@@ -53,7 +62,7 @@ def keep_page(
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A page or a card as it was signed: where it lies, its sha256, and the very bytes that were checked."""
+    """A page, its JSON or a card as it was signed: where it lies, its sha256, and the very bytes that were checked."""
 
     path: Path
     sha256: str
@@ -90,15 +99,28 @@ def card_of(project: Project, walk: Walk, trust: Trusted, *, release: str, envir
     return _kept(project, walk, trust, "card", release=release, environment=environment)
 
 
+def pack_of(project: Project, walk: Walk, trust: Trusted, *, release: str, environment: str) -> Kept | None:
+    """The page's content as canonical JSON, or None when there is no page, or one of an older Lockgate."""
+    return _kept(project, walk, trust, "pack", release=release, environment=environment)
+
+
 def _kept(
-    project: Project, walk: Walk, trust: Trusted, what: Literal["page", "card"], *, release: str, environment: str
+    project: Project,
+    walk: Walk,
+    trust: Trusted,
+    what: Literal["page", "card", "pack"],
+    *,
+    release: str,
+    environment: str,
 ) -> Kept | None:
     """What is kept, if it is what a deliverer signed: the store is only where its bytes lie."""
     key = _key(project, walk, trust, release, environment)
     signed, stored = shown(trust, key), _stored(project, key, what)
     if signed is None or stored is None:
         return None
-    expected = signed.page if what == "page" else signed.card
+    expected = {"page": signed.page, "card": signed.card, "pack": signed.pack}[what]
+    if not expected:
+        return None
     thing = f"the evidence {what} of release {short(release)} for {environment}"
     return _checked(project, stored, expected, thing)
 
@@ -125,7 +147,7 @@ def _key(project: Project, walk: Walk, trust: Trusted, release: str, environment
     """A page is determined by what an approval binds, by the words of `lockgate.toml` on it, and by waivers and broken glass."""
     root = evidence_root(results(trust.said, release=release, policy=walk.digest).values())
     said = project.settings
-    words = [said.name, said.banner, said.target, list(said.credit), dict(said.groups)]
+    words = [said.name, said.banner, said.target, list(said.credit), dict(said.groups), to_json(said.card)]
     marks = page_marks(trust, release=release, policy=walk.digest, ask=walk.ask(trust, release, environment))
     bound = [release, environment, root, walk.digest, trust.people.digest, words]
     return digest("page", [*bound, marks] if marks else bound)

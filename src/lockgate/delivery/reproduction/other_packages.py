@@ -116,6 +116,8 @@ class _Asked:
         self._host = host
         self.request: tuple[FieldSchema, ...] = release.predictor.request
         self.response: tuple[FieldSchema, ...] = release.predictor.response
+        self.dated = release.predictor.dated
+        self.as_of = dt.date.fromisoformat(release.as_of)
 
     def predict(self, requests: Table, as_of: dt.date) -> Table:
         """Answer a table of requests, in order."""

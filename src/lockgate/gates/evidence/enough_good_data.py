@@ -60,10 +60,9 @@ def _faults(scored: Scored) -> list[str]:
 def _again(scored: Scored) -> NDArray[np.bool_]:
     seen: set[tuple[object, ...]] = set()
     again = np.zeros(len(scored), dtype=bool)
-    if scored.identity:
-        for at, key in enumerate(zip(*(scored.column(k).tolist() for k in scored.identity), strict=True)):
-            again[at] = key in seen
-            seen.add(key)
+    for at, key in enumerate(scored.names()):
+        again[at] = key in seen
+        seen.add(key)
     return again
 
 

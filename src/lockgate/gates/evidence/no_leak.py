@@ -1,7 +1,7 @@
 """Can the answers seen in training be had from what was known on their day?
 
 A feature that looks into the future is there in training and gone when the packaged release replays the same row
-at its own `as_of`: the two answers differ.
+at its own `as_of`, or from the request alone where answers do not depend on the day: the two answers differ.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import numpy as np
 
 from lockgate.evaluation.scored import Scored, plain
 from lockgate.gates.evidence import EXAMPLES, unmeasured
+from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, decimal
 
 __all__ = ["evidence"]
@@ -33,8 +34,9 @@ def evidence(replayed: Scored, *, tolerance: float = 1e-6) -> Evidence:
     worst = differ[np.argsort(-apart[differ], kind="stable")][:EXAMPLES]
     rows = [{**replayed.row(int(at)), "trained": plain(trained[at]), "replayed": plain(again[at])} for at in worst]
     finite = apart[np.isfinite(apart)]
+    params: dict[str, Json] = {"tolerance": repr(tolerance), **({} if replayed.day else {"dated": False})}
     return Evidence(
-        gate=KIND, kind=KIND, rows=tuple(rows), params={"tolerance": repr(tolerance)},
+        gate=KIND, kind=KIND, rows=tuple(rows), params=params,
         statistic=_estimate(NAME, str(differ.size), len(replayed), unit="rows"),
         also=(_estimate("largest_difference", decimal(float(finite.max())) if finite.size else None, len(replayed)),),
     )  # fmt: skip

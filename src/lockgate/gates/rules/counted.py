@@ -44,13 +44,18 @@ def same_answers(evidence: Evidence, limits: Limits) -> Decision:
         return Decision(outcome="fail", reason="No training answer was replayed.")
     if differ <= limits["max_rows"]:
         some = f" but {number(differ)} (at most {number(limits['max_rows'])} allowed)" if differ else ""
-        reason = f"All {of:,} training answers{some} can be had from what was known on their day."
+        reason = f"All {of:,} training answers{some} can be had from {_what_was_known(evidence)}."
         return Decision(outcome="pass", reason=reason)
     reason = (
-        f"{number(differ)} of {of:,} training answers cannot be had from what was known on their day: "
+        f"{number(differ)} of {of:,} training answers cannot be had from {_what_was_known(evidence)}: "
         f"training saw something that the release will not see.{_example(evidence)}"
     )
     return Decision(outcome="fail", reason=reason)
+
+
+def _what_was_known(evidence: Evidence) -> str:
+    """Where answers depend on the day only the rows before it were known; elsewhere there is nothing but the request."""
+    return "what was known on their day" if evidence.params.get("dated", True) else "what a request says"
 
 
 def _example(evidence: Evidence) -> str:

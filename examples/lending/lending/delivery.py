@@ -1,0 +1,28 @@
+"""How a release rises: what machines check, who decides, and where it goes. Limits stand in `policy.toml`."""
+
+from lending.pipelines import lending
+from lockgate import Pipeline, approval, deploy_to, gates
+
+WHITE = {"race": "white"}  # whom each race is compared with
+SHARES = {"black": 0.0990, "hispanic": 0.0558, "white": 0.8452}  # of all 1,989 applications, before the split
+FEWEST = 50
+
+delivery = Pipeline(
+    "lending-delivery",
+    kind="delivery",
+    delivers=lending,
+    stages=[
+        gates.enough_good_data(per="race"),
+        gates.no_leak(),
+        gates.representation(by="race", reference=SHARES),
+        gates.beats_baseline(baseline="best_simple", metric="accuracy"),
+        gates.champion(metric="accuracy"),
+        gates.fairness("selection_rate", by=["race"], on="ratio", against=WHITE, min_n=FEWEST, name="four_fifths"),
+        gates.fairness("fnr", by=["race"], against=WHITE, min_n=FEWEST, name="error_gap"),
+        deploy_to("staging"),
+        gates.integration(consumers="consumers"),
+        approval("credit-officer", valid_for="7d"),
+        approval("fair-lending-officer", valid_for="7d"),
+        deploy_to("production"),
+    ],
+)

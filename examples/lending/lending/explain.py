@@ -1,0 +1,63 @@
+"""Why this decision, in words: the score against the bar, and what pushed it most (TreeSHAP, in log-odds)."""
+
+import lightgbm as lgb
+import numpy as np
+import polars as pl
+
+from lending.features import FEATURES, features
+from lending.train import Bar, scores
+from lockgate import Reason
+
+SAID = 3
+SMALLEST = 0.02  # log-odds: a weaker push is not worth a sentence
+WORDS = {
+    "housing_ratio": "housing costs of {:g} % of income",
+    "debt_ratio": "debts of {:g} % of income",
+    "loan_to_value": "a loan of {:g} % of the price",
+    "income": "an income of ${:,g} thousand",
+    "liquid_assets": "liquid assets of ${:,g} thousand",
+    "net_worth": "a net worth of ${:,g} thousand",
+    "consumer_credit": "consumer credit code {:g}",
+    "mortgage_credit": "mortgage credit code {:g}",
+    "industry_unemployment": "{:g} % unemployment in the industry",
+}
+FLAGS = {
+    "bankruptcy": ("no bankruptcy on record", "a bankruptcy on record"),
+    "self_employed": ("being employed", "being self-employed"),
+    "several_units": ("a building with one home", "a building with several homes"),
+}
+
+
+def reasons(requests: pl.DataFrame, booster: lgb.Booster, bar: Bar) -> list[list[str]]:
+    """Two to four sentences for each request, the decision first. Same arguments as `decide`."""
+    seen = features(requests)
+    pushes = np.asarray(booster.predict(seen, pred_contrib=True, num_threads=1))[:, :-1]
+    rows = zip(scores(booster, requests), seen, pushes, strict=True)
+    return [[_decision(score, bar), *_strongest(values, push)] for score, values, push in rows]
+
+
+def _decision(score: float, bar: Bar) -> str:
+    side = "so it is approved" if score >= bar.score else "so it is not approved and a person has to look"
+    return (
+        f"The score is {score:.0%}; {bar.score:.0%} or more is needed, because a wrong approval costs {bar.cost:g} times "
+        f"a wrong refusal; {side}."
+    )
+
+
+def _strongest(values: np.ndarray, push: np.ndarray) -> list[str]:
+    """Sentences for the strongest; every other push is counted without words, so that the evidence page can add up all."""
+    names = list(FEATURES)
+    order = np.argsort(-np.abs(push), kind="stable")
+    told = [at for at in order[:SAID] if abs(push[at]) >= SMALLEST]
+    said = [Reason(_sentence(names[at], values[at], push[at]), of=names[at], by=push[at]) for at in told]
+    return [*said, *(Reason(of=names[at], by=push[at]) for at in order if at not in told)]
+
+
+def _sentence(name: str, value: float, push: float) -> str:
+    return f"It is {'raised' if push > 0 else 'lowered'} by {_words(name, value)}."
+
+
+def _words(name: str, value: float) -> str:
+    if value != value:
+        return f"not knowing the {name.replace('_', ' ')}"
+    return FLAGS[name][int(value)] if name in FLAGS else WORDS[name].format(value)

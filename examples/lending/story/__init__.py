@@ -1,0 +1,1 @@
+"""The story: the commands a person would type, in order, with an explanation. Nothing here is needed by a project."""

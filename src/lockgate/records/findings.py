@@ -1,0 +1,184 @@
+"""What the evidence page shows beside verdicts: how values are spread, what the model looks at, which answers move.
+
+Measured by steps of the engine like everything else on the page; no rule reads it, people do. Shares and numbers that are
+read are decimal strings; "" in a `why` means that nothing is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lockgate.records.digest import Json
+from lockgate.records.evidence import Estimate
+
+__all__ = [
+    "Builder",
+    "Dependence",
+    "DependencePoint",
+    "Distribution",
+    "Importance",
+    "MovedGroup",
+    "MovedSummary",
+    "Part",
+    "Purpose",
+    "Reliability",
+    "ReliabilityBin",
+    "Spread",
+]
+
+PartName = Literal["train", "holdout", "now"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One column's values in one set of rows.
+
+    Attributes:
+        name: `train` (a sample of what was learned from), `holdout` (what it was tested on), `now` (what was asked lately).
+        missing: rows without a value; they are in no bin.
+        counts: rows per bin of the distribution.
+        quantiles: `0.05`, `0.25`, `0.5`, `0.75`, `0.95` → value; empty for labels.
+        shift: share of rows that would have to change their bin to look like training (total variation distance).
+        chance: what that share reaches by chance in 95 of 100 samples of these sizes, if rows were independent.
+    """
+
+    name: PartName
+    n: int
+    missing: int = 0
+    counts: tuple[int, ...] = ()
+    quantiles: Mapping[str, str] = field(default_factory=dict[str, str])
+    shift: str | None = None
+    chance: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """How one column's values are spread, in the same bins for every part.
+
+    Attributes:
+        role: what the column is: `truth`, `answer`, `asked` (a field of the request), `group` or `feature`.
+        edges: ends of the bins of a number, one more than bins; the outer bins also hold what lies beyond them.
+        labels: the bins of a label, the most frequent first; the last one may be `(others)`.
+    """
+
+    column: str
+    role: Literal["truth", "answer", "asked", "group", "feature"]
+    edges: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """One column's values within one group."""
+
+    by: str
+    group: str
+    column: str
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importance:
+    """How much worse the packaged release answers when one input is shuffled.
+
+    Attributes:
+        name: a field of the request, or `TABLE.COLUMN` of a state table.
+        harm: change of the metric, above zero when answers get worse, with its interval over days or rows.
+        own: the share (0..1) that the model itself gives this input, where its explanation names it.
+        disagrees: in words, when shuffling and the model's own word rank this input far apart; else "".
+    """
+
+    name: str
+    harm: Estimate
+    own: str | None = None
+    disagrees: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependencePoint:
+    """The mean answer when one field is set to `value` in every sampled request; half of the answers lie in low..high."""
+
+    value: str
+    mean: str
+    low: str
+    high: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependence:
+    """How answers move with one field of the request, everything else as it was asked."""
+
+    name: str
+    rows: int
+    points: tuple[DependencePoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityBin:
+    """Rows with scores close to each other: what was said and what happened."""
+
+    said: str
+    happened: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reliability:
+    """Of rows that were given a score, how many came true; `gap` is the mean distance of both over the bins."""
+
+    by: str
+    group: str
+    gap: str | None
+    n: int
+    bins: tuple[ReliabilityBin, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedGroup:
+    """Share of a group's answers that move by more than a tenth, and the mean answer before and after."""
+
+    by: str
+    group: str
+    rows: int
+    share: str
+    before: str | None = None
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedSummary:
+    """Both releases' answers to the same requests. `same` counts answers equal to the last bit."""
+
+    rows: int
+    same: int
+    overall: MovedGroup
+    groups: tuple[MovedGroup, ...] = ()
+    decisions: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Builder:
+    """Who made a release, from what, and where."""
+
+    started_by: str = ""
+    authors: tuple[str, ...] = ()
+    commit: str = ""
+    dirty: bool = False
+    python: str = ""
+    platform: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """What the owner says a model is for, and what it must not be used for."""
+
+    owner: str = ""
+    intended: str = ""
+    forbidden: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    licence: str = ""
+    review_by: str = ""
+    extra: Mapping[str, Json] = field(default_factory=dict[str, Json])

@@ -1,0 +1,222 @@
+"""The page in one minute: what a reader must know before deciding, each in one sentence, and what changed in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import get_args
+
+from lockgate.records.digest import short
+from lockgate.records.evidence import Verdict
+from lockgate.records.pack import Change, ChangeKind, Pack
+from lockgate.release import wording
+from lockgate.release.headline import headline
+from lockgate.release.rates import rates, worst_rate
+
+__all__ = ["Asked", "answers", "better", "by_kind", "certain", "idle", "people", "said", "settled"]
+
+SHOWN = 2  # changes of a kind that the summary names
+IDLE = "What if you do nothing?"
+SURE = "How sure each number is stands in its ±, which is half of its 95% interval"
+UNDO = "What happens at a rollback?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One line of the summary on top: a question, its answer in a sentence, and where the page says more."""
+
+    question: str
+    answer: str
+    anchor: str
+    is_command: bool = False
+
+
+def answers(pack: Pack) -> tuple[Asked, ...]:
+    """The page in one minute: what a reader must know before deciding, each in one sentence."""
+    unsure = [v for v in pack.verdicts if v.outcome == "uncertain"]
+    doubts = " ".join(wording.sentence(f"{wording.plain(v.gate)}: {v.reason}") for v in unsure) or certain(pack)
+    settles = " ".join(
+        wording.sentence(f"{_which(v, unsure)}{v.settles or 'No way was recorded'}") for v in unsure
+    ) or settled(pack)
+    return (
+        Asked(question="Which group is worst off, by how much?", answer=_worst(pack), anchor="worst"),
+        Asked(question="Is it better than the live release?", answer=better(pack), anchor="better"),
+        Asked(question="What is uncertain?", answer=doubts, anchor="uncertain"),
+        Asked(question="What would settle it?", answer=settles, anchor="uncertain"),
+        Asked(question="What changed?", answer=_changed(pack), anchor="changed"),
+        Asked(question="What was not assessed?", answer=_missing(pack), anchor="missing"),
+        Asked(question="What must it not be used for?", answer=_forbidden(pack), anchor="purpose"),
+        Asked(question="Who built it?", answer=_builder(pack), anchor="built"),
+        Asked(question="What does the signature bind?", answer=_bound(pack), anchor="binds"),
+        Asked(question="Until when does it count?", answer=_until(pack), anchor="until"),
+        _undo(pack),
+        Asked(question=IDLE, answer=idle(pack), anchor="decide"),
+    )
+
+
+def _which(verdict: Verdict, unsure: Sequence[Verdict]) -> str:
+    return f"{wording.plain(verdict.gate)}: " if len(unsure) > 1 else ""
+
+
+def better(pack: Pack) -> str:
+    """By the paired comparison with the live release, in the words of the check that made it."""
+    if pack.live is None:
+        return f"No release is live in {pack.environment} yet; there is none to be better than."
+    checks = [v for v in pack.verdicts if v.kind == "champion"]
+    return " ".join(wording.sentence(v.reason) for v in checks) or "No check compared the two."
+
+
+def _missing(pack: Pack) -> str:
+    found = [*pack.missing, *(line for e in pack.evidence for line in e.not_assessed)]
+    if not found:
+        return "Nothing was left out that this page knows how to assess."
+    first = found[0].partition(":")[0]
+    more = f", and {wording.count(len(found) - 1, 'more thing')}" if len(found) > 1 else ""
+    return wording.sentence(f"{wording.plain(first)}{more}")
+
+
+def _forbidden(pack: Pack) -> str:
+    forbidden = pack.purpose.forbidden if pack.purpose else ()
+    return " ".join(wording.sentence(f) for f in forbidden) or "Nobody wrote it down; ask the owner before you sign."
+
+
+def _builder(pack: Pack) -> str:
+    built = pack.builder
+    if built is None or not built.started_by:
+        return "It was not recorded."
+    names = people(built.authors)
+    authors = f"; code by {', '.join(names)}" if names else ""
+    return f"{wording.capitalized(built.started_by)} started the run{authors}."
+
+
+def people(authors: Sequence[str]) -> tuple[str, ...]:
+    """Authors by name; addresses only when no name was recorded."""
+    return tuple(a for a in authors if "@" not in a) or tuple(authors)
+
+
+def _until(pack: Pack) -> str:
+    if pack.rule is None or not pack.rule.valid_for:
+        return f"No signature is asked for before {pack.environment}."
+    return f"For {wording.duration(pack.rule.valid_for)} from the moment it is signed, unless something that it binds changes."
+
+
+def certain(pack: Pack) -> str:
+    """What can be said when no check is uncertain: the checks decided; the numbers still have their ±."""
+    if not pack.verdicts:
+        return "Everything: no check has run."
+    applies = " that applies" if any(v.outcome == "not_applicable" for v in pack.verdicts) else ""
+    return f"Every check{applies} came to a decision. {SURE}."
+
+
+def settled(pack: Pack) -> str:
+    """What would make certain numbers more certain."""
+    return "Nothing is left to settle. A longer test would narrow the ±." if pack.verdicts else "Running the checks."
+
+
+def idle(pack: Pack) -> str:
+    """What happens to both releases if nobody decides."""
+    now = (
+        f"{pack.environment} keeps serving {short(pack.live)}"
+        if pack.live
+        else f"nothing goes live in {pack.environment}"
+    )
+    waits = "waits" if headline(pack.verdicts, pack.waived).may_approve else "goes nowhere"
+    return f"{wording.capitalized(now)}. This release {waits}; a newer one gets a page of its own."
+
+
+def _worst(pack: Pack) -> str:
+    known = [
+        g for g in wording.worst_first(pack.groups, pack.metric) if wording.decimal_of(g.estimate.value) is not None
+    ]
+    people = " ".join(worst_rate(one) for one in rates(pack))
+    if not known:
+        return people or "No group was measured."
+    if people:
+        return people
+    worst, e = known[0], known[0].estimate
+    return (
+        f"Group “{wording.group_name(worst.by, worst.group)}”: {wording.plain(pack.metric.name)} "
+        f"{wording.number(e.value, e.unit)} {wording.spread(e)}, {wording.size(e)}. "
+        + wording.sentence(wording.compared(worst, pack.groups, pack.overall, pack.metric))
+    )
+
+
+def _changed(pack: Pack) -> str:
+    if pack.live is None:
+        return f"No release is live in {pack.environment} yet; this would be the first."
+    kinds = [
+        f"{kind}: {wording.sentence(text) if text[:1].isupper() else text.rstrip('.') + '.'}"
+        for kind, text in said(pack, SHOWN)
+    ]
+    told = any(c.kind == "answers" for c in pack.changes)
+    kinds += [f"Answers: {_differ(pack)}"] if pack.moved and not told else []
+    return f"Since {short(pack.live)}: {' '.join(kinds) or 'nothing that was recorded.'}"
+
+
+def _differ(pack: Pack) -> str:
+    moved = pack.moved
+    if moved is None or not moved.rows:
+        return "no request is answered by both."
+    differ = moved.rows - moved.same
+    return (
+        f"{differ / moved.rows:.0%} differ, {wording.number(moved.overall.share, wording.SHARE)} by more than a tenth."
+    )
+
+
+def said(pack: Pack, most: int) -> tuple[tuple[str, str], ...]:
+    """Each kind of change in one sentence, at most so many by name."""
+    rows = by_kind([c for c in pack.changes if c.kind != "metrics"])
+    return tuple((wording.capitalized(kind), _in_words(changes, most)) for kind, changes in rows)
+
+
+def _in_words(rows: Sequence[Change], most: int) -> str:
+    told = _named([_from_to(c) for c in rows if not c.is_digest], most)
+    return "; ".join([told] * bool(told) + _fates([c for c in rows if c.is_digest], most))
+
+
+def _fates(rows: Sequence[Change], most: int) -> list[str]:
+    """What became of things that only digests tell apart."""
+    fates = {
+        "changed": [c.what for c in rows if c.before is not None and c.after is not None],
+        "new": [c.what for c in rows if c.before is None],
+        "gone": [c.what for c in rows if c.before is not None and c.after is None],
+    }
+    return [
+        f"{_named(names, most)} {'' if fate == 'changed' else 'is ' if len(names) == 1 else 'are '}{fate}"
+        for fate, names in fates.items()
+        if names
+    ]
+
+
+def _from_to(change: Change) -> str:
+    """Numbers and days are worth saying; what else changed is only named."""
+    if change.words or change.kind not in ("data", "features", "metrics", "parameters", "packages"):
+        return change.words or change.what
+    if change.before is None or change.after is None:
+        return f"{change.what} {change.after or change.before or ''} {'is new' if change.before is None else 'is gone'}"
+    return f"{change.what} {change.before} → {change.after}"
+
+
+def _named(things: Sequence[str], most: int) -> str:
+    """The first few by name, the others by count."""
+    more = len(things) - most
+    return "; ".join(things[:most]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _bound(pack: Pack) -> str:
+    names = ", ".join(wording.plain(b.name) for b in pack.bound)
+    return f"Exactly {names}. A change in any of them voids it." if names else "Nothing was listed; do not sign."
+
+
+def _undo(pack: Pack) -> Asked:
+    if pack.undo and pack.live:
+        return Asked(question=UNDO, answer=pack.undo, anchor="undo", is_command=True)
+    return Asked(question=UNDO, answer="No earlier release was live; there is none to go back to.", anchor="undo")
+
+
+def by_kind(changes: Sequence[Change]) -> tuple[tuple[str, tuple[Change, ...]], ...]:
+    """Changes in the order in which they are told."""
+    order = {kind: i for i, kind in enumerate(get_args(ChangeKind))}
+    ranked = sorted(changes, key=lambda c: order.get(c.kind, len(order)))
+    return tuple((kind, tuple(rows)) for kind, rows in groupby(ranked, key=lambda c: c.kind))
