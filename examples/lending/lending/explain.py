@@ -6,6 +6,7 @@ import polars as pl
 
 from lending.features import FEATURES, features
 from lending.train import Bar, scores
+from lockgate import Reason
 
 SAID = 3
 SMALLEST = 0.02  # log-odds: a weaker push is not worth a sentence
@@ -43,10 +44,14 @@ def _decision(score: float, bar: Bar) -> str:
     )
 
 
-def _strongest(values: np.ndarray, push: np.ndarray) -> list[str]:
-    names = list(FEATURES)
-    order = np.argsort(-np.abs(push), kind="stable")[:SAID]
-    return [_sentence(names[at], values[at], push[at]) for at in order if abs(push[at]) >= SMALLEST]
+def _strongest(values: np.ndarray, push: np.ndarray) -> list[Reason]:
+    """Every feature's push, the strongest first; only a few in words, the others are counted on the evidence page."""
+    names, order = list(FEATURES), np.argsort(-np.abs(push), kind="stable")
+    told = [at for at in order[:SAID] if abs(push[at]) >= SMALLEST]
+    return [
+        Reason(_sentence(names[at], values[at], push[at]) if at in told else "", of=names[at], by=round(float(push[at]), 3))
+        for at in order
+    ]
 
 
 def _sentence(name: str, value: float, push: float) -> str:

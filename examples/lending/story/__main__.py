@@ -25,7 +25,7 @@ APPLICANT = {
 }  # fmt: skip
 IN_DEBT = {**APPLICANT, "debt_ratio": 52, "consumer_credit": 6}
 CAROL = "agrees with lenders more often than the written rule, with certainty; what a wrong approval may cost is ours to say"
-FRANK = "both estimates are inside the limits, and 119 black applicants cannot say more; again after 400 new applications"
+FRANK = "both estimates are inside the limits, 119 black applicants cannot say more, and I answer for it"
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ WEEK = 7
 
 
 def summary(
-    scored: Scored, by: Sequence[str] = (), metric: str = "wape", baseline: str = "best_simple"
+    scored: Scored, by: Sequence[str] = (), metric: str = "wape", baseline: str = "best_simple", min_n: int = 200
 ) -> dict[str, Json]:
     """Summarise answers for people; the gates decide on their own evidence, never on this.
 
@@ -36,7 +36,7 @@ def summary(
     measure = metric_named(metric, comparable=True)
     if why := measure.complaint(scored):
         return {"overall": to_json(Estimate(name=metric, value=None, why=why, n=len(scored)))}
-    groups = slice_by(scored, list(by), metric=measure).groups if by else ()
+    groups = slice_by(scored, list(by), metric=measure, min_n=min_n).groups if by else ()
     return {
         "metric": {n: getattr(measure, n) for n in ("name", "words", "meaning", "unit", "better")},
         "overall": to_json(single(measure, scored).estimate(metric, measure.unit)),
