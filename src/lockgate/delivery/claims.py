@@ -75,8 +75,9 @@ def show(
     """Sign the evidence page that was made, so that nobody who can only write to the store can show another one."""
 
     def claim(trust: Trusted) -> Shown | None:
-        sums = {"page": page, "card": card, "pack": pack}
-        made = Shown(release=release, environment=environment, shows=shows, **sums, log=trust.head)
+        made = Shown(
+            release=release, environment=environment, shows=shows, page=page, card=card, pack=pack, log=trust.head
+        )
         known = shown(trust, shows)
         return None if known and (known.page, known.card, known.pack) == (page, card, pack) else made
 

@@ -88,7 +88,9 @@ def _day_that_matters(record: RunRecord, pipeline: PipelineInfo) -> str:
     """The day, if an answer or a step depends on it. Else a release that is made again tomorrow is the one of today (ADR 29)."""
     predictor = pipeline.predictor or {}
     nodes = record.planned.graph.nodes
-    asked = predictor.get("dated", True) or any(AS_OF in nodes[n].inputs.values() for n in record.artifacts if n in nodes)
+    asked = predictor.get("dated", True) or any(
+        AS_OF in nodes[n].inputs.values() for n in record.artifacts if n in nodes
+    )
     return record.as_of.isoformat() if asked else ""
 
 

@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 
 def reliability(scored: Scored, by: Sequence[str] = ()) -> list[Json]:
     """`Reliability` of all rows and of each group: a step of the engine. Empty when answers carry no score."""
-    if not getattr(scored, "score", None):
+    if scored.score is None:
         return []
     return [to_json(r) for r in _all(scored, by)]
 

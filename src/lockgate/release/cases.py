@@ -86,21 +86,21 @@ def _of_different_things(rows: Iterable[int], names: list[tuple[object, ...]]) -
 
 def _worst(scored: Scored) -> Rows:
     """By the score where there is one: sure and wrong is worse than wrong."""
-    said = scored.role("score") if getattr(scored, "score", None) else scored.role("answer")
+    said = scored.role("score") if scored.score else scored.role("answer")
     return _largest(np.abs(said - scored.role("truth")))
 
 
 def _changed(scored: Scored, champion: Scored) -> Rows:
     """Decisions that changed first, then the largest moves; none that stayed."""
     move = np.abs(scored.role("answer") - champion.role("answer"))
-    if getattr(scored, "score", None) and getattr(champion, "score", None):
+    if scored.score and champion.score:
         move = move + np.abs(scored.role("score") - champion.role("score"))
     return _largest(move)[: int((move > 0).sum())]
 
 
 def _undecided(scored: Scored) -> tuple[str, Iterable[int]]:
     """Where a little would have made another answer: the nearest to the decision, or the widest interval."""
-    if getattr(scored, "score", None):
+    if scored.score:
         return CLOSE, _largest(-_distance(scored.role("score"), scored.role("answer"))).tolist()
     if scored.low and scored.high:
         return WIDE, _largest(scored.role("high") - scored.role("low")).tolist()
@@ -149,7 +149,7 @@ def _reasons(release: Path, manifest: Manifest, scored: Scored, rows: list[int])
 
 def _answer(scored: Scored, at: int) -> str:
     text = _number(scored.role("answer")[at])
-    if getattr(scored, "score", None):
+    if scored.score:
         text += f" (score {scored.role('score')[at]:.2f})"
     if scored.low and scored.high:
         text += f" ({_number(scored.role('low')[at])} to {_number(scored.role('high')[at])})"

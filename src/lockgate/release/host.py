@@ -184,14 +184,14 @@ def _operations(release: OpenRelease, directory: Path) -> dict[str, Operation]:
         return {"rows": check_holdout(release, read_holdout(directory, release.manifest))}
 
     def run_probe(line: dict[str, Any]) -> dict[str, Json]:
-        sample = probing.sample_of(table(line["table"]), rows=line["rows"])
+        sample = probing.sample_of(release, table(line["table"]), rows=line["rows"])
         return probing.probe(release, sample, truth=line["truth"], seed=line["seed"], folder=Path(line["folder"]))
 
     def run_vary(line: dict[str, Any]) -> dict[str, Json]:
-        return {"fields": probing.vary(release, probing.sample_of(table(line["table"]), rows=line["rows"]))}
+        return {"fields": probing.vary(release, probing.sample_of(release, table(line["table"]), rows=line["rows"]))}
 
     def run_contribute(line: dict[str, Any]) -> dict[str, Json]:
-        return {"own": probing.contribute(release, probing.sample_of(table(line["table"]), rows=line["rows"]))}
+        return {"own": probing.contribute(release, probing.sample_of(release, table(line["table"]), rows=line["rows"]))}
 
     return {
         "score": run_score, "answer": run_answer, "explain": run_explain, "record": run_record, "check": run_check,

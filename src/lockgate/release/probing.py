@@ -7,30 +7,33 @@ breaks what an input tells while keeping its values (permutation importance: Bre
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import cast
 
 import polars as pl
 
-from lockgate.errors import LockgateError
+from lockgate.errors import LockgateError, UsageError
 from lockgate.records.digest import Json
-from lockgate.records.release import FieldSchema
+from lockgate.records.release import FieldSchema, roles_of
 from lockgate.release import frames
 from lockgate.release.frames import Table
 from lockgate.release.open import OpenRelease
 
 __all__ = ["contribute", "inputs_of", "probe", "sample_of", "vary"]
 
-ORIGINS = 4  # each costs a cut of the state, per input
+ORIGINS = 4  # days of asking, where requests ask for days of their own: each costs a cut of the state, per input
+ASKING_DAYS = 24  # where the day of asking is the only day: it is what intervals rest on
 INPUTS = 16
 POINTS = 8
 KINDS = 12  # a field with more kinds of text than this is a name, and another name is another thing
 
 
-def sample_of(table: Table, *, rows: int) -> Table:
+def sample_of(release: OpenRelease, table: Table, *, rows: int) -> Table:
     """Up to `rows` rows of a test, evenly spaced, from a few of its days of asking."""
-    return frames.spread(table, rows=rows, origins=ORIGINS)
+    asks_for_days = any(f.type == "date" for f in release.request)
+    origins = (ORIGINS if asks_for_days else ASKING_DAYS) if release.dated else None
+    return frames.spread(table, rows=rows, origins=origins)
 
 
 def inputs_of(release: OpenRelease) -> list[str]:
@@ -88,6 +91,14 @@ class _Shuffled:
     def response(self) -> tuple[FieldSchema, ...]:
         return self._release.response
 
+    @property
+    def dated(self) -> bool:
+        return self._release.dated
+
+    @property
+    def as_of(self) -> dt.date:
+        return self._release.as_of
+
     def predict(self, requests: Table, as_of: dt.date) -> Table:
         asked = self._mixed(requests, self._field) if self._field else requests
         return self._release.predict(asked, as_of)
@@ -134,24 +145,28 @@ def _values(column: pl.Series, field: FieldSchema) -> Sequence[object]:
 
 
 def _middle(release: OpenRelease, table: Table) -> dict[str, Json]:
-    answers = pl.concat([a for a, _ in _answers(release, table)])
+    """Mean and quartiles of the point answers, or of the scores where there are some: a share moves where a decision does not."""
+    roles = roles_of(release.response)
+    field = roles.score or roles.answer
+    if field is None:
+        raise UsageError("the release answers neither a number nor yes or no")
+    answers = pl.concat(
+        [release.predict(part, day)[field.name].cast(pl.Float64) for day, part in _parts(release, table)]
+    )
     quartiles = [answers.quantile(q, interpolation="linear") for q in (0.25, 0.75)]
     return {"mean": answers.mean(), "low": quartiles[0], "high": quartiles[1]}  # type: ignore[dict-item]
 
 
-def _answers(release: OpenRelease, table: Table) -> Iterator[tuple[pl.Series, dt.date]]:
-    """The point answer of every row, or its score where there is one: a share moves where a decision does not."""
-    numbers = [f.name for f in release.response if f.type in ("number", "integer", "boolean")]
-    name = "score" if "score" in numbers else next(n for n in numbers if n not in ("low", "high"))
-    for as_of, part in frames.parts(table):
-        yield release.predict(part, as_of)[name].cast(pl.Float64), as_of
+def _parts(release: OpenRelease, table: Table) -> Iterable[tuple[dt.date, Table]]:
+    """Rows by their day of asking, or all at once where answers do not depend on it."""
+    return frames.parts(table) if release.dated else [(release.as_of, table)]
 
 
 def contribute(release: OpenRelease, sample: Table) -> dict[str, Json]:
     """Input → mean size of its contributions, by the release's own reasons."""
     sums: dict[str, float] = {}
     names = [f.name for f in release.request]
-    for as_of, part in frames.parts(sample):
+    for as_of, part in _parts(release, sample):
         asked = cast(
             "list[dict[str, object]]", frames.typed(part.select(names), release.request, what="sample").to_dicts()
         )

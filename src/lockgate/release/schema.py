@@ -155,7 +155,9 @@ def _range(kind: type, name: str, plain: object, mark: Range) -> dict[str, Json]
     ends = {"minimum": mark.low, "maximum": mark.high}
     if plain not in (int, float) or (mark.low is not None and mark.high is not None and mark.low > mark.high):
         raise UsageError(
-            "a Range stands wrongly", value=f"{kind.__qualname__}.{name}: {mark}", allowed="on an int or a float, low ≤ high"
+            "a Range stands wrongly",
+            value=f"{kind.__qualname__}.{name}: {mark}",
+            allowed="on an int or a float, low ≤ high",
         )
     return {end: number for end, number in ends.items() if number is not None}
 

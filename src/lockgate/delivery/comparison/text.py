@@ -55,7 +55,11 @@ def _requests(found: ReleaseDifference) -> list[str]:
     moved = found.movement
     assert moved
     which = "new" if found.holdout == "after" else "old"
-    known = f", for {_day(moved.first)} to {_day(moved.last)}, each from what was known on its own day" if moved.first else ""
+    known = (
+        f", for {_day(moved.first)} to {_day(moved.last)}, each from what was known on its own day"
+        if moved.first
+        else ""
+    )
     lines = _wrapped(f"Both answered the {count(moved.rows, 'request')} of the {which} release's test{known}.")
     return lines + [line for words in moved.left_out for line in _wrapped(f"Left out: {words}.")]
 
