@@ -10,6 +10,7 @@ Errors are taken as known and normal when rows are independent; with few days th
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from math import ceil, inf, isfinite, sqrt
 from statistics import NormalDist
@@ -45,6 +46,7 @@ class Asked:
         both_sides: the harm may not lie below `-limit` either (a gap between groups, coverage around its promise).
         comparisons: so many comparisons of the same kind are made at once; the interval is widened for them (Sidak 1967),
             and all must pass. At most one of them has a true harm.
+        others: standard errors of the other comparisons; empty: as large as this one's.
         passes_widened: whether the widened interval must end within the limit, too; False: it only decides what fails.
         blocks: days that were resampled; 0 when rows are independent.
         level: of the interval.
@@ -54,6 +56,7 @@ class Asked:
     error: float
     both_sides: bool = False
     comparisons: int = 1
+    others: tuple[float, ...] = ()
     passes_widened: bool = True
     blocks: int = 0
     level: float = 0.95
@@ -107,11 +110,11 @@ def chances(asked: Asked, true: float) -> Chances:
     """
     if not (asked.error > 0 and isfinite(asked.error)):
         raise UsageError("a plan needs a standard error", value=str(asked.error), allowed="a finite number above 0")
-    one, others = _alone(asked, true), asked.comparisons - 1
-    if others:
-        neutral = _alone(asked, 0.0)
-        one = (one[0] * neutral[0] ** others, 1 - (1 - one[1]) * (1 - neutral[1]) ** others)
-    passes, fails = one
+    passes, fails = _alone(asked, true)
+    others = asked.others or (asked.error,) * (asked.comparisons - 1)
+    for error, times in Counter(others).items():
+        neutral = _alone(replace(asked, error=error), 0.0)
+        passes, fails = passes * neutral[0] ** times, 1 - (1 - fails) * (1 - neutral[1]) ** times
     return Chances(true=true, passes=passes, uncertain=max(0.0, 1 - passes - fails), fails=fails)
 
 
@@ -205,4 +208,5 @@ def _decides(asked: Asked, distance: float) -> float:
 
 def _grown(asked: Asked, times: float) -> Asked:
     blocks = ceil(asked.blocks * times) if asked.blocks else 0
-    return replace(asked, error=asked.error / sqrt(times), blocks=max(2, blocks) if blocks else 0)
+    others = tuple(error / sqrt(times) for error in asked.others)
+    return replace(asked, error=asked.error / sqrt(times), others=others, blocks=max(2, blocks) if blocks else 0)

@@ -7,7 +7,7 @@ says how well this holdout can tell. Pure: records in, records out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf, isfinite, sqrt
 
 from lockgate.errors import UsageError
@@ -23,7 +23,7 @@ from lockgate.evaluation.planning import (
 from lockgate.gates.questions import CEILING, DIFFERENCE, PARITY, RATIO, Question, Reads, Scale, question
 from lockgate.gates.rules.decision import Limits
 from lockgate.gates.rules.sentences import basis
-from lockgate.records.evidence import Evidence
+from lockgate.records.evidence import Estimate, Evidence
 
 __all__ = ["GatePlan", "Row", "of_evidence", "of_numbers"]
 
@@ -143,21 +143,22 @@ def of_evidence(gate: str, rule: str, limits: Limits, evidence: Evidence) -> Gat
     if asks is None:
         return GatePlan(gate=gate, asks="it counts", basis=basis(evidence.statistic), why="a count is exact")
     found = asks.found
-    error = _error(asks)
+    error = _error(asks, found)
     if error is None:
         return GatePlan(gate=gate, asks=asks.words, basis=basis(found), why=found.why or "it has no interval yet")
     asked = Asked(
         limit=asks.scale.to_work(asks.limit), error=error, both_sides=asks.both_sides, comparisons=asks.comparisons,
+        others=tuple(other for e in asks.others if (other := _error(asks, e)) is not None),
         passes_widened=asks.passes_widened, blocks=found.blocks, level=float(found.level),
     )  # fmt: skip
-    have, unit = found.blocks or found.n, f"{found.block}s"
-    where = f"{'least certain group: ' if evidence.groups and found is not evidence.statistic else ''}{basis(found)}"
-    return _plan(gate, asks.words, where, asked, asks.scale, have=have, unit=unit, reads=asks.reads)
+    rows = int(found.extra.get("rows") or found.n) if found.block == "row" else found.n
+    where = f"least certain is {asks.group}, {basis(replace(found, n=rows))}" if asks.group else basis(found)
+    unit = f"{found.block}s" + (f" of {asks.group}" if asks.group and found.block == "row" else "")
+    return _plan(gate, asks.words, where, asked, asks.scale, have=found.blocks or rows, unit=unit, reads=asks.reads)
 
 
-def _error(asks: Question) -> float | None:
+def _error(asks: Question, found: Estimate) -> float | None:
     """The standard error that an interval gives away, on the working scale; of a ratio from the end away from 1."""
-    found = asks.found
     if found.value is None or found.low is None or found.high is None:
         return None
     one_sided = asks.scale in (RATIO, PARITY)
@@ -186,7 +187,7 @@ def _plan(
     growth = growth_needed(asked, easy)
     return GatePlan(
         gate=gate, asks=asks, basis=words, rows=rows, resolves=_apart(asked, scale, distance), unit=unit, reads=reads,
-        needed=max(ceil(have * growth), 2 if unit == "rows" else LEAST_BLOCKS) if isfinite(growth) else None, needed_at=scale.to_read(easy),
+        needed=max(ceil(have * growth), 2 if unit.startswith("row") else LEAST_BLOCKS) if isfinite(growth) else None, needed_at=scale.to_read(easy),
     )  # fmt: skip
 
 

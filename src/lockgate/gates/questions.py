@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from math import exp, log
-from typing import Literal
+from typing import Any, Literal
 
 from lockgate.gates.rules.decision import Limits
 from lockgate.gates.rules.groups import points
-from lockgate.gates.rules.sentences import number, percent, times
+from lockgate.gates.rules.sentences import group, number, percent, times
 from lockgate.records.evidence import Estimate, Evidence
 
 __all__ = ["CEILING", "DIFFERENCE", "PARITY", "RATIO", "Question", "Reads", "Scale", "question"]
@@ -59,13 +59,15 @@ class Question:
     """What a rule asks, in words and as a limit; `both_sides`, `comparisons` and `passes_widened` as in `Asked`.
 
     Attributes:
-        found: the estimate whose interval says how well the holdout can tell: the number that decides or, of groups, the
-            one with the widest interval.
+        found: the estimate whose interval says how well the holdout can tell: the number that decides or, of groups, that of
+            `group`, which has the widest interval; `others` are those of the other groups.
         joint: whether that interval was widened for the comparisons already.
         reads: how values are written.
     """
 
     found: Estimate
+    group: str = ""
+    others: tuple[Estimate, ...] = ()
     limit: float
     words: str
     scale: Scale = DIFFERENCE
@@ -98,7 +100,7 @@ def _no_slice_worse(limits: Limits, evidence: Evidence) -> Question:
     asked = _not_worse(limits, evidence)
     words = f"{asked.words} in each of {len(evidence.groups)} groups"
     return Question(
-        found=_widest(evidence), limit=asked.limit, words=words, reads="percent", joint=False, passes_widened=False,
+        **_of_groups(evidence), limit=asked.limit, words=words, reads="percent", joint=False, passes_widened=False,
         comparisons=max(1, len(evidence.groups)),
     )  # fmt: skip
 
@@ -170,10 +172,10 @@ def _gap(limit: str, words: str) -> Callable[[Limits, Evidence], Question]:
     """Differences of groups that must lie inside ± the limit, all at once."""
 
     def asked(limits: Limits, evidence: Evidence) -> Question:
-        share = _widest(evidence).unit == "share"
+        share = evidence.statistic.unit == "share"
         shown = points(limits[limit]) if share else number(limits[limit])
         return Question(
-            found=_widest(evidence), limit=float(limits[limit]), both_sides=True, comparisons=_compared(evidence),
+            **_of_groups(evidence), limit=float(limits[limit]), both_sides=True, comparisons=_compared(evidence),
             words=f"{words} at most {shown} either way, {len(evidence.groups)} groups", reads="percent" if share else "number",
         )  # fmt: skip
 
@@ -184,31 +186,34 @@ def _ratio_within(limits: Limits, evidence: Evidence) -> Question:
     """The smaller rate over the larger; 1 is no difference. Its inverse is what must stay small."""
     limit = limits["min_ratio"]
     return Question(
-        found=_widest(evidence), limit=float(limit), words=f"ratio at least {number(limit)}, {len(evidence.groups)} groups",
+        **_of_groups(evidence), limit=float(limit), words=f"ratio at least {number(limit)}, {len(evidence.groups)} groups",
         scale=PARITY, both_sides=True, comparisons=_compared(evidence), reads="times",
     )  # fmt: skip
 
 
 def _bounded(limits: Limits, evidence: Evidence) -> Question:
-    found = _widest(evidence)
-    share = found.unit == "share"
+    share = evidence.statistic.unit == "share"
     shown = percent(limits["at_most"]) if share else number(limits["at_most"])
     return Question(
-        found=found, limit=float(limits["at_most"]), words=f"at most {shown} in each of {len(evidence.groups)} groups",
+        **_of_groups(evidence), limit=float(limits["at_most"]), words=f"at most {shown} in each of {len(evidence.groups)} groups",
         scale=CEILING, reads="percent" if share else "number",
     )  # fmt: skip
+
+
+def _of_groups(evidence: Evidence) -> dict[str, Any]:
+    """The group that can be told least about, and the others."""
+    known = [g for g in evidence.groups if g.estimate.low is not None and g.estimate.high is not None]
+    if not known:
+        return {"found": evidence.statistic}
+    widest = max(known, key=lambda g: Decimal(g.estimate.high or 0) - Decimal(g.estimate.low or 0))
+    others = tuple(g.estimate for g in known if g is not widest) if _compared(evidence) > 1 else ()
+    return {"found": widest.estimate, "group": group(widest.by, widest.group), "others": others}
 
 
 def _compared(evidence: Evidence) -> int:
     """Comparisons that are made: of two groups held against each other there is one."""
     number_of = len(evidence.groups)
     return 1 if number_of == 2 and evidence.params.get("against") == "the rest" else max(1, number_of)
-
-
-def _widest(evidence: Evidence) -> Estimate:
-    """The group that can be told least about."""
-    known = [g.estimate for g in evidence.groups if g.estimate.low is not None and g.estimate.high is not None]
-    return max(known, key=lambda e: Decimal(e.high or 0) - Decimal(e.low or 0)) if known else evidence.statistic
 
 
 ASKED: Mapping[str, Callable[[Limits, Evidence], Question]] = {

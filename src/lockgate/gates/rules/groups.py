@@ -13,6 +13,7 @@ from decimal import Decimal
 from lockgate.errors import UsageError
 from lockgate.gates.rules.decision import Decision, Limits, finite, left_out, level, three_way, within_range, worst
 from lockgate.gates.rules.sentences import basis, capitalized, group, higher_or_lower, number, percent, span
+from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Outcome
 
 __all__ = [
@@ -108,10 +109,13 @@ def _fair(
     evidence: Evidence, held: list[Held], shown: Callable[[Decimal], str], allowed: str, limit: Decimal | None
 ) -> Decision:
     """One sentence: who is served worst, by how much, how sure, and what is allowed."""
-    first, params = held[0], evidence.params
+    params = evidence.params
+    first = min(
+        held, key=lambda h: (RANK[h.outcome], not _is_worse(h, params))
+    )  # of equal verdicts, who is served worse
     e, extra = first.estimate, first.estimate.extra
     own, against = (Decimal(str(extra[name])) for name in ("own", "against"))
-    is_worse = (own < against) == (params.get("better") != "lower")
+    is_worse = _is_worse(first, params)
     who = "like the others" if own == against else f"{'worst' if is_worse else 'best'} served"
     low, high = (shown(bound).removeprefix("a ratio of ") for bound in (first.low, first.high))
     reason = (
@@ -123,6 +127,12 @@ def _fair(
     if settles and limit is not None and Decimal(str(extra["reach"] or "NaN")) > limit:
         settles = _hopeless(first, limit)
     return Decision(outcome=first.outcome, reason=reason, settles=settles)
+
+
+def _is_worse(held: Held, params: Mapping[str, Json]) -> bool:
+    """Whether this group is served worse than those it is held against."""
+    own, against = (Decimal(str(held.estimate.extra[name])) for name in ("own", "against"))
+    return own != against and (own < against) == (params.get("better") != "lower")
 
 
 def _whom(name: str) -> str:
@@ -173,11 +183,14 @@ def unbiased(evidence: Evidence, limits: Limits) -> Decision:
     limit = limits["max_bias"]
     held = decided(evidence, -limit, limit)
     first = held[0]
-    side = "too high" if first.value > 0 else "too low"
     shown = percent if first.estimate.unit == "share" else number
+
+    def off(value: Decimal) -> str:
+        return f"{shown(abs(value))} too {'high' if value > 0 else 'low'}"
+
     reason = (
-        f"Answers for {first.name} are {shown(abs(first.value))} {side} on average; {level(first.estimate)} {shown(first.low)} to "
-        f"{shown(first.high)}{_at_once(held)}; {shown(limit)} either way is allowed in every group{_others(held)}; "
+        f"Answers for {first.name} are {off(first.value)} on average; {level(first.estimate)} {off(first.low)} to "
+        f"{off(first.high)}{_at_once(held)}; {shown(limit)} either way is allowed in every group{_others(held)}; "
         f"{basis(first.estimate)}.{left_out(evidence)}"
     )
     return Decision(outcome=first.outcome, reason=reason, settles=settled(first))
@@ -279,12 +292,15 @@ def settled(held: Held) -> str:
     if held.outcome != "uncertain":
         return ""
     e = held.estimate
-    have, noun = e.blocks or e.n, e.block
+    have, noun = (e.blocks, e.block) if e.blocks else (int(e.extra.get("rows") or e.n), "row")
     gap = abs(held.value - held.near)
-    reach = (held.high if held.value <= held.near else held.low) - held.value
+    reach = abs((held.high if held.value <= held.near else held.low) - held.value)
     growth = (reach / gap) ** 2 if gap else Decimal("Infinity")
     where = f" of {held.name}" if noun == "row" else ""
     if not have or growth > MANY_TIMES:
         return f"Even {MANY_TIMES} times as many {noun}s{where} might not settle it; a person must weigh it."
-    needed = int((have * growth).to_integral_value(rounding="ROUND_CEILING"))
-    return f"About {max(needed, have + 1):,} {noun}s{where} instead of {have:,} would settle it, if the number stays where it is."
+    needed = max(have + 1, int((have * growth).to_integral_value(rounding="ROUND_CEILING")))
+    others = ", and as many times more of the others," if where and "rows" in e.extra else ""
+    return (
+        f"About {needed:,} {noun}s{where} instead of {have:,}{others} would settle it, if the number stays where it is."
+    )

@@ -1,0 +1,78 @@
+"""Does a probability of 0.8 come true in 8 of 10 cases, for everybody?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lockgate.evaluation.calibration import Calibration, calibration, complaint
+from lockgate.evaluation.joint import sidak
+from lockgate.evaluation.resampling import SEED
+from lockgate.evaluation.scored import Scored
+from lockgate.gates.evidence import unmeasured
+from lockgate.records.digest import Json
+from lockgate.records.evidence import Evidence, GroupEstimate, decimal
+
+__all__ = ["EVERYBODY", "evidence"]
+
+KIND = "calibration"
+NAME = "calibration_error"
+EVERYBODY = "all answers"
+REPLICATES = 2_000
+
+
+def evidence(scored: Scored, *, by: Sequence[str] = (), min_n: int = 500, seed: int = SEED) -> Evidence:
+    """Measure the calibration error (ECE over ten bins of equally many rows) and the slope, over all rows and per group.
+
+    Every row of `groups` is one of the two, named `calibration_error` or `slope`; their intervals hold all at once.
+    `extra["bins"]`: what was said and what happened per bin, for the figure.
+    """
+    params: dict[str, Json] = {"by": list(by), "min_n": min_n}
+    if why := scored.complaint("truth") or _no_score(scored) or complaint(scored):
+        return unmeasured(KIND, NAME, why, **params)
+    parts, left_out = _parts(scored, by, min_n)
+    level = sidak(0.95, 2 * len(parts))
+    found = [(column, name, calibration(part, level=level, replicates=REPLICATES, seed=seed)) for column, name, part in parts]
+    groups = [g for column, name, made in found for g in _estimates(column, name, made)]
+    known = [g for g in groups if g.estimate.low is not None]
+    left_out += [f"{g.by} = {g.group}: {g.estimate.name}: {g.estimate.why}" for g in groups if g.estimate.low is None]
+    overall = found[0][2]
+    return Evidence(
+        gate=KIND, kind=KIND, statistic=groups[0].estimate, groups=tuple(known), params=params, seed=seed,
+        also=(groups[1].estimate, overall.intercept.estimate("intercept")), not_assessed=tuple(left_out),
+        extra={"bins": [_bins(column, name, made) for column, name, made in found]},
+    )  # fmt: skip
+
+
+def _no_score(scored: Scored) -> str:
+    return "" if scored.score else "the predictor answers no probability (a field `score`)"
+
+
+def _parts(scored: Scored, by: Sequence[str], min_n: int) -> tuple[list[tuple[str, str, Scored]], list[str]]:
+    """All rows, then every group that is large enough; and those that are not."""
+    parts, left_out = [(EVERYBODY, "yes", scored)], list[str]()
+    for column in dict.fromkeys(by):
+        labels = scored.labels(column)
+        for name in np.unique(labels).tolist():
+            part = scored.subset(labels == name)
+            if len(part) < min_n:
+                left_out.append(f"{column} = {name}: {len(part):,} row{'s' * (len(part) != 1)}, fewer than {min_n:,}")
+            else:
+                parts.append((column, name, part))
+    return parts, left_out
+
+
+def _estimates(column: str, name: str, made: Calibration) -> list[GroupEstimate]:
+    two = (made.error.estimate(NAME, "share"), made.slope.estimate("slope"))
+    return [GroupEstimate(by=column, group=name, estimate=estimate) for estimate in two]
+
+
+def _bins(column: str, name: str, made: Calibration) -> Json:
+    """Decimal strings, as all numbers that people may act on."""
+    rows = [
+        {"said": decimal(b.said), "happened": decimal(b.happened.value), "low": decimal(b.happened.low),
+         "high": decimal(b.happened.high), "n": b.happened.n}
+        for b in made.bins
+    ]  # fmt: skip
+    return {"by": column, "group": name, "bins": rows}
