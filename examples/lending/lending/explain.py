@@ -29,7 +29,7 @@ FLAGS = {
 
 
 def reasons(requests: pl.DataFrame, booster: lgb.Booster, bar: Bar) -> list[list[str]]:
-    """Two to four sentences for each request, the decision first. Same arguments as `decide`."""
+    """One to four sentences for each request, the decision first; then what pushed without a word. Arguments as of `decide`."""
     seen = features(requests)
     pushes = np.asarray(booster.predict(seen, pred_contrib=True, num_threads=1))[:, :-1]
     rows = zip(scores(booster, requests), seen, pushes, strict=True)
@@ -38,10 +38,9 @@ def reasons(requests: pl.DataFrame, booster: lgb.Booster, bar: Bar) -> list[list
 
 def _decision(score: float, bar: Bar) -> str:
     side = "so it is approved" if score >= bar.score else "so it is not approved and a person has to look"
-    return (
-        f"The score is {score:.0%}; {bar.score:.0%} or more is needed, because a wrong approval costs {bar.cost:g} times "
-        f"a wrong refusal; {side}."
-    )
+    cost = "as much as" if bar.cost == 1 else f"{bar.cost:g} times"
+    why = f"because a wrong approval costs {cost} a wrong refusal"
+    return f"The score is {score:.0%}; {bar.score:.0%} or more is needed, {why}; {side}."
 
 
 def _strongest(values: np.ndarray, push: np.ndarray) -> list[Reason]:
