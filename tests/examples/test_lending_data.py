@@ -43,7 +43,9 @@ def test_cleaning_changes_no_outcome_and_no_race(loanapp: Path) -> None:
 )
 def test_dirt_that_nobody_declared_stops_the_run(loanapp: Path, change: dict[str, pl.Expr], named: str) -> None:
     with pytest.raises(ContractBroken, match=named):
-        check(read_published(loanapp).with_columns(pl.col("application").cast(pl.Int64)).with_columns(**change), PUBLISHED)
+        check(
+            read_published(loanapp).with_columns(pl.col("application").cast(pl.Int64)).with_columns(**change), PUBLISHED
+        )
 
 
 def test_the_split_is_by_number_alone(loanapp: Path) -> None:

@@ -109,7 +109,9 @@ def test_equal_decisions_pass(scored_at) -> None:
 
 def test_published_base_rates_fail_four_fifths_themselves(loanapp: Path, scored_at) -> None:
     """The lenders' own decisions: 0.6751 of black applicants against 0.9084 of white ones, a ratio of 0.743."""
-    clean = applications(loanapp).with_columns(approve=pl.col("approved") == 1, actual=pl.col("approved").cast(pl.Float64))
+    clean = applications(loanapp).with_columns(
+        approve=pl.col("approved") == 1, actual=pl.col("approved").cast(pl.Float64)
+    )
     lenders = Scored(columns=columns(clean), truth="actual", answer="approve")
     found, evidence = verdict("four_fifths", lenders)
     worst = evidence.groups[0]

@@ -44,12 +44,16 @@ def test_nothing_about_the_person_is_asked_or_seen(trees: lgb.Booster) -> None:
 
 
 def test_another_race_sex_or_age_changes_no_score(trees: lgb.Booster, unseen: pl.DataFrame) -> None:
-    other = unseen.with_columns(race=pl.lit("black"), sex=pl.lit("female"), age=pl.lit("older"), married=pl.lit("single"))
+    other = unseen.with_columns(
+        race=pl.lit("black"), sex=pl.lit("female"), age=pl.lit("older"), married=pl.lit("single")
+    )
     assert scores(trees, other).equals(scores(trees, unseen))
     assert not scores(trees, unseen.with_columns(bankruptcy=~pl.col("bankruptcy"))).equals(scores(trees, unseen))
 
 
-def test_race_in_a_release_s_features_would_be_seen_here(learned: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_race_in_a_release_s_features_would_be_seen_here(
+    learned: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The test above can fail: with race among the features it does."""
     leaked = learned.with_columns(race_code=(pl.col("race") == "white").cast(pl.Float64))
     monkeypatch.setitem(FEATURES, "race_code", 0)
@@ -103,14 +107,22 @@ def test_reasons_name_the_bar_and_what_pushed(trees: lgb.Booster) -> None:
 
 
 def test_the_rule_to_beat_is_chosen_on_the_training_rows(learned: pl.DataFrame) -> None:
-    right = {name: (learned.select(rule.cast(pl.Int64)).to_series() == learned["approved"]).mean() for name, rule in RULES.items()}
+    right = {
+        name: (learned.select(rule.cast(pl.Int64)).to_series() == learned["approved"]).mean()
+        for name, rule in RULES.items()
+    }
     assert best_simple(learned) == max(right, key=lambda name: right[name] or 0.0)
     assert all((value or 0) < 0.8 for value in right.values())
 
 
 def test_the_holdout_has_the_request_the_truth_and_who_they_are(unseen: pl.DataFrame, trees: lgb.Booster) -> None:
     table = holdout(unseen, "the 28/36 rule")
-    assert {f.name for f in dataclasses.fields(Request)} | {"actual", *AUDIT, "best_simple", "best_simple_method"} == set(table.columns)
+    assert {f.name for f in dataclasses.fields(Request)} | {
+        "actual",
+        *AUDIT,
+        "best_simple",
+        "best_simple_method",
+    } == set(table.columns)
     assert table.height == 1330 and table["actual"].sum() == 1171
     ok = (unseen["housing_ratio"] <= 28) & (unseen["debt_ratio"] <= 36)
     assert table["best_simple"].to_list() == ok.cast(pl.Float64).to_list()

@@ -45,7 +45,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("story") / "lending"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".lockgate", "data", "pages", "__pycache__"))
     (folder / ".gitignore").write_text(".lockgate/\ndata/\npages/\n__pycache__/\n")
-    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-qm", "x"]):
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-qm", "x"],
+    ):
         subprocess.run(["git", *command], cwd=folder, check=True)
     (folder / "story.log").write_text(play(folder))
     return folder
@@ -67,9 +71,21 @@ def test_better_on_average_and_stopped_for_one_group(story: Path) -> None:
 
 
 def test_the_page_says_so_before_any_average(story: Path) -> None:
-    page = words(html.unescape(re.sub(r"<style.*?</style>|<svg.*?</svg>|<[^>]*>", " ", (story / "pages" / "first.html").read_text(), flags=re.S)))
+    page = words(
+        html.unescape(
+            re.sub(
+                r"<style.*?</style>|<svg.*?</svg>|<[^>]*>",
+                " ",
+                (story / "pages" / "first.html").read_text(),
+                flags=re.S,
+            )
+        )
+    )
     assert "Not ready: 2 checks fail (four_fifths, error_gap)." in page
-    assert re.search(r"Which group is worst off, by how much\? Group “race: black”: accuracy 64\.7% ± [\d.]+ points, n = 119 rows", page)
+    assert re.search(
+        r"Which group is worst off, by how much\? Group “race: black”: accuracy 64\.7% ± [\d.]+ points, n = 119 rows",
+        page,
+    )
     assert "worst served is race: black with 42.9%, against 81.0% of the group white, a ratio of 0.53" in page
     assert page.index("race: black") < page.index("All rows together")
 
@@ -101,7 +117,9 @@ def test_not_the_maker_and_not_one_alone(story: Path) -> None:
 def test_a_decision_over_http_and_no_race_in_it(story: Path) -> None:
     asked = scenes(story)[7]
     assert '{"approve": true, "score": 0.9173}' in asked
-    assert "50% or more is needed, because a wrong approval costs as much as a wrong refusal; so it is approved" in asked
+    assert (
+        "50% or more is needed, because a wrong approval costs as much as a wrong refusal; so it is approved" in asked
+    )
     assert "with a race: There is no field “race”." in asked
 
 

@@ -73,7 +73,9 @@ def holdout(rows: int = 400) -> pl.DataFrame:
     )
 
 
-def make(folder: Path, *, table: pl.DataFrame | None = None, bar: float = 50.0, **of_code: str) -> tuple[Path, Manifest]:
+def make(
+    folder: Path, *, table: pl.DataFrame | None = None, bar: float = 50.0, **of_code: str
+) -> tuple[Path, Manifest]:
     """Bundle one; answers its folder and manifest."""
     work = folder / f"work-{len(list(folder.glob('work-*')))}"
     work.mkdir(parents=True)

@@ -58,4 +58,3 @@ def _measured(training: pl.DataFrame, score: pl.Series, cost: float) -> dict[str
         "of_refused": float(yes[~lender].mean()),
     }
     return {name: round(value, 3) for name, value in found.items()}
-

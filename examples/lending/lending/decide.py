@@ -14,7 +14,7 @@ SLOW = "1 no slow payment, 2 one or two, 3 more, 4 too short a history to say, 5
 LATE = "1 no mortgage before, 2 never late, 3 one or two late payments, 4 more"
 
 
-def _asked(help: str, unit: str = "") -> dict[str, str]:  # noqa: A002  the word of the schema
+def _asked(help: str, unit: str = "") -> dict[str, str]:
     return {"help": help, "unit": unit}
 
 
@@ -23,10 +23,14 @@ class Request:
     """Would a lender approve this mortgage?"""
 
     housing_ratio: Annotated[float, Range(0, 100)] = field(metadata=_asked("Housing expense a month.", "% of income"))
-    debt_ratio: Annotated[float, Range(0, 100)] = field(metadata=_asked("All debts a month, the new one too.", "% of income"))
+    debt_ratio: Annotated[float, Range(0, 100)] = field(
+        metadata=_asked("All debts a month, the new one too.", "% of income")
+    )
     loan_to_value: Annotated[float, Range(0, 300)] = field(metadata=_asked("The loan.", "% of the price"))
     income: Annotated[float, Range(0, 1_000)] = field(metadata=_asked("A year, before tax.", "$1000"))
-    net_worth: Annotated[float, Range(-10_000, 30_000)] = field(metadata=_asked("What is owned less what is owed.", "$1000"))
+    net_worth: Annotated[float, Range(-10_000, 30_000)] = field(
+        metadata=_asked("What is owned less what is owed.", "$1000")
+    )
     consumer_credit: Annotated[int, Range(1, 6)] = field(metadata=_asked(f"{SLOW}."))
     mortgage_credit: Annotated[int, Range(1, 4)] = field(metadata=_asked(f"{LATE}."))
     industry_unemployment: Annotated[float, Range(0, 100)] = field(metadata=_asked("In the applicant's industry.", "%"))

@@ -48,7 +48,9 @@ def _strongest(values: np.ndarray, push: np.ndarray) -> list[Reason]:
     names, order = list(FEATURES), np.argsort(-np.abs(push), kind="stable")
     told = [at for at in order[:SAID] if abs(push[at]) >= SMALLEST]
     return [
-        Reason(_sentence(names[at], values[at], push[at]) if at in told else "", of=names[at], by=round(float(push[at]), 3))
+        Reason(
+            _sentence(names[at], values[at], push[at]) if at in told else "", of=names[at], by=round(float(push[at]), 3)
+        )
         for at in order
     ]
 

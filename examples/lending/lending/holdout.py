@@ -37,12 +37,18 @@ def holdout(judging: pl.DataFrame, best_simple: str) -> pl.DataFrame:
     """
     rule = RULES[best_simple].cast(pl.Float64).alias("best_simple")
     return judging.select(
-        *ASKED, pl.col("approved").cast(pl.Float64).alias("actual"), *AUDIT, rule, pl.lit(best_simple).alias("best_simple_method")
+        *ASKED,
+        pl.col("approved").cast(pl.Float64).alias("actual"),
+        *AUDIT,
+        rule,
+        pl.lit(best_simple).alias("best_simple_method"),
     )
 
 
 @step
-def trained_rows(training: pl.DataFrame, booster: lgb.Booster, bar: Bar, rows: int = 300, seed: int = 7) -> pl.DataFrame:
+def trained_rows(
+    training: pl.DataFrame, booster: lgb.Booster, bar: Bar, rows: int = 300, seed: int = 7
+) -> pl.DataFrame:
     """A sample of what was learned from, with the decision by the table it was learned from. Rows: the request, prediction."""
     picked = np.sort(np.random.default_rng(seed).choice(training.height, min(rows, training.height), replace=False))
     sample = training[picked.tolist()]

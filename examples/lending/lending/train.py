@@ -70,7 +70,10 @@ def grow(training: pl.DataFrame, weights: pl.DataFrame, rounds: int, learning_ra
     }
     counted = training.join(weights, on="application", how="left", maintain_order="left")
     table = lgb.Dataset(
-        features(training), training["approved"].to_numpy(), weight=counted["weight"].to_numpy(), feature_name=list(FEATURES)
+        features(training),
+        training["approved"].to_numpy(),
+        weight=counted["weight"].to_numpy(),
+        feature_name=list(FEATURES),
     )
     return lgb.train(how, table, rounds)
 

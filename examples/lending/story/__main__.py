@@ -30,7 +30,9 @@ FRANK = "shares pass; a gap of 3 points and one of 13 look alike on 57 Hispanic 
 
 def main() -> int:
     """Play; answer the exit code."""
-    parser = argparse.ArgumentParser(prog="make lending", description="A release that was better on average, and stopped.")
+    parser = argparse.ArgumentParser(
+        prog="make lending", description="A release that was better on average, and stopped."
+    )
     parser.add_argument("--serve", action="store_true", help="go on serving at the end, until Ctrl-C")
     arguments = parser.parse_args()
     try:

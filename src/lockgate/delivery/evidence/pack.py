@@ -198,7 +198,10 @@ def _rule(ask: Ask) -> SigningRule | None:
         for r in ask.roles[1:]
     )
     return SigningRule(
-        role=first.role, people=first.need, valid_for=f"{days}d" if days else str(first.valid_for), notes=(*others, *notes)
+        role=first.role,
+        people=first.need,
+        valid_for=f"{days}d" if days else str(first.valid_for),
+        notes=(*others, *notes),
     )
 
 
