@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["NOTHING_JUDGED", "Judged", "Material", "evidence_in", "judge", "judged_by"]
 
 EVIDENCE = "lockgate.records.evidence:Evidence"
-MIN_ROWS = 200  # of a group on the page, when no gate says how few are judged
 COMPARED = ("better", "not_worse", "superior", "alike", "parity_of_errors", "no_slice_worse", "no_step_back")
 """Rules of gates whose metric can say which of two answers is better: such a metric is what a page is about."""
 
@@ -162,15 +161,11 @@ def _verdict(walk: Walk, name: str, evidence: Evidence, artifacts: Mapping[str, 
 
 
 def judged_by(walk: Walk) -> dict[str, Json]:
-    """What the page summarises: the columns, the metric and the baseline that the gates judge by.
-
-    A group that any gate judges is large enough for the page: it must not be missing from the worst-off.
-    """
+    """What the page summarises: the columns, the metric and the baseline that the gates judge by."""
     params = [g["params"] for g in walk.gates.values()]
     columns = [p["by"] for p in params if isinstance(p.get("by"), list)]
     by = list(dict.fromkeys(c for some in columns for c in some if isinstance(c, str)))
     compared = [g["params"] for g in walk.gates.values() if g["rule"] in COMPARED]
     metric = next((p["metric"] for p in [*compared, *params] if "metric" in p), "wape")
     baseline = next((p["baseline"] for p in params if "baseline" in p), "")
-    fewest = min((int(p["min_n"]) for p in params if p.get("by") and p.get("min_n")), default=MIN_ROWS)
-    return {"by": by, "metric": metric, "baseline": baseline, "min_n": fewest}
+    return {"by": by, "metric": metric, "baseline": baseline}

@@ -20,15 +20,16 @@ from lockgate.records.wire import to_json
 __all__ = ["summary"]
 
 WEEK = 7
+FEWEST = 30  # rows of a group whose number people see; gates have limits of their own
 
 
 def summary(
-    scored: Scored, by: Sequence[str] = (), metric: str = "wape", baseline: str = "best_simple", min_n: int = 200
+    scored: Scored, by: Sequence[str] = (), metric: str = "wape", baseline: str = "best_simple"
 ) -> dict[str, Json]:
     """Summarise answers for people; the gates decide on their own evidence, never on this.
 
     Returns:
-        `metric` name, words, meaning, unit and better; `overall` Estimate; `groups`, `by_horizon` and `coverage` GroupEstimates; `days` rows of date, actual,
+        `metric` name, words, meaning, unit and better; `overall` Estimate; `groups`, `by_horizon` and `coverage` GroupEstimates; `not_assessed` groups too small to measure, with the reason; `days` rows of date, actual,
         forecast and best_simple summed over all answers for that day; `holdout` rows, days, first, last, origins.
         All intervals resample what the rows have: whole days, whole clusters or single rows. On fewer than `MIN_DAYS` of
         these there is none, and `why` says so. Without a day `days` is empty and `holdout` has none.
@@ -36,7 +37,8 @@ def summary(
     measure = metric_named(metric, comparable=True)
     if why := measure.complaint(scored):
         return {"overall": to_json(Estimate(name=metric, value=None, why=why, n=len(scored)))}
-    groups = slice_by(scored, list(by), metric=measure, min_n=min_n).groups if by else ()
+    sliced = slice_by(scored, [c for c in by if c in scored.columns], metric=measure, min_n=FEWEST) if by else None
+    groups = sliced.groups if sliced else ()
     return {
         "metric": {n: getattr(measure, n) for n in ("name", "words", "meaning", "unit", "better")},
         "overall": to_json(single(measure, scored).estimate(metric, measure.unit)),
@@ -44,6 +46,7 @@ def summary(
             to_json(GroupEstimate(by=g.by, group=g.name, estimate=g.metric.estimate(metric, measure.unit)))
             for g in groups
         ],
+        "not_assessed": [line for line in sliced.not_assessed if " = " in line] if sliced else [],
         "by_horizon": _by_horizon(scored, measure),
         "coverage": _coverage(scored, by),
         "days": _days(scored, baseline),

@@ -46,7 +46,7 @@ def cases(release: Path, scored: Scored, champion: Scored | None, number: int = 
             "request": {k: _text(scored.columns[k][at]) for k in asked},
             "as_of": _text(scored.columns[AS_OF][at]) if AS_OF in scored.columns else "",
             "answer": _answer(scored, at), "before": _answer(champion, at) if champion is not None and _same(scored, champion) else None,
-            "actual": _number(scored.role("truth")[at]), "reasons": list(why), "chosen": chosen,
+            "actual": _value(scored, "truth", at), "reasons": list(why), "chosen": chosen,
         }
         for (at, chosen), why in zip(picked, said, strict=True)
     ]  # fmt: skip
@@ -148,12 +148,20 @@ def _reasons(release: Path, manifest: Manifest, scored: Scored, rows: list[int])
 
 
 def _answer(scored: Scored, at: int) -> str:
-    text = _number(scored.role("answer")[at])
+    text = _value(scored, "answer", at)
     if scored.score:
         text += f" (score {scored.role('score')[at]:.2f})"
     if scored.low and scored.high:
         text += f" ({_number(scored.role('low')[at])} to {_number(scored.role('high')[at])})"
     return text
+
+
+def _value(scored: Scored, role: str, at: int) -> str:
+    """A decision is yes or no, and so is what should have been decided."""
+    value = scored.role(role)[at]
+    if scored.columns[scored.answer].dtype.kind == "b" and value in (0.0, 1.0):
+        return "yes" if value else "no"
+    return _number(value)
 
 
 def _number(value: float) -> str:

@@ -40,6 +40,10 @@ def limits(verdict: Verdict, evidence: Evidence | None = None) -> str:
         case ["max_bad_share", "min_days", "min_rows"]:
             undated = evidence is not None and all(e.name != "days" for e in evidence.also)
             return _enough(held, str(params.get("per") or ""), dated=not undated)
+        case ["min_ratio"]:
+            return f"at least {sentences.number(held['min_ratio'])} times"
+        case ["max_difference"]:
+            return f"at most {round_percent(str(held['max_difference'])).removesuffix('%')} points apart"
         case ["max_rows"]:
             return (
                 "none may differ"

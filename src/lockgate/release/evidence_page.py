@@ -18,7 +18,7 @@ from lockgate.records.digest import Json, canonical, sha256_bytes, short
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
 from lockgate.records.pack import Case, Change, Pack
 from lockgate.records.wire import to_json
-from lockgate.release import demands, figures, minute, plots, portraits, wording
+from lockgate.release import demands, figures, minute, plots, portraits, rates, wording
 from lockgate.release.headline import Headline, headline, mark
 from lockgate.release.minute import Asked, answers
 
@@ -85,6 +85,7 @@ class View:
 
     headline: Headline
     asked: tuple[Asked, ...]
+    rates: tuple[rates.Rates, ...]
     groups: tuple[GroupEstimate, ...]
     checks: tuple[Check, ...]
     unsure: tuple[Check, ...]
@@ -135,6 +136,7 @@ def _view(pack: Pack) -> View:
     return View(
         headline=headline(pack.verdicts),
         asked=answers(pack),
+        rates=rates.rates(pack),
         groups=wording.worst_first(pack.groups, pack.metric),
         checks=checks,
         unsure=tuple(c for c in checks if c.verdict.outcome == "uncertain"),

@@ -12,6 +12,7 @@ from lockgate.records.evidence import Verdict
 from lockgate.records.pack import Change, ChangeKind, Pack
 from lockgate.release import wording
 from lockgate.release.headline import headline
+from lockgate.release.rates import rates, worst_rate
 
 __all__ = ["Asked", "answers", "better", "by_kind", "certain", "idle", "people", "said", "settled"]
 
@@ -128,8 +129,11 @@ def _worst(pack: Pack) -> str:
     known = [
         g for g in wording.worst_first(pack.groups, pack.metric) if wording.decimal_of(g.estimate.value) is not None
     ]
+    people = " ".join(worst_rate(one) for one in rates(pack))
     if not known:
-        return "No group was measured."
+        return people or "No group was measured."
+    if people:
+        return people
     worst, e = known[0], known[0].estimate
     return (
         f"Group “{wording.group_name(worst.by, worst.group)}”: {wording.plain(pack.metric.name)} "

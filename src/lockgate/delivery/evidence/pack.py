@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from lockgate.delivery.comparison.changes import changes
@@ -77,7 +78,7 @@ def make_pack(
         metric=_metric(summary),
         holdout=_holdout(summary),
         verdicts=tuple(judged.verdicts.values()),
-        evidence=tuple(judged.evidence.values()),
+        evidence=tuple(replace(e, gate=name) for name, e in judged.evidence.items()),  # several gates may measure alike
         changes=changes(project, manifest, before, judged.evidence.get("champion")),
         told=told(project, before, manifest),
         overall=from_json(Estimate, summary["overall"]) if "overall" in summary else None,
@@ -141,14 +142,27 @@ def _cases(project: Project, manifest: Manifest, found: Sequence[Mapping[str, Js
 def _case(case: Mapping[str, Json], fields: Sequence[FieldSchema], named: Mapping[str, Mapping[str, str]]) -> Case:
     asked: Mapping[str, str] = case["request"]
     order = [f.name for f in fields if f.name in asked] + [n for n in asked if n not in {f.name for f in fields}]
-    dates = {f.name for f in fields if f.type == "date"}
+    kinds = {f.name: f.type for f in fields}
     return Case(
-        request={n: _day(asked[n]) if n in dates else asked[n] for n in order},
+        request={n: _said(asked[n], kinds.get(n, "")) for n in order},
         labels={n: named[n][asked[n]] for n in order if named.get(n, {}).get(asked[n], asked[n]) != asked[n]},
         as_of=_day(case.get("as_of") or ""),
         answer=_even(case["answer"]), before=_even(case["before"]) if case.get("before") else None,
         actual=_even(case["actual"]), reasons=tuple(case["reasons"]), chosen=case["chosen"],
     )  # fmt: skip
+
+
+def _said(text: str, kind: str) -> str:
+    """A field's value as people write it.
+
+    >>> _said("34.0", "number"), _said("False", "boolean"), _said("2011-10-15", "date")
+    ('34', 'no', '15 October 2011')
+    """
+    if kind == "date":
+        return _day(text)
+    if kind == "boolean":
+        return {"True": "yes", "False": "no"}.get(text, text)
+    return text.removesuffix(".0") if kind in ("number", "integer") else text
 
 
 def _even(text: str) -> str:

@@ -127,8 +127,9 @@ def not_assessed(looked: Looked, verdicts: Iterable[Verdict]) -> tuple[str, ...]
         "alone": "only the test has this column; a step `trained_rows` with it would show training, too",
     }
     more = [f"how {', '.join(spread[n])} is spread: {why}" for n, why in lists.items() if spread.get(n)]
+    small = [f"numbers by group: {line}" for line in looked.views.get("summary", {}).get("not_assessed", ())]
     idle = [f"{v.gate}: {v.reason}" for v in verdicts if v.outcome == "not_applicable"]
-    return (*idle, *looked.missing, *looked.views.get("explained", {}).get("missing", ()), *more)
+    return (*idle, *small, *looked.missing, *looked.views.get("explained", {}).get("missing", ()), *more)
 
 
 def verify(release: str, environment: str) -> tuple[Command, ...]:
