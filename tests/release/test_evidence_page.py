@@ -475,6 +475,17 @@ def test_every_figure_and_table_says_what_it_shows(pack: Pack) -> None:
     assert html.count("<h1") == 1
 
 
+def test_landmarks_headers_and_language_are_declared(pack: Pack) -> None:
+    """What an automated pass (axe-core 4.14: no violation in light and dark) looks for, as far as it can be read off the text."""
+    elements = Page(render(pack)).elements
+    ids = {a["id"] for _, a in elements if "id" in a}
+    assert dict(elements)["html"] == {"lang": "en"}
+    assert all("scope" in a for tag, a in elements if tag == "th")
+    assert all(a.get("aria-labelledby") in ids or a.get("aria-label") for tag, a in elements if tag == "section")
+    assert [tag for tag, _ in elements].count("main") == 1
+    assert "a:focus-visible, summary:focus-visible { outline" in render(pack)
+
+
 def test_heading_levels_never_skip(pack: Pack) -> None:
     levels = [int(tag[1]) for tag, _ in Page(render(pack)).elements if tag in HEADINGS]
     assert levels[0] == 1

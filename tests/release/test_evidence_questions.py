@@ -82,7 +82,7 @@ def test_what_nobody_wrote_down_is_said_and_not_left_out(pack: Pack) -> None:
     html = render(dataclasses.replace(pack, purpose=None, builder=None, exceptions=(), missing=()))
     assert under(html, "What is it for, and what must it not be used for?").count("Nobody wrote it down") == 2
     assert "It was not recorded." in under(html, "Who built it, and from what?")
-    assert "No waiver, condition or emergency decision" in html
+    assert "No waiver and no emergency decision" in html
     half = Purpose(intended="Planning")
     section = under(
         render(dataclasses.replace(pack, purpose=half)), "What is it for, and what must it not be used for?"

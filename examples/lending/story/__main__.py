@@ -23,7 +23,7 @@ APPLICANT = {
     "housing_ratio": 31, "debt_ratio": 38, "loan_to_value": 90, "income": 48, "net_worth": 40, "consumer_credit": 2,
     "mortgage_credit": 1, "industry_unemployment": 3.9, "bankruptcy": False,
 }  # fmt: skip
-IN_DEBT = {**APPLICANT, "debt_ratio": 52, "consumer_credit": 6}
+IN_DEBT = {**APPLICANT, "debt_ratio": 58, "consumer_credit": 6, "bankruptcy": True}
 CAROL = "agrees with lenders more often than the written rule, with certainty; what a wrong approval may cost is ours to say"
 FRANK = "shares pass; a gap of 3 points and one of 13 look alike on 57 Hispanic applicants, and I answer for that"
 

@@ -87,11 +87,13 @@ def evidence(arguments: argparse.Namespace) -> int:
         print_json({
             "format": FORMAT, "release": found.release, "environment": found.environment, "path": str(page),
             "sha256": found.page.sha256, "evidence_sha256": found.pack.sha256 if found.pack else None,
-            "card": str(written["card"]) if "card" in written else None, "evidence": pack,
+            "card": str(written["card"]) if "card" in written else None, "questions": list(found.questions), "evidence": pack,
         })  # fmt: skip
     else:
         print(f"evidence for release {short(found.release)} → {found.environment}\nopen {page}")
         for what, words in (("card", "model card"), ("pack", "same as JSON")):
             if what in written:
                 print(f"{words:<12} {written[what]}")
+        for number, text in enumerate(found.questions, 1):
+            print(plain(f"  {number}  {text}"))
     return 0

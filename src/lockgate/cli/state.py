@@ -1,4 +1,4 @@
-"""`status`, `ledger`: where things stand."""
+"""`status`: where things stand."""
 
 from __future__ import annotations
 
@@ -20,11 +20,6 @@ def status_arguments(parser: argparse.ArgumentParser) -> None:
     _json_flag(parser)
 
 
-def ledger_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["log", "verify"])
-    _json_flag(parser)
-
-
 def status(arguments: argparse.Namespace) -> int:
     """What is live where, and what could go live now."""
     from lockgate.delivery import status as delivery
@@ -36,10 +31,31 @@ def status(arguments: argparse.Namespace) -> int:
     rows = [[s.environment, short(s.release) if s.release else "–", f"{s.since:%F %H:%M}" if s.since else "–", _health(s)]
             for s in found]  # fmt: skip
     print(table(rows, header=["environment", "release", "since (UTC)", "health"]))
+    for line in dict.fromkeys(line for s in found for line in _beside_the_rule(s)):
+        print(line)
     for s in found:
         if s.newest and s.newest != s.release and s.blocker:
             print(f"\n{short(s.newest)} is the newest release; before {s.environment}: {plain(s.blocker)}")
     return 0
+
+
+def _beside_the_rule(s: EnvironmentStatus) -> list[str]:
+    """What people must not forget: broken glass that nobody reviewed, waivers that carry what is live, conditions to meet."""
+    glass = [
+        f"review open: {g.by} broke the glass for {short(g.release)} → {g.environment} at {g.at:%F %H:%M} UTC: {g.reason}; "
+        f"lockgate review {short(g.entry)} --role …"
+        for g in s.stands.reviews
+    ]
+    waived = [
+        f"{s.environment}: {w.gate} is waived until {w.not_after:%F %H:%M} UTC, {w.owner} answers for it: {w.reason}"
+        for w in s.stands.waivers
+    ]
+    asked = [
+        f"{s.environment}: condition by {c.set_by} is open: {c.text}; lockgate meet {short(c.entry)} --how …"
+        for c in s.stands.conditions
+        if not c.how
+    ]
+    return [plain(f"\n{line}") for line in (*glass, *waived, *asked)]
 
 
 def _health(s: EnvironmentStatus) -> str:
@@ -48,31 +64,6 @@ def _health(s: EnvironmentStatus) -> str:
     if s.answers is False:
         return f"{s.health}, but silent now: lockgate serve {s.environment}"
     return s.health
-
-
-def ledger(arguments: argparse.Namespace) -> int:
-    """What was decided; `verify` checks chain, signatures and what this copy saw before."""
-    from lockgate.delivery.ledger import lines, verified
-
-    project = open_project(Path.cwd())
-    if arguments.action == "verify":
-        report = verified(project)
-        if arguments.json:
-            print_json(report)
-        else:
-            print(f"good  {report['entries']} entries, {report['set_aside']} set aside, head {report['head']}")
-        return 0
-    found = lines(project)
-    if arguments.json:
-        print_json(found)
-    else:
-        print(
-            table(
-                [[str(e["seq"]), e["time"][:19], e["who"], e["what"], e["about"]] for e in found],
-                header=["#", "time (UTC)", "who", "what", "about"],
-            )
-        )
-    return 0
 
 
 def _json_flag(parser: argparse.ArgumentParser) -> None:

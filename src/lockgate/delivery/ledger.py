@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockgate.delivery.anchor import check_anchors
 from lockgate.delivery.identity import read_ledger
 from lockgate.records.decisions import (
     AcceptedChange,
@@ -19,6 +20,7 @@ from lockgate.records.decisions import (
     Wanted,
 )
 from lockgate.records.digest import Json, short
+from lockgate.records.waivers import BrokeGlass, Met, Reviewed, Revoked, Waived
 
 if TYPE_CHECKING:
     from lockgate.project import Project
@@ -39,10 +41,15 @@ def lines(project: Project) -> list[dict[str, Json]]:
     return found
 
 
-def verified(project: Project) -> dict[str, Json]:
-    """Check chain, signatures and the head this copy saw before. Raises IntegrityError naming the entry."""
+def verified(project: Project, *, fetch: str | None = None) -> dict[str, Json]:
+    """Check chain, signatures, the head this copy saw before, and every anchor in git. Raises IntegrityError naming the entry.
+
+    `fetch`: the git remote to ask for anchors first.
+    """
     trust = read_ledger(project)
+    anchors = check_anchors(project, trust, fetch=fetch)
     return {
+        "anchors": len(anchors), "anchored": max((head.size for head in anchors), default=0),
         "entries": len(trust.said), "set_aside": len(trust.set_aside), "head": trust.head.digest, "trust_root": trust.root,
         "people": trust.people.digest,
     }  # fmt: skip
@@ -56,9 +63,10 @@ def _words(claim: Claim | None) -> tuple[str, str]:
             return f"gate {claim.verdict.outcome}", f"{claim.verdict.gate}: {short(claim.release)}"
         case Decision():
             accepted = f", accepting {', '.join(claim.accepted)}" if claim.accepted else ""
+            on = f", on condition: {'; '.join(c.text for c in claim.conditions)}" if claim.conditions else ""
             return (
                 claim.decision,
-                f"{short(claim.release)} for {claim.environment} as {claim.role}{accepted}: {claim.reason}",
+                f"{short(claim.release)} for {claim.environment} as {claim.role}{accepted}: {claim.reason}{on}",
             )
         case Wanted():
             return (
@@ -78,5 +86,18 @@ def _words(claim: Claim | None) -> tuple[str, str]:
             return done, f"of {claim.step}, {short(claim.fingerprint)}: {claim.reason}"
         case PeopleSet():
             return "people", f"version {claim.people.version}: {', '.join(p.name for p in claim.people.people)}"
+        case Waived():
+            return "waive", (
+                f"{claim.gate} of {short(claim.release)} for {claim.environment} as {claim.role}, "
+                f"until {claim.not_after:%F}: {claim.reason}"
+            )
+        case Revoked():
+            return "revoke", f"entry {short(claim.entry)} about {short(claim.release)}: {claim.reason}"
+        case BrokeGlass():
+            return "break glass", f"{short(claim.release)} for {claim.environment} as {claim.role}: {claim.reason}"
+        case Reviewed():
+            return "review", f"of broken glass {short(claim.entry)} as {claim.role}: {claim.finding}"
+        case Met():
+            return "met", f"{claim.condition}: {claim.how}"
         case None:
             return "unknown", "a statement that this version cannot read"

@@ -188,7 +188,8 @@ class Pack:
         influences: what the model itself says it looks at, by share.
         importances: what shuffling an input does to the metric, on `probed_rows` rows.
         missing: what could not be assessed beside what gates say, each with the reason.
-        exceptions: waivers, conditions and broken glass, each in a sentence.
+        waived: failed gate → who lets it pass, until when and why.
+        exceptions: waivers and broken glass, each in a sentence.
         bound: everything the signature binds.
         undo: the exact command that goes back, or "" when there is nothing to go back to.
         extra: fields of newer records, kept.
@@ -226,6 +227,7 @@ class Pack:
     probed_rows: int = 0
     dependences: tuple[Dependence, ...] = ()
     missing: tuple[str, ...] = ()
+    waived: Mapping[str, str] = field(default_factory=dict[str, str])
     exceptions: tuple[str, ...] = ()
     influences: tuple[Influence, ...] = ()
     cases: tuple[Case, ...] = ()

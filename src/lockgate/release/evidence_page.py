@@ -134,7 +134,7 @@ def _view(pack: Pack) -> View:
     measured = {e.gate: e for e in pack.evidence}
     checks = tuple(Check(verdict=v, evidence=measured.get(v.gate)) for v in _severest_first(pack.verdicts))
     return View(
-        headline=headline(pack.verdicts),
+        headline=headline(pack.verdicts, pack.waived),
         asked=answers(pack),
         rates=rates.rates(pack),
         groups=wording.worst_first(pack.groups, pack.metric),
@@ -154,7 +154,7 @@ def _view(pack: Pack) -> View:
         json_sha256=sha256_bytes(encoded(pack)),
         idle=minute.idle(pack),
         approve=_decide("approve", pack, accept=tuple(v.gate for v in pack.verdicts if v.outcome == "uncertain")),
-        reject=_decide("reject", pack) if pack.rule or headline(pack.verdicts).may_approve else "",
+        reject=_decide("reject", pack) if pack.rule or headline(pack.verdicts, pack.waived).may_approve else "",
         figures=figures.draw(pack),
         portraits=portraits.portraits(pack),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from lockgate.records.evidence import Verdict
@@ -45,22 +45,28 @@ class Headline:
     may_approve: bool
 
 
-def headline(verdicts: Sequence[Verdict]) -> Headline:
+def headline(verdicts: Sequence[Verdict], waived: Collection[str] = ()) -> Headline:
     """Fold verdicts into one sentence. No verdict at all is not ready: an empty list of checks proves nothing.
+
+    Args:
+        waived: failed gates that people let pass by a signed waiver; they stay failed.
 
     >>> headline([]).sentence
     'Not ready: no check could judge this release.'
     """
     passed, failed, unsure, idle = (_gates(verdicts, tone) for tone in ("pass", "fail", "uncertain", "none"))
-    rest = f" {_many(idle, 'does not apply', 'do not apply')} ({', '.join(idle)})." if idle else ""
+    excused = [gate for gate in failed if gate in waived]
+    failed = [gate for gate in failed if gate not in waived]
+    rest = f" {_many(excused, 'fails and is waived', 'fail and are waived')} ({', '.join(excused)})." if excused else ""
+    rest += f" {_many(idle, 'does not apply', 'do not apply')} ({', '.join(idle)})." if idle else ""
     if failed:
         what = f"Not ready: {_many(failed, 'fails', 'fail')} ({', '.join(failed)}). There is nothing to approve."
         return Headline(mark=MARKS["fail"], sentence=what + rest, may_approve=False)
     if unsure:
         return Headline(mark=MARKS["uncertain"], sentence=_unsure(passed, unsure) + rest, may_approve=True)
     if passed:
-        what = f"Ready for your decision: {_many(passed, 'passes', 'pass')}, none fails, none is uncertain."
-        return Headline(mark=MARKS["pass"], sentence=what + rest, may_approve=True)
+        what = f"Ready for your decision: {_many(passed, 'passes', 'pass')}, none {'else ' if excused else ''}fails, none is uncertain."
+        return Headline(mark=MARKS["uncertain" if excused else "pass"], sentence=what + rest, may_approve=True)
     return Headline(
         mark=MARKS["fail"], sentence="Not ready: no check could judge this release." + rest, may_approve=False
     )

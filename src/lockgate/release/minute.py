@@ -121,7 +121,7 @@ def idle(pack: Pack) -> str:
         if pack.live
         else f"nothing goes live in {pack.environment}"
     )
-    waits = "waits" if headline(pack.verdicts).may_approve else "goes nowhere"
+    waits = "waits" if headline(pack.verdicts, pack.waived).may_approve else "goes nowhere"
     return f"{wording.capitalized(now)}. This release {waits}; a newer one gets a page of its own."
 
 

@@ -77,8 +77,8 @@ def _rows(evidence: Evidence) -> tuple[Rate, ...]:
 def _rate(group: GroupEstimate) -> Rate | None:
     """None where a check measured something else than a group's own rate beside another's."""
     said = group.estimate.extra
-    own, against = (wording.decimal_of(_text(said.get(name))) for name in ("own", "against"))
-    if own is None or against is None:
+    own, against, low = (wording.decimal_of(_text(said.get(name))) for name in ("own", "against", "own_low"))
+    if own is None or against is None or low is None:
         return None
     rows = said.get("rows")
     estimate = Estimate(

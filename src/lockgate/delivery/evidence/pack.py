@@ -12,16 +12,19 @@ from lockgate.delivery.comparison.changes import changes
 from lockgate.delivery.evidence.cautions import cautions
 from lockgate.delivery.evidence.sayings import (
     builder_of,
+    exceptions_of,
     findings_of,
     not_assessed,
     purpose_of,
     questions,
     told,
     verify,
-)
+    waiver_in_words,
+)  # fmt: skip
 from lockgate.delivery.releases import file_of, manifest_of
 from lockgate.gates.binding import evidence_root, results
 from lockgate.gates.rules.sentences import capitalized
+from lockgate.gates.waivers import standing_waivers
 from lockgate.records.digest import Json, short
 from lockgate.records.evidence import Estimate, GroupEstimate, Verdict
 from lockgate.records.pack import (
@@ -65,6 +68,7 @@ def make_pack(
     groups = judged_groups or tuple(from_json(GroupEstimate, g) for g in summary.get("groups", ()))
     warned = cautions(manifest, summary, tuple(judged.verdicts.values()))
     purpose = purpose_of(project)
+    waived = standing_waivers(trust, release=release, policy=walk.digest, ask=ask, now=None)
     return Pack(
         project=project.settings.name,
         release=release,
@@ -91,6 +95,8 @@ def make_pack(
         purpose=purpose,
         builder=builder_of(trust, manifest),
         **findings_of(looked.views),
+        waived={gate: waiver_in_words(w) for gate, w in waived.items()},
+        exceptions=exceptions_of(trust, waived.values(), release=release, ask=ask),
         missing=not_assessed(looked, judged.verdicts.values()),
         questions=questions(purpose, warned, judged.verdicts.values(), live=live),
         rule=_rule(ask),

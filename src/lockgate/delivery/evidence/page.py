@@ -10,9 +10,11 @@ from lockgate.delivery.claims import show, shown
 from lockgate.delivery.evidence.looking import look_closer
 from lockgate.delivery.evidence.pack import make_pack
 from lockgate.delivery.keep import keep_bytes
+from lockgate.delivery.lineage import last_editors
 from lockgate.delivery.releases import naming
 from lockgate.errors import IntegrityError
 from lockgate.gates.binding import evidence_root, results
+from lockgate.gates.what_stands import page_marks
 from lockgate.records.decisions import Shown
 from lockgate.records.digest import digest, sha256_bytes, short
 from lockgate.records.wire import to_json
@@ -53,7 +55,8 @@ def keep_page(
     made = {"page": render(pack).encode(), "card": render_card(pack).encode(), "pack": encoded(pack)}
     project.results("pages").put(key, {what: keep_bytes(project, data) for what, data in made.items()})
     sums = {what: sha256_bytes(data) for what, data in made.items()}
-    show(project, release, environment, shows=key, **sums, now=now)
+    questions, editors = tuple(q.text for q in pack.questions), last_editors(project.root, walk.policy_files)
+    show(project, release, environment, shows=key, **sums, questions=questions, policy_editors=editors, now=now)
     return sums["page"]
 
 
@@ -131,8 +134,10 @@ def _checked(project: Project, stored: str, expected: str, thing: str) -> Kept:
 
 
 def _key(project: Project, walk: Walk, trust: Trusted, release: str, environment: str) -> str:
-    """A page is determined by what an approval binds, and by the words of `lockgate.toml` on it."""
+    """A page is determined by what an approval binds, by the words of `lockgate.toml` on it, and by waivers and broken glass."""
     root = evidence_root(results(trust.said, release=release, policy=walk.digest).values())
     said = project.settings
     words = [said.name, said.banner, said.target, list(said.credit), dict(said.groups), to_json(said.card)]
-    return digest("page", [release, environment, root, walk.digest, trust.people.digest, words])
+    marks = page_marks(trust, release=release, policy=walk.digest, ask=walk.ask(trust, release, environment))
+    bound = [release, environment, root, walk.digest, trust.people.digest, words]
+    return digest("page", [*bound, marks] if marks else bound)

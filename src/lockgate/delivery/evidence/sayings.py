@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.delivery.comparison.composition import in_words
 from lockgate.errors import LockgateError
+from lockgate.gates.glass import broken_glass
 from lockgate.records.decisions import Proposed
 from lockgate.records.digest import short
 from lockgate.records.findings import (
@@ -26,12 +27,17 @@ from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
     from lockgate.delivery.evidence.looking import Looked
+    from lockgate.gates.binding import Ask
+    from lockgate.gates.glass import Glass
+    from lockgate.gates.waivers import Waiver
     from lockgate.project import Project
     from lockgate.records.evidence import Verdict
     from lockgate.records.release import Manifest
     from lockgate.records.trust import Trusted
 
-__all__ = ["builder_of", "findings_of", "not_assessed", "purpose_of", "questions", "told", "verify"]
+__all__ = [
+    "builder_of", "exceptions_of", "findings_of", "not_assessed", "purpose_of", "questions", "told", "verify", "waiver_in_words",
+]  # fmt: skip
 
 FAR = "0.1"  # an answer that moved by more than a tenth
 
@@ -116,6 +122,29 @@ def _moved_group(moved: Moved) -> MovedGroup:
     return MovedGroup(
         by=moved.by, group=moved.group, rows=moved.rows, share=moved.shares[FAR], before=moved.before, after=moved.after
     )
+
+
+def exceptions_of(trust: Trusted, waived: Iterable[Waiver], *, release: str, ask: Ask) -> tuple[str, ...]:
+    """What is let through although the rule would stop it: waivers that stand, and glass that was broken, reviewed or not."""
+    waivers = [f"{w.gate} failed and {waiver_in_words(w)}" for w in waived]
+    every = broken_glass(trust, ask=ask)
+    shown = [g for g in every if g.open or (g.release, g.environment) == (release, ask.environment)]
+    return (*waivers, *map(_glass_in_words, shown))
+
+
+def waiver_in_words(waiver: Waiver) -> str:
+    """Who lets it pass until when, why, what is done instead, and who answers for it."""
+    signers = " and ".join(f"{person} ({role})" for role, person in waiver.signers)
+    return (
+        f"is waived by {signers} until {waiver.not_after:%F %H:%M} UTC: {waiver.reason.rstrip('.')}; "
+        f"instead: {waiver.control.rstrip('.')}; {waiver.owner} answers for it"
+    )
+
+
+def _glass_in_words(glass: Glass) -> str:
+    about = f"{glass.by} ({glass.role}) broke the glass for {short(glass.release)} → {glass.environment} at {glass.at:%F %H:%M} UTC"
+    review = f"reviewed by {glass.reviewed_by}: {glass.finding}" if glass.finding else "nobody has reviewed it yet"
+    return f"{about}, over {', '.join(glass.gates) or 'missing signatures'}: {glass.reason.rstrip('.')}; {review}"
 
 
 def not_assessed(looked: Looked, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
