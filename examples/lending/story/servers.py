@@ -18,7 +18,7 @@ from story.terminal import LOCKGATE, Failed, note
 __all__ = ["get", "post", "running", "wait_until_live"]
 
 LOGS = Path(".lockgate/story")
-START_SECONDS = 20
+START_SECONDS = 90
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from lockgate.gates.population import population
 __all__ = [
     "beats_baseline",
     "bounded_loss",
+    "calibration",
     "champion",
     "champion_slices",
     "custom",
@@ -255,15 +256,37 @@ def no_leak(tolerance: float = 1e-6, *, max_rows: Number | None = None, name: st
 
 
 def interval_coverage(
-    nominal: Number | None = None, tolerance: Number | None = None, *, name: str = "interval_coverage"
-) -> Gate:
+    nominal: Number | None = None, tolerance: Number | None = None, *, by: Sequence[str] = (), min_n: int = 200,
+    name: str = "interval_coverage",
+) -> Gate:  # fmt: skip
     """Do the answered intervals hold the truth as often as promised?
 
     Args:
         nominal: the promise (default 0.8).
         tolerance: how far the true share may lie from it (default 0.05).
+        by: columns; the promise must hold in every group, too.
+        min_n: smaller groups are listed as not assessed.
     """
-    return _gate(name, "interval_coverage", "nominal", {}, {"nominal": nominal, "tolerance": tolerance})
+    params = {"by": _columns("interval_coverage", by), "min_n": min_n} if by else {}
+    return _gate(name, "interval_coverage", "nominal", params, {"nominal": nominal, "tolerance": tolerance})
+
+
+def calibration(
+    max_error: Number | None = None, *, min_slope: Number | None = None, max_slope: Number | None = None,
+    by: Sequence[str] = (), min_n: int = 500, name: str = "calibration",
+) -> Gate:  # fmt: skip
+    """Do answered probabilities come true as often as they say, for everybody?
+
+    Args:
+        max_error: how far probabilities may be off on average, ten bins of equally many rows (default 0.05).
+        min_slope: of what happened on the log odds that were said; below 1 is too sure (default 0.8).
+        max_slope: above 1 is too timid (default 1.25).
+        by: columns; every group must be calibrated, too.
+        min_n: smaller groups are listed as not assessed, as the error is exaggerated on few rows.
+    """
+    limits = {"max_error": max_error, "min_slope": min_slope, "max_slope": max_slope}
+    params = {"by": _columns("calibration", by) if by else [], "min_n": min_n}
+    return _gate(name, "calibration", "calibrated", params, limits)
 
 
 def integration(consumers: str | None = "consumers", *, name: str = "integration") -> Gate:

@@ -27,6 +27,7 @@ from lockgate.records.evidence import Estimate, Evidence
 
 __all__ = ["GatePlan", "Row", "of_evidence", "of_numbers"]
 
+COUNTED = ("enough", "same_answers", "holds")
 LEAST_BLOCKS = 8  # as `evaluation.slices.MIN_DAYS`: fewer days say nothing about how days differ
 WHERE = (
     (0.0, "no difference"),
@@ -141,7 +142,11 @@ def of_evidence(gate: str, rule: str, limits: Limits, evidence: Evidence) -> Gat
     """What the gate can tell on the holdout of its last evidence; `why` says so where nothing can be said."""
     asks = question(rule, limits, evidence)
     if asks is None:
-        return GatePlan(gate=gate, asks="it counts", basis=basis(evidence.statistic), why="a count is exact")
+        counts = rule in COUNTED
+        why = "a count is exact" if counts else "it holds several numbers against several limits"
+        return GatePlan(
+            gate=gate, asks="it counts" if counts else "see its evidence", basis=basis(evidence.statistic), why=why
+        )
     found = asks.found
     error = _error(asks, found)
     if error is None:

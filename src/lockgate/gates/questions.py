@@ -196,7 +196,8 @@ def _bounded(limits: Limits, evidence: Evidence) -> Question:
     shown = percent(limits["at_most"]) if share else number(limits["at_most"])
     return Question(
         **_of_groups(evidence), limit=float(limits["at_most"]), words=f"at most {shown} in each of {len(evidence.groups)} groups",
-        scale=CEILING, reads="percent" if share else "number",
+        scale=CEILING, comparisons=max(1, len(evidence.groups)),
+        reads="percent" if share else "number",
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,7 +20,10 @@ __all__ = ["EVERYBODY", "evidence"]
 KIND = "calibration"
 NAME = "calibration_error"
 EVERYBODY = "all answers"
-REPLICATES = 2_000
+LEVEL = 0.95
+REPLICATES = 1_000
+MOST_ROWS = 20_000
+"""More rows than this, of all or of one group, are drawn from at random: the error's interval recomputes it a thousand times."""
 
 
 def evidence(scored: Scored, *, by: Sequence[str] = (), min_n: int = 500, seed: int = SEED) -> Evidence:
@@ -31,9 +35,12 @@ def evidence(scored: Scored, *, by: Sequence[str] = (), min_n: int = 500, seed: 
     params: dict[str, Json] = {"by": list(by), "min_n": min_n}
     if why := scored.complaint("truth") or _no_score(scored) or complaint(scored):
         return unmeasured(KIND, NAME, why, **params)
-    parts, left_out = _parts(scored, by, min_n)
-    level = sidak(0.95, 2 * len(parts))
-    found = [(column, name, calibration(part, level=level, replicates=REPLICATES, seed=seed)) for column, name, part in parts]
+    order = np.lexsort((*(scored.labels(c) for c in by), scored.role("score"), scored.role("truth")))
+    parts, left_out = _parts(scored.subset(order), by, min_n)  # the order of the rows must not matter
+    level = sidak(LEVEL, 2 * len(parts))
+    found = [
+        (column, name, calibration(part, level=level, replicates=REPLICATES, seed=seed)) for column, name, part in parts
+    ]
     groups = [g for column, name, made in found for g in _estimates(column, name, made)]
     known = [g for g in groups if g.estimate.low is not None]
     left_out += [f"{g.by} = {g.group}: {g.estimate.name}: {g.estimate.why}" for g in groups if g.estimate.low is None]
@@ -51,7 +58,8 @@ def _no_score(scored: Scored) -> str:
 
 def _parts(scored: Scored, by: Sequence[str], min_n: int) -> tuple[list[tuple[str, str, Scored]], list[str]]:
     """All rows, then every group that is large enough; and those that are not."""
-    parts, left_out = [(EVERYBODY, "yes", scored)], list[str]()
+    parts, left_out = [(EVERYBODY, "yes", _drawn(scored))], list[str]()
+    left_out += [f"all but {MOST_ROWS:,} rows, drawn at random"] if len(scored) > MOST_ROWS else []
     for column in dict.fromkeys(by):
         labels = scored.labels(column)
         for name in np.unique(labels).tolist():
@@ -59,13 +67,22 @@ def _parts(scored: Scored, by: Sequence[str], min_n: int) -> tuple[list[tuple[st
             if len(part) < min_n:
                 left_out.append(f"{column} = {name}: {len(part):,} row{'s' * (len(part) != 1)}, fewer than {min_n:,}")
             else:
-                parts.append((column, name, part))
+                parts.append((column, name, _drawn(part)))
     return parts, left_out
 
 
+def _drawn(part: Scored) -> Scored:
+    """At most so many rows; whole clusters or days are not kept together, which only loses rows of each."""
+    if len(part) <= MOST_ROWS:
+        return part
+    chosen = np.random.default_rng(SEED).permutation(len(part))[:MOST_ROWS]
+    return part.subset(np.sort(chosen))
+
+
 def _estimates(column: str, name: str, made: Calibration) -> list[GroupEstimate]:
+    """Both at the level that they have together."""
     two = (made.error.estimate(NAME, "share"), made.slope.estimate("slope"))
-    return [GroupEstimate(by=column, group=name, estimate=estimate) for estimate in two]
+    return [GroupEstimate(by=column, group=name, estimate=replace(e, level=f"{LEVEL:g}")) for e in two]
 
 
 def _bins(column: str, name: str, made: Calibration) -> Json:

@@ -68,7 +68,7 @@ def _compared(
     for group, own in zip(groups, intervals, strict=True):
         share = wanted.get(group, 0.0)
         gap = replace(own, value=own.value - share, low=own.low - share, high=own.high - share)
-        said: dict[str, Json] = {"own": decimal(own.value), "against": decimal(share), "rows": words}
+        said: dict[str, Json] = {"own": decimal(own.value), "against": decimal(share), "of": words}
         estimate = gap.estimate(NAME, "share")
         made.append(GroupEstimate(by=name, group=group, estimate=replace(estimate, extra={**estimate.extra, **said})))
     return made, rest

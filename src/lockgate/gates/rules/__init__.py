@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from lockgate.errors import UsageError, did_you_mean
-from lockgate.gates.rules import counted, groups, history, measured
+from lockgate.gates.rules import calibrated, counted, groups, history, measured
 from lockgate.gates.rules.decision import (
     Decision,
     Limits,
@@ -41,6 +41,7 @@ LIMITS: Mapping[str, Mapping[str, str | None]] = {
     "bounded": {"at_most": None},
     "unbiased": {"max_bias": None},
     "parity_of_errors": {"worst_over_best": "1.25"},
+    "calibrated": {"max_error": "0.05", "min_slope": "0.8", "max_slope": "1.25"},
     "represented": {"tolerance": "0.05"},
     "not_worse": {"margin": "0"},
     "alike": {"worst_over_best": "1.5"},
@@ -62,6 +63,7 @@ RULES: Mapping[str, Callable[[Evidence, Limits], Decision]] = {
     "bounded": groups.bounded,
     "unbiased": groups.unbiased,
     "parity_of_errors": measured.alike,
+    "calibrated": calibrated.calibrated,
     "represented": groups.represented,
     "not_worse": measured.not_worse,
     "alike": measured.alike,

@@ -17,14 +17,12 @@ from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Outcome
 
 __all__ = [
-    "Held", "bounded", "decided", "gap_within", "no_slice_worse", "points", "ratio_within", "represented", "settled", "unbiased",
+    "RANK", "Held", "bounded", "decided", "gap_within", "hold", "no_slice_worse", "points", "ratio_within", "represented", "settled", "unbiased",
 ]  # fmt: skip
 
 RANK: Mapping[Outcome, int] = {"fail": 0, "uncertain": 1, "pass": 2, "not_applicable": 3}
-PARITY_Z, POWER_Z = (
-    Decimal("1.281552"),
-    Decimal("0.841621"),
-)  # a group treated alike passes, a gap is seen, in four of five
+PARITY_Z, POWER_Z = Decimal("1.281552"), Decimal("0.841621")
+"""A group that is treated alike passes, a gap is seen, in four of five holdouts: quantiles as in `evaluation.groups`."""
 MANY_TIMES = 30  # so many times the rows are no plan
 
 
@@ -67,11 +65,12 @@ def decided(evidence: Evidence, floor: Decimal | None, ceiling: Decimal | None) 
     """Every group held against the range, the one that decides first. Raises UsageError when there is none."""
     if not evidence.groups:
         raise UsageError("this cannot be decided", value="no group is large enough to be judged")
-    held = [_held(g, floor, ceiling) for g in evidence.groups]
+    held = [hold(g, floor, ceiling) for g in evidence.groups]
     return sorted(held, key=lambda h: (RANK[h.outcome], h.room))
 
 
-def _held(found: GroupEstimate, floor: Decimal | None, ceiling: Decimal | None) -> Held:
+def hold(found: GroupEstimate, floor: Decimal | None, ceiling: Decimal | None) -> Held:
+    """One group held against the range. Raises UsageError when it has no interval."""
     e = found.estimate
     named = f"{found.by} = {found.group}"
     if e.value is None or e.low is None or e.high is None:
@@ -216,7 +215,7 @@ def no_slice_worse(evidence: Evidence, limits: Limits) -> Decision:
 
 def _harm(found: GroupEstimate, *, flip: bool) -> Held:
     """A group's relative difference as a harm: above zero is worse."""
-    held = _held(found, None, Decimal(0))
+    held = hold(found, None, Decimal(0))
     return replace(held, value=-held.value, low=-held.high, high=-held.low) if flip else held
 
 
@@ -260,7 +259,7 @@ def represented(evidence: Evidence, limits: Limits) -> Decision:
     own, wanted = (percent(Decimal(str(extra[name]))) for name in ("own", "against"))
     gap = "as many" if first.value == 0 else f"{points(first.value)} {'fewer' if first.value < 0 else 'more'}"
     reason = (
-        f"{capitalized(first.name)} makes up {own} of {extra.get('rows', 'the rows')} and {wanted} of the reference population, {gap}; "
+        f"{capitalized(first.name)} makes up {own} of {extra.get('of', 'the rows')} and {wanted} of the reference population, {gap}; "
         f"{level(first.estimate)} {_signed(first.low)} to {_signed(first.high)} points{_at_once(held)}; "
         f"{points(limit)} either way are allowed{_others(held)}; {basis(first.estimate)}.{left_out(evidence)}"
     )

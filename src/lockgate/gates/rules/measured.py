@@ -14,7 +14,9 @@ from lockgate.gates.rules.decision import (
     level,
     three_way,
     within_range,
+    worst,
 )
+from lockgate.gates.rules.groups import Held, decided, settled
 from lockgate.gates.rules.sentences import (
     basis,
     capitalized,
@@ -90,19 +92,34 @@ def _pair(named: Json) -> dict[str, str]:
 
 
 def nominal(evidence: Evidence, limits: Limits) -> Decision:
-    """Two limits: the interval of the true share inside [nominal - tolerance, nominal + tolerance]."""
+    """Two limits: the interval of the true share inside [nominal - tolerance, nominal + tolerance], and in every group."""
     value, low, high = interval(evidence)
     floor, ceiling = limits["nominal"] - limits["tolerance"], limits["nominal"] + limits["tolerance"]
-    outcome = within_range(low, high, floor, ceiling)
+    overall = within_range(low, high, floor, ceiling)
     promise = f"{percent(limits['nominal'])} are promised, {percent(floor)} to {percent(ceiling)} is allowed"
     reason = (
         f"{percent(value)} of truths lie inside the answered interval; {promise}; {level(evidence.statistic)} "
-        f"{percent(low)} to {percent(high)}; {basis(evidence.statistic)}."
+        f"{percent(low)} to {percent(high)}; {basis(evidence.statistic)}"
     )
+    held = decided(evidence, floor, ceiling) if evidence.groups else []
+    outcome = worst([overall, *(h.outcome for h in held)])
     near, bound = (ceiling, high) if value >= limits["nominal"] else (floor, low)
     bound = bound if floor <= value <= ceiling else (low if value > ceiling else high)
-    settles = more_needed(value, bound, near, evidence.statistic) if outcome == "uncertain" else ""
-    return Decision(outcome=outcome, reason=reason, settles=settles)
+    settles = more_needed(value, bound, near, evidence.statistic) if overall == outcome == "uncertain" else ""
+    if outcome == "uncertain" and not settles:
+        settles = settled(held[0])
+    return Decision(outcome=outcome, reason=f"{reason}{_worst_covered(held)}.{left_out(evidence)}", settles=settles)
+
+
+def _worst_covered(held: Sequence[Held]) -> str:
+    """The group that decides, beside the overall share."""
+    if not held:
+        return ""
+    first = held[0]
+    return (
+        f"; of {first.name} {percent(first.value)}, {level(first.estimate)} {percent(first.low)} to {percent(first.high)} for "
+        f"{len(held)} groups at once, {basis(first.estimate)}"
+    )
 
 
 def within(evidence: Evidence, limits: Limits) -> Decision:
