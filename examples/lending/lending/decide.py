@@ -46,7 +46,7 @@ class Request:
 class Decision:
     """The decision, and the score that is held against the bar."""
 
-    approve: bool = field(metadata={"label": "Approve"})
+    approve: bool = field(metadata={"label": "Approve", "yes": "Approve", "no": "A person has to look"})
     score: float = field(metadata={"label": "Chance that a lender approves"})
 
 

@@ -29,7 +29,7 @@ FLAGS = {
 
 
 def reasons(requests: pl.DataFrame, booster: lgb.Booster, bar: Bar) -> list[list[str]]:
-    """Two to four sentences for each request, the decision first. Same arguments as `decide`."""
+    """One to four sentences for each request, the decision first; then what pushed without a word. Arguments as of `decide`."""
     seen = features(requests)
     pushes = np.asarray(booster.predict(seen, pred_contrib=True, num_threads=1))[:, :-1]
     rows = zip(scores(booster, requests), seen, pushes, strict=True)
@@ -38,19 +38,21 @@ def reasons(requests: pl.DataFrame, booster: lgb.Booster, bar: Bar) -> list[list
 
 def _decision(score: float, bar: Bar) -> str:
     side = "so it is approved" if score >= bar.score else "so it is not approved and a person has to look"
-    return (
-        f"The score is {score:.0%}; {bar.score:.0%} or more is needed, because a wrong approval costs {bar.cost:g} times "
-        f"a wrong refusal; {side}."
-    )
+    cost = "as much as" if bar.cost == 1 else f"{bar.cost:g} times"
+    why = f"because a wrong approval costs {cost} a wrong refusal"
+    return f"The score is {score:.0%}; {bar.score:.0%} or more is needed, {why}; {side}."
 
 
-def _strongest(values: np.ndarray, push: np.ndarray) -> list[str]:
-    """Sentences for the strongest; every other push is counted without words, so that the evidence page can add up all."""
-    names = list(FEATURES)
-    order = np.argsort(-np.abs(push), kind="stable")
+def _strongest(values: np.ndarray, push: np.ndarray) -> list[Reason]:
+    """Every feature's push, the strongest first; only a few in words, the others are counted on the evidence page."""
+    names, order = list(FEATURES), np.argsort(-np.abs(push), kind="stable")
     told = [at for at in order[:SAID] if abs(push[at]) >= SMALLEST]
-    said = [Reason(_sentence(names[at], values[at], push[at]), of=names[at], by=push[at]) for at in told]
-    return [*said, *(Reason(of=names[at], by=push[at]) for at in order if at not in told)]
+    return [
+        Reason(
+            _sentence(names[at], values[at], push[at]) if at in told else "", of=names[at], by=round(float(push[at]), 3)
+        )
+        for at in order
+    ]
 
 
 def _sentence(name: str, value: float, push: float) -> str:

@@ -15,19 +15,17 @@ from story.terminal import Failed, command, note, quiet, title
 STOPPED, WAITING, REFUSED = 1, 3, 4
 PAGES = Path("pages")
 REWEIGHED = ("--param", "weights.reweigh=true")
-CHEAPER = ("--param", "bar.cost_of_wrong_approval=1.5")
-MENDED = (*REWEIGHED, *CHEAPER)
-"""What the third release is made with. A project would write it into `lockgate.toml`."""
+CHEAPER = ("--param", "bar.cost_of_wrong_approval=1")
+MENDED = (*REWEIGHED, *CHEAPER, "--wait", "90")
+"""What the third release is made with, and patience with servers on a busy machine. A project would write it into `lockgate.toml`."""
 
 APPLICANT = {
     "housing_ratio": 31, "debt_ratio": 38, "loan_to_value": 90, "income": 48, "net_worth": 40, "consumer_credit": 2,
     "mortgage_credit": 1, "industry_unemployment": 3.9, "bankruptcy": False,
 }  # fmt: skip
-IN_DEBT = {**APPLICANT, "debt_ratio": 52, "consumer_credit": 6}
+IN_DEBT = {**APPLICANT, "debt_ratio": 58, "consumer_credit": 6, "bankruptcy": True}
 CAROL = "agrees with lenders more often than the written rule, with certainty; what a wrong approval may cost is ours to say"
-FRANK = (
-    "both estimates are inside the limits, and 119 black applicants cannot say more; again after 400 new applications"
-)
+FRANK = "shares pass; a gap of 3 points and one of 13 look alike on 57 Hispanic applicants, and I answer for that"
 
 
 def main() -> int:
@@ -74,15 +72,15 @@ def first() -> None:
 
 
 def second() -> None:
-    """Reweighing alone: a smaller gap, and not small enough to be let in."""
+    """Reweighing alone: hardly another ratio, and stopped again."""
     title("A mend in the data: each race and outcome counts as if outcome did not depend on race (reweighing)")
     command("deliver", *REWEIGHED, expect=(STOPPED,))
     explained("second")
 
 
 def third() -> list[str]:
-    """Reweighing and another bar; the gates that stay uncertain, which a person must accept by name."""
-    title("And a mend of the policy: a wrong approval costs one and a half wrong refusals, one bar for everybody")
+    """Reweighing and another bar: what failed passes. Answers the gates that stay uncertain: a person must accept them by name."""
+    title("And a mend of the policy: a wrong approval costs as much as a wrong refusal, one bar for everybody")
     waiting = command("deliver", *MENDED, expect=(0, WAITING)) == WAITING
     explained("third")
     if not waiting:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import socket
 import subprocess
 import time
 import tomllib
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from story.terminal import LOCKGATE, Failed, note
 __all__ = ["get", "post", "running", "wait_until_live"]
 
 LOGS = Path(".lockgate/story")
-START_SECONDS = 20
+START_SECONDS = 90
 
 
 @contextlib.contextmanager
@@ -47,32 +46,29 @@ def wait_until_live(address: str) -> None:
 
 def get(address: str, path: str) -> dict[str, Any]:
     """GET JSON."""
-    return _asked(urllib.request.Request(f"{address}{path}"))
+    return _asked(address, "GET", path, None)[1]
 
 
 def post(address: str, path: str, body: object) -> dict[str, Any]:
     """POST JSON; the decoded answer, also of a refusal."""
-    headers = {"content-type": "application/json"}
-    return _asked(urllib.request.Request(f"{address}{path}", json.dumps(body).encode(), headers))
+    return _asked(address, "POST", path, json.dumps(body))[1]
 
 
-def _asked(asked: urllib.request.Request) -> dict[str, Any]:
-    try:
-        with urllib.request.urlopen(asked, timeout=60) as reply:
-            return json.loads(reply.read())
-    except urllib.error.HTTPError as error:
-        return json.loads(error.read())
+def _asked(address: str, method: str, path: str, body: str | None) -> tuple[int, dict[str, Any]]:
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
+    with contextlib.closing(connection):
+        connection.request(method, path, body=body, headers={"content-type": "application/json"})
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
 
 
 def _alive(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/health", timeout=5) as reply:
-            return reply.status == 200
-    except OSError:
-        return False
+    with contextlib.suppress(OSError):
+        return _asked(address, "GET", "/health", None)[0] == 200
+    return False
 
 
-def _until(true: Any, otherwise: str) -> None:
+def _until(true: Callable[[], bool], otherwise: str) -> None:
     ends = time.monotonic() + START_SECONDS
     while not true():
         if time.monotonic() > ends:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["lower"]
 
 SUMMARY_LENGTH = 300
-FACADE = ("lockgate.step", "lockgate.predictor", "lockgate.Pipeline", "lockgate.Choices", "lockgate.Horizon",
+FACADE = ("lockgate.step", "lockgate.predictor", "lockgate.Pipeline", "lockgate.Choices", "lockgate.Horizon", "lockgate.Range",
           "lockgate.Html", "lockgate.Svg", "lockgate.approval", "lockgate.deploy_to", "lockgate.command", "lockgate.declare",
           "lockgate.declare_command", "lockgate.declare_fields")  # fmt: skip
 """Declarations: they carry no behaviour into a step, so they are not part of its key."""

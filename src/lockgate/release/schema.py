@@ -154,7 +154,9 @@ def _horizon(mark: Horizon) -> HorizonSchema:
 
 def _range(kind: type, name: str, plain: object, mark: Range) -> dict[str, Json]:
     ends = {"minimum": mark.low, "maximum": mark.high}
-    if plain not in (int, float) or (mark.low is not None and mark.high is not None and mark.low > mark.high):
+    if (plain is not int and plain is not float) or (
+        mark.low is not None and mark.high is not None and mark.low > mark.high
+    ):
         raise UsageError(
             "a Range stands wrongly",
             value=f"{kind.__qualname__}.{name}: {mark}",

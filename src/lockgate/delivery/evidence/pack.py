@@ -213,8 +213,15 @@ def _rule(ask: Ask) -> SigningRule | None:
         if ask.self_approval == "refused"
         else ("Authors may approve their own work here; it is flagged and never counts as four eyes.",)
     )
+    others = tuple(
+        f"Beside them, {'one person' if r.need == 1 else f'{r.need} different people'} in the role {r.role} must decide."
+        for r in ask.roles[1:]
+    )
     return SigningRule(
-        role=first.role, people=first.need, valid_for=f"{days}d" if days else str(first.valid_for), notes=notes
+        role=first.role,
+        people=first.need,
+        valid_for=f"{days}d" if days else str(first.valid_for),
+        notes=(*others, *notes),
     )
 
 
