@@ -1,10 +1,11 @@
-"""`gate plan`: what gates can tell before anybody trains."""
+"""`gate plan`, `gate backtest`: what gates can tell before anybody trains, and would have said on past days."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate.cli.backtest import backtest, backtest_arguments
 from lockgate.cli.render import now, plain, print_json, table
 from lockgate.errors import UsageError
 from lockgate.records.wire import to_json
@@ -20,7 +21,9 @@ STATED = ("rows", "rate", "limit", "groups", "discordance", "spread")
 
 def gate_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    one = actions.add_parser("plan", help="how likely each gate passes, stays uncertain or fails, before anybody trains")
+    one = actions.add_parser(
+        "plan", help="how likely each gate passes, stays uncertain or fails, before anybody trains"
+    )
     one.add_argument("gate", nargs="?", help="only this gate (default: all that are declared)")
     one.add_argument("--metric", metavar="NAME", help="only gates that judge by this metric")
     one.add_argument("--rows", type=int, metavar="N", help="without any evidence: so many rows in the holdout")
@@ -29,13 +32,18 @@ def gate_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--discordance", type=float, metavar="P", help="… share right in only one of two releases")
     one.add_argument("--spread", type=float, metavar="S", help="… standard deviation of what is averaged")
     one.add_argument("--limit", type=float, metavar="D", help="… and the limit")
+    backtest_arguments(
+        actions.add_parser(
+            "backtest", help="past days through today's policy: what would have shipped, and what followed"
+        )
+    )
     for each in actions.choices.values():
         each.add_argument("--json", action="store_true", help="for machines")
 
 
 def gate(arguments: argparse.Namespace) -> int:
     """One of the actions."""
-    return {"plan": _plan}[arguments.action](arguments)
+    return {"plan": _plan, "backtest": backtest}[arguments.action](arguments)
 
 
 def _plan(arguments: argparse.Namespace) -> int:
