@@ -134,7 +134,7 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
 def _behind(nodes: Mapping[str, Node], wanted: Sequence[str]) -> dict[str, Node]:
     """These steps and what they read, in their order."""
     found = set(wanted)
-    for name in reversed(nodes):
+    for name in reversed(tuple(nodes)):
         found |= {*nodes[name].inputs.values()} if name in found else set()
     return {n: node for n, node in nodes.items() if n in found}
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from lockgate.evaluation.intervals import wilson
-from lockgate.gates.rules.sentences import percent
+from lockgate.gates.rules.decision import level
+from lockgate.gates.rules.sentences import capitalized, percent
 from lockgate.records.backtest import Backtest, Count, DayOutcome, ReplayedDay
 from lockgate.records.evidence import Estimate
 
@@ -19,6 +20,12 @@ __all__ = ["counted", "decided", "in_a_sentence", "weighed"]
 
 FEW_DAYS: Final = 8
 """On fewer days than this an interval says too little about how days differ (as `evaluation.slices.MIN_DAYS`)."""
+OUTCOMES: Final[Mapping[DayOutcome, str]] = {
+    "shipped": "shipped",
+    "stopped": "stopped",
+    "asked": "left to a person",
+    "not made": "not made",
+}
 FEW: Final = 10
 """Fewer releases than this cannot tell a good policy from a bad one."""
 
@@ -86,29 +93,29 @@ def _is_clear(relative: Estimate) -> bool:
 
 def in_a_sentence(found: Backtest) -> str:
     """What came of it, for whoever owns the policy."""
-    made = [d for d in found.days if d.outcome != "not made"]
-    counts = {o: sum(d.outcome == o for d in made) for o in ("shipped", "stopped", "asked")}
-    noun = "day" if len(found.days) == 1 else "days"
-    parts = [f"{counts['shipped']} shipped", f"{counts['stopped']} stopped"]
-    parts += [f"{counts['asked']} left to a person"] if counts["asked"] else []
-    parts += [f"{len(found.days) - len(made)} not made"] if len(made) < len(found.days) else []
-    stops = _said(found.false_stops, "stop", "would have been better")
-    passes = _said(found.false_passes, "pass", "was worse")
+    outcomes = [d.outcome for d in found.days]
+    parts = [f"{n} {words}" for outcome, words in OUTCOMES.items() if (n := outcomes.count(outcome))]
+    said = [
+        _said(found.false_passes, "shipped", "was worse than what it replaced", "were worse than what they replaced")
+    ]
+    said += [_said(found.false_stops, "stopped", "would have been better", "would have been better")]
+    said += [_said(found.asked, "left to a person", "was worse", "were worse")]
+    judged = [text for text in said if text] or ["nothing is known of what followed them"]
     few = found.false_stops.of + found.false_passes.of < FEW
-    warning = " That is too few to judge a policy by: look at more days." if few else ""
-    return f"Of {len(found.days)} {noun}: {', '.join(parts)}. {passes}; {stops}.{warning}"
+    warning = " So few releases say little about a policy: look at more days." if few else ""
+    noun = "day" if len(found.days) == 1 else "days"
+    return f"Of {len(found.days)} {noun}: {', '.join(parts)}. {capitalized('; '.join(judged))}.{warning}"
 
 
-def _said(count: Count, what: str, how: str) -> str:
-    """`2 of 5 passes were false (40.0%; 95% interval 11.8% to 76.9%)`."""
+def _said(count: Count, what: str, one: str, several: str) -> str:
+    """`of 5 shipped, 2 were worse than what they replaced (40.0%; 95% interval 11.8% to 76.9%), 1 clearly`."""
     if not count.of:
-        return f"no {what} can be judged"
+        return ""
+    how = one if count.hits <= 1 else several
     share = count.share
-    plural = "passes" if what == "pass" else f"{what}s"
-    noun = what if count.of == 1 else plural
-    clear = f", {count.clear} of them clearly" if count.hits else ""
     reach = ""
     if share.value is not None and share.low is not None and share.high is not None:
-        reach = f" ({percent(Decimal(share.value))}; 95% interval {percent(Decimal(share.low))} to {percent(Decimal(share.high))})"
-    verb = "was" if count.hits == 1 else "were"
-    return f"{count.hits} of {count.of} {noun} {verb} false: the release {how}{clear}{reach}"
+        low, high = percent(Decimal(share.low)), percent(Decimal(share.high))
+        reach = f" ({percent(Decimal(share.value))}; {level(share)} {low} to {high})"
+    clear = f", {count.clear or 'none'} clearly" if count.hits else ""
+    return f"of {count.of} {what}, {count.hits or 'none'} {how}{reach}{clear}"
