@@ -150,8 +150,12 @@ class Signer(Protocol):
         """The key as one OpenSSH line, `ssh-ed25519 AAAA…`."""
         ...
 
+    def scheme(self) -> str:
+        """How it signs: empty for raw signatures, `sshsig` for OpenSSH's form."""
+        ...
+
     def sign(self, message: bytes) -> bytes:
-        """Sign a DSSE pre-authentication encoding; raw ed25519, or DER ECDSA for P-256."""
+        """Sign a DSSE pre-authentication encoding; raw ed25519, or DER ECDSA for P-256; or the SSHSIG blob over it."""
         ...
 
 

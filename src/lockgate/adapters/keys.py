@@ -29,6 +29,10 @@ class FileSigner:
         """The key as one OpenSSH line, without a comment."""
         return self._public
 
+    def scheme(self) -> str:
+        """It signs raw: checkable with openssl."""
+        return ""
+
     def sign(self, message: bytes) -> bytes:
         """Raw ed25519, or DER ECDSA over sha256 for P-256."""
         from cryptography.hazmat.primitives import hashes
@@ -107,10 +111,10 @@ def _load(path: Path, data: bytes) -> Any:
         key = load_ssh_private_key(data, password=None)
     except TypeError as error:
         raise UsageError(
-            "this key has a passphrase, which Lockgate never asks for",
+            "this key has a passphrase, which Lockgate never asks for: let ssh-agent hold it",
             value=str(path),
-            allowed="a key of its own for signing decisions, without a passphrase, on a disk that only you can read",
-            next=f"ssh-keygen -t ed25519 -N '' -f {path}-lockgate, then register {path}-lockgate.pub",
+            allowed=f"--key {path}.pub once ssh-agent holds it; or a key without a passphrase that only you can read",
+            next=f"ssh-add {path}",
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise _not_usable(path, "not an OpenSSH private key") from error

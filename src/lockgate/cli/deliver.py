@@ -13,6 +13,8 @@ from lockgate.cli.cells import PARAM
 from lockgate.cli.render import WIDTH, colour, now, plain, print_json, table
 from lockgate.delivery.deliver import StageRecord
 from lockgate.delivery.deliver import deliver as deliver_release
+from lockgate.delivery.glass import Hammer
+from lockgate.errors import UsageError
 from lockgate.project import open_project
 from lockgate.records.digest import short
 from lockgate.records.wire import to_json
@@ -33,6 +35,14 @@ def deliver_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait", type=float, default=30.0, metavar="SECONDS", help="how long an environment may take to answer"
     )
+    parser.add_argument(
+        "--break-glass",
+        metavar="ENV",
+        help="emergency: go as far as ENV without who must agree; signed, flagged, reviewed",
+    )
+    parser.add_argument("--reason", default="", help="why the glass is broken")
+    parser.add_argument("--role", default="", help="the role in which you break it")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="the key you break it with (default: this copy's)")
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
@@ -46,10 +56,10 @@ def deliver(arguments: argparse.Namespace) -> int:
         for line in stage_lines(stage):
             print(line, file=out, flush=True)
 
-    project = open_project(Path.cwd())
+    project, hammer = open_project(Path.cwd()), _hammer(arguments)
     done = watched(lambda tell: deliver_release(
         project, clock=now, to=arguments.to, params=parameters(arguments.param), tell=tell, say=say,
-        answer_seconds=arguments.wait))  # fmt: skip
+        answer_seconds=arguments.wait, hammer=hammer))  # fmt: skip
     if arguments.json:
         print_json({"release": done.release, "run": done.run, "stages": to_json(done.stages) if done.stages else [],
                     "verdicts": [_judged(v, e) for v, e in zip(done.verdicts, done.evidence, strict=True)],
@@ -59,6 +69,20 @@ def deliver(arguments: argparse.Namespace) -> int:
     if done.error is not None:
         raise done.error
     return 0
+
+
+def _hammer(arguments: argparse.Namespace) -> Hammer | None:
+    """Who breaks the glass, when somebody does."""
+    if arguments.break_glass:
+        return Hammer(
+            environment=arguments.break_glass, role=arguments.role, reason=arguments.reason, key=arguments.key
+        )
+    if arguments.reason or arguments.role or arguments.key:
+        raise UsageError(
+            "a reason, a role and a key are for breaking the glass", value="without --break-glass",
+            allowed="--break-glass ENV --role ROLE --reason TEXT", next="lockgate deliver --help",
+        )  # fmt: skip
+    return None
 
 
 def _judged(verdict: Verdict, evidence: Evidence) -> dict[str, Json]:

@@ -9,8 +9,9 @@ import argparse
 import gc
 import importlib
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from lockgate.cli.parser import Parser
 from lockgate.errors import LockgateError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -45,9 +46,14 @@ COMMANDS = {
     },
     "Deciding": {
         "reject": ("decide", "sign against a release"),
+        "waive": ("waive", "sign that a failed gate may pass for a while; it stays failed"),
+        "waivers": ("waive", "what stands beside the rule: waivers, conditions, broken glass"),
+        "meet": ("revoke", "sign that a condition of an approval is met"),
+        "revoke": ("revoke", "take back an approval, a waiver or broken glass"),
+        "review": ("revoke", "close the review of broken glass"),
         "accept": ("accept", "let the old result of a step stand after a change of its code"),
         "people": ("start", "who may decide what"),
-        "ledger": ("state", "log | verify: what was decided"),
+        "ledger": ("state", "log | verify | anchor: what was decided"),
     },
     "Operating": {
         "adopt": ("adopt", "make a project of a dvc.yaml, and show what its stages read undeclared"),
@@ -56,17 +62,6 @@ COMMANDS = {
         "feedback": ("operate", "import: join what happened to what was predicted"),
     },
 }
-
-
-class _Parser(argparse.ArgumentParser):
-    """Wrong usage is a UsageError like every other mistake."""
-
-    def error(self, message: str) -> NoReturn:
-        head, _, known = message.rpartition(" (choose from ")
-        _, _, value = head.partition(": invalid choice: ")
-        allowed = did_you_mean(value[1:-1], [n.strip("' )") for n in known.split(",")]) if head else ""
-        what = head.removesuffix(f": {value}") if value else message
-        raise UsageError(what, value=value[1:-1], allowed=allowed, next=f"{self.prog} --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -115,7 +110,7 @@ def _dispatch(given: list[str]) -> int:
         raise UsageError("no such command", value=name, allowed=did_you_mean(name, known), next="lockgate --help")
     module = _load(f"lockgate.cli.{known[name][0]}")
     width = None if {"-h", "--help"} & {*given} else 98  # to ask the terminal loads three compression libraries
-    parser = _Parser(
+    parser = Parser(
         prog=f"lockgate {name}", description=known[name][1].capitalize() + ".",
         formatter_class=lambda prog: argparse.HelpFormatter(prog, width=width),
     )  # fmt: skip

@@ -20,7 +20,8 @@ __all__ = ["WIDTH", "Progress", "colour", "now", "plain", "print_json", "table"]
 WIDTH = 100
 HARMLESS = "\n\t\xa0\u2009\u202f"
 COLOURS = {"run": "33", "failed": "31", "blocked": "31", "fail": "31", "refused": "31", "rejected": "31",
-           "reuse": "32", "pass": "32", "live": "32", "healthy": "32", "maybe": "36", "uncertain": "36"}  # fmt: skip
+           "reuse": "32", "pass": "32", "live": "32", "healthy": "32", "maybe": "36", "uncertain": "36",
+           "waived": "33", "flagged": "33", "skipped": "33"}  # fmt: skip
 
 
 def now() -> dt.datetime:

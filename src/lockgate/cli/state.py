@@ -66,9 +66,12 @@ def evidence(arguments: argparse.Namespace) -> int:
     if arguments.card and found.card:
         arguments.card.write_bytes(found.card.data)
     if arguments.json:
-        print_json({"release": release, "environment": environment, "path": str(place), "sha256": found.page.sha256})
+        print_json({"release": release, "environment": environment, "path": str(place), "sha256": found.page.sha256,
+                    "questions": list(found.questions)})  # fmt: skip
     else:
         print(f"evidence for release {short(release)} → {environment}\nopen {place}")
+        for number, text in enumerate(found.questions, 1):
+            print(plain(f"  {number}  {text}"))
     return 0
 
 
@@ -83,10 +86,31 @@ def status(arguments: argparse.Namespace) -> int:
     rows = [[s.environment, short(s.release) if s.release else "–", f"{s.since:%F %H:%M}" if s.since else "–", _health(s)]
             for s in found]  # fmt: skip
     print(table(rows, header=["environment", "release", "since (UTC)", "health"]))
+    for line in dict.fromkeys(line for s in found for line in _beside_the_rule(s)):
+        print(line)
     for s in found:
         if s.newest and s.newest != s.release and s.blocker:
             print(f"\n{short(s.newest)} is the newest release; before {s.environment}: {plain(s.blocker)}")
     return 0
+
+
+def _beside_the_rule(s: EnvironmentStatus) -> list[str]:
+    """What people must not forget: broken glass that nobody reviewed, waivers that carry what is live, conditions to meet."""
+    glass = [
+        f"review open: {g.by} broke the glass for {short(g.release)} → {g.environment} at {g.at:%F %H:%M} UTC: {g.reason}; "
+        f"lockgate review {short(g.entry)} --role …"
+        for g in s.stands.reviews
+    ]
+    waived = [
+        f"{s.environment}: {w.gate} is waived until {w.not_after:%F %H:%M} UTC, {w.owner} answers for it: {w.reason}"
+        for w in s.stands.waivers
+    ]
+    asked = [
+        f"{s.environment}: condition by {c.set_by} is open: {c.text}; lockgate meet {short(c.entry)} --how …"
+        for c in s.stands.conditions
+        if not c.how
+    ]
+    return [plain(f"\n{line}") for line in (*glass, *waived, *asked)]
 
 
 def _health(s: EnvironmentStatus) -> str:

@@ -70,12 +70,16 @@ def record(
 
 
 def show(
-    project: Project, release: str, environment: str, *, shows: str, page: str, card: str, now: dt.datetime
-) -> None:
+    project: Project, release: str, environment: str, *, shows: str, page: str, card: str,
+    questions: Sequence[str] = (), policy_editors: Sequence[str] = (), now: dt.datetime,
+) -> None:  # fmt: skip
     """Sign the evidence page that was made, so that nobody who can only write to the store can show another one."""
 
     def claim(trust: Trusted) -> Shown | None:
-        made = Shown(release=release, environment=environment, shows=shows, page=page, card=card, log=trust.head)
+        made = Shown(
+            release=release, environment=environment, shows=shows, page=page, card=card,
+            questions=tuple(questions), policy_editors=tuple(policy_editors), log=trust.head,
+        )  # fmt: skip
         known = shown(trust, shows)
         return None if known and (known.page, known.card) == (page, card) else made
 

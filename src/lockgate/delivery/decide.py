@@ -2,44 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.evidence.page import card_of, page_of
-from lockgate.delivery.identity import append, read_ledger, who
+from lockgate.delivery.identity import append, holder, read_ledger
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import named
 from lockgate.delivery.walk import Walk, walk_now
 from lockgate.durable import write_atomic
 from lockgate.errors import NotFound, PermissionRefused, UsageError
-from lockgate.gates.approvals import authors
-from lockgate.gates.binding import ask_for, binding, results
+from lockgate.gates.approvals import objection
+from lockgate.gates.authors import authors, questions_of
+from lockgate.gates.binding import binding, results
 from lockgate.gates.binding import decide as decide_purely
+from lockgate.gates.what_stands import passed_over
 from lockgate.records.digest import short
+from lockgate.records.waivers import Condition
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
     from pathlib import Path
 
     from lockgate.delivery.evidence.page import Kept
+    from lockgate.gates.binding import Ask
     from lockgate.project import Project
     from lockgate.records.decisions import Decision
     from lockgate.records.ledger import Entry
+    from lockgate.records.people import Person
     from lockgate.records.trust import Trusted
 
-__all__ = ["Evidence", "decide", "evidence_page"]
+__all__ = ["Evidence", "Words", "check_seen", "decide", "evidence_page"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What a person says with a decision.
+
+    Attributes:
+        accepted: uncertain gates, by name. conditions: what must come true for the approval to count.
+        answers: number of a question on the page, from 1 → the answer.
+    """
+
+    role: str
+    reason: str
+    accepted: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    answers: Mapping[int, str] = field(default_factory=dict[int, str])
 
 
 def decide(
     project: Project,
     decision: Literal["approve", "reject"],
     ref: str,
+    words: Words,
     *,
-    role: str,
-    reason: str,
-    accepted: Sequence[str] = (),
     environment: str | None = None,
     key: Path | None = None,
     now: dt.datetime,
@@ -53,20 +72,16 @@ def decide(
     walk = walk_now(project, now=now)
     if environment:
         walk.check(environment)
-    target = environment or _asked_in(walk, role)
+    target = environment or _asked_in(walk, words.role)
     chosen: list[str] = []
 
     def claim(trust: Trusted) -> Decision:
         release = named(trust, ref, live_of(walk, trust))
         chosen[:] = [release]
-        _may(project, walk, trust, release, role, decision, key)
-        found = results(trust.said, release=release, policy=walk.digest)
-        if decision == "approve" and (failed := [n for n, r in found.items() if r.verdict.outcome == "fail"]):
-            raise PermissionRefused(
-                "nobody can approve over a failed gate",
-                value=", ".join(failed),
-                next="lockgate evidence " + short(release),
-            )
+        me = _may(project, walk, trust, release, words.role, decision, key)
+        ask = walk.ask(trust, release, target)
+        if decision == "approve":
+            _check_gates(walk, trust, release, ask, now)
         page = page_of(project, walk, trust, release=release, environment=target)
         if page is None:
             raise NotFound(
@@ -74,24 +89,54 @@ def decide(
                 value=f"{short(release)} for {target}",
                 next="lockgate deliver",
             )
-        if decision == "approve" and (
-            missing := [s.name for s in walk.stages_before(target) if isinstance(s, Gate) and s.name not in found]
-        ):
-            raise PermissionRefused(
-                "a gate was not run on this release", value=", ".join(missing), next="lockgate deliver"
-            )
-        uncertain = [n for n, r in found.items() if r.verdict.outcome == "uncertain"]
-        ask = ask_for(walk.stages, target, policy=walk.policy, uncertain=uncertain)
         if decision == "approve":
-            _check_seen(project, release, target, page.sha256)
+            check_seen(project, release, target, page.sha256)
         current = binding(trust, release=release, environment=target, policy=walk.digest, page=page.sha256)
-        return decide_purely(
-            decision, role=role, reason=reason, current=current, ask=ask, accepted=accepted, log=trust.head, now=now
-        )
+        made = decide_purely(
+            decision, role=words.role, reason=words.reason, current=current, ask=ask, accepted=words.accepted,
+            conditions=words.conditions, answers=_answers(trust, page.sha256, words, ask), log=trust.head, now=now,
+        )  # fmt: skip
+        against = objection(made, me, trusted=trust, current=current, ask=ask, time=now, now=now)
+        if decision == "approve" and against:
+            raise PermissionRefused(
+                "this approval would not count", value=f"{against.field}: {against.why}", next="lockgate people"
+            )
+        return made
 
     entry = append(project, claim, now=now, key=key)
     assert entry is not None
     return chosen[0], entry
+
+
+def _check_gates(walk: Walk, trust: Trusted, release: str, ask: Ask, now: dt.datetime) -> None:
+    """Nobody approves over a gate that was not run, or that failed and is not waived."""
+    found = results(trust.said, release=release, policy=walk.digest)
+    passed = passed_over(trust, release=release, policy=walk.digest, ask=ask, now=now)
+    if failed := [n for n, r in found.items() if r.verdict.outcome == "fail" and n not in passed]:
+        waive = f"\n           lockgate waive {failed[0]} {short(release)} …" if ask.exceptions.waivers.need else ""
+        raise PermissionRefused(
+            "nobody can approve over a failed gate", value=", ".join(failed),
+            next=f"lockgate evidence {short(release)}{waive}",
+        )  # fmt: skip
+    gates = [s.name for s in walk.stages_before(ask.environment) if isinstance(s, Gate)]
+    if found and (missing := [name for name in gates if name not in found]):
+        raise PermissionRefused("a gate was not run on this release", value=", ".join(missing), next="lockgate deliver")
+
+
+def _answers(trust: Trusted, page: str, words: Words, ask: Ask) -> dict[str, str]:
+    """Question → answer. UsageError for a number that no question has, or for silence where the policy asks."""
+    asked = questions_of(trust, page)
+    listed = "; ".join(f"{number} {text}" for number, text in enumerate(asked, 1)) or "the page asks nothing"
+    for number in words.answers:
+        if not 1 <= number <= len(asked):
+            raise UsageError("the page has no such question", value=str(number), allowed=listed)
+    silent = [number for number in range(1, len(asked) + 1) if not words.answers.get(number, "").strip()]
+    if ask.answers and silent:
+        raise UsageError(
+            "the policy asks for an answer to each question of the page", value=f"no answer to {silent[0]}",
+            allowed=listed, next="lockgate approve … " + " ".join(f'--answer {n}="…"' for n in silent),
+        )  # fmt: skip
+    return {asked[number - 1]: text for number, text in sorted(words.answers.items())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +147,7 @@ class Evidence:
     environment: str
     page: Kept
     card: Kept | None
+    questions: tuple[str, ...] = ()
 
 
 def evidence_page(project: Project, ref: str, *, environment: str | None = None, now: dt.datetime) -> Evidence:
@@ -116,7 +162,7 @@ def evidence_page(project: Project, ref: str, *, environment: str | None = None,
         if found := page_of(project, walk, trust, release=release, environment=place):
             _note_seen(project, release, place, found.sha256)
             card = card_of(project, walk, trust, release=release, environment=place)
-            return Evidence(release, place, found, card)
+            return Evidence(release, place, found, card, questions_of(trust, found.sha256))
     raise NotFound(
         "no evidence page of this release is kept",
         value=short(release),
@@ -133,7 +179,7 @@ def _note_seen(project: Project, release: str, environment: str, page: str) -> N
     write_atomic(_seen_file(project, release, environment), page.encode() + b"\n", sync=False)
 
 
-def _check_seen(project: Project, release: str, environment: str, page: str) -> None:
+def check_seen(project: Project, release: str, environment: str, page: str) -> None:
     """What is signed is what was looked at here, not what lies there by now."""
     file = _seen_file(project, release, environment)
     seen = file.read_text(encoding="ascii").strip() if file.is_file() else ""
@@ -164,15 +210,13 @@ def _asked_in(walk: Walk, role: str) -> str:
 
 def _may(
     project: Project, walk: Walk, trust: Trusted, release: str, role: str, decision: str, key: Path | None
-) -> None:
+) -> Person:
     """Refuse now what would not count later, naming the reason; an entry that cannot count helps nobody."""
-    me = who(project, trust, key)
-    if role not in me.roles or me.kind != "person":
-        held = ", ".join(me.roles) or "no role"
-        raise PermissionRefused(f"{me.name} does not hold this role", value=role, allowed=held, next="lockgate people")
+    me = holder(project, trust, role, key)
     own = walk.policy.self_approval == "refused" and me.name in authors(trust, release)
     if decision == "approve" and own:
         raise PermissionRefused(
             f"{me.name} cannot approve own work", value=f"author or run starter of {short(release)}",
             allowed="somebody else who holds the role", next="lockgate people",
         )  # fmt: skip
+    return me

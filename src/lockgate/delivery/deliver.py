@@ -13,10 +13,12 @@ from lockgate.delivery.ask import ask_environment
 from lockgate.delivery.claims import look, propose, record
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.evidence.page import keep_page
+from lockgate.delivery.glass import Hammer, may_break
 from lockgate.delivery.identity import read_ledger, who
 from lockgate.delivery.judge import NOTHING_JUDGED, Judged, Material, judge
 from lockgate.delivery.keep import keep_value
 from lockgate.delivery.lineage import code_files
+from lockgate.delivery.passing import Passing
 from lockgate.delivery.releases import build_release, manifest_of
 from lockgate.delivery.run import plan, run
 from lockgate.delivery.walk import Walk, walk_now
@@ -29,7 +31,7 @@ from lockgate.errors import (
     WaitingForHuman,
 )
 from lockgate.gates.approvals import Standing, standing
-from lockgate.gates.binding import Ask, ask_for, binding, results
+from lockgate.gates.binding import Ask, binding
 from lockgate.gates.served import Served
 from lockgate.records.digest import short
 from lockgate.records.evidence import Evidence, Verdict
@@ -84,10 +86,12 @@ def deliver(
     tell: Callable[[Event], None] = lambda _: None,
     say: Callable[[StageRecord], None] = lambda _: None,
     answer_seconds: float = ANSWER_SECONDS,
+    hammer: Hammer | None = None,
 ) -> Delivered:
     """Walk one release up. Everything done stays done: the next `deliver` goes on where this one stopped.
 
-    An environment that is silent for longer than `answer_seconds` ends the walk with ServiceUnavailable.
+    An environment that is silent for longer than `answer_seconds` ends the walk with ServiceUnavailable. `hammer`: break
+    the glass where somebody would have to agree, or a gate failed; it is signed, flagged, and opens a review.
 
     Raises what `run` failed with; how the walk itself ends stands in the record.
     """
@@ -103,13 +107,15 @@ def deliver(
     walk = walk_now(project, now=now)
     if to is not None:
         walk.check(to)
+    if hammer is not None:
+        may_break(project, walk, hammer)
     planned = plan(project, walk.delivery.name, now=now, params=params, graph=walk.graph)
     ran = run(project, walk.delivery.name, now=now, tell=tell, agreed=planned)
     if ran.error is not None:
         raise ran.error
     manifest = build_release(project, walk.training, ran)
     propose(project, walk, manifest, me, code_files(walk.training, ran), now=clock())
-    return _Walking(project, walk, ran, manifest.digest, clock, tell, say, answer_seconds).go(to)
+    return _Walking(project, walk, ran, manifest.digest, clock, tell, say, answer_seconds, hammer).go(to)
 
 
 @dataclass(slots=True)
@@ -124,11 +130,16 @@ class _Walking:
     tell: Callable[[Event], None]
     say: Callable[[StageRecord], None]
     answer_seconds: float
+    hammer: Hammer | None
     stages: list[StageRecord] = field(default_factory=list[StageRecord])
     served: Artifact | None = None
     page: str = ""
     judged: Judged = NOTHING_JUDGED
     position: int = 0  # of the stage that is walked now
+    passing: Passing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.passing = Passing(self.project, self.walk, self.release, self.clock, self._done, self.hammer)
 
     def go(self, to: str | None) -> Delivered:
         error: LockgateError | None = None
@@ -162,16 +173,26 @@ class _Walking:
             self.judged = self._judge()
         verdict = self.judged.verdicts[gate.name]
         self._record(verdict)
+        if verdict.outcome == "fail" and (why := self.passing.over(gate, self._next_environment())):
+            self._done(gate.name, "waived", f"{why}. The gate itself failed: {verdict.reason}")
+            return
         self._done(gate.name, verdict.outcome, verdict.reason)
         if verdict.outcome == "fail":
             self._keep_page(read_ledger(self.project), self._next_environment())
             what = f"gate {gate.name} failed"
             reason = textwrap.shorten(verdict.reason, 98 - len(what), placeholder=" …")  # the stage has said all of it
-            raise StepFailed(what, value=reason, next=f"lockgate evidence {short(self.release)}")
+            raise StepFailed(
+                what, value=reason, next=f"lockgate evidence {short(self.release)}{self.passing.how(gate)}"
+            )
 
     def _approval(self, approval: Approval) -> None:
         environment = self._next_environment()
         ask, stands = self._standing(environment)
+        if not stands.granted and not stands.rejected_by and self.passing.break_for(environment):
+            ask, stands = self._standing(environment)
+        if stands.granted and not stands.agreed:
+            self._done(f"approval {approval.role}", "skipped", f"{stands.glass} broke the glass")
+            return
         if stands.granted:
             names = ", ".join(p for r in stands.roles for p in r.people)
             self._done(
@@ -199,13 +220,15 @@ class _Walking:
 
     def _deploy(self, environment: str) -> None:
         rules = self.walk.policy.environment(environment)
-        ask, _ = self._standing(environment)
-        if ask.uncertain and not ask.roles and rules.protected:
+        ask, stands = self._standing(environment)
+        nobody = bool(ask.uncertain) and not ask.roles and rules.protected
+        if nobody and not stands.glass and not self.passing.break_for(environment):
             raise WaitingForHuman(
                 f"{environment} is protected and nobody is asked before it", value="uncertain: " + ", ".join(ask.uncertain),
                 allowed="an approval stage before it, or `protected = false` in policy.toml",
             )  # fmt: skip
         stage = f"deploy {environment}"
+        self.passing.check(environment, self.judged.verdicts)
         wanted = want(
             self.project,
             self.walk,
@@ -242,9 +265,7 @@ class _Walking:
         return standing(trust, current, ask=self._ask_of(trust, environment), now=self.clock())
 
     def _ask_of(self, trust: Trusted, environment: str) -> Ask:
-        found = results(trust.said, release=self.release, policy=self.walk.digest)
-        uncertain = [name for name, result in found.items() if result.verdict.outcome == "uncertain"]
-        return ask_for(self.walk.stages, environment, policy=self.walk.policy, uncertain=uncertain)
+        return self.walk.ask(trust, self.release, environment)
 
     def _keep_page(self, trust: Trusted, environment: str) -> None:
         """The page for everybody who decides before an environment; kept for a release that failed, too."""

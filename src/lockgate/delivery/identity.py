@@ -10,6 +10,7 @@ from lockgate.durable import write_atomic
 from lockgate.errors import MovedOn, NotFound, PermissionRefused
 from lockgate.project import adapter
 from lockgate.records.decisions import Claim, state
+from lockgate.records.sshsig import needs_sshsig
 from lockgate.records.statement import seal
 from lockgate.records.trust import Trusted, trusted
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from lockgate.records.ledger import Entry
     from lockgate.records.people import Person
 
-__all__ = ["LedgerReader", "append", "key_path", "read_ledger", "signer", "who"]
+__all__ = ["LedgerReader", "append", "holder", "key_path", "read_ledger", "signer", "who"]
 
 TRIES = 20
 
@@ -33,12 +34,20 @@ def key_path(project: Project) -> Path:
 
 
 def signer(project: Project, key: Path | None = None) -> Signer:
-    """Open the key. Raises NotFound with the next command when there is none."""
+    """Open the key: a private file; a public one (`.pub`), whose private half ssh-agent holds; or a hardware key's.
+
+    Raises NotFound with the next command when there is none.
+    """
     path = key or key_path(project)
     if not path.exists():
         raise NotFound(
             "no key to sign with", value=str(path), allowed="an OpenSSH ed25519 or P-256 key", next="lockgate init"
         )
+    if path.suffix == ".pub":
+        return adapter("ssh_agent", "AgentSigner")(path)
+    beside = path.with_name(path.name + ".pub")
+    if beside.is_file() and needs_sshsig(beside.read_text(encoding="utf-8")):
+        return adapter("ssh_keygen", "KeygenSigner")(path)
     return adapter("keys", "FileSigner")(path)
 
 
@@ -54,6 +63,15 @@ def who(project: Project, trust: Trusted, key: Path | None = None) -> Person:
             next=f"lockgate people add NAME --key '{mine.public_key()}' --role ROLE   (as a trustee)",
         )
     return found[0]
+
+
+def holder(project: Project, trust: Trusted, role: str, key: Path | None = None) -> Person:
+    """The key's owner, who must be a person in this role. Raises PermissionRefused."""
+    me = who(project, trust, key)
+    if role not in me.roles or me.kind != "person":
+        held = ", ".join(me.roles) or "no role"
+        raise PermissionRefused(f"{me.name} does not hold this role", value=role, allowed=held, next="lockgate people")
+    return me
 
 
 def read_ledger(project: Project, *, pin: str | None = None) -> Trusted:

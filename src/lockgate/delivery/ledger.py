@@ -19,6 +19,7 @@ from lockgate.records.decisions import (
     Wanted,
 )
 from lockgate.records.digest import Json, short
+from lockgate.records.waivers import BrokeGlass, Met, Reviewed, Revoked, Waived
 
 if TYPE_CHECKING:
     from lockgate.project import Project
@@ -56,9 +57,10 @@ def _words(claim: Claim | None) -> tuple[str, str]:
             return f"gate {claim.verdict.outcome}", f"{claim.verdict.gate}: {short(claim.release)}"
         case Decision():
             accepted = f", accepting {', '.join(claim.accepted)}" if claim.accepted else ""
+            on = f", on condition: {'; '.join(c.text for c in claim.conditions)}" if claim.conditions else ""
             return (
                 claim.decision,
-                f"{short(claim.release)} for {claim.environment} as {claim.role}{accepted}: {claim.reason}",
+                f"{short(claim.release)} for {claim.environment} as {claim.role}{accepted}: {claim.reason}{on}",
             )
         case Wanted():
             return (
@@ -78,5 +80,18 @@ def _words(claim: Claim | None) -> tuple[str, str]:
             return done, f"of {claim.step}, {short(claim.fingerprint)}: {claim.reason}"
         case PeopleSet():
             return "people", f"version {claim.people.version}: {', '.join(p.name for p in claim.people.people)}"
+        case Waived():
+            return "waive", (
+                f"{claim.gate} of {short(claim.release)} for {claim.environment} as {claim.role}, "
+                f"until {claim.not_after:%F}: {claim.reason}"
+            )
+        case Revoked():
+            return "revoke", f"entry {short(claim.entry)} about {short(claim.release)}: {claim.reason}"
+        case BrokeGlass():
+            return "break glass", f"{short(claim.release)} for {claim.environment} as {claim.role}: {claim.reason}"
+        case Reviewed():
+            return "review", f"of broken glass {short(claim.entry)} as {claim.role}: {claim.finding}"
+        case Met():
+            return "met", f"{claim.condition}: {claim.how}"
         case None:
             return "unknown", "a statement that this version cannot read"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.graph import Node, PipelineInfo
 
-__all__ = ["Origin", "code_authors", "code_digest", "code_files", "commit_of", "lineage_of"]
+__all__ = ["Origin", "code_authors", "code_digest", "code_files", "commit_of", "last_editors", "lineage_of"]
 
 Origin = tuple[str, bool]
 """The commit of a release's files, and whether any of them differs from it."""
@@ -89,6 +89,16 @@ def commit_of(root: Path, files: Sequence[str]) -> tuple[str, bool]:
 def code_authors(root: Path, files: Sequence[str]) -> tuple[str, ...]:
     """Names and addresses of everybody who committed to these files."""
     lines = (_git(root, "log", "--format=%ae%n%an", "--", *files) or "").splitlines()
+    return tuple(sorted({line.strip() for line in lines if line.strip()}))
+
+
+def last_editors(root: Path, files: Sequence[str]) -> tuple[str, ...]:
+    """Names and addresses of who changed these files last: the last commit's author and co-authors; uncommitted, whose copy it is."""
+    if _git(root, "status", "--porcelain", "--", *files):
+        lines = [_git(root, "config", key) or "" for key in ("user.email", "user.name")]
+    else:
+        trailers = "%(trailers:key=Co-authored-by,valueonly)"
+        lines = (_git(root, "log", "-1", f"--format=%ae%n%an%n{trailers}", "--", *files) or "").splitlines()
     return tuple(sorted({line.strip() for line in lines if line.strip()}))
 
 

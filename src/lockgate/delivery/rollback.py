@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.delivery.identity import append, read_ledger, who
 from lockgate.delivery.walk import walk_now
+from lockgate.delivery.wish import stopped_wishes
 from lockgate.deploy.environments import fold
 from lockgate.deploy.releases import rollback_target
 from lockgate.errors import PermissionRefused
@@ -35,7 +36,7 @@ def rollback(project: Project, environment: str, *, to: str | None, reason: str,
 
     def claim(trust: Trusted) -> Wanted:
         there = fold(trust, approved_only=walk.approved_only).of(environment)
-        target = rollback_target(trust, there, to=to)
+        target = rollback_target(trust, there, to=to, gone=stopped_wishes(trust, walk, environment))
         chosen[:] = [target.release]
         return Wanted(
             release=target.release, environment=environment, because="rolled-back", authorised_by=(target.want.entry,),

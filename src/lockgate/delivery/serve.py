@@ -16,6 +16,7 @@ from lockgate.errors import IntegrityError, PermissionRefused
 from lockgate.project import open_project
 from lockgate.records.decisions import Decision, Healthy, Refused
 from lockgate.records.people import OPERATOR
+from lockgate.records.waivers import BrokeGlass
 from lockgate.serving.child import rebinding_warning
 from lockgate.serving.follow import Answer, Follower, Wanted, listen
 
@@ -149,9 +150,10 @@ class _Environment:
     def _page(self, read: Trusted, entry: str, release: str) -> tuple[Path, str] | None:
         """The page as it was shown to who approved; where nobody was asked, that of today."""
         if cited := approvals_behind(read, entry):
-            pages = (a.claim.page for a in cited if isinstance(a.claim, Decision))
+            pages = [a.claim.page for a in cited if isinstance(a.claim, Decision)]
             found = (page_with(self.project, read, sha256) for sha256 in pages)
-            return next(((p.path, p.sha256) for p in found if p), None)
+            if pages:
+                return next(((p.path, p.sha256) for p in found if p), None)
         places = (self.name, *reversed(self._walk.environments))
         found = (page_of(self.project, self._walk, read, release=release, environment=e) for e in places)
         return next(((p.path, p.sha256) for p in found if p), None)
@@ -160,10 +162,14 @@ class _Environment:
 def _decided(read: Trusted, entry: str) -> tuple[str, ...]:
     """Who let this release in, one sentence each; for the people who use it."""
     return tuple(
-        f"approved by {a.person.name} as {a.claim.role}, {a.entry.time:%F %H:%M} UTC: {a.claim.reason}"
+        f"{_done(a.claim)} by {a.person.name} as {a.claim.role}, {a.entry.time:%F %H:%M} UTC: {a.claim.reason}"
         for a in approvals_behind(read, entry)
-        if a.person and isinstance(a.claim, Decision)
+        if a.person and isinstance(a.claim, Decision | BrokeGlass)
     )
+
+
+def _done(claim: Decision | BrokeGlass) -> str:
+    return "approved" if isinstance(claim, Decision) else "let in without the approvals it needs (broken glass)"
 
 
 def reachable(host: str, port: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.declare import Gate
@@ -13,12 +13,16 @@ from lockgate.delivery.walk import Walk, walk_now
 from lockgate.deploy.environments import fold
 from lockgate.deploy.releases import ReleaseState, release_states
 from lockgate.gates.approvals import standing
-from lockgate.gates.binding import ask_for, binding, results
+from lockgate.gates.binding import binding, results
+from lockgate.gates.what_stands import WhatStands, passed_over, what_stands
 from lockgate.records.digest import short
+from lockgate.records.trust import revoked
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Mapping
 
+    from lockgate.deploy.environments import Deployments
     from lockgate.project import Project
     from lockgate.records.trust import Trusted
 
@@ -34,6 +38,7 @@ class EnvironmentStatus:
         wanted: the release that the environment was asked for last.
         answers: whether a server answers now with the live release; None when nothing is live.
         newest: the newest registered release; `blocker` says what stands before it (empty: nothing).
+        stands: waivers, conditions and broken glass of the live release here, and every review that is open in the ledger.
     """
 
     environment: str
@@ -45,6 +50,7 @@ class EnvironmentStatus:
     answers: bool | None
     newest: str | None
     blocker: str
+    stands: WhatStands = field(default_factory=WhatStands)
 
 
 def status(project: Project, *, now: dt.datetime) -> tuple[EnvironmentStatus, ...]:
@@ -54,7 +60,7 @@ def status(project: Project, *, now: dt.datetime) -> tuple[EnvironmentStatus, ..
     found: list[EnvironmentStatus] = []
     for name in walk.environments:
         there = deployments.of(name)
-        known = release_states(trust, deployments, environment=name)
+        known = _states(walk, trust, deployments, name, now)
         newest = known[-1] if known else None
         live = there.live
         settled = there.wanted is None or (live is not None and live.want.entry == there.wanted.entry)
@@ -67,6 +73,7 @@ def status(project: Project, *, now: dt.datetime) -> tuple[EnvironmentStatus, ..
             environment=name, release=live.release if live else None, since=live.since if live else None, strategy="direct",
             health=health, wanted=there.wanted.release if there.wanted else None,
             answers=answers(project, name, live.release) if live else None, newest=newest.release if newest else None, blocker=_blocker(project, walk, trust, newest, name, now),
+            stands=_stands(walk, trust, live.release if live else "", name, now),
         ))  # fmt: skip
     return tuple(found)
 
@@ -75,8 +82,26 @@ def releases(project: Project, *, now: dt.datetime, rejected: bool = False) -> t
     """Every release and its state towards the last environment, newest first."""
     walk, trust = _read(project, now)
     last = walk.environments[-1] if walk.environments else ""
-    states = release_states(trust, fold(trust, approved_only=walk.approved_only), environment=last)
+    states = _states(walk, trust, fold(trust, approved_only=walk.approved_only), last, now)
     return tuple(s for s in reversed(states) if not rejected or s.state == "rejected")
+
+
+def _states(
+    walk: Walk, trust: Trusted, deployments: Deployments, environment: str, now: dt.datetime
+) -> tuple[ReleaseState, ...]:
+    """How far each release came; a failed gate that is waived does not stop it, and a revoked approval is none."""
+
+    def passed(release: str) -> Mapping[str, str]:
+        ask = walk.ask(trust, release, environment)
+        return passed_over(trust, release=release, policy=walk.digest, ask=ask, now=now)
+
+    gone = revoked(trust, walk.policy.exceptions.revokers)
+    return release_states(trust, deployments, environment=environment, passed=passed, gone=gone)
+
+
+def _stands(walk: Walk, trust: Trusted, release: str, environment: str, now: dt.datetime) -> WhatStands:
+    ask = walk.ask(trust, release, environment)
+    return what_stands(trust, release=release, policy=walk.digest, ask=ask, now=now)
 
 
 def _read(project: Project, now: dt.datetime) -> tuple[Walk, Trusted]:
@@ -94,8 +119,7 @@ def _blocker(
     found = results(trust.said, release=newest.release, policy=walk.digest)
     if pending := [s.name for s in walk.stages if isinstance(s, Gate) and s.name not in found]:
         return f"gate {pending[0]} was not run: lockgate deliver"
-    uncertain = [n for n, r in found.items() if r.verdict.outcome == "uncertain"]
-    ask = ask_for(walk.stages, environment, policy=walk.policy, uncertain=uncertain)
+    ask = walk.ask(trust, newest.release, environment)
     page = page_of(project, walk, trust, release=newest.release, environment=environment)
     if ask.roles and page is None:
         return "no evidence page yet: lockgate deliver"

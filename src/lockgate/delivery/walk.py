@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lockgate.declare import Approval, DeployTo, Gate, Pipeline, Stage
 from lockgate.delivery.graph import graph_of
 from lockgate.errors import NotFound, UsageError, did_you_mean
+from lockgate.gates.binding import Ask, ask_for, results
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import (
     Policy,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.digest import Json
     from lockgate.records.graph import Graph, PipelineInfo
+    from lockgate.records.trust import Trusted
 
 __all__ = ["Walk", "walk_now", "walk_of"]
 
@@ -60,6 +62,11 @@ class Walk:
         return self.stages
 
     @property
+    def policy_files(self) -> tuple[str, ...]:
+        """Where the policy is written, from the project's root: `policy.toml` and the module of the delivery declaration."""
+        return ("policy.toml", self.delivery.module.replace(".", "/") + ".py")
+
+    @property
     def approved_only(self) -> tuple[str, ...]:
         """Environments with an approval directly before them."""
         found: list[str] = []
@@ -70,6 +77,12 @@ class Walk:
                 found += [stage.environment] if asked else []
                 asked = False
         return tuple(found)
+
+    def ask(self, trust: Trusted, release: str, environment: str) -> Ask:
+        """What people are asked about a release before an environment; its uncertain gates are to be accepted by name."""
+        found = results(trust.said, release=release, policy=self.digest)
+        uncertain = [name for name, result in found.items() if result.verdict.outcome == "uncertain"]
+        return ask_for(self.stages, environment, policy=self.policy, uncertain=uncertain)
 
     def check(self, environment: str) -> None:
         """Raise NotFound for an environment that no stage deploys to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.declare import Gate
@@ -9,18 +10,21 @@ from lockgate.deploy.environments import fold
 from lockgate.errors import PermissionRefused
 from lockgate.gates.approvals import authorised
 from lockgate.gates.binding import ask_for, results
+from lockgate.gates.what_stands import passed_over
 from lockgate.records import decisions
 from lockgate.records.digest import short
-from lockgate.records.trust import rejects
+from lockgate.records.trust import rejects, revoked
+from lockgate.records.waivers import BrokeGlass
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from lockgate.delivery.walk import Walk
+    from lockgate.gates.binding import Ask
     from lockgate.records.trust import Said, Trusted
     from lockgate.serving.child import Wanted
 
-__all__ = ["approvals_behind", "check_wish", "delivery_behind"]
+__all__ = ["approvals_behind", "check_wish", "delivery_behind", "stopped_wishes"]
 
 
 def check_wish(read: Trusted, asked: Wanted, walk: Walk, *, environment: str, now: dt.datetime) -> None:
@@ -40,8 +44,11 @@ def check_wish(read: Trusted, asked: Wanted, walk: Walk, *, environment: str, no
     origin = delivery_behind(read, asked.entry)
     first = _first_healthy(read, origin, asked.release)
     then, at = (read.before(first.entry.seq), first.entry.time) if first else (read, now)
-    _check_gates(then, wish, origin, walk, environment, was_healthy=first is not None)
-    stands = authorised(then, origin, ask=ask_for(walk.stages, environment, policy=walk.policy), now=at)
+    ask = ask_for(walk.stages, environment, policy=walk.policy)
+    gone = revoked(read, ask.exceptions.revokers)
+    passes = _Passes(then, wish.release, ask, at, gone)
+    _check_gates(then, passes, origin, walk, environment, was_healthy=first is not None)
+    stands = authorised(then, origin, ask=ask, now=at, gone=gone)
     since = rejects(read.said, release=asked.release, environment=environment)
     if since or not stands.granted:
         names = ", ".join(s.person.name for s in since if s.person)
@@ -51,11 +58,34 @@ def check_wish(read: Trusted, asked: Wanted, walk: Walk, *, environment: str, no
         )  # fmt: skip
 
 
+def stopped_wishes(read: Trusted, walk: Walk, environment: str) -> frozenset[str]:
+    """The wishes (entries) whose approvals were revoked since, so that they no longer suffice: no rollback rests on them."""
+    ask = ask_for(walk.stages, environment, policy=walk.policy)
+    gone = revoked(read, ask.exceptions.revokers)
+    if not gone:
+        return frozenset()
+    served = {s.want.entry for s in fold(read, approved_only=walk.approved_only).of(environment).history}
+    return frozenset(entry for entry in served if not _suffices(read, entry, ask, gone))
+
+
+def _suffices(read: Trusted, entry: str, ask: Ask, gone: frozenset[str]) -> bool:
+    origin = delivery_behind(read, entry)
+    said = read.at(origin)
+    first = (
+        _first_healthy(read, origin, said.claim.release) if said and isinstance(said.claim, decisions.Wanted) else None
+    )
+    if first is None:
+        return False
+    then = read.before(first.entry.seq)
+    stands = authorised(then, origin, ask=ask, now=first.entry.time, gone=gone)
+    return stands.agreed or bool(stands.glass)
+
+
 def approvals_behind(read: Trusted, entry: str) -> tuple[Said, ...]:
-    """The approvals that a wish, or the delivery that a rollback rests on, cites."""
+    """The approvals, and the broken glass, that a wish cites, or the delivery that a rollback rests on."""
     said = read.at(delivery_behind(read, entry))
     cited = said.claim.authorised_by if said and isinstance(said.claim, decisions.Wanted) else ()
-    return tuple(a for d in cited if (a := read.at(d)) and isinstance(a.claim, decisions.Decision))
+    return tuple(a for d in cited if (a := read.at(d)) and isinstance(a.claim, decisions.Decision | BrokeGlass))
 
 
 def delivery_behind(read: Trusted, entry: str) -> str:
@@ -84,33 +114,56 @@ def _first_healthy(read: Trusted, origin: str, release: str) -> Said | None:
     return next((s for s, c in claims if (c.wanted, c.release) == (origin, release)), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Passes:
+    """Which failed gates do not stop a release, being waived; as of then, by the server's own policy."""
+
+    read: Trusted
+    release: str
+    ask: Ask
+    at: dt.datetime
+    gone: frozenset[str]
+
+    def failed(self, policy: str) -> list[str]:
+        """The gates whose results under this policy stop the release."""
+        found = results(self.read.said, release=self.release, policy=policy)
+        bad = [g for g, r in found.items() if r.verdict.outcome == "fail"]
+        passed = bad and passed_over(
+            self.read, release=self.release, policy=policy, ask=self.ask, now=self.at, gone=self.gone
+        )
+        return [g for g in bad if g not in passed]
+
+
 def _check_gates(
-    read: Trusted, wish: decisions.Wanted, origin: str, walk: Walk, environment: str, *, was_healthy: bool
+    read: Trusted, passes: _Passes, origin: str, walk: Walk, environment: str, *, was_healthy: bool
 ) -> None:
     """Law 8: a missing gate fails. Judged under the policy that the delivery's approvals name, or today's.
 
     Where nobody approves and it was healthy before, by the stages of its time: no policy then failed it.
     """
-    approvals = [a.claim for a in approvals_behind(read, origin) if isinstance(a.claim, decisions.Decision)]
+    claims = (a.claim for a in approvals_behind(read, origin))
+    approvals = [c for c in claims if isinstance(c, decisions.Decision | BrokeGlass)]
     if was_healthy and not approvals:
-        _check_no_failure(read, wish.release)
+        _check_no_failure(read, passes)
         return
     policy = approvals[0].policy if approvals else walk.digest
-    found = results(read.said, release=wish.release, policy=policy)
+    found = results(read.said, release=passes.release, policy=policy)
     gates = list(found) if was_healthy else [s.name for s in walk.stages_before(environment) if isinstance(s, Gate)]
-    if bad := [g for g in gates if g not in found or found[g].verdict.outcome == "fail"]:
-        others = {c.policy for c in _results_of(read, wish.release)}
+    failed = passes.failed(policy)
+    if bad := [g for g in gates if g not in found or g in failed]:
+        others = {c.policy for c in _results_of(read, passes.release)}
         elsewhere = "" if found else _judged_elsewhere(others - {policy}, policy)
         raise PermissionRefused(
             "a gate was not passed by this release", value=", ".join(bad) + elsewhere, next="lockgate deliver"
         )
 
 
-def _check_no_failure(read: Trusted, release: str) -> None:
-    policies = {c.policy for c in _results_of(read, release)}
-    judged = [results(read.said, release=release, policy=p) for p in policies]
-    if judged and all(any(r.verdict.outcome == "fail" for r in found.values()) for found in judged):
-        raise PermissionRefused("a gate was not passed by this release", value=short(release), next="lockgate status")
+def _check_no_failure(read: Trusted, passes: _Passes) -> None:
+    policies = {c.policy for c in _results_of(read, passes.release)}
+    if policies and all(passes.failed(policy) for policy in policies):
+        raise PermissionRefused(
+            "a gate was not passed by this release", value=short(passes.release), next="lockgate status"
+        )
 
 
 def _results_of(read: Trusted, release: str) -> list[decisions.GateResult]:

@@ -20,6 +20,7 @@ from lockgate.records.decisions import (
 )
 from lockgate.records.digest import short
 from lockgate.records.trust import Said, Trusted, rejects
+from lockgate.records.waivers import BrokeGlass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -144,7 +145,7 @@ class _Past:
     def note(self, said: Said) -> None:
         if said.person and isinstance(said.claim, Proposed):
             self.proposed.add(said.claim.release)
-        elif said.person and isinstance(said.claim, Decision):
+        elif said.person and isinstance(said.claim, Decision | BrokeGlass):
             self.decisions.setdefault((said.claim.release, said.claim.environment), []).append(said)
 
     def about(self, wanted: Wanted) -> Sequence[Said]:
@@ -220,11 +221,12 @@ def _is_newer(late: Want, wanted: Want | None) -> bool:
 
 
 def _approves(said: Said, time: datetime) -> bool:
-    """Whether a decision is a person's approval that still counted when the deployment was asked for."""
+    """Whether it is a person's approval, or broken glass, that still counted when the deployment was asked for."""
     claim, person = said.claim, said.person
-    if not isinstance(claim, Decision) or person is None or person.kind != "person":
+    if not isinstance(claim, Decision | BrokeGlass) or person is None or person.kind != "person":
         return False
-    return claim.decision == "approve" and claim.role in person.roles and time < claim.not_after
+    approves = isinstance(claim, BrokeGlass) or claim.decision == "approve"
+    return approves and claim.role in person.roles and time < claim.not_after
 
 
 def _healthy(now: Environment, claim: Healthy, said: Said) -> Environment | str:

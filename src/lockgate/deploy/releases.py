@@ -11,7 +11,7 @@ from lockgate.records.digest import short
 from lockgate.records.trust import Said, Trusted, rejects
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
     from lockgate.deploy.environments import Deployments, Environment, Served
@@ -32,12 +32,14 @@ class ReleaseState:
     proposed: datetime
 
 
-def rollback_target(trusted: Trusted, environment: Environment, *, to: str | None = None) -> Served:
+def rollback_target(
+    trusted: Trusted, environment: Environment, *, to: str | None = None, gone: Collection[str] = ()
+) -> Served:
     """Which release a rollback goes to: `to`, or the newest one served here before that may still be served.
 
     What a rollback took away is gone back to only by name. `to` is a digest or the start of its hex, and must mean one
-    release. Expiry of the old approval does not matter; a reject since then does. Raises UsageError, NotFound or
-    PermissionRefused.
+    release. Expiry of the old approval does not matter; a reject since then does, and so does revocation: `gone` holds the
+    wishes (entries) whose approvals no longer suffice. Raises UsageError, NotFound or PermissionRefused.
     """
     served = [s for s in reversed(environment.history) if _is_meant(environment, s.release, to)]
     if not served:
@@ -45,12 +47,13 @@ def rollback_target(trusted: Trusted, environment: Environment, *, to: str | Non
     if to is not None and len({s.release for s in served}) > 1:
         raise _several(environment, to, served)
     for candidate in served:
-        if not rejects(trusted.said, release=candidate.release, environment=environment.name):
+        stopped = rejects(trusted.said, release=candidate.release, environment=environment.name)
+        if not stopped and candidate.want.entry not in gone:
             return candidate
     raise PermissionRefused(
-        f"every release to roll {environment.name} back to was rejected by a person",
+        f"every release to roll {environment.name} back to was rejected or revoked by a person",
         value=", ".join(sorted({short(s.release) for s in served})),
-        allowed="a release that this environment has served and nobody rejected since",
+        allowed="a release that this environment has served and nobody stopped since",
         next="lockgate releases",
     )
 
@@ -96,22 +99,35 @@ def _no_target(environment: Environment, to: str | None) -> UsageError:
     )
 
 
-def release_states(trusted: Trusted, deployments: Deployments, *, environment: str) -> tuple[ReleaseState, ...]:
-    """Every registered release and its state towards an environment, oldest first."""
+def release_states(
+    trusted: Trusted, deployments: Deployments, *, environment: str,
+    passed: Callable[[str], Collection[str]] = lambda _: (), gone: Collection[str] = (),
+) -> tuple[ReleaseState, ...]:  # fmt: skip
+    """Every registered release and its state towards an environment, oldest first.
+
+    `passed`: release → failed gates that do not stop it, being waived. `gone`: entries that were revoked.
+    """
     proposed: dict[str, tuple[Said, Proposed]] = {}
     for said in trusted.said:
         if said.person and isinstance(said.claim, Proposed):
             proposed.setdefault(said.claim.release, (said, said.claim))
     there = deployments.of(environment)
-    return tuple(_release_state(trusted, there, said, claim) for said, claim in proposed.values())
+    counts = [s for s in trusted.said if s.entry.digest not in gone]
+    return tuple(_release_state(trusted, counts, there, said, claim, passed) for said, claim in proposed.values())
 
 
-def _release_state(trusted: Trusted, there: Environment, said: Said, claim: Proposed) -> ReleaseState:
-    state, why = _state(trusted, there, claim.release)
+def _release_state(
+    trusted: Trusted, counts: Sequence[Said], there: Environment, said: Said, claim: Proposed,
+    passed: Callable[[str], Collection[str]],
+) -> ReleaseState:  # fmt: skip
+    state, why = _state(trusted, counts, there, claim.release, passed)
     return ReleaseState(release=claim.release, name=claim.name, state=state, why=why, proposed=said.entry.time)
 
 
-def _state(trusted: Trusted, there: Environment, release: str) -> tuple[State, str]:
+def _state(
+    trusted: Trusted, counts: Sequence[Said], there: Environment, release: str,
+    passed: Callable[[str], Collection[str]],
+) -> tuple[State, str]:  # fmt: skip
     if there.live and there.live.release == release:
         return "live", f"{there.name} serves it since {there.live.since:%F %T %Z}"
     if against := rejects(trusted.said, release=release, environment=there.name):
@@ -120,9 +136,10 @@ def _state(trusted: Trusted, there: Environment, release: str) -> tuple[State, s
         return "retired", f"{back.by} rolled {there.name} back from it at {back.time:%F %T %Z}"
     if any(s.release == release for s in there.history):
         return "retired", f"{there.name} served it before"
-    if failed := _failed_gates(trusted.said, release):
-        return "rejected", "failed " + ", ".join(failed)
-    approvers = _approvers(trusted.said, release, there.name)
+    failed = _failed_gates(trusted.said, release)
+    if failed and (stopping := [g for g in failed if g not in passed(release)]):
+        return "rejected", "failed " + ", ".join(stopping)
+    approvers = _approvers(counts, release, there.name)
     return ("approved", "by " + ", ".join(approvers)) if approvers else ("proposed", "no approval yet")
 
 

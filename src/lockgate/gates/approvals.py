@@ -6,14 +6,19 @@ Pure: facts in, `Standing` out; the clock is an argument. People are counted, ne
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from lockgate.errors import NotFound
+from lockgate.gates.authors import authors, policy_editors, questions_of
 from lockgate.gates.binding import binding, listed, results
+from lockgate.gates.conditions import conditions_of
+from lockgate.gates.glass import glass_in_force
+from lockgate.gates.seats import seats
+from lockgate.gates.waivers import SKEW, standing_waivers
 from lockgate.records.decisions import Decision, Proposed, Wanted
 from lockgate.records.digest import short
-from lockgate.records.trust import Said, Trusted, rejects
+from lockgate.records.trust import Said, Trusted, rejects, revoked, still_holds
+from lockgate.records.waivers import BrokeGlass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +31,6 @@ __all__ = ["Objection", "RoleStanding", "Standing", "authorised", "authors", "ob
 
 BOUND: Final = ("policy", "people", "evidence", "page")
 ELSEWHERE: Final = frozenset({"release", "environment"})
-SKEW: Final = timedelta(minutes=5)  # how far clocks of honest machines may lie apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,7 @@ class Standing:
         rejected_by: people whose reject stands.
         own_work: people who are counted although it is their own work (`self_approval = "flagged"`).
         not_counted: every other approval of this ledger, with its first reason.
+        glass: who broke the glass, so that nobody else needs to agree; empty when nobody did.
 
     """
 
@@ -65,16 +70,22 @@ class Standing:
     rejected_by: tuple[str, ...]
     own_work: tuple[str, ...]
     not_counted: tuple[Objection, ...]
+    glass: str = ""
+
+    @property
+    def agreed(self) -> bool:
+        """Everybody who must agree does."""
+        return all(len(r.people) >= r.need for r in self.roles)
 
     @property
     def granted(self) -> bool:
-        """Everybody who must agree does, and nobody's reject stands."""
-        return not self.rejected_by and all(len(r.people) >= r.need for r in self.roles)
+        """Everybody agrees, or somebody broke the glass; and nobody's reject stands."""
+        return not self.rejected_by and (self.agreed or bool(self.glass))
 
     @property
     def four_eyes(self) -> bool:
         """Granted by people, none of whom approved their own work."""
-        return self.granted and bool(self.approvals) and not self.own_work
+        return self.granted and self.agreed and bool(self.approvals) and not self.own_work
 
     @property
     def missing(self) -> str:
@@ -86,46 +97,53 @@ class Standing:
         return "; ".join([*short_of, *near]) if short_of else ""
 
 
-def authors(trusted: Trusted, release: str) -> frozenset[str]:
-    """The people whose own work this is: authors, who started the run, and who registered the release."""
-    names: set[str] = set()
-    for each in trusted.said:
-        if each.person and isinstance(each.claim, Proposed) and each.claim.release == release:
-            names.update((*each.claim.authors, each.claim.started_by, each.person.name))
-    people = trusted.people.people
-    return frozenset(names | {p.name for p in people if any(p.is_called(n) for n in names)})
-
-
-def standing(trusted: Trusted, current: Binding, *, ask: Ask, now: datetime) -> Standing:
-    """Count the people. `now` is the real clock."""
+def standing(
+    trusted: Trusted, current: Binding, *, ask: Ask, now: datetime, gone: frozenset[str] | None = None
+) -> Standing:
+    """Count the people. `now` is the real clock; `gone`: entries that were revoked, by default before the ledger's end."""
     counted: list[tuple[Said, Decision, Person]] = []
     objections: list[Objection] = []
-    own = authors(trusted, current.release)
+    gone = revoked(trusted, ask.exceptions.revokers) if gone is None else gone
     for said in trusted.said:
         if not isinstance(said.claim, Decision) or said.claim.decision == "reject":
             continue
-        against = _against(said, trusted, current, ask=ask, now=now)
+        against = _against(said, trusted, current, ask=ask, now=now, gone=gone)
         if against:
             objections.append(against)
         elif said.person:
             counted.append((said, said.claim, said.person))
-    seats = _seats(counted, ask, own)
+    own = authors(trusted, current.release)
+    seated = _seated(counted, ask, own)
+    glass = glass_in_force(trusted, release=current.release, policy=current.policy, ask=ask, now=now)
+    glass = glass if glass and glass.entry.digest not in gone else None
     standing_rejects = rejects(trusted.said, release=current.release, environment=current.environment)
     return Standing(
-        roles=tuple(RoleStanding(role=r.role, need=r.need, people=tuple(seats[r.role])) for r in ask.roles),
-        approvals=tuple(s.entry.digest for s, d, p in counted if p.name in seats[d.role]),
+        roles=tuple(RoleStanding(role=r.role, need=r.need, people=tuple(seated[r.role])) for r in ask.roles),
+        approvals=(
+            *(s.entry.digest for s, d, p in counted if p.name in seated[d.role]),
+            *([glass.entry.digest] if glass else []),
+        ),
         rejected_by=tuple(s.person.name for s in standing_rejects if s.person),
-        own_work=tuple(sorted({p for people in seats.values() for p in people} & own)),
+        own_work=tuple(sorted({p for people in seated.values() for p in people} & own)),
         not_counted=tuple(objections),
+        glass=glass.person.name if glass and glass.person else "",
     )
 
 
-def authorised(trusted: Trusted, want: str, *, ask: Ask, now: datetime) -> Standing:
+def _seated(counted: Sequence[tuple[Said, Decision, Person]], ask: Ask, own: frozenset[str]) -> dict[str, list[str]]:
+    offers: dict[str, set[str]] = {}
+    for _, decision, person in counted:
+        offers.setdefault(person.name, set()).add(decision.role)
+    return seats(offers, [(r.role, r.need) for r in ask.roles], last=own)
+
+
+def authorised(trusted: Trusted, want: str, *, ask: Ask, now: datetime, gone: frozenset[str] | None = None) -> Standing:
     """Whether ledger entry `want` (a digest) may be followed at `now`; NotFound when there is none.
 
     For whoever serves: `ask` is the server's own, so who appends a wish cannot choose who had to agree. Policy and page
     are those that the cited approvals name; evidence, roles, authors and time are those of that point of the ledger. What
-    was said since counts, too: rejects, approvals that expired, and people who left or lost role or key.
+    was said since counts, too: rejects, approvals that expired or were revoked (`gone`, by default in this ledger), and
+    people who left or lost role or key.
     """
     said = trusted.at(want)
     if said is None or not isinstance(claim := said.claim, Wanted):
@@ -134,26 +152,27 @@ def authorised(trusted: Trusted, want: str, *, ask: Ask, now: datetime) -> Stand
     cited = [
         s.claim
         for s in then.said
-        if s.person and s.entry.digest in claim.authorised_by and isinstance(s.claim, Decision)
+        if s.person and s.entry.digest in claim.authorised_by and isinstance(s.claim, Decision | BrokeGlass)
     ]
-    policy, page = (cited[0].policy, cited[0].page) if cited else ("", "")
+    policy = cited[0].policy if cited else ""
+    page = next((c.page for c in cited if isinstance(c, Decision)), "")
     found = results(then.said, release=claim.release, policy=policy)
     uncertain = tuple(sorted(name for name, result in found.items() if result.verdict.outcome == "uncertain"))
     current = binding(then, release=claim.release, environment=claim.environment, policy=policy, page=page)
-    stands = standing(then, current, ask=replace(ask, uncertain=uncertain), now=said.entry.time)
+    gone = revoked(trusted, ask.exceptions.revokers) if gone is None else gone
+    stands = standing(then, current, ask=replace(ask, uncertain=uncertain), now=said.entry.time, gone=gone)
     counted = [s for s in then.said if s.entry.digest in stands.approvals]
     if not all(_still_counts(s, trusted, now) for s in counted):
-        stands = replace(stands, roles=tuple(replace(r, people=()) for r in stands.roles))
+        stands = replace(stands, roles=tuple(replace(r, people=()) for r in stands.roles), glass="")
     since = rejects(trusted.said, release=claim.release, environment=claim.environment)
     return replace(stands, rejected_by=tuple(s.person.name for s in since if s.person))
 
 
 def _still_counts(said: Said, trusted: Trusted, now: datetime) -> bool:
     """Whether an approval that counted once is not expired, and its signer still holds key and role."""
-    owner = trusted.people.by_key().get(said.entry.envelope.keyid)
-    if not isinstance(said.claim, Decision) or owner is None:
+    if not isinstance(said.claim, Decision | BrokeGlass):
         return False
-    return now < said.claim.not_after and said.claim.role in owner[0].roles
+    return now < said.claim.not_after and still_holds(said, trusted, said.claim.role)
 
 
 def objection(
@@ -168,7 +187,9 @@ def objection(
     return None
 
 
-def _against(said: Said, trusted: Trusted, current: Binding, *, ask: Ask, now: datetime) -> Objection | None:
+def _against(
+    said: Said, trusted: Trusted, current: Binding, *, ask: Ask, now: datetime, gone: frozenset[str]
+) -> Objection | None:
     if not isinstance(said.claim, Decision):
         return None
     if said.person is None:
@@ -177,6 +198,11 @@ def _against(said: Said, trusted: Trusted, current: Binding, *, ask: Ask, now: d
         return Objection(field=field, why=why, entry=said.entry.digest, person=said.entry.envelope.keyid)
     time = said.entry.time
     against = objection(said.claim, said.person, trusted=trusted, current=current, ask=ask, time=time, now=now)
+    if against is None and said.entry.digest in gone:
+        against = Objection(field="revoked", why="it was revoked", person=said.person.name)
+    unmet = [c for c in conditions_of(said, trusted, ask) if c.holds_back(now)]
+    if against is None and unmet:
+        against = Objection(field="conditions", why=f"not met yet: {unmet[0].text}", person=said.person.name)
     return replace(against, entry=said.entry.digest) if against else None
 
 
@@ -197,8 +223,29 @@ def _reasons(
         yield "accepted", f"it accepts the uncertain gates {accepted}; uncertain are {uncertain}"
     if not any(isinstance(s.claim, Proposed) and s.person and s.claim.release == current.release for s in trusted.said):
         yield "author", "nobody registered this release, so whose work it is is unknown"
-    if ask.self_approval == "refused" and person.name in authors(trusted, current.release):
+    if ask.self_approval == "refused":
+        yield from _own_work(person, trusted, current, ask, now=now)
+    if ask.answers and (silent := _unanswered(said, trusted, current.page)):
+        yield "answers", f"it does not answer: {silent}"
+
+
+def _own_work(
+    person: Person, trusted: Trusted, current: Binding, ask: Ask, *, now: datetime
+) -> Iterator[tuple[str, str]]:
+    """Nobody judges alone what they made, or the rule that they bent for it."""
+    if person.name in authors(trusted, current.release):
         yield "author", f"{person.name} is an author of this release or started its run"
+    if "policy_editor" in ask.exclude and person.name in policy_editors(trusted, current.page):
+        yield "policy_editor", f"{person.name} changed the policy last that this release is judged by"
+    if "waiver_author" in ask.exclude:
+        waived = standing_waivers(trusted, release=current.release, policy=current.policy, ask=ask, now=now)
+        if wrote := sorted(gate for gate, w in waived.items() if w.signers[0][1] == person.name):
+            yield "waiver_author", f"{person.name} wrote the waiver of {listed(wrote)}"
+
+
+def _unanswered(said: Decision, trusted: Trusted, page: str) -> str:
+    """The first question of the page that a decision does not answer."""
+    return next((q for q in questions_of(trusted, page) if not said.answers.get(q, "").strip()), "")
 
 
 def _elsewhere(said: Decision, current: Binding) -> Iterator[tuple[str, str]]:
@@ -238,31 +285,3 @@ def _agreed_time(trusted: Trusted, now: datetime) -> datetime:
             newest[said.person.name] = max(said.entry.time, newest.get(said.person.name, said.entry.time))
     times = sorted(newest.values(), reverse=True)
     return times[1] if len(times) > 1 else next(iter(times), now)
-
-
-def _seats(counted: Sequence[tuple[Said, Decision, Person]], ask: Ask, own: frozenset[str]) -> dict[str, list[str]]:
-    """Role → people, each person in one role, as many roles filled as can be (augmenting paths).
-
-    People who are not judging their own work are seated first, so own work is used only where it is needed.
-    """
-    offers: dict[str, set[str]] = {}
-    for _, decision, person in counted:
-        offers.setdefault(person.name, set()).add(decision.role)
-    chairs = [(r.role, number) for r in ask.roles for number in range(r.need)]
-    seated: dict[tuple[str, int], str] = {}
-
-    def seat(name: str, tried: set[tuple[str, int]]) -> bool:
-        for chair in chairs:
-            if chair[0] in offers[name] and chair not in tried:
-                tried.add(chair)
-                if chair not in seated or seat(seated[chair], tried):
-                    seated[chair] = name
-                    return True
-        return False
-
-    standing_by = [name for name in sorted(offers, key=lambda name: name in own) if not seat(name, set())]
-    seats = {r.role: [seated[chair] for chair in chairs if chair[0] == r.role and chair in seated] for r in ask.roles}
-    for name in standing_by:
-        if name not in own:
-            seats[min(offers[name])].append(name)
-    return seats

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal
 
 from lockgate.declare import Approval, DeployTo
 from lockgate.errors import UsageError, did_you_mean
-from lockgate.gates.policy import Policy, SelfApproval, duration
+from lockgate.gates.exceptions import Exceptions
+from lockgate.gates.policy import EXCLUDED, Excluded, Policy, SelfApproval, duration
 from lockgate.records.decisions import Decision, GateResult, result_digest
 from lockgate.records.digest import canonical, sha256_bytes
+from lockgate.records.waivers import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,11 +48,22 @@ class RoleAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What people are asked before a release may enter an environment. `uncertain`: gates to accept by name."""
+    """What people are asked before a release may enter an environment.
+
+    Attributes:
+        uncertain: gates to accept by name.
+        exclude, answers, exceptions: as the policy says.
+        environment, onward: where it is asked, and that environment with all that come after it.
+    """
 
     roles: tuple[RoleAsked, ...]
     uncertain: tuple[str, ...] = ()
     self_approval: SelfApproval = "refused"
+    exclude: tuple[Excluded, ...] = EXCLUDED
+    answers: bool = False
+    exceptions: Exceptions = field(default_factory=Exceptions)
+    environment: str = ""
+    onward: tuple[str, ...] = ()
 
     def valid_for(self, role: str) -> timedelta | None:
         """How long a signature in this role counts; None when the role is not asked."""
@@ -60,6 +73,7 @@ class Ask:
 def ask_for(stages: Sequence[Stage], environment: str, *, policy: Policy, uncertain: Iterable[str] = ()) -> Ask:
     """Collect the approvals that stand between the deployment before and the one to `environment`."""
     asked: list[RoleAsked] = []
+    known = [s.environment for s in stages if isinstance(s, DeployTo)]
     for stage in stages:
         if isinstance(stage, Approval):
             if any(r.role == stage.role for r in asked):
@@ -68,10 +82,12 @@ def ask_for(stages: Sequence[Stage], environment: str, *, policy: Policy, uncert
             asked.append(RoleAsked(role=stage.role, need=need, valid_for=duration(stage.valid_for)))
         elif isinstance(stage, DeployTo):
             if stage.environment == environment:
-                names = tuple(sorted(uncertain))
-                return Ask(roles=tuple(asked), uncertain=names, self_approval=policy.self_approval)
+                return Ask(
+                    roles=tuple(asked), uncertain=tuple(sorted(uncertain)), self_approval=policy.self_approval,
+                    exclude=policy.exclude, answers=policy.answers, exceptions=policy.exceptions,
+                    environment=environment, onward=tuple(known[known.index(environment) :]),
+                )  # fmt: skip
             asked = []
-    known = [s.environment for s in stages if isinstance(s, DeployTo)]
     what = "the delivery pipeline does not deploy there"
     raise UsageError(what, value=environment, allowed=did_you_mean(environment, known))
 
@@ -111,6 +127,8 @@ def decide(
     current: Binding,
     ask: Ask,
     accepted: Iterable[str] = (),
+    conditions: Iterable[Condition] = (),
+    answers: Mapping[str, str] | None = None,
     log: Head,
     now: datetime,
 ) -> Decision:
@@ -134,7 +152,7 @@ def decide(
     bound = {f.name: getattr(current, f.name) for f in fields(current)}
     return Decision(
         decision=decision, role=role, reason=reason.strip(), accepted=accepted,
-        not_after=now + valid_for, log=log, **bound,
+        not_after=now + valid_for, conditions=tuple(conditions), answers=dict(answers or {}), log=log, **bound,
     )  # fmt: skip
 
 

@@ -7,14 +7,13 @@ nobody approves their own work, one person per role, every environment protected
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.errors import UsageError, did_you_mean
+from lockgate.gates.exceptions import Exceptions, check_exceptions, duration, read_exceptions
 from lockgate.records.digest import Json, canonical, sha256_bytes
 from lockgate.records.tables import Table, read_toml
 from lockgate.records.wire import to_json
@@ -37,6 +36,8 @@ __all__ = [
 ]
 
 SelfApproval = Literal["refused", "flagged"]
+Excluded = Literal["policy_editor", "waiver_author"]
+EXCLUDED: Final[tuple[Excluded, ...]] = ("policy_editor", "waiver_author")
 Grade = Literal["signed"]
 GRADES: Final = ("signed",)
 
@@ -59,6 +60,9 @@ class Policy:
         self_approval: `flagged` lets authors approve their own work, visibly and never as four eyes.
         need: role → how many different people must approve; a role that is not listed needs one.
         limits: gate name → limits for its rule.
+        exclude: who beside authors does not approve: who changed the policy last, who wrote a waiver that is needed.
+        answers: whether an approval must answer every question of its page.
+        exceptions: waivers, breaking glass, revocation.
 
     """
 
@@ -67,6 +71,9 @@ class Policy:
     need: Mapping[str, int] = field(default_factory=dict[str, int])
     limits: Mapping[str, Mapping[str, Json]] = field(default_factory=dict[str, Mapping[str, Json]])
     environments: Mapping[str, EnvironmentRules] = field(default_factory=dict[str, EnvironmentRules])
+    exclude: tuple[Excluded, ...] = EXCLUDED
+    answers: bool = False
+    exceptions: Exceptions = field(default_factory=Exceptions)
 
     def environment(self, name: str) -> EnvironmentRules:
         """The rules of one environment; strict when the file does not mention it."""
@@ -80,9 +87,9 @@ def parse_policy(text: str, *, name: str = "policy.toml") -> Policy:
     {'product-owner': 2}
     """
     file = read_toml(text, name)
-    file.only("approval", "environments", "limits", "roles")
+    file.only("approval", "break_glass", "environments", "limits", "revocation", "roles", "waivers")
     approval = file.table("approval")
-    approval.only("grade", "self_approval")
+    approval.only("answers", "exclude", "grade", "self_approval")
     grade = approval.one_of("grade", GRADES, "signed")
     return Policy(
         self_approval=approval.one_of("self_approval", ("refused", "flagged"), "refused"),
@@ -90,7 +97,18 @@ def parse_policy(text: str, *, name: str = "policy.toml") -> Policy:
         need={role: _need(table) for role, table in file.tables("roles").items()},
         limits={gate: _limits(table) for gate, table in file.tables("limits").items()},
         environments={env: _environment(table, grade) for env, table in file.tables("environments").items()},
+        exclude=_excluded(approval),
+        answers=approval.truth("answers", False),
+        exceptions=read_exceptions(file),
     )
+
+
+def _excluded(approval: Table) -> tuple[Excluded, ...]:
+    given = approval.texts("exclude", EXCLUDED)
+    for name in given:
+        if name not in EXCLUDED:
+            raise approval.wrong("exclude", name, did_you_mean(name, EXCLUDED))
+    return tuple(name for name in EXCLUDED if name in given)
 
 
 def _need(table: Table) -> int:
@@ -117,6 +135,7 @@ def check_policy(policy: Policy, pipeline: Pipeline) -> None:
     _refuse_strangers("roles", policy.need, (s.role for s in pipeline.stages if isinstance(s, Approval)))
     environments = (s.environment for s in pipeline.stages if isinstance(s, DeployTo))
     _refuse_strangers("environments", policy.environments, environments)
+    check_exceptions(policy.exceptions, [s.name for s in pipeline.stages if isinstance(s, Gate)])
     for stage in pipeline.stages:
         if isinstance(stage, Gate):
             limits_for(policy, stage)
@@ -177,18 +196,10 @@ def _name_of(function: str | Callable[..., object]) -> str:
 
 
 def policy_digest(policy: Policy, declared: Json) -> str:
-    """*The* policy digest: sha256 over the canonical policy and the canonical delivery declaration."""
-    return sha256_bytes(canonical({"declaration": declared, "policy": to_json(policy)}))
+    """*The* policy digest: sha256 over the canonical policy and the canonical delivery declaration.
 
-
-def duration(text: str) -> timedelta:
-    """How long an approval counts: a whole number of minutes, hours, days or weeks.
-
-    >>> duration("7d"), duration("12h")
-    (datetime.timedelta(days=7), datetime.timedelta(seconds=43200))
+    What a file does not say of the tables that came later leaves no trace: an upgrade voids nobody's signature.
     """
-    found = re.fullmatch(r"([1-9][0-9]{0,3})([mhdw])", text)
-    if not found:
-        raise UsageError("not a duration", value=repr(text), allowed="30m, 12h, 7d, 2w", next=SHOW)
-    unit = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[found[2]]
-    return timedelta(**{unit: int(found[1])})
+    told, strict = to_json(policy), to_json(Policy())
+    told = {n: v for n, v in told.items() if n not in ("exclude", "answers", "exceptions") or v != strict[n]}
+    return sha256_bytes(canonical({"declaration": declared, "policy": told}))

@@ -19,6 +19,7 @@ from lockgate.records.evidence import Verdict
 from lockgate.records.ledger import Head
 from lockgate.records.people import People
 from lockgate.records.statement import PREDICATES, Statement
+from lockgate.records.waivers import BrokeGlass, Condition, Met, Reviewed, Revoked, Waived
 from lockgate.records.wire import from_json, to_json
 
 __all__ = [
@@ -79,6 +80,7 @@ class Decision:
         evidence: the evidence root. policy, people, page: digests; the page is the bytes that were shown.
         accepted: the uncertain gates that the person accepts, each by name.
         not_after: when an approval stops to count; a reject never does.
+        conditions: what must come true for the approval to count. answers: question of the page → the person's answer.
 
     """
 
@@ -96,6 +98,8 @@ class Decision:
     accepted: tuple[str, ...]
     not_after: datetime
     log: Head
+    conditions: tuple[Condition, ...] = ()
+    answers: Mapping[str, str] = field(default_factory=dict[str, str])
     extra: Extra = field(default_factory=dict[str, Json])
 
 
@@ -163,6 +167,7 @@ class Shown:
     """`page/v1`: the evidence page that people will see before `environment`. `page` is the sha256 of its bytes.
 
     `shows` is a digest of everything the page is made from: evidence, policy, people, the words of the settings.
+    `questions` stand on the page; `policy_editors` are names and addresses of who last changed the policy it judges by.
     """
 
     predicate_type: ClassVar[str] = PREDICATES + "page/v1"
@@ -173,6 +178,8 @@ class Shown:
     page: str
     card: str
     log: Head
+    questions: tuple[str, ...] = ()
+    policy_editors: tuple[str, ...] = ()
     extra: Extra = field(default_factory=dict[str, Json])
 
 
@@ -220,12 +227,16 @@ class PeopleSet:
 
 Claim: TypeAlias = (
     Proposed | GateResult | Decision | Wanted | Healthy | Refused | Looked | Shown | AcceptedChange | PeopleSet
-)
+    | Waived | Revoked | BrokeGlass | Reviewed | Met
+)  # fmt: skip
 
 CLAIMS: Final[Mapping[str, type[Claim]]] = {
     kind.predicate_type: kind
-    for kind in (Proposed, GateResult, Decision, Wanted, Healthy, Refused, Looked, Shown, AcceptedChange, PeopleSet)
-}
+    for kind in (
+        Proposed, GateResult, Decision, Wanted, Healthy, Refused, Looked, Shown, AcceptedChange, PeopleSet,
+        Waived, Revoked, BrokeGlass, Reviewed, Met,
+    )
+}  # fmt: skip
 
 
 def state(claim: Claim) -> Statement:
@@ -267,6 +278,8 @@ def _check_fields(record: object) -> None:
     """The decoder trusts scalars; a fold must not: a list for a name, or a time without zone, would crash it."""
     for name, kinds in _scalars(type(record)):
         value = getattr(record, name)
+        if value is None and kinds.optional:
+            continue
         members = typing.cast("tuple[object, ...]", value) if kinds.many else (value,)
         if not all(isinstance(member, kinds.kind) for member in members):
             raise IntegrityError(f"{type(record).__name__}.{name} is not {kinds.kind.__name__}", value=repr(value)[:80])
@@ -282,6 +295,7 @@ class _Kinds:
     kind: type
     many: bool
     nested: bool
+    optional: bool
 
 
 @functools.cache
@@ -292,13 +306,12 @@ def _scalars(kind: type) -> tuple[tuple[str, _Kinds], ...]:
 
 
 def _kinds(hint: typing.Any) -> _Kinds | None:
-    origin = typing.get_origin(hint)
-    many = origin is tuple
-    inner = typing.get_args(hint)[0] if many else hint
+    many, optional = typing.get_origin(hint) is tuple, type(None) in typing.get_args(hint)
+    inner = typing.get_args(hint)[0] if many or optional else hint
     if typing.get_origin(inner) is Literal:
         inner = str
     if inner in (str, int, datetime):
-        return _Kinds(inner, many, nested=False)
+        return _Kinds(inner, many, nested=False, optional=optional)
     if isinstance(inner, type) and hasattr(inner, "__dataclass_fields__"):
-        return _Kinds(inner, many, nested=True)
+        return _Kinds(inner, many, nested=True, optional=optional)
     return None

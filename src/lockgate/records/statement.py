@@ -1,7 +1,8 @@
 """Signed statements: in-toto Statement v1 inside a DSSE envelope with exactly one signature.
 
 What is signed is the pre-authentication encoding (PAE), so the kind of payload is covered too. A signature is raw
-ed25519, or ECDSA P-256 over sha256 in DER; both are checkable with openssl. `cryptography` is loaded on first use.
+ed25519, or ECDSA P-256 over sha256 in DER; both are checkable with openssl. Where its `scheme` is `sshsig` it is an
+SSHSIG over the PAE, checkable with ssh-keygen; hardware keys sign in no other form. `cryptography` is loaded on first use.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from lockgate.errors import IntegrityError, UsageError
+from lockgate.records import sshsig
 from lockgate.records.digest import Json, canonical, sha256_bytes
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ PREDICATES: Final = "https://lockgate.dev/attestation/"
 DEEPEST: Final = 64
 """Nesting of a payload. Readers walk it by recursion, in depths that differ; no statement of ours has ten."""
 
-KEY_KINDS: Final = ("ssh-ed25519", "ecdsa-sha2-nistp256")
+KEY_KINDS: Final = ("ssh-ed25519", "ecdsa-sha2-nistp256", *sshsig.SK_KINDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +72,24 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """A payload with one signature over its PAE. `keyid` is a hint: only a registered key decides."""
+    """A payload with one signature over its PAE. `keyid` is a hint: only a registered key decides.
+
+    `scheme` is empty for a raw signature, `sshsig` for one in OpenSSH's form; it is a hint, too.
+    """
 
     payload: bytes
     keyid: str
     signature: bytes
     payload_type: str = PAYLOAD_TYPE
+    scheme: str = ""
 
     def to_json(self) -> dict[str, Json]:
-        """DSSE's own JSON form."""
+        """DSSE's own JSON form; `scheme` stands beside `sig`, where DSSE lets readers pass by what they do not know."""
+        signature = {"keyid": self.keyid, "sig": base64.b64encode(self.signature).decode()}
         return {
             "payload": base64.b64encode(self.payload).decode(),
             "payloadType": self.payload_type,
-            "signatures": [{"keyid": self.keyid, "sig": base64.b64encode(self.signature).decode()}],
+            "signatures": [{**signature, "scheme": self.scheme} if self.scheme else signature],
         }
 
     @classmethod
@@ -90,13 +97,13 @@ class Envelope:
         """Read DSSE JSON; IntegrityError unless it holds exactly one signature."""
         try:
             (signature,) = data["signatures"]
-            keyid, payload_type = signature["keyid"], data["payloadType"]
+            keyid, payload_type, scheme = signature["keyid"], data["payloadType"], signature.get("scheme", "")
             payload, raw = _unbase64(data["payload"]), _unbase64(signature["sig"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise IntegrityError("not a DSSE envelope with one signature", value=repr(data)[:80]) from error
-        if not (isinstance(keyid, str) and isinstance(payload_type, str)):
-            raise IntegrityError("a DSSE envelope's keyid and payloadType are text", value=repr(data)[:80])
-        return cls(payload=payload, keyid=keyid, signature=raw, payload_type=payload_type)
+        if not all(isinstance(text, str) for text in (keyid, payload_type, scheme)):
+            raise IntegrityError("a DSSE envelope's keyid, payloadType and scheme are text", value=repr(data)[:80])
+        return cls(payload=payload, keyid=keyid, signature=raw, payload_type=payload_type, scheme=scheme)
 
     def statement(self) -> Statement:
         """Decode the payload without checking the signature. Raises IntegrityError when it is not in-toto v1."""
@@ -160,16 +167,22 @@ def pae(payload_type: str, payload: bytes) -> bytes:
 def seal(statement: Statement, signer: Signer) -> Envelope:
     """Sign a statement."""
     payload = statement.encoded()
-    return Envelope(payload=payload, keyid=signer.identity(), signature=signer.sign(pae(PAYLOAD_TYPE, payload)))
+    signature = signer.sign(pae(PAYLOAD_TYPE, payload))
+    return Envelope(payload=payload, keyid=signer.identity(), signature=signature, scheme=signer.scheme())
 
 
 def signature_holds(envelope: Envelope, public_key: str) -> bool:
     """Say whether this OpenSSH public key made the envelope's signature; a key that cannot be read made none."""
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+    signed = pae(envelope.payload_type, envelope.payload)
+    if envelope.scheme == sshsig.SCHEME:
+        return sshsig.verify(envelope.signature, signed, public_key)
+    if envelope.scheme or sshsig.needs_sshsig(public_key):
+        return False
     try:
         key, extra = _verifier(public_key)
-        key.verify(envelope.signature, pae(envelope.payload_type, envelope.payload), *extra)
+        key.verify(envelope.signature, signed, *extra)
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return False
     return True
@@ -192,7 +205,7 @@ def plain_key(public_key: str) -> str:
     Traceback (most recent call last):
     ...
     lockgate.errors.UsageError: not a public key that can sign here: ssh-rsa AAAA me@home
-      allowed: one line that starts with ssh-ed25519 or ecdsa-sha2-nistp256
+      allowed: one line that starts with ssh-ed25519, ecdsa-sha2-nistp256, sk-ssh-ed25519@openssh.com or sk-ecdsa-sha2-nistp256@openssh.com
       next:    ssh-keygen -t ed25519 -f NEW_KEY
     """
     kind, _, rest = public_key.strip().partition(" ")
@@ -205,7 +218,7 @@ def plain_key(public_key: str) -> str:
         raise UsageError(
             "not a public key that can sign here",
             value=public_key.strip()[:120],
-            allowed="one line that starts with ssh-ed25519 or ecdsa-sha2-nistp256",
+            allowed=f"one line that starts with {', '.join(KEY_KINDS[:-1])} or {KEY_KINDS[-1]}",
             next="ssh-keygen -t ed25519 -f NEW_KEY",
         )
     return f"{kind} {blob}"

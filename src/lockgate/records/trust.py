@@ -35,11 +35,12 @@ from lockgate.records.people import (
     check_people,
 )
 from lockgate.records.statement import Envelope, signature_holds
+from lockgate.records.waivers import Revoked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ["Said", "Trusted", "rejects", "trusted"]
+__all__ = ["Said", "Trusted", "rejects", "revoked", "still_holds", "trusted"]
 
 THREADED_FROM: Final = 256  # signatures; below this a thread pool costs more than it saves
 THREADS: Final = 4  # OpenSSL works outside the interpreter lock
@@ -126,6 +127,25 @@ def rejects(said: Iterable[Said], *, release: str, environment: str) -> tuple[Sa
         if may and (claim.release, claim.environment) == (release, environment):
             last[person.name] = each
     return tuple(s for s in last.values() if isinstance(s.claim, Decision) and s.claim.decision != "approve")
+
+
+def revoked(trusted: Trusted, revokers: Collection[str] = ()) -> frozenset[str]:
+    """Digests of the entries that count no more: by their own signer's word, or by a person's in one of the `revokers`."""
+    signers = {s.entry.digest: s.person.name for s in trusted.said if s.person}
+    gone: set[str] = set()
+    for said in trusted.said:
+        claim, person = said.claim, said.person
+        if isinstance(claim, Revoked) and person and person.kind == "person":
+            may = claim.role in revokers and claim.role in person.roles
+            if may or signers.get(claim.entry) == person.name:
+                gone.add(claim.entry)
+    return frozenset(gone)
+
+
+def still_holds(said: Said, trusted: Trusted, role: str) -> bool:
+    """Whether who signed an entry has that key and this role by today's register."""
+    owner = trusted.people.by_key().get(said.entry.envelope.keyid)
+    return owner is not None and role in owner[0].roles
 
 
 class _Fold:

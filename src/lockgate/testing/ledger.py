@@ -93,6 +93,10 @@ class MemorySigner:
         """The key as one OpenSSH line."""
         return self._public
 
+    def scheme(self) -> str:
+        """It signs raw."""
+        return ""
+
     def sign(self, message: bytes) -> bytes:
         """Sign with raw ed25519."""
         return self._key.sign(message)

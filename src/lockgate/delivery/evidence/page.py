@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from lockgate.delivery.claims import show, shown
 from lockgate.delivery.evidence.pack import make_pack
 from lockgate.delivery.keep import keep_bytes
+from lockgate.delivery.lineage import last_editors
 from lockgate.delivery.releases import naming
 from lockgate.errors import IntegrityError
 from lockgate.gates.binding import evidence_root, results
+from lockgate.gates.what_stands import page_marks
 from lockgate.records.decisions import Shown
 from lockgate.records.digest import digest, sha256_bytes, short
 from lockgate.release.card import render_card
@@ -44,7 +46,8 @@ def keep_page(
     html, card = render(pack).encode(), render_card(pack).encode()
     project.results("pages").put(key, {"page": keep_bytes(project, html), "card": keep_bytes(project, card)})
     sums = {"page": sha256_bytes(html), "card": sha256_bytes(card)}
-    show(project, release, environment, shows=key, **sums, now=now)
+    questions, editors = tuple(q.text for q in pack.questions), last_editors(project.root, walk.policy_files)
+    show(project, release, environment, shows=key, **sums, questions=questions, policy_editors=editors, now=now)
     return sums["page"]
 
 
@@ -109,8 +112,10 @@ def _checked(project: Project, stored: str, expected: str, thing: str) -> Kept:
 
 
 def _key(project: Project, walk: Walk, trust: Trusted, release: str, environment: str) -> str:
-    """A page is determined by what an approval binds, and by the words of `lockgate.toml` on it."""
+    """A page is determined by what an approval binds, by the words of `lockgate.toml` on it, and by waivers and broken glass."""
     root = evidence_root(results(trust.said, release=release, policy=walk.digest).values())
     said = project.settings
     words = [said.name, said.banner, said.target, list(said.credit), dict(said.groups)]
-    return digest("page", [release, environment, root, walk.digest, trust.people.digest, words])
+    marks = page_marks(trust, release=release, policy=walk.digest, ask=walk.ask(trust, release, environment))
+    bound = [release, environment, root, walk.digest, trust.people.digest, words]
+    return digest("page", [*bound, marks] if marks else bound)

@@ -1,0 +1,45 @@
+"""Whose own work something is, so that nobody judges it alone; and what a page asks who signs under it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate.records.decisions import Proposed, Shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from lockgate.records.trust import Trusted
+
+__all__ = ["authors", "policy_editors", "questions_of"]
+
+
+def authors(trusted: Trusted, release: str) -> frozenset[str]:
+    """The people whose own work this is: authors, who started the run, and who registered the release."""
+    names: set[str] = set()
+    for each in trusted.said:
+        if each.person and isinstance(each.claim, Proposed) and each.claim.release == release:
+            names.update((*each.claim.authors, each.claim.started_by, each.person.name))
+    return _with_people(trusted, names)
+
+
+def policy_editors(trusted: Trusted, page: str) -> frozenset[str]:
+    """Who last changed the policy that a page judges by, as the deliverer who signed the page says."""
+    return _with_people(trusted, {n for shown in _pages(trusted, page) for n in shown.policy_editors})
+
+
+def questions_of(trusted: Trusted, page: str) -> tuple[str, ...]:
+    """The questions that a page asks who signs under it, as the deliverer who signed the page says."""
+    return next((shown.questions for shown in _pages(trusted, page)), ())
+
+
+def _pages(trusted: Trusted, page: str) -> Iterator[Shown]:
+    for said in trusted.said:
+        if said.person and isinstance(said.claim, Shown) and said.claim.page == page:
+            yield said.claim
+
+
+def _with_people(trusted: Trusted, names: Iterable[str]) -> frozenset[str]:
+    """The names, and those under which the register knows the same people."""
+    known = set(names)
+    return frozenset(known | {p.name for p in trusted.people.people if any(p.is_called(n) for n in known)})
