@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from lockgate.errors import NotFound, UsageError
 from lockgate.evaluation.comparison import compare, on_common_rows
 from lockgate.evaluation.metrics import METRICS, metric_named
-from lockgate.evaluation.resampling import Ratios, day_sums, ratios, resample, single
+from lockgate.evaluation.blocks import blocks_of
+from lockgate.evaluation.resampling import Ratios, ratios, resample, single
 from lockgate.evaluation.scored import Scored
 from lockgate.evaluation.slices import slice_by
 from lockgate.testing.scored import scored_table as table
@@ -21,7 +22,7 @@ NAMES = sorted(METRICS)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_metric_is_the_ratio_of_its_day_sums(name):
     metric, scored = METRICS[name], table()
-    sums = day_sums(scored, metric.rows(scored))[:, 0, :].sum(0)
+    sums = blocks_of(scored).sums(metric.rows(scored))[:, 0, :].sum(0)
     direct = metric.function(*(scored.role(role) for role in metric.inputs))
     assert (sums[0] / sums[1]) ** metric.power == pytest.approx(direct, rel=1e-12)
 

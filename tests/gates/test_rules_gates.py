@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from lockgate.errors import UsageError
 from lockgate.evaluation.metrics import METRICS
 from lockgate.evaluation.resampling import single
 from lockgate.evaluation.scored import Scored
+from lockgate.gates.history import History, Measured, definition
 from lockgate.gates.measure import INPUTS, evidence_function
 from lockgate.gates.stage import run_gate
 from lockgate.records.digest import canonical
@@ -29,12 +31,24 @@ ALL = (
     gates.slices(by=["volume_band", "new"]),
     gates.no_leak(),
     gates.interval_coverage(nominal="0.8", tolerance="0.15"),
+    gates.quality("wape", at_most=0.9),
+    gates.ratchet(),
+    gates.champion_slices(by=["volume_band", "new"], margin=0.01),
+    gates.representation("volume_band", {"low": "0.33", "mid": "0.33", "high": "0.34"}, tolerance="0.1"),
 )
 
 
 def decide(gate: Gate, scored: Scored | None = None, **inputs: object) -> Verdict:
     scored = scored_table() if scored is None else scored
-    wired = {"scored": scored, "champion": scored, "replayed": twice(scored), "served": None, "release": {}, **inputs}
+    wired = {
+        "scored": scored,
+        "champion": scored,
+        "replayed": twice(scored),
+        "served": None,
+        "release": {},
+        "history": approved("wape", "0.9"),
+        **inputs,
+    }
     evidence = measure(gate, wired)
     assert evidence.gate == gate.name
     assert from_json(Evidence, to_json(evidence)) == evidence
@@ -43,6 +57,19 @@ def decide(gate: Gate, scored: Scored | None = None, **inputs: object) -> Verdic
     assert "\n" not in found.reason
     assert (found.settles != "") == (found.outcome == "uncertain")
     return found
+
+
+def approved(metric: str, value: str) -> History:
+    """One release that a person approved, with its number."""
+    same = definition(METRICS[metric])
+    day = dt.date(2011, 9, 1)
+    return History(
+        measured=(
+            Measured(
+                release="sha256:" + "a" * 64, approved=day, metric=metric, value=value, definition=same, holdout="h"
+            ),
+        )
+    )
 
 
 def twice(scored: Scored) -> Scored:

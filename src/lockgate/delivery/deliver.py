@@ -14,6 +14,7 @@ from lockgate.delivery.claims import look, propose, record
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.evidence.page import keep_page
 from lockgate.delivery.glass import Hammer, may_break
+from lockgate.delivery.history import history_of
 from lockgate.delivery.identity import read_ledger, who
 from lockgate.delivery.judge import NOTHING_JUDGED, Judged, Material, judge
 from lockgate.delivery.keep import keep_value
@@ -32,6 +33,7 @@ from lockgate.errors import (
 )
 from lockgate.gates.approvals import Standing, standing
 from lockgate.gates.binding import Ask, binding
+from lockgate.gates.history import History
 from lockgate.gates.served import Served
 from lockgate.records.digest import short
 from lockgate.records.evidence import Evidence, Verdict
@@ -301,8 +303,15 @@ class _Walking:
             trained=self.ran.artifacts.get(self.walk.training.trained_rows or ""),
             manifest=keep_value(self.project, to_json(manifest_of(self.project, self.release)), dict),
             served=self.served,
+            history=self._history(trust),
         )
         return judge(self.project, self.walk, material, trace=self.ran.planned.graph.trace, tell=self.tell)
+
+    def _history(self, trust: Trusted) -> Artifact | None:
+        """What approved releases measured, if a gate asks for it."""
+        if not any("history" in gate["takes"] for gate in self.walk.gates.values()):
+            return None
+        return keep_value(self.project, history_of(trust, release=self.release), History)
 
     def _record(self, verdict: Verdict) -> None:
         inputs = {n: a.digest for n, a in self.judged.artifacts.items() if n in GATE_INPUTS}

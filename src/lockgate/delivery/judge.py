@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["NOTHING_JUDGED", "Judged", "Material", "judge", "judged_by"]
 
 EVIDENCE = "lockgate.records.evidence:Evidence"
+COMPARED = ("better", "not_worse", "superior", "alike", "no_slice_worse", "no_step_back")
+"""Rules of gates whose metric can say which of two answers is better: such a metric is what a page is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Material:
     Attributes:
         live: the release it would replace, or None.
         served: what the deployed release answered over HTTP, once it was asked.
+        history: what approved releases measured.
     """
 
     release: str
@@ -46,6 +49,7 @@ class Material:
     trained: Artifact | None
     manifest: Artifact
     served: Artifact | None = None
+    history: Artifact | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +105,9 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
                 packages,
             )
         )
-    wired = {"release": "@manifest", **{n.name: n.name for n in found}} | (
-        {"served": "@served"} if material.served else {}
-    )
+    wired = {"release": "@manifest", **{n.name: n.name for n in found}}
+    wired |= {"served": "@served"} if material.served else {}
+    wired |= {"history": "@history"} if material.history else {}
     for name, captured in walk.gates.items():
         if "served" in captured["takes"] and material.served is None:
             continue
@@ -157,6 +161,7 @@ def _given(material: Material) -> dict[str, Artifact]:
         "@trained": material.trained,
         "@manifest": material.manifest,
         "@served": material.served,
+        "@history": material.history,
     }
     return {name: a for name, a in found.items() if a is not None}
 
@@ -185,7 +190,9 @@ def _verdict(walk: Walk, name: str, evidence: Evidence, artifacts: Mapping[str, 
 def judged_by(walk: Walk) -> dict[str, Json]:
     """What the page summarises: the columns, the metric and the baseline that the gates judge by."""
     params = [g["params"] for g in walk.gates.values()]
-    by = list(dict.fromkeys(c for p in params for c in p.get("by", ())))
-    metric = next((p["metric"] for p in params if "metric" in p), "wape")
+    columns = [p["by"] for p in params if isinstance(p.get("by"), list)]
+    by = list(dict.fromkeys(c for some in columns for c in some if isinstance(c, str)))
+    compared = [g["params"] for g in walk.gates.values() if g["rule"] in COMPARED]
+    metric = next((p["metric"] for p in [*compared, *params] if "metric" in p), "wape")
     baseline = next((p["baseline"] for p in params if "baseline" in p), "")
     return {"by": by, "metric": metric, "baseline": baseline}

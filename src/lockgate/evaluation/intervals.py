@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from math import isfinite, nan, sqrt
 from statistics import NormalDist
 
+from lockgate.evaluation.scored import Unit
 from lockgate.records.evidence import Estimate, decimal
 
 __all__ = ["Interval", "newcombe", "wilson"]
@@ -17,7 +18,7 @@ class Interval:
 
     Attributes:
         n: rows behind it.
-        blocks: resampled units (days) behind it; 0 when rows are taken as independent.
+        blocks: resampled days or clusters behind it (`block` says which); 0 when rows are taken as independent.
         level: how often such intervals hold the truth; for joint intervals, all of them at once.
     """
 
@@ -29,6 +30,17 @@ class Interval:
     blocks: int = 0
     method: str = ""
     why: str = ""
+    block: Unit = "day"
+
+    @property
+    def units(self) -> int:
+        """What is resampled, counted: blocks, or rows where these are independent."""
+        return self.blocks or self.n
+
+    @property
+    def unit(self) -> Unit:
+        """What is resampled."""
+        return self.block if self.blocks else "row"
 
     @property
     def known(self) -> bool:
@@ -42,7 +54,17 @@ class Interval:
         return Estimate(
             name=name, value=decimal(self.value), low=decimal(low), high=decimal(high), level=f"{self.level:g}",
             n=self.n, blocks=self.blocks, method=self.method, why=why, unit=unit,
+            extra={"block": self.block} if self.blocks and self.block != "day" else {},
         )  # fmt: skip
+
+    def unless_few(self, least: int) -> Interval:
+        """Without bounds when few days, clusters or rows stand behind it: these say nothing about how such units differ.
+
+        When no unit differs at all (a flat interval) there is nothing to be unsure of.
+        """
+        if self.units >= least or not self.known or self.low == self.high:
+            return self
+        return replace(self, low=nan, high=nan, why=f"too few {self.unit}s ({self.units}) to say how sure")
 
     def at_least_as_wide_as(self, other: Interval) -> Interval:
         """The smallest interval that holds both; where one is degenerate the other speaks."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lockgate.errors import UsageError
 from lockgate.evaluation.attribution import Mix, mean_of_answers, parts_of, split
-from lockgate.evaluation.comparison import compare
+from lockgate.evaluation.comparison import compare, same_rows
 from lockgate.evaluation.metrics import Metric, metric_named
 from lockgate.evaluation.scored import AS_OF, Scored, plain
 from lockgate.records.digest import Json
@@ -44,8 +44,7 @@ def compared(
     both = before, after
     moves = moved(*both)
     groups = [g for column in by if column in before.columns for g in _groups(*both, column, moves)]
-    days = before.column(before.day)
-    known = np.unique(days[~before.day_is_missing()])
+    known = np.unique(before.column(before.day)[~before.day_is_missing()]) if before.day else np.array([])
     found = Movement(
         rows=len(before), days=len(known), first=_day(known, 0), last=_day(known, -1),
         same=int((before.role("answer") == after.role("answer")).sum()), same_bounds=int(_same_bounds(*both).sum()),
@@ -110,8 +109,7 @@ def _comparable(answers: list[Scored], since: str | None) -> tuple[list[Scored],
     """The tables cut to the rows that are fair to all and in which every one has a finite answer; where these were."""
     first = answers[0]
     for other in answers[1:]:
-        same = len(other) == len(first) and np.array_equal(first.column(first.day), other.column(other.day))
-        if not same or not np.array_equal(first.role("truth"), other.role("truth"), equal_nan=True):
+        if not same_rows(first, other):
             raise UsageError("answers were not given to the same rows", value=f"{len(first)} and {len(other)} rows")
     fair = _from(first, since)
     known: Mask = fair & np.logical_and.reduce([np.isfinite(a.role("answer")) for a in answers])
@@ -214,7 +212,7 @@ def _change_of_metric(
 
 
 def _with_truth(scored: Scored) -> Scored:
-    return scored.subset(np.isfinite(scored.role("truth")) & ~scored.day_is_missing())
+    return scored.subset(np.isfinite(scored.role("truth")) & ~scored.day_is_missing() & ~scored.block_is_missing())
 
 
 def _parts_of_row(mixes: Mapping[Mix, Scored], factors: Sequence[str], at: int) -> dict[str, str | None]:

@@ -16,7 +16,17 @@ from statistics import NormalDist
 
 from lockgate.errors import UsageError
 
-__all__ = ["POWER", "Asked", "Chances", "chances", "distance_resolved", "growth_needed", "rate_gap", "reach_of", "rows_for_half_width"]
+__all__ = [
+    "POWER",
+    "Asked",
+    "Chances",
+    "chances",
+    "distance_resolved",
+    "growth_needed",
+    "rate_gap",
+    "reach_of",
+    "rows_for_half_width",
+]
 
 POWER = 0.8
 """How often a gate must decide for us to call the difference one that it resolves: four times in five."""

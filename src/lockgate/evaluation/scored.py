@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.errors import NotFound, UsageError, did_you_mean
 
-__all__ = ["Column", "Scored", "plain"]
+__all__ = ["Column", "Scored", "Unit", "plain"]
 
 Column = NDArray[Any]
+Unit = Literal["day", "cluster", "row"]
+"""What is drawn again when we ask how sure a number is: whole days, whole clusters, or single rows."""
+
 MISSING = "(missing)"
+LACKS = {
+    "low": "a predictor that answers an interval",
+    "high": "a predictor that answers an interval",
+    "score": "a predictor that answers the probability of a yes",
+    "scale": "a holdout with the naive error of each row's series in training",
+}
 AS_OF = "as_of"
 
 
@@ -26,8 +35,13 @@ class Scored:
         columns: name → 1-D array, all of one length. Dates are `datetime64[D]`, texts unicode arrays, numbers float64.
         truth: the column of what happened.
         answer: the column of the point answer.
-        day: the column of the target date; whole days are resampled, because rows of one day err together.
+        day: the column of the target date; whole days are resampled, because rows of one day err together. None: no
+            day is known, and rows are independent unless `cluster` is given.
+        cluster: the column of the entity (a customer, a shop) whose rows err together; whole clusters are resampled,
+            and `day`, if there is one, only dates the rows.
         low, high: the columns of the answered interval, if there is one.
+        score: the column of the probability of the positive answer, for classifiers; `answer` is then the decision.
+        scale: the column of each row's own naive error in training, for MASE and RMSSE.
         keys: the columns of the request; with `as_of`, where there is one, they name a row. Empty: rows are told
             apart by their position.
 
@@ -38,6 +52,8 @@ class Scored:
     >>> scored = Scored(columns=rows, truth="y", answer="yhat", day="day")
     >>> scored.complaint("truth", "answer")
     "1 of 2 rows has no number in 'yhat' (first: day 2011-10-17)"
+    >>> scored.unit, Scored(columns=rows, truth="y", answer="yhat").unit
+    ('day', 'row')
     """
 
     __lockgate_columns__: ClassVar[str] = "columns"
@@ -45,13 +61,17 @@ class Scored:
     columns: Mapping[str, Column]
     truth: str
     answer: str
-    day: str
+    day: str | None = None
     low: str | None = None
     high: str | None = None
     keys: tuple[str, ...] = ()
+    cluster: str | None = None
+    score: str | None = None
+    scale: str | None = None
 
     def __post_init__(self) -> None:
-        for name in (self.truth, self.answer, self.day, self.low, self.high, *self.keys):
+        named = (self.truth, self.answer, self.day, self.low, self.high, self.cluster, self.score, self.scale)
+        for name in (*named, *self.keys):
             if name is not None:
                 self.column(name)
         shapes = {name: np.shape(values) for name, values in self.columns.items()}
@@ -60,6 +80,18 @@ class Scored:
 
     def __len__(self) -> int:
         return len(self.columns[self.truth])
+
+    @property
+    def unit(self) -> Unit:
+        """What is resampled: whole clusters where there are some, else whole days, else single rows."""
+        return "cluster" if self.cluster else "day" if self.day else "row"
+
+    @property
+    def blocks(self) -> str:
+        """The column whose values are resampled whole. Raises NotFound where rows are independent."""
+        if (name := self.cluster or self.day) is None:
+            raise NotFound("the scored table has neither day nor cluster", allowed="independent rows are drawn singly")
+        return name
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -74,10 +106,13 @@ class Scored:
         return self.columns[name]
 
     def role(self, role: str) -> NDArray[np.float64]:
-        """The numbers of `truth`, `answer`, `low` or `high`. Raises NotFound when this table has no such column."""
+        """The numbers of `truth`, `answer`, `low`, `high`, `score` or `scale`.
+
+        Raises NotFound when this table has no such column.
+        """
         name: str | None = getattr(self, role)
         if name is None:
-            raise NotFound(f"the scored table has no {role} column", allowed="a predictor that answers an interval")
+            raise NotFound(f"the scored table has no {role} column", allowed=LACKS.get(role, "a column of that role"))
         return self.numbers(name)
 
     def numbers(self, name: str) -> NDArray[np.float64]:
@@ -116,12 +151,13 @@ class Scored:
         """Say in one sentence why these rows cannot be measured, or nothing when they can.
 
         Args:
-            roles: of `truth`, `answer`, `low`, `high`: each must be a finite number in every row.
+            roles: of `truth`, `answer`, `low`, `high`, `score`, `scale`: each must be a finite number in every row.
         """
         if not len(self):
             return "there are no rows"
-        if (undated := np.flatnonzero(self.day_is_missing())).size:
-            return self._some(undated, "no date", self.day)
+        for column, lack in ((self.day, "no date"), (self.cluster, f"no {self.cluster}")):
+            if column and (unknown := np.flatnonzero(self._is_missing(column))).size:
+                return self._some(unknown, lack, column)
         for role in roles:
             if (unknown := np.flatnonzero(~np.isfinite(self.role(role)))).size:
                 return self._some(unknown, "no number", getattr(self, role))
@@ -137,11 +173,22 @@ class Scored:
         return self
 
     def day_is_missing(self) -> NDArray[np.bool_]:
-        """Rows without a target date."""
-        days = self.column(self.day)
-        return (
-            np.isnat(days) if days.dtype.kind == "M" else np.array([d != d or d is None for d in days.tolist()], bool)
-        )
+        """Rows without a target date; none where the table has no day at all."""
+        return self._is_missing(self.day) if self.day else np.zeros(len(self), dtype=np.bool_)
+
+    def block_is_missing(self) -> NDArray[np.bool_]:
+        """Rows of which nobody knows with which others they err; they cannot be resampled."""
+        return self._is_missing(self.blocks) if self.unit != "row" else np.zeros(len(self), dtype=np.bool_)
+
+    def _is_missing(self, column: str) -> NDArray[np.bool_]:
+        values = self.column(column)
+        if values.dtype.kind == "M":
+            return np.isnat(values)
+        if values.dtype.kind in "UiubS":
+            return (
+                values == "" if values.dtype.kind == "U" and column == self.cluster else np.zeros(len(self), np.bool_)
+            )
+        return np.array([v != v or v is None for v in values.tolist()], bool)
 
     def row(self, position: int) -> dict[str, Any]:
         """What names a row for people: its keys and every date column; without keys, every text column too."""

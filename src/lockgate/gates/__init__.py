@@ -11,19 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Literal
 
 from lockgate.declare import Gate
 from lockgate.errors import UsageError
+from lockgate.gates.population import population
 
 __all__ = [
     "beats_baseline",
     "champion",
+    "champion_slices",
     "custom",
     "enough_good_data",
     "integration",
     "interval_coverage",
     "no_leak",
+    "quality",
+    "ratchet",
+    "representation",
     "slices",
 ]
 
@@ -57,13 +62,74 @@ def beats_baseline(
     return _gate(name, "beats_baseline", "better", {"baseline": baseline, "metric": metric}, {"margin": margin})
 
 
-def champion(metric: str = "wape", margin: Number | None = None, *, name: str = "champion") -> Gate:
+def champion(
+    metric: str = "wape", margin: Number | None = None,
+    *, mode: Literal["non_inferior", "superior"] = "non_inferior", name: str = "champion",
+) -> Gate:  # fmt: skip
     """Is the release at least as good as the live one, which answers the same rows as it would today?
 
     Args:
-        margin: how much worse it may be, relative: 0.01 allows 1% (default 0: not worse).
+        margin: how much worse it may be, relative: 0.01 allows 1% (default 0: not worse). In mode `superior` how much
+            better it must be (default 0: better at all).
+        mode: `non_inferior`, or `superior`: for a change that costs something and must pay.
     """
-    return _gate(name, "champion", "not_worse", {"metric": metric}, {"margin": margin})
+    rules = {"non_inferior": "not_worse", "superior": "superior"}
+    if mode not in rules:
+        raise UsageError("gates.champion has no such mode", value=repr(mode), allowed=" or ".join(rules))
+    return _gate(name, "champion", rules[mode], {"metric": metric}, {"margin": margin})
+
+
+def quality(
+    metric: str, *, at_least: Number | None = None, at_most: Number | None = None, name: str | None = None
+) -> Gate:  # fmt: skip
+    """Is the release good enough by itself? A floor, a ceiling or both, here or in `policy.toml`.
+
+    Args:
+        at_least: for metrics where higher is better; the whole interval must lie at or above it.
+        at_most: for errors; the whole interval must lie at or below it.
+    """
+    limits = {"at_least": at_least, "at_most": at_most}
+    return _gate(name or f"quality_{metric}", "quality", "within", {"metric": metric}, limits)
+
+
+def champion_slices(
+    metric: str = "wape", by: Sequence[str] = (), margin: Number | None = None, min_n: int = 200,
+    *, name: str = "champion_slices",
+) -> Gate:  # fmt: skip
+    """Is no group served worse than by the live release? A better average must not be paid for by one group.
+
+    Args:
+        by: columns; every group of every column is compared with itself under the live release.
+        margin: how much worse a group may be, relative (default 0).
+        min_n: smaller groups are listed as not assessed.
+    """
+    params = {"metric": metric, "by": _columns("champion_slices", by), "min_n": min_n}
+    return _gate(name, "champion_slices", "no_slice_worse", params, {"margin": margin})
+
+
+def representation(
+    by: str, reference: Mapping[str, Number] | str, tolerance: Number | None = None, *, name: str | None = None
+) -> Gate:
+    """Do the holdout and the training rows hold each group as often as the population that the release is for?
+
+    Args:
+        by: a column of the holdout (and of `trained_rows`, where these have it).
+        reference: group → share; or a file of the project: a JSON object, or a CSV with the columns `group` and `share`.
+        tolerance: how far a share may lie from it, either way (default 0.05).
+    """
+    params = {"by": by, "reference": population(reference)}
+    return _gate(name or f"representation_{by}", "representation", "represented", params, {"tolerance": tolerance})
+
+
+def ratchet(metric: str = "wape", tolerance: Number | None = None, *, name: str = "ratchet") -> Gate:
+    """Is the release no worse than the best that was ever approved? Many small steps back cannot add up.
+
+    What each release measured is signed in the ledger. The ratchet moves only by a release that a person approved.
+
+    Args:
+        tolerance: how much worse than the best it may be, relative (default 0.05), as holdouts differ by chance.
+    """
+    return _gate(name, "ratchet", "no_step_back", {"metric": metric}, {"tolerance": tolerance})
 
 
 def slices(
@@ -77,9 +143,7 @@ def slices(
         worst_over_best: the largest ratio allowed between two groups' metrics (default 1.5).
         min_n: smaller groups are listed as not assessed.
     """
-    if isinstance(by, str) or not by:
-        raise UsageError("gates.slices needs columns to slice by", value=repr(by), allowed='by=["volume_band"]')
-    params = {"metric": metric, "by": list(by), "min_n": min_n}
+    params = {"metric": metric, "by": _columns("slices", by), "min_n": min_n}
     return _gate(name, "slices", "alike", params, {"worst_over_best": worst_over_best})
 
 
@@ -137,6 +201,12 @@ def custom(
         raise UsageError("gates.custom needs exactly one limit", allowed="at_most=NUMBER or at_least=NUMBER")
     chosen = name or getattr(function, "__name__", "custom")
     return Gate(chosen, function, rule, dict(params), _limits(chosen, {rule: limit}))
+
+
+def _columns(gate: str, by: Sequence[str]) -> list[str]:
+    if isinstance(by, str) or not by:
+        raise UsageError(f"gates.{gate} needs columns to slice by", value=repr(by), allowed='by=["volume_band"]')
+    return list(by)
 
 
 def _gate(name: str, kind: str, rule: str, params: Mapping[str, object], limits: Mapping[str, Number | None]) -> Gate:

@@ -20,9 +20,11 @@ INPUTS: Mapping[str, str] = {
     "replayed": "lockgate.evaluation.scored:Scored",
     "served": "lockgate.gates.served:Served",
     "release": "builtins:dict",
+    "history": "lockgate.gates.history:History",
 }
 """What a gate's function may ask for, by parameter name → type: the holdout as the release and as the live one answer it, the
-training rows answered again, what the deployed release said over HTTP, and the release's manifest."""
+training rows answered again, what the deployed release said over HTTP, the release's manifest, and what approved releases
+measured."""
 
 
 def evidence_function(gate: Gate) -> Callable[..., object]:

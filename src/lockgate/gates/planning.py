@@ -260,6 +260,7 @@ def _at_least(limits: Limits, _evidence: Evidence) -> Question:
 
 ASKED: Mapping[str, Callable[[Limits, Evidence], Question]] = {
     "better": _better,
+    "superior": _better,
     "not_worse": _not_worse,
     "alike": _alike,
     "nominal": _nominal,

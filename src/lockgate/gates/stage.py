@@ -7,6 +7,7 @@ from typing import Any
 
 from lockgate.declare import Gate
 from lockgate.evaluation.scored import Scored
+from lockgate.gates.history import History
 from lockgate.gates.measure import called
 from lockgate.gates.served import Served
 from lockgate.records.digest import Json
@@ -17,7 +18,7 @@ __all__ = ["run_gate"]
 
 def run_gate(
     gate: Mapping[str, Json], scored: Scored | None, champion: Scored | None, replayed: Scored | None,
-    served: Served | None, release: Mapping[str, Json] | None,
+    served: Served | None, release: Mapping[str, Json] | None, history: History | None,
 ) -> Evidence:  # fmt: skip
     """Measure one declared gate. `gate` holds `name`, `evidence` (`module:function`), `rule` and `params`.
 
@@ -29,6 +30,7 @@ def run_gate(
         "replayed": replayed,
         "served": served,
         "release": release,
+        "history": history,
     }
     given = {name: value for name, value in found.items() if name in gate["takes"]}
     declared = Gate(gate["name"], gate["evidence"], gate["rule"], dict(gate["params"]))

@@ -2,16 +2,17 @@
 
 Three-way by interval: for a harm with interval [L, U] and limit d, pass if U <= d, fail if L > d, else
 uncertain. A number or an interval that cannot be had fails. Each rule names its limits and their defaults in
-`LIMITS`; None means that the declaration or `policy.toml` must set it.
+`LIMITS`; None means that the declaration or `policy.toml` must set it, `OPTIONAL` that it may.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
 from lockgate.errors import UsageError, did_you_mean
-from lockgate.gates.rules import counted, measured
+from lockgate.gates.rules import counted, groups, history, measured
 from lockgate.gates.rules.decision import (
     Decision,
     Limits,
@@ -26,8 +27,20 @@ from lockgate.records.wire import to_json
 
 __all__ = ["LIMITS", "judge", "limits_of", "three_way"]
 
+OPTIONAL: Final = ""
+COMPARING: Final = ("superior", "not_worse", "no_step_back", "no_slice_worse")
+"""Rules that compare with something that need not exist yet: a live release, an approved one."""
 LIMITS: Mapping[str, Mapping[str, str | None]] = {
     "better": {"margin": "0"},
+    "superior": {"margin": "0"},
+    "within": {"at_least": OPTIONAL, "at_most": OPTIONAL},
+    "no_step_back": {"tolerance": "0.05"},
+    "no_slice_worse": {"margin": "0"},
+    "gap_within": {"max_difference": "0.10"},
+    "ratio_within": {"min_ratio": "0.8"},
+    "bounded": {"at_most": None},
+    "unbiased": {"max_bias": None},
+    "represented": {"tolerance": "0.05"},
     "not_worse": {"margin": "0"},
     "alike": {"worst_over_best": "1.5"},
     "enough": {"min_rows": "1", "min_days": "1", "max_bad_share": "0"},
@@ -39,6 +52,15 @@ LIMITS: Mapping[str, Mapping[str, str | None]] = {
 }
 RULES: Mapping[str, Callable[[Evidence, Limits], Decision]] = {
     "better": measured.better,
+    "superior": measured.better,
+    "within": measured.within,
+    "no_step_back": history.no_step_back,
+    "no_slice_worse": groups.no_slice_worse,
+    "gap_within": groups.gap_within,
+    "ratio_within": groups.ratio_within,
+    "bounded": groups.bounded,
+    "unbiased": groups.unbiased,
+    "represented": groups.represented,
     "not_worse": measured.not_worse,
     "alike": measured.alike,
     "enough": counted.enough,
@@ -74,8 +96,14 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
         decision = Decision(outcome="fail", reason=reason)
     return Verdict(
         gate=evidence.gate, kind=evidence.kind, outcome=decision.outcome, reason=decision.reason,
-        threshold=threshold, settles=decision.settles, extra={"statistic": to_json(evidence.statistic)},
+        threshold=threshold, settles=decision.settles, extra=_signed(evidence),
     )  # fmt: skip
+
+
+def _signed(evidence: Evidence) -> dict[str, Json]:
+    """What travels with the verdict: the number that decided and, of a metric, which definition it has."""
+    definition = evidence.params.get("definition")
+    return {"statistic": to_json(evidence.statistic)} | ({"definition": definition} if definition else {})
 
 
 def limits_of(rule: str, given: Mapping[str, Json]) -> dict[str, Decimal]:
@@ -86,13 +114,14 @@ def limits_of(rule: str, given: Mapping[str, Json]) -> dict[str, Decimal]:
         if name not in LIMITS[rule]:
             raise UsageError(f"rule '{rule}' has no such limit", value=name, allowed=did_you_mean(name, LIMITS[rule]))
     merged = {**LIMITS[rule], **given}
-    return {name: finite(f"limit '{name}'", value) for name, value in merged.items()}
+    return {name: finite(f"limit '{name}'", value) for name, value in merged.items() if value != OPTIONAL}
 
 
 def _inapplicable(evidence: Evidence, rule: str) -> Decision | None:
-    """Only a comparison with the live release may have nothing to compare with."""
-    if rule == "not_worse" and evidence.params.get("applicable") is False:
-        reason = f"Nothing to compare with: {evidence.statistic.why}."
+    """Only a comparison with another release may have nothing to compare with."""
+    if rule in COMPARING and evidence.params.get("applicable") is False:
+        why = evidence.params.get("why") or evidence.statistic.why
+        reason = f"Nothing to compare with: {why}."
         return Decision(outcome="not_applicable", reason=reason)
     return None
 

@@ -11,7 +11,7 @@ from lockgate.gates.rules.sentences import group, number
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, Outcome
 
-__all__ = ["Decision", "Limits", "finite", "interval", "left_out", "level", "three_way", "worst"]
+__all__ = ["Decision", "Limits", "finite", "interval", "left_out", "level", "three_way", "within_range", "worst"]
 
 Limits = Mapping[str, Decimal]
 NAMED = 6  # so many are named in the sentence; the evidence lists all
@@ -44,6 +44,20 @@ def three_way(low: Decimal, high: Decimal, limit: Decimal, *, strict: bool = Fal
     if high < limit or (high == limit and not strict):
         return "pass"
     return "fail" if low > limit or (strict and low == limit) else "uncertain"
+
+
+def within_range(low: Decimal, high: Decimal, floor: Decimal | None, ceiling: Decimal | None) -> Outcome:
+    """Hold an interval against a floor, a ceiling or both: the worse of the two counts.
+
+    >>> within_range(Decimal("0.78"), Decimal("0.84"), Decimal("0.75"), Decimal("0.85"))
+    'pass'
+    """
+    held: list[Outcome] = []
+    if ceiling is not None:
+        held.append(three_way(low, high, ceiling))
+    if floor is not None:
+        held.append(three_way(-high, -low, -floor))
+    return worst(held)
 
 
 def finite(what: str, value: Json) -> Decimal:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
+from lockgate.errors import UsageError
 from lockgate.gates.rules.decision import (
     Decision,
     Limits,
@@ -11,14 +13,14 @@ from lockgate.gates.rules.decision import (
     left_out,
     level,
     three_way,
-    worst,
+    within_range,
 )
 from lockgate.gates.rules.sentences import (
     basis,
     capitalized,
     group,
     higher_or_lower,
-    more_days,
+    more_needed,
     number,
     percent,
     span,
@@ -27,7 +29,7 @@ from lockgate.gates.rules.sentences import (
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Evidence
 
-__all__ = ["alike", "at_least", "at_most", "better", "nominal", "not_worse"]
+__all__ = ["alike", "at_least", "at_most", "better", "nominal", "not_worse", "within"]
 
 
 def better(evidence: Evidence, limits: Limits) -> Decision:
@@ -48,14 +50,14 @@ def _compared(evidence: Evidence, limit: Decimal, *, strict: bool) -> Decision:
     wanted = _wanted(limit, strict=strict, word="higher" if flip else "lower", bad="lower" if flip else "higher")
     words, against = capitalized(str(evidence.params["words"])), evidence.params["against"]
     change = f"the same as {against}" if value == 0 else f"{higher_or_lower(value)} than {against}"
-    reason = f"{words} is {change}; {level(evidence.statistic)} {span(low, high)}; {basis(evidence.statistic)}."
+    reason = f"{words} is {change}; {level(evidence.statistic)} {span(low, high, evidence.statistic.block)}; {basis(evidence.statistic)}."
     doubt = {
         "pass": "",
         "fail": f" It must be {wanted}.",
         "uncertain": f" It must be {wanted}, which this does not prove.",
     }
     bound = harm_high if harm <= limit else harm_low
-    settles = more_days(harm, bound, limit, evidence.statistic.blocks) if outcome == "uncertain" else ""
+    settles = more_needed(harm, bound, limit, evidence.statistic) if outcome == "uncertain" else ""
     return Decision(outcome=outcome, reason=reason + doubt.get(outcome, "") + left_out(evidence), settles=settles)
 
 
@@ -79,7 +81,7 @@ def alike(evidence: Evidence, limits: Limits) -> Decision:
         f"the worst of {len(evidence.groups)} groups; at most {times(limit)} is allowed.{left_out(evidence)}"
     )
     bound = high if value <= limit else low
-    settles = more_days(value, bound, limit, evidence.statistic.blocks) if outcome == "uncertain" else ""
+    settles = more_needed(value, bound, limit, evidence.statistic) if outcome == "uncertain" else ""
     return Decision(outcome=outcome, reason=reason, settles=settles)
 
 
@@ -91,7 +93,7 @@ def nominal(evidence: Evidence, limits: Limits) -> Decision:
     """Two limits: the interval of the true share inside [nominal - tolerance, nominal + tolerance]."""
     value, low, high = interval(evidence)
     floor, ceiling = limits["nominal"] - limits["tolerance"], limits["nominal"] + limits["tolerance"]
-    outcome = worst((three_way(low, high, ceiling), three_way(-high, -low, -floor)))
+    outcome = within_range(low, high, floor, ceiling)
     promise = f"{percent(limits['nominal'])} are promised, {percent(floor)} to {percent(ceiling)} is allowed"
     reason = (
         f"{percent(value)} of truths lie inside the answered interval; {promise}; {level(evidence.statistic)} "
@@ -99,8 +101,35 @@ def nominal(evidence: Evidence, limits: Limits) -> Decision:
     )
     near, bound = (ceiling, high) if value >= limits["nominal"] else (floor, low)
     bound = bound if floor <= value <= ceiling else (low if value > ceiling else high)
-    settles = more_days(value, bound, near, evidence.statistic.blocks) if outcome == "uncertain" else ""
+    settles = more_needed(value, bound, near, evidence.statistic) if outcome == "uncertain" else ""
     return Decision(outcome=outcome, reason=reason, settles=settles)
+
+
+def within(evidence: Evidence, limits: Limits) -> Decision:
+    """A floor, a ceiling, or both. Raises UsageError when neither is set."""
+    floor, ceiling = limits.get("at_least"), limits.get("at_most")
+    if floor is None and ceiling is None:
+        raise UsageError("no limit is set", value="neither at_least nor at_most", allowed="one of them, or both")
+    value, low, high = interval(evidence)
+    outcome = within_range(low, high, floor, ceiling)
+    shown = percent if evidence.statistic.unit == "share" else number
+    what = capitalized(str(evidence.params.get("words") or evidence.gate))
+    demands = [f"at least {shown(floor)} is needed"] if floor is not None else []
+    demands += [f"at most {shown(ceiling)} is allowed"] if ceiling is not None else []
+    reach = f"{level(evidence.statistic)} {shown(low)} to {shown(high)}"
+    reason = f"{what} is {shown(value)}; {reach}; {' and '.join(demands)}; {basis(evidence.statistic)}."
+    settles = (
+        _settled(evidence, [limit for limit in (floor, ceiling) if limit is not None]) if outcome == "uncertain" else ""
+    )
+    return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
+
+
+def _settled(evidence: Evidence, straddled: Sequence[Decimal]) -> str:
+    """What would move the interval off the nearest limit that lies in it."""
+    value, low, high = interval(evidence)
+    near = min((limit for limit in straddled if low <= limit <= high), key=lambda limit: abs(limit - value))
+    bound = high if value <= near else low
+    return more_needed(value, bound, near, evidence.statistic)
 
 
 def at_most(evidence: Evidence, limits: Limits) -> Decision:
@@ -120,5 +149,5 @@ def _held(evidence: Evidence, limit: Decimal, words: str, *, sign: int) -> Decis
     demand = f"{words} {shown(limit)} is {'allowed' if sign > 0 else 'needed'}"
     reason = f"{what} is {shown(value)}; {reach}; {demand}; {basis(evidence.statistic)}."
     bound = high if value <= limit else low
-    settles = more_days(value, bound, limit, evidence.statistic.blocks) if outcome == "uncertain" else ""
+    settles = more_needed(value, bound, limit, evidence.statistic) if outcome == "uncertain" else ""
     return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)

@@ -1,0 +1,74 @@
+"""Are the people whom a release is judged on, and was trained on, those whom it will be used for?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import isclose
+
+import numpy as np
+
+from lockgate.evaluation.scored import Scored
+from lockgate.evaluation.shares import shares
+from lockgate.gates.evidence import unmeasured
+from lockgate.records.digest import Json
+from lockgate.records.evidence import Evidence, GroupEstimate, decimal
+
+__all__ = ["evidence"]
+
+KIND = "representation"
+NAME = "share_difference"
+MOST_GROUPS = 200
+
+
+def evidence(scored: Scored, replayed: Scored | None = None, *, by: str, reference: Mapping[str, str]) -> Evidence:
+    """Each group's share of the rows minus its share of the reference population, the furthest off first.
+
+    Args:
+        replayed: training rows, which are looked at, too, where they have the column.
+        reference: group → share, as decimal strings. When they add up to one, every other group should not be there.
+    """
+    params: dict[str, Json] = {"by": [by], "reference": dict(reference)}
+    wanted = {group: float(share) for group, share in reference.items()}
+    found: list[GroupEstimate] = []
+    left_out: list[str] = []
+    for rows, words, name in ((scored, "the holdout", by), (replayed, "the training rows", f"{by} in training")):
+        if rows is None or (rows is replayed and by not in rows.columns):
+            left_out.append(f"{words} have no column {by}" if rows is not None else f"{words}, as none are kept")
+            continue
+        if not len(rows):
+            left_out.append(f"{words}, as there are none")
+            continue
+        some, rest = _compared(rows, by, wanted, name=name, words=words)
+        found += some
+        left_out += rest
+    if not found:
+        return unmeasured(KIND, NAME, "there are no rows", **params)
+    found.sort(key=lambda g: (-abs(float(g.estimate.value or "nan")), g.by, g.group))
+    return Evidence(
+        gate=KIND,
+        kind=KIND,
+        statistic=found[0].estimate,
+        groups=tuple(found),
+        params=params,
+        not_assessed=tuple(left_out),
+    )
+
+
+def _compared(
+    rows: Scored, by: str, wanted: Mapping[str, float], *, name: str, words: str
+) -> tuple[list[GroupEstimate], list[str]]:
+    labels = rows.labels(by)
+    seen = np.unique(labels).tolist()
+    complete = isclose(sum(wanted.values()), 1.0, abs_tol=1e-6)
+    groups = [*wanted, *(g for g in seen if g not in wanted and complete)][:MOST_GROUPS]
+    rest = [f"{name} = {g}: the reference population does not name it" for g in seen if g not in groups]
+    intervals = shares(rows, labels, groups)
+    made: list[GroupEstimate] = []
+    for group, own in zip(groups, intervals, strict=True):
+        share = wanted.get(group, 0.0)
+        gap = replace(own, value=own.value - share, low=own.low - share, high=own.high - share)
+        said: dict[str, Json] = {"own": decimal(own.value), "against": decimal(share), "rows": words}
+        estimate = gap.estimate(NAME, "share")
+        made.append(GroupEstimate(by=name, group=group, estimate=replace(estimate, extra={**estimate.extra, **said})))
+    return made, rest

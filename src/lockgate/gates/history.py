@@ -1,0 +1,54 @@
+"""What approved releases measured, as the ledger has it signed; the ratchet holds a new release against the best of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.records.digest import canonical, sha256_bytes
+
+if TYPE_CHECKING:
+    from lockgate.evaluation.metrics import Metric
+
+__all__ = ["History", "Measured", "definition"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One number of one approved release.
+
+    Attributes:
+        approved: the day of the first approval.
+        value: a decimal string, as it was signed.
+        definition: of the metric; numbers of unlike definitions are not compared.
+        holdout: digest of the rows it was measured on.
+    """
+
+    release: str
+    approved: dt.date
+    metric: str
+    value: str
+    definition: str
+    holdout: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """All that approved releases measured, oldest approval first."""
+
+    measured: tuple[Measured, ...] = ()
+
+
+def definition(metric: Metric) -> str:
+    """Digest of what a metric is; the same name may come to mean something else in another version."""
+    said = [
+        metric.name,
+        metric.meaning,
+        metric.unit,
+        metric.better,
+        list(metric.inputs),
+        repr(metric.power),
+        repr(metric.bounds),
+    ]
+    return sha256_bytes(canonical(["metric", *said]))
