@@ -23,6 +23,7 @@ from lockgate.delivery.backtest.past import Past, past_of
 from lockgate.delivery.comparison.answers import answers, answers_by, why_not
 from lockgate.delivery.comparison.mixing import in_one_line
 from lockgate.delivery.graph import graph_of
+from lockgate.delivery.history import measured_in
 from lockgate.delivery.judge import Judged, Material, judge, judged_by
 from lockgate.delivery.keep import keep_value
 from lockgate.delivery.lineage import code_files, commit_of
@@ -31,10 +32,13 @@ from lockgate.delivery.releases import build_release
 from lockgate.delivery.run import run, sources_of
 from lockgate.delivery.walk import walk_of
 from lockgate.errors import IntegrityError, LockgateError, PermissionRefused, ServiceUnavailable
+from lockgate.gates.history import History, Measured
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.replay import counted, decided, weighed
 from lockgate.records.backtest import Backtest, Followed, ReplayedDay
+from lockgate.records.decisions import GateResult
 from lockgate.records.evidence import Estimate
+from lockgate.records.ledger import EMPTY
 from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
@@ -117,6 +121,7 @@ class _Replaying:
     holdouts: dict[dt.date, Artifact | None] = field(default_factory=dict[dt.date, "Artifact | None"])
     asked_on: dict[dt.date, tuple[dt.date, ...]] = field(default_factory=dict[dt.date, "tuple[dt.date, ...]"])
     metric: dict[str, str] = field(default_factory=dict[str, str])
+    measured: list[Measured] = field(default_factory=list[Measured])
 
     @property
     def walk(self) -> Walk:
@@ -133,7 +138,8 @@ class _Replaying:
             began = time.monotonic()
             found = self._day(day)
             made.append(replace(found, seconds=round(time.monotonic() - began, 1)))
-            self.live = found.release if found.outcome == "shipped" else self.live
+            if found.outcome == "shipped":
+                self._ship(found)
         self.tell(Event("", "note", "looking at what followed each day"))
         return tuple(self._with_what_followed(m, (*days, *after)) for m in made)
 
@@ -161,6 +167,21 @@ class _Replaying:
             predicted=self._predicted(judged),
         )  # fmt: skip
 
+    def _ship(self, day: ReplayedDay) -> None:
+        """It is live now, and what it measured counts for those that come."""
+        self.live, holdout = day.release, self.holdouts.get(day.day)
+        inputs = {"@holdout": holdout.digest} if holdout else {}
+        for verdict in day.verdicts:
+            said = GateResult(release=day.release, verdict=verdict, policy=self.walk.digest, log=EMPTY, inputs=inputs)
+            if made := measured_in(said, day.day):
+                self.measured.append(made)
+
+    def _history(self) -> Artifact | None:
+        """What shipped releases measured, if a gate asks for it."""
+        if not any("history" in gate["takes"] for gate in self.walk.gates.values()):
+            return None
+        return keep_value(self.aside.project, History(measured=tuple(self.measured)), History)
+
     def _run(self, day: dt.date, *, only: str | None = None) -> RunRecord:
         planned = self.aside.planned(self.past.sources[day], day, only=only)
         return run(self.aside.project, self.walk.delivery.name, now=self.now, agreed=planned, tell=self.tell)
@@ -169,7 +190,7 @@ class _Replaying:
         training = self.walk.training
         material = Material(
             release=release, live=self.live, holdout=ran.artifacts[training.holdout or ""],
-            trained=ran.artifacts.get(training.trained_rows or ""), manifest=manifest,
+            trained=ran.artifacts.get(training.trained_rows or ""), manifest=manifest, history=self._history(),
         )  # fmt: skip
         return judge(self.aside.project, self.walk, material, trace=self.aside.graph.trace, tell=self.tell, paged=False)
 
