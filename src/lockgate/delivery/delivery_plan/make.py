@@ -1,0 +1,121 @@
+"""`deliver --plan`: everything a delivery will do and ask, from what is stored and signed. Nothing runs, nothing is written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from lockgate.build.explain import words
+from lockgate.declare import Approval, DeployTo, Gate
+from lockgate.delivery.delivery_plan.people import approvals_ahead, ways_back
+from lockgate.delivery.delivery_plan.users import contract_ahead, users_ahead
+from lockgate.delivery.gate_plan import evidence_behind, gate_plans, last_verdicts
+from lockgate.delivery.identity import read_ledger
+from lockgate.delivery.refs import live_of
+from lockgate.delivery.run import Planned, plan
+from lockgate.delivery.saved_plan import made_of
+from lockgate.delivery.walk import Walk, walk_now
+from lockgate.gates.policy import limits_for
+from lockgate.gates.rules import LIMITS
+from lockgate.records.delivery_plan import FORMAT, DeliveryPlan, GateAhead, StepAhead
+from lockgate.records.plan import Reuse
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Mapping
+
+    from lockgate.declare import Stage
+    from lockgate.gates.planning import GatePlan
+    from lockgate.project import Project
+    from lockgate.records.digest import Json
+    from lockgate.records.evidence import Verdict
+    from lockgate.records.plan import PlannedStep
+
+__all__ = ["delivery_plan"]
+
+NOT_TIMED = ("bundling", "gates", "answers of environments")
+"""What a delivery spends time on beside its steps; no record says how long."""
+
+
+def delivery_plan(
+    project: Project, *, now: dt.datetime, to: str | None = None, params: Mapping[str, Mapping[str, Json]] | None = None
+) -> DeliveryPlan:
+    """Plan a delivery as far as `to`. Raises what `plan` and `walk_now` raise, and NotFound for an unknown environment."""
+    walk = walk_now(project, now=now)
+    if to is not None:
+        walk.check(to)
+    planned = plan(project, walk.delivery.name, now=now, params=params, graph=walk.graph)
+    trust, stages = read_ledger(project), _stages(walk, to)
+    places = tuple(s.environment for s in stages if isinstance(s, DeployTo))
+    live = live_of(walk, trust)
+    last = live.get(walk.environments[-1]) if walk.environments else None
+    steps = tuple(_step(planned, s) for s in planned.plan.steps)
+    contract, unknown = contract_ahead(project, walk, last)
+    return DeliveryPlan(
+        format=FORMAT, project=project.settings.name, pipeline=walk.delivery.name, to=to, params=dict(params or {}),
+        as_of=planned.as_of.isoformat(), policy=walk.digest, people=trust.people.digest,
+        live={e: live.get(e, "") for e in walk.environments}, made_of=made_of(planned), steps=steps,
+        stages=tuple(_line(walk, stage) for stage in stages),
+        gates=_gates(project, stages, now=now),
+        approvals=approvals_ahead(project, walk, trust, planned, places), contract=contract, contract_unknown=unknown,
+        users=users_ahead(project, walk, trust, planned, last), back=ways_back(project, walk, trust, places),
+        seconds=_known_seconds(steps), unknown=_unknown(steps),
+    )  # fmt: skip
+
+
+def _stages(walk: Walk, to: str | None) -> tuple[Stage, ...]:
+    return walk.stages if to is None else (*walk.stages_before(to), DeployTo(to))
+
+
+def _step(planned: Planned, step: PlannedStep) -> StepAhead:
+    action, reason = words(step)
+    last = None if isinstance(step.action, Reuse) else planned.known.last(step.node)
+    return StepAhead(name=step.node, action=action, reason=reason, seconds=f"{last.seconds:.2f}" if last else None)
+
+
+def _known_seconds(steps: Iterable[StepAhead]) -> str:
+    return f"{sum((Decimal(s.seconds) for s in steps if s.seconds), Decimal(0)):.1f}"
+
+
+def _unknown(steps: Iterable[StepAhead]) -> tuple[str, ...]:
+    """Steps that will or may run and never did here, and what is never timed."""
+    new = (s.name for s in steps if s.action in ("run", "maybe") and s.seconds is None)
+    return (*new, *NOT_TIMED)
+
+
+def _gates(project: Project, stages: Iterable[Stage], *, now: dt.datetime) -> tuple[GateAhead, ...]:
+    """What each gate can tell, by its last evidence."""
+    plans = {p.gate: p for p in gate_plans(project, now=now)}
+    verdicts = last_verdicts(project)
+    return tuple(_gate(project, s, plans[s.name], verdicts.get(s.name)) for s in stages if isinstance(s, Gate))
+
+
+def _gate(project: Project, gate: Gate, found: GatePlan, verdict: Verdict | None) -> GateAhead:
+    known = GateAhead(
+        name=gate.name, asks=found.asks, rests_on=found.basis, why=found.why,
+        resolves=None if found.resolves is None else f"{found.resolves:.3g}",
+    )  # fmt: skip
+    if verdict is None:
+        return known
+    evidence = evidence_behind(project, gate, verdict)
+    number = evidence.statistic
+    return replace(known, n=number.n or None, days=number.blocks or None, groups=len(evidence.groups) or None)
+
+
+def _line(walk: Walk, stage: Stage) -> tuple[str, str]:
+    match stage:
+        case Gate():
+            limits = {**LIMITS.get(stage.rule, {}), **limits_for(walk.policy, stage)}
+            asked = ", ".join(f"{n} {v}" for n, v in limits.items() if v is not None)
+            return f"gate {stage.name}", asked or "must hold exactly"
+        case Approval():
+            need = walk.policy.need.get(stage.role, 1)
+            people = "1 person" if need == 1 else f"{need} people"
+            return (
+                f"approval {stage.role}",
+                f"{people} in this role, valid for {stage.valid_for}; own work {walk.policy.self_approval}",
+            )
+        case DeployTo():
+            rules = walk.policy.environment(stage.environment)
+            return f"deploy {stage.environment}", "protected" if rules.protected else "unprotected"
