@@ -45,7 +45,11 @@ def show(arguments: argparse.Namespace) -> int:
 def _json(found: DeliveryPlan) -> object:
     """All but what decides about each step, which only the file needs; the digest is of the whole."""
     stages = [{"stage": n, "asks": t} for n, t in found.stages]
-    return {"digest": found.digest, **{k: v for k, v in to_json(found).items() if k != "made_of"}, "stages": stages}
+    return {
+        "digest": found.digest,
+        **{k: v for k, v in to_json(found).items() if k not in ("made_of", "code")},
+        "stages": stages,
+    }
 
 
 def text(found: DeliveryPlan) -> str:
@@ -67,7 +71,8 @@ def text(found: DeliveryPlan) -> str:
 
 def _gate(gate: GateAhead) -> list[str]:
     groups = f", {gate.groups} groups" if gate.groups else ""
-    tells = f"± {float(gate.resolves):.2g}" if gate.resolves else "–"
+    size = float(gate.resolves or 0)
+    tells = (f"± {size:.1%}" if gate.unit == "share" else f"± {size:.2g}") if gate.resolves else "–"
     return [gate.name, f"{gate.rests_on}{groups}", tells, gate.asks]
 
 

@@ -118,7 +118,7 @@ def deliver(
         may_break(project, walk, hammer)
     planned = plan(project, walk.delivery.name, now=now, params=params, graph=walk.graph)
     if agreed:
-        check_agreed(agreed, walk, planned, read_ledger(project))
+        check_agreed(project, agreed, walk, planned, read_ledger(project))
     ran = run(project, walk.delivery.name, now=now, tell=tell, agreed=planned)
     if ran.error is not None:
         raise ran.error

@@ -40,6 +40,7 @@ class GateAhead:
         asks: its limits in words.
         rests_on: rows, days and groups behind its last number.
         resolves: how far from the limit the truth must lie to be decided four times in five; None: `why` says why not.
+        unit: of `resolves`; `share`: a hundredth is one per cent.
     """
 
     name: str
@@ -49,6 +50,7 @@ class GateAhead:
     days: int | None = None
     groups: int | None = None
     resolves: str | None = None
+    unit: str = ""
     why: str = ""
 
 
@@ -117,6 +119,7 @@ class DeliveryPlan:
         policy, people: digests under which it was made.
         live: environment → the release that serves there; empty text: none.
         made_of: step → what decides about it: inputs, parameters, packages, definitions.
+        code: digest of each file that answers requests, and of the code of each gate.
         stages: name and what it asks, in order.
         contract: None: it could not be told, `contract_unknown` says why.
         seconds: sum of what is known of the steps that will or may run. unknown: what is not in it.
@@ -132,6 +135,7 @@ class DeliveryPlan:
     people: str
     live: Mapping[str, str]
     made_of: Mapping[str, Json]
+    code: Mapping[str, str]
     steps: tuple[StepAhead, ...]
     stages: tuple[tuple[str, str], ...]
     gates: tuple[GateAhead, ...]

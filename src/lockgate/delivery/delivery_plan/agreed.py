@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate.delivery.delivery_plan.make import code_of
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.saved_plan import changed
 from lockgate.durable import write_atomic
@@ -16,10 +17,11 @@ from lockgate.records.digest import short
 from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from lockgate.delivery.run import Planned
     from lockgate.delivery.walk import Walk
+    from lockgate.project import Project
     from lockgate.records.trust import Trusted
 
 __all__ = ["check_agreed", "check_live", "digest_named", "read_plan", "save_plan"]
@@ -76,12 +78,12 @@ def digest_named(given: str, walk: Walk) -> str:
     return found.digest
 
 
-def check_agreed(agreed: DeliveryPlan, walk: Walk, planned: Planned, trust: Trusted) -> None:
+def check_agreed(project: Project, agreed: DeliveryPlan, walk: Walk, planned: Planned, trust: Trusted) -> None:
     """Raise UsageError naming everything in which the world is not the one the plan was made in.
 
     What the plan itself brought about is no change: a step that it was to run, and ran, is reused now.
     """
-    moved = list(_moved(agreed, walk, planned, trust))
+    moved = [*_moved(agreed, walk, planned, trust), *_code(agreed.code, code_of(project, walk))]
     if moved:
         more = [f"and {len(moved) - SHOWN} more"] if len(moved) > SHOWN else []
         raise _stale("\n           ".join(["", *moved[:SHOWN], *more]))
@@ -108,6 +110,13 @@ def _moved(agreed: DeliveryPlan, walk: Walk, planned: Planned, trust: Trusted) -
     )
     yield from (f"{what} {then} → {now}" for what, then, now in facts if then != now)
     yield from changed(agreed.made_of, planned)
+
+
+def _code(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted({*then, *now}):
+        if then.get(name) != now.get(name):
+            how = "is new" if name not in then else "is gone" if name not in now else "changed"
+            yield f"{name} {how}"
 
 
 def _stale(value: str) -> UsageError:

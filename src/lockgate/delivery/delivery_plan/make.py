@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lockgate.build.explain import words
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.delivery_plan.people import approvals_ahead, ways_back
-from lockgate.delivery.delivery_plan.users import contract_ahead, users_ahead
+from lockgate.delivery.delivery_plan.users import contract_ahead, predictor_files, users_ahead
 from lockgate.delivery.gate_plan import evidence_behind, gate_plans, last_verdicts
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.refs import live_of
@@ -19,6 +19,7 @@ from lockgate.delivery.walk import Walk, walk_now
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import LIMITS
 from lockgate.records.delivery_plan import FORMAT, DeliveryPlan, GateAhead, StepAhead
+from lockgate.records.digest import digest, digest_bytes
 from lockgate.records.plan import Reuse
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
     from lockgate.records.evidence import Verdict
     from lockgate.records.plan import PlannedStep
 
-__all__ = ["delivery_plan"]
+__all__ = ["code_of", "delivery_plan"]
+
+SHARES = ("better", "not_worse", "nominal")
+"""Rules whose limit is a share."""
 
 NOT_TIMED = ("bundling", "gates", "answers of environments")
 """What a delivery spends time on beside its steps; no record says how long."""
@@ -55,13 +59,22 @@ def delivery_plan(
     return DeliveryPlan(
         format=FORMAT, project=project.settings.name, pipeline=walk.delivery.name, to=to, params=dict(params or {}),
         as_of=planned.as_of.isoformat(), policy=walk.digest, people=trust.people.digest,
-        live={e: live.get(e, "") for e in walk.environments}, made_of=made_of(planned), steps=steps,
+        live={e: live.get(e, "") for e in walk.environments}, made_of=made_of(planned), code=code_of(project, walk), steps=steps,
         stages=tuple(_line(walk, stage) for stage in stages),
-        gates=_gates(project, stages, now=now),
+        gates=_gates(project, walk, stages, now=now),
         approvals=approvals_ahead(project, walk, trust, planned, places), contract=contract, contract_unknown=unknown,
         users=users_ahead(project, walk, trust, planned, last), back=ways_back(project, walk, trust, places),
         seconds=_known_seconds(steps), unknown=_unknown(steps),
     )  # fmt: skip
+
+
+def code_of(project: Project, walk: Walk) -> dict[str, str]:
+    """What answers and what judges, by digest: steps are in `made_of`, limits in the policy."""
+    judging = {
+        f"gate {n}": digest("code", sorted([d["name"], d["digest"]] for d in g["definitions"]))
+        for n, g in walk.gates.items()
+    }
+    return {n: digest_bytes(data) for n, data in predictor_files(project, walk).items()} | judging
 
 
 def _stages(walk: Walk, to: str | None) -> tuple[Stage, ...]:
@@ -84,17 +97,19 @@ def _unknown(steps: Iterable[StepAhead]) -> tuple[str, ...]:
     return (*new, *NOT_TIMED)
 
 
-def _gates(project: Project, stages: Iterable[Stage], *, now: dt.datetime) -> tuple[GateAhead, ...]:
+def _gates(project: Project, walk: Walk, stages: Iterable[Stage], *, now: dt.datetime) -> tuple[GateAhead, ...]:
     """What each gate can tell, by its last evidence."""
     plans = {p.gate: p for p in gate_plans(project, now=now)}
     verdicts = last_verdicts(project)
-    return tuple(_gate(project, s, plans[s.name], verdicts.get(s.name)) for s in stages if isinstance(s, Gate))
+    gates = [s for s in stages if isinstance(s, Gate)]
+    return tuple(_gate(project, g, plans[g.name], verdicts.get(g.name), asks=_line(walk, g)[1]) for g in gates)
 
 
-def _gate(project: Project, gate: Gate, found: GatePlan, verdict: Verdict | None) -> GateAhead:
+def _gate(project: Project, gate: Gate, found: GatePlan, verdict: Verdict | None, *, asks: str) -> GateAhead:
+    resolves = None if found.resolves is None else f"{found.resolves:.3g}"
     known = GateAhead(
-        name=gate.name, asks=found.asks, rests_on=found.basis, why=found.why,
-        resolves=None if found.resolves is None else f"{found.resolves:.3g}",
+        name=gate.name, asks=found.asks if resolves else asks, rests_on=found.basis, why=found.why, resolves=resolves,
+        unit="share" if gate.rule in SHARES else "",
     )  # fmt: skip
     if verdict is None:
         return known

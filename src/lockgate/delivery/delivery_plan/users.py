@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lockgate.records.release import Manifest, PredictorSpec
     from lockgate.records.trust import Trusted
 
-__all__ = ["contract_ahead", "movement_in_words", "users_ahead"]
+__all__ = ["contract_ahead", "movement_in_words", "predictor_files", "users_ahead"]
 
 
 def contract_ahead(project: Project, walk: Walk, live: str | None) -> tuple[tuple[FieldChange, ...] | None, str]:
@@ -48,13 +48,14 @@ def contract_ahead(project: Project, walk: Walk, live: str | None) -> tuple[tupl
     return tuple(FieldChange(where=c.where, what=c.what, effect=c.effect) for c in found), ""
 
 
-def _predictor_files(project: Project, walk: Walk) -> dict[str, bytes]:
+def predictor_files(project: Project, walk: Walk) -> dict[str, bytes]:
+    """The files that a release would answer with."""
     names: list[str] = (walk.training.predictor or {}).get("files", [])
     return {n: (project.root / n).read_bytes() for n in names if (project.root / n).is_file()}
 
 
 def _same_code(project: Project, walk: Walk, live: Manifest) -> bool:
-    now = {f"{CODE}/{n}": digest_bytes(data) for n, data in _predictor_files(project, walk).items()}
+    now = {f"{CODE}/{n}": digest_bytes(data) for n, data in predictor_files(project, walk).items()}
     then = {f.path: f.blake3 for f in live.files}
     return {p: then[p] for p in live.code if p in then} == now
 
@@ -65,7 +66,7 @@ def _described(project: Project, walk: Walk) -> PredictorSpec:
         raise NotFound("the pipeline has no predictor", value=walk.training.name)
     module = str(predictor["target"]).partition(":")[0]
     with tempfile.TemporaryDirectory() as folder:
-        for name, data in _predictor_files(project, walk).items():
+        for name, data in predictor_files(project, walk).items():
             (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
             (Path(folder) / name).write_bytes(data)
         return describe_code(Path(folder), f"{module}:{predictor['variable']}")
