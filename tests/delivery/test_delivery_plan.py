@@ -54,7 +54,13 @@ def test_a_plan_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("7d", "8d"), ('"stands": true', '"stands": false'), ("12.5", "1.5"), ("2011-10-15", "2011-10-16"), ("pia", "pie")],
+    [
+        ("7d", "8d"),
+        ('"stands": true', '"stands": false'),
+        ("12.5", "1.5"),
+        ("2011-10-15", "2011-10-16"),
+        ("pia", "pie"),
+    ],
 )
 def test_any_line_that_is_changed_is_noticed(tmp_path: Path, old: str, new: str) -> None:
     path = tmp_path / "plan.json"
@@ -100,7 +106,13 @@ def walk(policy: Policy) -> Walk:
 def test_who_may_agree_and_who_is_left_out_for_own_work() -> None:
     assert asked_of(walk(Policy()), CAST, "staging", own=()) == ()
     owner, risk = asked_of(walk(Policy(need={"product-owner": 2})), CAST, "production", own={"pat"})
-    assert (owner.role, owner.need, owner.valid_for, owner.may, owner.excluded) == ("product-owner", 2, "7d", ("pia",), ("pat",))
+    assert (owner.role, owner.need, owner.valid_for, owner.may, owner.excluded) == (
+        "product-owner",
+        2,
+        "7d",
+        ("pia",),
+        ("pat",),
+    )
     assert not owner.possible
     assert (risk.role, risk.need, risk.valid_for, risk.may, risk.possible) == ("risk", 1, "1d", ("rik",), True)
 
@@ -120,7 +132,7 @@ def test_the_page_says_what_there_is_in_a_hundred_columns() -> None:
     assert [line for line in said.splitlines() if len(line) > 100] == []
     for words in (
         "demand-delivery, as of 2011-10-15, up to production",
-        "champion  26,140 rows over 24 days  ± 1.3%       at most 2.0% higher",
+        "champion  26,140 rows, 24 days  ± 1.3%       at most 2.0% higher",
         "before production: 2 people as product-owner, for 7d: pat; not pia: own work; too few hold the role",
         "response field note is gone: breaks",
         "next: lockgate diff production latest",
@@ -134,7 +146,14 @@ def moved(value: str, low: str, high: str, *, better: str = "lower") -> Movement
     def number(v: str) -> Estimate:
         return Estimate(name="wape", value=v, unit="share")
 
-    overall = Moved(by="all", group="all answers", rows=1000, shares={"0.05": "0.4", "0.1": "0.25", "0.25": "0.1"}, before="3", after="3.1")
+    overall = Moved(
+        by="all",
+        group="all answers",
+        rows=1000,
+        shares={"0.05": "0.4", "0.1": "0.25", "0.25": "0.1"},
+        before="3",
+        after="3.1",
+    )
     return Movement(
         rows=1000, days=24, first="2011-10-01", last="2011-10-24", same=400, same_bounds=0, widths=("1", "1"), overall=overall,
         groups=(), largest=(), metric={"words": "forecast error (WAPE)", "better": better}, before=number("0.61"), after=number("0.59"),

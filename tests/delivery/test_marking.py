@@ -107,7 +107,9 @@ def test_the_days_and_those_after() -> None:
     assert grid(today, today, 7, today=today) == (today,)
 
 
-@pytest.mark.parametrize(("since", "until"), [("2011-10-02", "2011-10-01"), ("2011-10-01", "2011-10-16"), ("1999-01-01", "2011-10-15")])
+@pytest.mark.parametrize(
+    ("since", "until"), [("2011-10-02", "2011-10-01"), ("2011-10-01", "2011-10-16"), ("1999-01-01", "2011-10-15")]
+)
 def test_days_that_make_no_sense_are_refused(since: str, until: str) -> None:
     with pytest.raises(UsageError):
         grid(dt.date.fromisoformat(since), dt.date.fromisoformat(until), 1, today=dt.date(2011, 10, 15))

@@ -30,7 +30,14 @@ def test_only_what_is_asked_from_the_day_on_about_days_before_the_end_counts() -
 
 
 def test_it_is_held_against_what_was_live_on_the_same_rows() -> None:
-    found = followed(table([1.0] * 12), table([0.0] * 12), since="2011-10-01", until="2011-11-01", metric="wape", baseline="best_simple")
+    found = followed(
+        table([1.0] * 12),
+        table([0.0] * 12),
+        since="2011-10-01",
+        until="2011-11-01",
+        metric="wape",
+        baseline="best_simple",
+    )
     assert (found["against"], found["ours"]["value"], found["theirs"]["value"]) == ("live", "0.5", "1")
     assert found["relative"]["value"] == "-0.5"
 
@@ -38,7 +45,10 @@ def test_it_is_held_against_what_was_live_on_the_same_rows() -> None:
 def test_where_nothing_was_live_it_is_held_against_the_simple_method() -> None:
     found = followed(table([2.5] * 12), since="2011-10-01", until="2011-11-01", metric="wape", baseline="best_simple")
     assert (found["against"], found["theirs"]["value"], found["relative"]["value"]) == ("baseline", "0.5", "-0.5")
-    assert followed(table([2.5] * 12), since="2011-10-01", until="2011-11-01", metric="wape", baseline="none")["against"] == ""
+    assert (
+        followed(table([2.5] * 12), since="2011-10-01", until="2011-11-01", metric="wape", baseline="none")["against"]
+        == ""
+    )
 
 
 def test_what_nobody_asked_is_no_number() -> None:

@@ -17,7 +17,9 @@ def verdict(gate: str, outcome: Outcome) -> Verdict:
     return Verdict(gate=gate, kind=gate, outcome=outcome, reason=f"{gate} said {outcome}")
 
 
-def day(number: int, outcome: DayOutcome, relative: str | None, *, low: str = "", high: str = "", blocks: int = 24) -> ReplayedDay:
+def day(
+    number: int, outcome: DayOutcome, relative: str | None, *, low: str = "", high: str = "", blocks: int = 24
+) -> ReplayedDay:
     """A replayed day whose release missed by `relative` more than what answered without it."""
     error = Estimate(name="wape", value="0.5", unit="share")
     found = Estimate(

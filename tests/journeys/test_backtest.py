@@ -78,7 +78,9 @@ def test_what_came_later_changes_no_day(replayed: Lockgate, fresh: Copier) -> No
     lockgate = fresh(replayed)
     sales = lockgate.root / "data" / "sales.csv"
     lines = sales.read_text().splitlines()
-    sales.write_text("\n".join([x if x[:10] < UNTIL or x[0] == "d" else x.rpartition(",")[0] + ",9999" for x in lines]) + "\n")
+    sales.write_text(
+        "\n".join([x if x[:10] < UNTIL or x[0] == "d" else x.rpartition(",")[0] + ",9999" for x in lines]) + "\n"
+    )
     before, after = (page(each) for each in (replayed, lockgate))
     assert [d["release"] for d in after["days"]] == [d["release"] for d in before["days"]]
     assert [d["verdicts"] for d in after["days"]] == [d["verdicts"] for d in before["days"]]
@@ -100,7 +102,10 @@ def test_a_policy_that_stops_all_is_held_against_the_simple_method(replayed: Loc
     found = page(lockgate)
     assert outcomes(found) == [(d, "stopped", "enough_good_data") for d, _, _ in outcomes(page(replayed))]
     assert [d["live"] for d in found["days"]] == [None] * 3
-    assert (found["false_stops"]["hits"], found["false_stops"]["of"]) == (3, 3)  # the model is better than a constant 50
+    assert (found["false_stops"]["hits"], found["false_stops"]["of"]) == (
+        3,
+        3,
+    )  # the model is better than a constant 50
     assert found["false_passes"]["of"] == 0
     said = lockgate("gate", "backtest", "--since", SINCE, "--until", UNTIL).out
     assert "Of 3 stopped, 3 would have been better" in said
@@ -153,13 +158,18 @@ def test_days_that_cannot_be_are_refused(replayed: Lockgate, arguments: tuple[st
     assert done.err.strip().splitlines()[-3:][0].startswith(message) or message in done.err
 
 
-def test_a_source_that_does_not_say_when_it_was_known_is_refused_with_what_to_declare(ran: Lockgate, fresh: Copier) -> None:
+def test_a_source_that_does_not_say_when_it_was_known_is_refused_with_what_to_declare(
+    ran: Lockgate, fresh: Copier
+) -> None:
     lockgate = fresh(ran)
     sales, code = lockgate.root / "data" / "sales.csv", lockgate.root / "shop" / "pipelines.py"
     sales.write_text(sales.read_text().replace("date,", "day,", 1))
     code.write_text(code.read_text().replace("try_parse_dates=True)", 'try_parse_dates=True).rename({"day": "date"})'))
     refused = lockgate("gate", "backtest", "--since", SINCE, "--until", SINCE, expect=USAGE)
-    assert "source sales does not say what of it was known when: sales.csv has the columns day, product, units" in refused.err
+    assert (
+        "source sales does not say what of it was known when: sales.csv has the columns day, product, units"
+        in refused.err
+    )
     assert 'date = "COLUMN"' in refused.err
     settings = lockgate.root / "lockgate.toml"
     settings.write_text(settings.read_text() + 'date = "day"\n')
@@ -211,4 +221,8 @@ def test_only_the_partition_that_is_new_runs(founded: Lockgate, fresh: Copier) -
 def partitions(root: Path) -> set[str]:
     """Keys of the results of `monthly`'s partitions."""
     files = (f for f in (root / ".lockgate" / "results").glob("??/*"))
-    return {f.name for f in files if b'"node": "shop.monthly[' in f.read_bytes() or b'"node":"shop.monthly[' in f.read_bytes()}
+    return {
+        f.name
+        for f in files
+        if b'"node": "shop.monthly[' in f.read_bytes() or b'"node":"shop.monthly[' in f.read_bytes()
+    }

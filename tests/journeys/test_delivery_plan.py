@@ -20,7 +20,18 @@ def everything(root: Path) -> dict[str, str]:
 
 def approve(lockgate: Lockgate, plan: str) -> None:
     lockgate("evidence", "latest")
-    lockgate("approve", "latest", "--role", "product-owner", "--reason", "as planned", "--key", ".lockgate/bob", "--plan", plan)
+    lockgate(
+        "approve",
+        "latest",
+        "--role",
+        "product-owner",
+        "--reason",
+        "as planned",
+        "--key",
+        ".lockgate/bob",
+        "--plan",
+        plan,
+    )
 
 
 def test_planning_writes_nothing_and_runs_nothing(founded: Lockgate, fresh: Copier) -> None:
@@ -37,7 +48,9 @@ def test_planning_writes_nothing_and_runs_nothing(founded: Lockgate, fresh: Copi
     assert "shop.model" in found["unknown"]
 
 
-def test_a_plan_is_carried_out_over_several_calls_and_its_approval_counts_for_it_alone(founded: Lockgate, fresh: Copier) -> None:
+def test_a_plan_is_carried_out_over_several_calls_and_its_approval_counts_for_it_alone(
+    founded: Lockgate, fresh: Copier
+) -> None:
     lockgate = fresh(founded)
     said = lockgate("deliver", "--plan", "--save", "plan.json").out
     digest = next(line.split()[1] for line in said.splitlines() if line.startswith("plan sha256:"))

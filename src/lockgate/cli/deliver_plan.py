@@ -70,10 +70,11 @@ def text(found: DeliveryPlan) -> str:
 
 
 def _gate(gate: GateAhead) -> list[str]:
-    groups = f", {gate.groups} groups" if gate.groups else ""
+    counts = ((gate.n, "row"), (gate.days, "day"), (gate.groups, "group"))
+    rests_on = ", ".join(f"{n:,} {noun}{'s' * (n != 1)}" for n, noun in counts if n) or gate.rests_on
     size = float(gate.resolves or 0)
     tells = (f"± {size:.1%}" if gate.unit == "share" else f"± {size:.2g}") if gate.resolves else "–"
-    return [gate.name, f"{gate.rests_on}{groups}", tells, gate.asks]
+    return [gate.name, rests_on, tells, gate.asks]
 
 
 def _approvals(asked: Iterable[ApprovalAhead]) -> Iterator[str] | list[str]:
