@@ -6,6 +6,7 @@ entry, asks no environment, and its runs are not among the project's.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,10 @@ class Aside:
         externals = {f"source:{n}": s.identity for n, s in sources.items()} | {AS_OF: digest("day", as_of.isoformat())}
         known = known_of(self.project, externals, self.params)
         return Planned(self.graph, make_plan(self.graph, targets, known), known, sources, as_of, targets)
+
+    def forget_views(self) -> None:
+        """Remove what steps saw of the sources: no other day sees the same, and a large file a day fills a disk."""
+        shutil.rmtree(self.project.home / "tmp" / "sources", ignore_errors=True)
 
 
 def set_aside(

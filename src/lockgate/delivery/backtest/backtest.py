@@ -9,6 +9,7 @@ environment is asked; what is made is stored under fingerprints, so a second bac
 from __future__ import annotations
 
 import datetime as dt
+import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -92,7 +93,9 @@ def backtest(
     names = sources_of(graph, walk.training.nodes)
     tell(Event("", "note", "looking at what the sources held on each day"))
     past = past_of(project, names, (*days, *after), times=times, now_ns=now_ns)
-    with tempfile.TemporaryDirectory(prefix="backtest-") as folder:
+    scratch = project.home / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-backtest-", dir=scratch) as folder:  # a killed one is swept
         aside = set_aside(project, graph, Path(folder), params=wish.params, now=now)
         replaying = _Replaying(project, aside, past, wish, now, tell)
         began = time.monotonic()
@@ -184,7 +187,10 @@ class _Replaying:
 
     def _run(self, day: dt.date, *, only: str | None = None) -> RunRecord:
         planned = self.aside.planned(self.past.sources[day], day, only=only)
-        return run(self.aside.project, self.walk.delivery.name, now=self.now, agreed=planned, tell=self.tell)
+        try:
+            return run(self.aside.project, self.walk.delivery.name, now=self.now, agreed=planned, tell=self.tell)
+        finally:
+            self.aside.forget_views()
 
     def _judge(self, ran: RunRecord, release: str, manifest: Artifact) -> Judged:
         training = self.walk.training
