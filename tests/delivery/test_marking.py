@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.delivery.backtest.days import every_days, grid, later
+from lockgate.delivery.backtest.days import every_days, grid, later, soonest
 from lockgate.delivery.backtest.marking import columns_in, marks_of
 from lockgate.errors import UsageError
 
@@ -119,3 +119,36 @@ def test_days_that_make_no_sense_are_refused(since: str, until: str) -> None:
 def test_a_period_is_a_day_a_week_or_days(text: str) -> None:
     with pytest.raises(UsageError):
         every_days(text)
+
+
+def day(number: int) -> dt.date:
+    return dt.date(2011, 10, number)
+
+
+@pytest.mark.parametrize(
+    ("asks", "follow", "expected"),
+    [
+        ({8: [1], 15: [1, 8]}, 7, (8, 1)),  # a holdout that asks every week: the next one knows it all
+        ({8: [1], 15: [1, 8], 22: [8, 15]}, 14, (15, 1)),  # two weeks are known two weeks later
+        ({8: [], 15: [], 22: [1], 29: [8]}, 7, (22, 1)),  # a holdout that asks once, three weeks before its end
+        ({8: [], 15: [], 22: [4], 29: [11]}, 7, (22, 4)),  # none asks on the very day
+        ({8: [1], 15: [1]}, 28, (15, 1)),  # nobody knows all of it yet: the one that knows most
+        ({8: [1], 15: [8]}, 28, (8, 1)),
+        ({8: [], 15: []}, 7, None),
+        ({}, 7, None),
+    ],
+)
+def test_what_followed_is_looked_up_where_it_is_known_first(
+    asks: dict[int, list[int]], follow: int, expected: tuple[int, int] | None
+) -> None:
+    looked: list[int] = []
+
+    def asked(seen: dt.date) -> list[dt.date]:
+        looked.append(seen.day)
+        return [day(n) for n in asks[seen.day]]
+
+    found = soonest(day(1), [day(n) for n in asks], asked, days=follow)
+    assert found == (expected and (day(expected[0]), day(expected[1])))
+    assert looked == sorted(asks)[: len(looked)]
+    if expected and expected[0] >= expected[1] + follow:
+        assert looked[-1] == expected[0], "no later holdout is made than is needed"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable, Sequence
 
 from lockgate.errors import UsageError
 
-__all__ = ["every_days", "grid", "later"]
+__all__ = ["every_days", "grid", "later", "soonest"]
 
 PERIODS = {"day": 1, "week": 7}
 MOST = 1_000
@@ -53,3 +54,24 @@ def later(last: dt.date, step: int, *, today: dt.date) -> tuple[dt.date, ...]:
     count = max(0, (today - last).days // step)
     days = [last + dt.timedelta(days=step * number) for number in range(1, count + 1)]
     return tuple(days if today in (last, *days) else [*days, today])
+
+
+def soonest(
+    day: dt.date, later_days: Sequence[dt.date], asked: Callable[[dt.date], Sequence[dt.date]], *, days: int
+) -> tuple[dt.date, dt.date] | None:
+    """The later day whose holdout asks soonest after `day` and knows all of the `days` days that follow; and since when it asks.
+
+    Where none knows all of them, the one that knows most. None: no holdout asks from `day` on.
+
+    Args:
+        asked: later day → the days on which its holdout asks; called in order, and no more than is needed.
+    """
+    best: tuple[dt.date, dt.date] | None = None
+    for seen in later_days:
+        since = min((d for d in asked(seen) if d >= day), default=None)
+        if since is None or (best and since > best[1]):
+            continue
+        best = (seen, since)
+        if since + dt.timedelta(days=days) <= seen:
+            break
+    return best
