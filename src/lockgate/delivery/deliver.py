@@ -104,12 +104,8 @@ def deliver(
     now = clock()
     me = who(project, read_ledger(project))
     if DELIVERER not in me.roles:
-        raise PermissionRefused(
-            f"{me.name} may not deliver",
-            value=", ".join(me.roles) or "no role",
-            allowed=DELIVERER,
-            next="lockgate people",
-        )
+        held = ", ".join(me.roles) or "no role"
+        raise PermissionRefused(f"{me.name} may not deliver", value=held, allowed=DELIVERER, next="lockgate people")
     walk = walk_now(project, now=now)
     to, params = (agreed.to, agreed.params) if agreed else (to, params)
     if to is not None:
@@ -244,14 +240,9 @@ class _Walking:
         stage = f"deploy {environment}"
         self.passing.check(environment, self.judged.verdicts)
         wanted = want(
-            self.project,
-            self.walk,
-            self.release,
-            environment,
-            standing=lambda t: self._stands(t, environment),
-            now=self.clock(),
-            plan=self.plan,
-        )
+            self.project, self.walk, self.release, environment, standing=lambda t: self._stands(t, environment),
+            now=self.clock(), plan=self.plan,
+        )  # fmt: skip
         if wanted is None:
             since = serving_since(self.walk, read_ledger(self.project), self.release, environment)
             self._done(

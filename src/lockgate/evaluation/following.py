@@ -32,7 +32,7 @@ def followed(
     """
     measure = metric_named(metric, comparable=True)
     ours = _asked(ours, since, until)
-    days = np.unique(ours.column(ours.day))
+    days = np.unique(ours.column(ours.day or AS_OF))
     if not len(ours):
         return {"rows": 0, "days": 0, "first": "", "last": ""}
     extent = {"rows": len(ours), "days": len(days), "first": str(days[0]), "last": str(days[-1])}
@@ -50,9 +50,11 @@ def followed(
 
 
 def _asked(scored: Scored, since: str, until: str) -> Scored:
-    """The rows asked on or after a day, about days before another. A row without a day is none of them."""
+    """The rows asked on or after a day, about days before another. A row without a day is none of them; where rows
+    have none at all, the day of asking stands for it.
+    """
     first, end = np.datetime64(since, "D"), np.datetime64(until, "D")
-    day = scored.column(scored.day)
+    day = scored.column(scored.day or AS_OF)
     origin = scored.column(AS_OF) if AS_OF in scored.columns else day
     return scored.subset((origin >= first) & (day >= first) & (day < end))
 
