@@ -51,8 +51,11 @@ def past_of(
         UsageError: a source does not say what of it was known when; the message says what to declare.
         NotFound: a source is not there, or nothing of it was known on the first day.
     """
-    seen = see(project, now_ns=now_ns, wanted=names)
     settings = {s.name: s for s in project.settings.sources}
+    rows = next((s for n, s in settings.items() if n in names and s.kind == "sqlite" and not s.timeless), None)
+    if rows:
+        raise _undeclared(rows, "rows of a database")
+    seen = see(project, now_ns=now_ns, wanted=names)
     found: dict[str, list[Seen]] = {}
     shown: dict[str, str] = {}
     for name in sorted(names):
@@ -75,8 +78,6 @@ class _Cutting:
         self, project: Project, source: SourceSettings, seen: Seen, days: Sequence[dt.date], times: Sequence[str]
     ) -> None:
         self._project, self._source, self._seen, self._days = project, source, seen, days
-        if source.kind == "sqlite":
-            raise _undeclared(source, "rows of a database")
         self._kept = keep(project, seen)
         self._column = self._found_column(times)
 
@@ -174,13 +175,9 @@ def _read_kept(project: Project, kept: Kept, stored: str) -> Iterator[bytes]:
 
 
 def _undeclared(source: SourceSettings, found: str) -> UsageError:
-    wanted = (
-        f"column {source.date} is in no file"
-        if source.date
-        else f"source {source.name} does not say what of it was known when"
-    )
+    lacking = f"column {source.date} is in no file" if source.date else "it does not say what of it was known when"
     return UsageError(
-        wanted if not source.date else f"source {source.name}: {wanted}", value=found,
+        f"source {source.name} cannot be shown as of a past day: {lacking}", value=found,
         allowed=f'in lockgate.toml under [sources.{source.name}]: date = "COLUMN" of a CSV table (a past day is shown the rows before it), '
         "or timeless = true (it is the same on every day, or every step that reads it cuts it at as_of)",
         next="edit lockgate.toml",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from lockgate.records.movement import Movement
     from lockgate.records.release import Manifest, PredictorSpec
     from lockgate.records.trust import Trusted
+
+LOOKED_AT = 50
+"""Releases, newest first, among which the one that a plan would make again is looked for."""
 
 __all__ = ["contract_ahead", "movement_in_words", "predictor_files", "users_ahead"]
 
@@ -93,16 +97,15 @@ def _already_built(project: Project, trust: Trusted, planned: Planned) -> str | 
     steps = {s.node: s.action.artifact.digest for s in planned.plan.steps if isinstance(s.action, Reuse)}
     if len(steps) < len(planned.plan.steps):
         return None
-    for said in reversed(trust.said):
-        if not (said.person and isinstance(said.claim, Proposed)):
-            continue
+    newest = (s.claim.release for s in reversed(trust.said) if s.person and isinstance(s.claim, Proposed))
+    for release in islice(newest, LOOKED_AT):
         try:
-            manifest = manifest_of(project, said.claim.release)
+            manifest = manifest_of(project, release)
         except LockgateError:
             continue
         made = {n: str(s["artifact"]) for n, s in manifest.lineage.steps.items()}
         if made == steps and manifest.as_of == planned.as_of.isoformat():
-            return said.claim.release
+            return release
     return None
 
 
