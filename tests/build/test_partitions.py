@@ -290,7 +290,7 @@ def test_mistakes_in_the_graph(flow: Flow, old: str, new: str, says: str) -> Non
     with pytest.raises(UsageError) as error:
         flow.here.plan(flow.root)
     assert says in str(error.value)
-    assert "edit steps.py:" in str(error.value)
+    assert "edit flow/steps.py:" in str(error.value)
 
 
 def test_nobody_sets_how_tables_are_split(flow: Flow) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from journeys.walking import FAILED, USAGE, WIDTH, Lockgate
@@ -112,3 +113,47 @@ def test_a_file_that_still_settles_is_not_left_out_in_silence(lockgate: Lockgate
     (lockgate.root / "lockgate.toml").write_text(settings.format("1000s"))
     (lockgate.root / "data" / "c.csv").write_text("day,amount\n2030-01-03,1\n")
     assert "left out  3 files still settling in sales; next: lockgate run" in lockgate("run").err
+
+
+def test_a_table_leaves_in_the_form_that_its_suffix_names(lockgate: Lockgate) -> None:
+    lockgate("run")
+    read = {"csv": pl.read_csv, "parquet": pl.read_parquet, "ndjson": pl.read_ndjson, "arrow": pl.read_ipc}
+    for suffix, reader in read.items():
+        to = lockgate.root / f"daily.{suffix}"
+        lockgate("show", "daily", "--to", str(to))
+        assert reader(to)["amount"].to_list() == [10, 5]
+
+
+def test_a_form_that_a_result_does_not_have_is_refused(lockgate: Lockgate) -> None:
+    lockgate("run")
+    done = lockgate("show", "daily", "--to", str(lockgate.root / "daily.json"), expect=USAGE)
+    assert "cannot be written in such a form: daily.json\n  allowed: .arrow, .csv, .parquet, .ndjson" in done.err
+    assert not (lockgate.root / "daily.json").exists()
+
+
+def test_init_in_a_folder_of_a_project_asks_which_one_is_meant(lockgate: Lockgate) -> None:
+    folder = Lockgate(lockgate.root / "data")
+    done = folder("init", expect=USAGE)
+    assert f"this folder belongs to a project already: {lockgate.root}" in done.err
+    assert not (folder.root / "lockgate.toml").exists()
+    folder("init", "own")
+    assert (folder.root / "own" / "lockgate.toml").exists()
+
+
+def test_a_missing_package_is_said_with_where_it_is_looked_for(lockgate: Lockgate) -> None:
+    (lockgate.root / "steps.py").write_text("import nowhere_found\n" + STEPS)
+    said = lockgate("plan", expect=USAGE).err
+    assert (
+        "No module named 'nowhere_found'\n  allowed: a module of the project, or of a package installed where" in said
+    )
+    assert "look at steps.py:1" in said
+
+
+def test_a_message_names_a_file_with_its_folder(lockgate: Lockgate) -> None:
+    (lockgate.root / "flows").mkdir()
+    (lockgate.root / "flows" / "__init__.py").write_text("")
+    (lockgate.root / "flows" / "daily.py").write_text(
+        STEPS.replace("clean: pl", "clened: pl").replace("clean.group", "clened.group")
+    )
+    (lockgate.root / "lockgate.toml").write_text(TOML.replace('"steps"', '"flows.daily"'))
+    assert "edit flows/daily.py:10" in lockgate("plan", expect=USAGE).err

@@ -7,6 +7,7 @@ lie and how text and time are read, and the names that its code spells out, whos
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,11 +54,15 @@ def hidden(name: str, value: str) -> bool:
 
 
 def missed(error: str) -> str:
-    """What to say beside an error of user code: it may have looked for a variable that it was not shown.
+    """What to say beside an error of user code: it may lack a package, or a variable that it was not shown.
 
     >>> missed("KeyError: 'PGPASSWORD'")
     'PGPASSWORD looks like a secret: Lockgate removed it from what the code of a project sees'
+    >>> missed("ModuleNotFoundError: No module named 'torch'")[:57]
+    'a module of the project, or of a package installed where '
     """
+    if error.startswith("ModuleNotFoundError: "):
+        return f"a module of the project, or of a package installed where Lockgate runs ({sys.prefix})"
     name = error.strip().removeprefix("KeyError: '").removesuffix("'")
     if not NAME.fullmatch(name) or not (_named_like_one(name) or ADDRESS.search(name)):
         return ""

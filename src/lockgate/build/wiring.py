@@ -141,9 +141,13 @@ def required(hints: Mapping[str, Any], name: str, function: Callable[..., object
 
 
 def where(function: object) -> str:
-    """Which line to edit, for messages."""
-    code = getattr(inspect.unwrap(cast("Any", function)), "__code__", None)
-    return f"edit {code.co_filename.rpartition('/')[2]}:{code.co_firstlineno}" if code else ""
+    """Which line to edit, for messages: the file as it lies in the project, with the folders of its package."""
+    plain = inspect.unwrap(cast("Any", function))
+    if (code := getattr(plain, "__code__", None)) is None:
+        return ""
+    *folders, file = code.co_filename.split("/")
+    packages = plain.__module__.count(".") + (file == "__init__.py")
+    return f"edit {'/'.join([*folders[len(folders) - packages :], file])}:{code.co_firstlineno}"
 
 
 def _published(pipelines: Sequence[Pipeline]) -> dict[str, str]:

@@ -15,10 +15,18 @@ from lockgate.records.wire import to_json
 if TYPE_CHECKING:
     import argparse
 
+FORMS = {".csv", ".parquet", ".ndjson", ".json", ".arrow", ".ipc"}
+"""Suffixes that promise a form: bytes of another one would be a lie."""
+
 
 def show_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ref", help="a step, or a release (latest, an environment, the start of a digest)")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="copy it there as it is stored (a table as Arrow IPC)")
+    parser.add_argument(
+        "--to",
+        type=Path,
+        metavar="FILE",
+        help="write it there; a table in the form of the suffix: .csv, .parquet, .ndjson, or .arrow as it is stored",
+    )
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help="as it was run with")
     _json_flag(parser)
 
@@ -54,11 +62,15 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def _copy(codec: str, path: Path, to: Path) -> None:
-    """The bytes as they are; a folder as a folder."""
+    """The bytes as they are, or a table in another form; a folder as a folder."""
+    from lockgate import codecs
+
     if codec == "tree":
         from lockgate.codecs import tree
 
         tree.unpack(path, to)
+    elif to.suffix.lower() in FORMS - {codecs.SUFFIXES[codec]}:
+        codecs.write_as(codec, path, to)
     else:
         shutil.copyfile(path, to)
 

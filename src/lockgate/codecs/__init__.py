@@ -16,7 +16,19 @@ from lockgate.errors import StepFailed, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CODECS", "SUFFIXES", "codec_for", "identity", "load", "plain", "preview", "resolve", "save", "type_name"]
+__all__ = [
+    "CODECS",
+    "SUFFIXES",
+    "codec_for",
+    "identity",
+    "load",
+    "plain",
+    "preview",
+    "resolve",
+    "save",
+    "type_name",
+    "write_as",
+]
 
 # Annotation (`module:qualname`) → codec. A dataclass, number, text or plain container is JSON.
 CODECS = {
@@ -131,6 +143,19 @@ def preview(codec: str, path: Path, *, rows: int = 5, width: int = 100) -> str:
     """The beginning of a stored table as text; empty for what is no table."""
     show = getattr(_module(codec), "preview", None)
     return show(path, rows=rows, width=width) if show else ""
+
+
+def write_as(codec: str, path: Path, to: Path) -> None:
+    """Write a stored value in the form that the suffix of `to` names. Raises UsageError for a form it cannot take."""
+    suffix = to.suffix.lower()
+    writers = getattr(_module(codec), "WRITERS", {})
+    if suffix not in writers:
+        forms = [s for s in (SUFFIXES[codec], *writers) if s]
+        raise UsageError(
+            "this artifact cannot be written in such a form", value=to.name, allowed=", ".join(dict.fromkeys(forms)) or "no suffix",
+            next=f"name the file {to.stem}{SUFFIXES[codec]} to have it as it is stored",
+        )  # fmt: skip
+    writers[suffix](path, to)
 
 
 def resolve(name: str) -> type:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["READERS", "identity", "load", "load_mapped", "parse", "preview", "save"]
+__all__ = ["READERS", "WRITERS", "identity", "load", "load_mapped", "parse", "preview", "save"]
 
 READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
     ".csv": functools.partial(pl.read_csv, try_parse_dates=True),
@@ -27,6 +27,13 @@ READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
     ".ndjson": pl.read_ndjson,
 }
 """How a file that somebody else wrote is parsed, by its suffix."""
+
+WRITERS: dict[str, Callable[[Path, Path], object]] = {
+    ".csv": lambda path, to: pl.scan_ipc(path).sink_csv(to),
+    ".parquet": lambda path, to: pl.scan_ipc(path).sink_parquet(to),
+    ".ndjson": lambda path, to: pl.scan_ipc(path).sink_ndjson(to),
+}
+"""In which other forms a stored table can leave, by suffix."""
 
 MAPPED_BYTES = 1 << 20
 """A file of less is read sooner than mapped."""
