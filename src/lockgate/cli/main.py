@@ -52,8 +52,8 @@ COMMANDS = {
         "revoke": ("revoke", "take back an approval, a waiver or broken glass"),
         "review": ("revoke", "close the review of broken glass"),
         "accept": ("accept", "let the old result of a step stand after a change of its code"),
-        "people": ("start", "who may decide what"),
-        "ledger": ("state", "log | verify | anchor: what was decided"),
+        "people": ("people", "who may decide what"),
+        "ledger": ("ledger", "log | verify | anchor: what was decided"),
     },
     "Operating": {
         "adopt": ("adopt", "make a project of a dvc.yaml, and show what its stages read undeclared"),

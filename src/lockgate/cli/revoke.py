@@ -48,7 +48,7 @@ def revoke(arguments: argparse.Namespace) -> int:
         now=now(),
     )
     print(f"done  entry {said.entry.seq} counts no more, signed as ledger entry {entry.seq} ({short(entry.digest)})")
-    print("what is live stays live until it is rolled back: lockgate status")
+    print("what is live answers on until its server starts again or it is rolled back: lockgate status")
     return 0
 
 

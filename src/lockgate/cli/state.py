@@ -1,4 +1,4 @@
-"""`releases`, `evidence`, `status`, `ledger`: where things stand."""
+"""`releases`, `evidence`, `status`: where things stand."""
 
 from __future__ import annotations
 
@@ -30,11 +30,6 @@ def evidence_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def status_arguments(parser: argparse.ArgumentParser) -> None:
-    _json_flag(parser)
-
-
-def ledger_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["log", "verify"])
     _json_flag(parser)
 
 
@@ -119,31 +114,6 @@ def _health(s: EnvironmentStatus) -> str:
     if s.answers is False:
         return f"{s.health}, but silent now: lockgate serve {s.environment}"
     return s.health
-
-
-def ledger(arguments: argparse.Namespace) -> int:
-    """What was decided; `verify` checks chain, signatures and what this copy saw before."""
-    from lockgate.delivery.ledger import lines, verified
-
-    project = open_project(Path.cwd())
-    if arguments.action == "verify":
-        report = verified(project)
-        if arguments.json:
-            print_json(report)
-        else:
-            print(f"good  {report['entries']} entries, {report['set_aside']} set aside, head {report['head']}")
-        return 0
-    found = lines(project)
-    if arguments.json:
-        print_json(found)
-    else:
-        print(
-            table(
-                [[str(e["seq"]), e["time"][:19], e["who"], e["what"], e["about"]] for e in found],
-                header=["#", "time (UTC)", "who", "what", "about"],
-            )
-        )
-    return 0
 
 
 def _json_flag(parser: argparse.ArgumentParser) -> None:

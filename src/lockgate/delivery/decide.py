@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from lockgate.declare import Approval, DeployTo, Gate
+from lockgate.delivery.anchor import check_anchors
 from lockgate.delivery.delivery_plan.agreed import digest_named
 from lockgate.delivery.evidence.page import card_of, page_of
 from lockgate.delivery.identity import append, holder, read_ledger
@@ -71,6 +72,7 @@ def decide(
     Raises:
         PermissionRefused: the key's owner does not hold the role, or it is their own work.
         NotFound: nothing was judged for that environment, so there is no page to sign under.
+        IntegrityError: the ledger contradicts an anchor in git.
     """
     walk = walk_now(project, now=now)
     if environment:
@@ -83,6 +85,7 @@ def decide(
         release = named(trust, ref, live_of(walk, trust))
         chosen[:] = [release]
         me = _may(project, walk, trust, release, words.role, decision, key)
+        check_anchors(project, trust, strict=False)
         ask = walk.ask(trust, release, target)
         if decision == "approve":
             _check_gates(walk, trust, release, ask, now)

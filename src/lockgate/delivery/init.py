@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.identity import append, key_path, read_ledger, signer, who
+from lockgate.delivery.identity import append, key_path, read_ledger, signer
 from lockgate.durable import write_atomic
-from lockgate.errors import NotFound, PermissionRefused, UsageError, did_you_mean
+from lockgate.errors import UsageError
 from lockgate.project import Project, adapter, read_settings
 from lockgate.records.decisions import PeopleSet
-from lockgate.records.people import DELIVERER, OPERATOR, TRUSTEE, Person, found, succeed
-from lockgate.records.statement import plain_key
+from lockgate.records.people import DELIVERER, OPERATOR, TRUSTEE, Person, found
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
     from pathlib import Path
 
-    from lockgate.records.ledger import Entry
-    from lockgate.records.people import People
     from lockgate.records.trust import Trusted
 
-__all__ = ["Founded", "add_person", "init", "make_key", "remove_person"]
+__all__ = ["Founded", "init", "make_key"]
 
 LOCKGATE_TOML = """\
 [project]
@@ -125,62 +122,6 @@ def _not_as_asked(me: Person, person: str | None, roles: Sequence[str]) -> str:
 def make_key(path: Path, *, comment: str) -> None:
     """Make a key pair that only its owner can read."""
     adapter("keys", "create_key")(path, comment=comment)
-
-
-def add_person(project: Project, person: Person, *, now: dt.datetime, key: Path | None = None) -> People:
-    """Register somebody, or give a known name more keys and other roles; signed by a trustee."""
-    keys = tuple(plain_key(k) for k in person.keys)
-
-    def claim(trust: Trusted) -> PeopleSet | None:
-        _may(project, trust, key)
-        known = trust.people.named(person.name)
-        others = [p for p in trust.people.people if p is not known]
-        merged = person if known is None else replace(
-            known, roles=person.roles or known.roles, keys=tuple(dict.fromkeys([*known.keys, *keys])),
-            aliases=tuple(dict.fromkeys([*known.aliases, *person.aliases])))  # fmt: skip
-        # Saying the same again would be a new register, which voids every approval.
-        return None if merged == known else PeopleSet(people=succeed(trust.people, [*others, merged]), log=trust.head)
-
-    entry = append(project, claim, now=now, key=key)
-    return _changed(project, entry)
-
-
-def remove_person(project: Project, name: str, *, now: dt.datetime, key: Path | None = None) -> People:
-    """Take somebody out of the register; what they signed before keeps its author."""
-
-    def claim(trust: Trusted) -> PeopleSet:
-        _may(project, trust, key)
-        known = trust.people.named(name)
-        if known is None:
-            raise NotFound(
-                "nobody is called so", value=name, allowed=did_you_mean(name, [p.name for p in trust.people.people])
-            )
-        return PeopleSet(
-            people=succeed(trust.people, [p for p in trust.people.people if p is not known]), log=trust.head
-        )
-
-    append(project, claim, now=now, key=key)
-    return read_ledger(project).people
-
-
-def _may(project: Project, trust: Trusted, key: Path | None) -> None:
-    """Refuse now what would not count later; an entry that cannot count helps nobody."""
-    me = who(project, trust, key)
-    if TRUSTEE not in me.roles:
-        raise PermissionRefused(
-            f"{me.name} may not change the people", value=", ".join(me.roles), allowed=TRUSTEE, next="lockgate people"
-        )
-
-
-def _changed(project: Project, entry: Entry | None) -> People:
-    """The register after a change. Raises UsageError when the change was set aside."""
-    trust = read_ledger(project)
-    aside = next((s for s in trust.set_aside if entry and s.entry.digest == entry.digest), None)
-    if aside:
-        raise UsageError(
-            "the change of people does not count", value=aside.why, next="lockgate people   (who are the trustees?)"
-        )
-    return trust.people
 
 
 def _make_files(root: Path, name: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockgate.delivery.anchor import check_anchors
 from lockgate.delivery.identity import read_ledger
 from lockgate.records.decisions import (
     AcceptedChange,
@@ -40,10 +41,15 @@ def lines(project: Project) -> list[dict[str, Json]]:
     return found
 
 
-def verified(project: Project) -> dict[str, Json]:
-    """Check chain, signatures and the head this copy saw before. Raises IntegrityError naming the entry."""
+def verified(project: Project, *, fetch: str | None = None) -> dict[str, Json]:
+    """Check chain, signatures, the head this copy saw before, and every anchor in git. Raises IntegrityError naming the entry.
+
+    `fetch`: the git remote to ask for anchors first.
+    """
     trust = read_ledger(project)
+    anchors = check_anchors(project, trust, fetch=fetch)
     return {
+        "anchors": len(anchors), "anchored": max((head.size for head in anchors), default=0),
         "entries": len(trust.said), "set_aside": len(trust.set_aside), "head": trust.head.digest, "trust_root": trust.root,
         "people": trust.people.digest,
     }  # fmt: skip

@@ -116,6 +116,7 @@ def standing(
     seated = _seated(counted, ask, own)
     glass = glass_in_force(trusted, release=current.release, policy=current.policy, ask=ask, now=now)
     glass = glass if glass and glass.entry.digest not in gone else None
+    objections += _same_people(counted, seated, ask)
     standing_rejects = rejects(trusted.said, release=current.release, environment=current.environment)
     return Standing(
         roles=tuple(RoleStanding(role=r.role, need=r.need, people=tuple(seated[r.role])) for r in ask.roles),
@@ -128,6 +129,25 @@ def standing(
         not_counted=tuple(objections),
         glass=glass.person.name if glass and glass.person else "",
     )
+
+
+def _same_people(
+    counted: Sequence[tuple[Said, Decision, Person]], seated: dict[str, list[str]], ask: Ask
+) -> list[Objection]:
+    """Where people are missing: who signed in two roles or with two keys, and is one person all the same."""
+    if all(len(seated[r.role]) >= r.need for r in ask.roles):
+        return []
+    signed: dict[str, list[tuple[Said, str]]] = {}
+    for said, decision, person in counted:
+        signed.setdefault(person.name, []).append((said, decision.role))
+    return [
+        Objection(
+            field="person", why=f"{name} signed {len(both)} times and is one person",
+            entry=both[-1][0].entry.digest, person=name,
+        )
+        for name, both in signed.items()
+        if len({(said.entry.envelope.keyid, role) for said, role in both}) > 1
+    ]  # fmt: skip
 
 
 def _seated(counted: Sequence[tuple[Said, Decision, Person]], ask: Ask, own: frozenset[str]) -> dict[str, list[str]]:
@@ -165,17 +185,23 @@ def authorised(trusted: Trusted, want: str, *, ask: Ask, now: datetime, gone: fr
     gone = revoked(trusted, ask.exceptions.revokers) if gone is None else gone
     stands = standing(then, current, ask=replace(ask, uncertain=uncertain), now=said.entry.time, gone=gone)
     counted = [s for s in then.said if s.entry.digest in stands.approvals]
-    if not all(_still_counts(s, trusted, now) for s in counted):
-        stands = replace(stands, roles=tuple(replace(r, people=()) for r in stands.roles), glass="")
+    if lost := [o for s in counted if (o := _lost_since(s, trusted, now))]:
+        nobody = tuple(replace(r, people=()) for r in stands.roles)
+        stands = replace(stands, roles=nobody, glass="", not_counted=(*stands.not_counted, *lost))
     since = rejects(trusted.said, release=claim.release, environment=claim.environment)
     return replace(stands, rejected_by=tuple(s.person.name for s in since if s.person))
 
 
-def _still_counts(said: Said, trusted: Trusted, now: datetime) -> bool:
-    """Whether an approval that counted once is not expired, and its signer still holds key and role."""
-    if not isinstance(said.claim, Decision | BrokeGlass):
-        return False
-    return now < said.claim.not_after and still_holds(said, trusted, said.claim.role)
+def _lost_since(said: Said, trusted: Trusted, now: datetime) -> Objection | None:
+    """Why an approval that counted once does no more: it expired, or its signer lost key or role."""
+    claim, name = said.claim, said.person.name if said.person else ""
+    if not isinstance(claim, Decision | BrokeGlass) or now >= claim.not_after:
+        field, why = "not_after", f"{name}'s signature has expired"
+    elif not still_holds(said, trusted, claim.role):
+        field, why = "left", f"{name} does not hold the key or the role {claim.role} any more"
+    else:
+        return None
+    return Objection(field=field, why=why, entry=said.entry.digest, person=name)
 
 
 def objection(

@@ -40,7 +40,7 @@ from lockgate.records.waivers import Revoked
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ["Said", "Trusted", "rejects", "revoked", "still_holds", "trusted"]
+__all__ = ["Said", "Trusted", "pending_people", "rejects", "revoked", "still_holds", "trusted"]
 
 THREADED_FROM: Final = 256  # signatures; below this a thread pool costs more than it saves
 THREADS: Final = 4  # OpenSSL works outside the interpreter lock
@@ -127,6 +127,17 @@ def rejects(said: Iterable[Said], *, release: str, environment: str) -> tuple[Sa
         if may and (claim.release, claim.environment) == (release, environment):
             last[person.name] = each
     return tuple(s for s in last.values() if isinstance(s.claim, Decision) and s.claim.decision != "approve")
+
+
+def pending_people(trusted: Trusted) -> dict[str, tuple[People, tuple[str, ...]]]:
+    """Digest → a register that trustees want next, and who of them has signed; it waits for the quorum."""
+    found: dict[str, tuple[People, tuple[str, ...]]] = {}
+    for said in trusted.said:
+        if isinstance(said.claim, PeopleSet) and said.person and said.claim.people.previous == trusted.people.digest:
+            people = said.claim.people
+            signed = found.get(people.digest, (people, ()))[1]
+            found[people.digest] = (people, tuple(dict.fromkeys((*signed, said.person.name))))
+    return found
 
 
 def revoked(trusted: Trusted, revokers: Collection[str] = ()) -> frozenset[str]:

@@ -1,0 +1,719 @@
+"""Every attack, with a legitimate twin that differs in one field and passes; the refusal names that field.
+
+The attacks are those of approval records in the literature and in practice (replay, self-approval, sock puppets, stale
+evidence, weakened policy, a rewritten log, forged keys), and those on everything that is signed beside the rule. The table in
+docs/trust.md is this one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gates.desk import OWNER, PAGE, POLICY, WEEK, Desk
+
+from lockgate.errors import IntegrityError
+from lockgate.gates.approvals import Standing, authorised
+from lockgate.gates.binding import Ask, RoleAsked, evidence_root, results
+from lockgate.gates.exceptions import BreakGlassRules, Exceptions, WaiverRules
+from lockgate.gates.glass import against_glass, broken_glass
+from lockgate.gates.waivers import waivers
+from lockgate.gates.what_stands import passed_over
+from lockgate.records.checkpoint import contradiction, read_checkpoint, sign_checkpoint
+from lockgate.records.decisions import Decision, GateResult, PeopleSet, Proposed, Shown, read_claim, result_digest
+from lockgate.records.evidence import Verdict
+from lockgate.records.ledger import EMPTY, decode_line, encode_line
+from lockgate.records.people import Person
+from lockgate.records.waivers import BrokeGlass, Condition, Met, Reviewed, Revoked, Waived
+from lockgate.testing.ledger import MemoryLedger, MemorySigner
+from lockgate.testing.scene import CAST, Scene, person, release
+
+DAY = timedelta(days=1)
+RULES = Exceptions(
+    waivers=WaiverRules(need={"risk": 1, "product-owner": 1}, longest="30d", never=("no_leak",)),
+    break_glass=BreakGlassRules(roles=("product-owner",), review=("risk",)),
+    revokers=("risk",),
+)
+BOTH = tuple(RoleAsked(role=r, need=1, valid_for=WEEK) for r in ("product-owner", "risk"))
+
+
+def ruled(**changes: Any) -> Ask:
+    return replace(OWNER, exceptions=RULES, environment="production", onward=("production",), **changes)
+
+
+def named(now: Standing) -> str:
+    """The field that a refusal names; empty when it is granted."""
+    if now.granted:
+        return ""
+    if now.rejected_by:
+        return "reject"
+    return now.not_counted[-1].field if now.not_counted else "missing"
+
+
+Scenario = Callable[[bool], str]
+"""Given whether it is the honest twin, the field that was named; empty: it passed."""
+ATTACKS: dict[str, tuple[str, Scenario]] = {}
+
+
+def attack(words: str, field: str) -> Callable[[Scenario], Scenario]:
+    def keep(scenario: Scenario) -> Scenario:
+        assert words not in ATTACKS
+        ATTACKS[words] = (field, scenario)
+        return scenario
+
+    return keep
+
+
+# ── what an approval binds ──────────────────────────────────────────────────
+
+
+def bound(field: str, other: Any, words: str) -> None:
+    @attack(words, field)
+    def scenario(honest: bool) -> str:
+        desk = Desk()
+        desk.decides("pat", **({} if honest else {field: other}))
+        return named(desk.standing())
+
+
+bound("release", release("r2"), "an approval of one release, replayed for another")
+bound("environment", "staging", "an approval for staging, used for production")
+bound("policy", release("weaker policy"), "an approval given under another policy")
+bound("people", release("other people"), "an approval given under another register of people")
+bound("page", release("another page"), "a display that showed other content than what is signed for")
+bound("role", "risk", "an approval in a role that its signer does not hold")
+
+
+@attack("a gate that ran again, with another result, after the approval", "evidence")
+def stale_evidence(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat")
+    desk.measured("slices", evidence="e" if honest else "e2")
+    return named(desk.standing())
+
+
+@attack("a true gate on the wrong data: another holdout, the same verdict", "evidence")
+def wrong_data(honest: bool) -> str:
+    desk = Desk()
+    verdict = Verdict(gate="slices", kind="k", outcome="pass", reason="r", evidence=release("e"))
+
+    def measured(holdout: str) -> None:
+        inputs = {"@holdout": release(holdout)}
+        desk.scene.say("bot", GateResult, release=desk.release, verdict=verdict, policy=POLICY, inputs=inputs)
+
+    measured("of the policy")
+    desk.decides("pat")
+    measured("of the policy" if honest else "an easier one")
+    return named(desk.standing())
+
+
+@attack("a policy that was weakened after the approval", "policy")
+def weakened(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat")
+    return named(desk.standing(policy=POLICY if honest else release("policy 2")))
+
+
+@attack("an approval used thirty days later", "not_after")
+def expired(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat")
+    return named(desk.standing(after=timedelta(days=6 if honest else 30)))
+
+
+@attack("an approval that gives itself more time than the policy", "not_after")
+def long_lived(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat", not_after=desk.scene.now + timedelta(days=6 if honest else 3650))
+    return named(desk.standing())
+
+
+@attack("a clock that was turned back to revive an approval", "clock")
+def turned_back(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat")
+    if not honest:
+        desk.scene.now += timedelta(days=30)
+    desk.measured("slices")
+    desk.scene.propose("r2")
+    return named(desk.standing(after=timedelta(0) if honest else timedelta(days=-29)))
+
+
+@attack("an uncertain gate accepted by a blanket word instead of its name", "accepted")
+def blanket(honest: bool) -> str:
+    desk = Desk(ask=replace(OWNER, uncertain=("slices",)), outcome="uncertain")
+    desk.decides("pat", accepted=("slices" if honest else "all",))
+    return named(desk.standing())
+
+
+@attack("a page whose questions the policy wants answered, and are not", "answers")
+def silent(honest: bool) -> str:
+    desk = Desk(ask=replace(OWNER, answers=True))
+    shown(desk, questions=("Is it fit?",))
+    desk.decides("pat", answers={"Is it fit?": "yes" if honest else "  "})
+    return named(desk.standing())
+
+
+def shown(desk: Desk, **fields: Any) -> None:
+    desk.scene.say(
+        "bot", Shown, release=desk.release, environment="production", shows="s", page=PAGE, card="c", **fields
+    )
+
+
+# ── who signs ───────────────────────────────────────────────────────────────
+
+
+@attack("an approval with a key that nobody registered", "key")
+def stranger(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat" if honest else "mallory")
+    return named(desk.standing())
+
+
+@attack("a forged signature under a registered key's name", "signature")
+def forged(honest: bool) -> str:
+    desk = Desk()
+    envelope = desk.scene.signed("pat" if honest else "mallory", Decision, **desk.decision())
+    desk.scene.append(replace(envelope, keyid=MemorySigner("pat").identity()))
+    return named(desk.standing())
+
+
+@attack("a release approved by its own author", "author")
+def own_work(honest: bool) -> str:
+    desk = Desk((*CAST[:1], person("sam", "deliverer", "product-owner"), *CAST[2:]))
+    desk.decides("pat" if honest else "sam")
+    return named(desk.standing())
+
+
+@attack("a release approved by who started its run as somebody else's robot", "author")
+def run_starter(honest: bool) -> str:
+    desk = Desk()
+    started = "rik" if honest else "pat"
+    desk.scene.say("bot", Proposed, release=desk.release, name="d", authors=(), started_by=started, lineage="")
+    desk.decides("pat")
+    return named(desk.standing())
+
+
+@attack("an approval by who changed the policy last", "policy_editor")
+def editor(honest: bool) -> str:
+    desk = Desk()
+    shown(desk, policy_editors=("ada" if honest else "pat",))
+    desk.decides("pat")
+    return named(desk.standing())
+
+
+@attack("one person with two keys, where two people must sign", "person")
+def two_keys(honest: bool) -> str:
+    keys = tuple(MemorySigner(k).public_key() for k in ("pat", "pat-2"))
+    two = Person(name="pat", roles=("product-owner",), keys=keys)
+    cast = tuple(two if p.name == "pat" else p for p in CAST)
+    desk = Desk(cast, ask=Ask(roles=(RoleAsked(role="product-owner", need=2, valid_for=WEEK),)))
+    desk.decides("pat")
+    desk.decides("pia" if honest else "pat-2")
+    return named(desk.standing())
+
+
+@attack("one person in two roles, where two people must sign", "person")
+def two_roles(honest: bool) -> str:
+    cast = tuple(person("pat", "product-owner", "risk") if p.name == "pat" else p for p in CAST)
+    desk = Desk(cast, ask=Ask(roles=BOTH))
+    desk.decides("pat", role="product-owner")
+    desk.decides("rik" if honest else "pat", role="risk")
+    return named(desk.standing())
+
+
+@attack("the pipeline's key in a role that a person must fill", "kind")
+def machine(honest: bool) -> str:
+    desk = Desk((*CAST, person("oracle", "product-owner", kind="person" if honest else "machine")))
+    desk.decides("oracle")
+    return named(desk.standing())
+
+
+@attack("a copy of an old approval, after its signer rejected", "reject")
+def copied(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat")
+    old = desk.scene.ledger.read()[-1].envelope
+    if not honest:
+        desk.decides("pat", decision="reject")
+    desk.scene.append(old)
+    return named(desk.standing())
+
+
+@attack("a wish that cites the approval of a key that was stolen, and is taken out of the register since", "left")
+def stolen(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat")
+    want = desk.scene.want(desk.release, "production", authorised_by=tuple(e.digest for e in desk.scene.ledger.read()))
+    desk.scene.change_people(*(p for p in CAST if honest or p.name != "pat"), person("zoe"))
+    return named(authorised(desk.scene.trusted(), want.digest, ask=desk.ask, now=desk.scene.now))
+
+
+@attack("a gate result by somebody who does not deliver", "evidence")
+def forged_result(honest: bool) -> str:
+    """A stranger's result is no evidence: an approval that binds it binds something else than what was measured."""
+    desk = Desk()
+    desk.measured("champion", "pass", by="bot" if honest else "rik")
+    desk.decides("pat", **({} if honest else {"evidence": honest_root(desk)}))
+    return named(desk.standing())
+
+
+def honest_root(desk: Desk) -> str:
+    """The evidence root as it would be if the stranger's result counted."""
+    claims = [read_claim(e.envelope.statement()) for e in desk.scene.ledger.read()]
+    return evidence_root(c for c in claims if isinstance(c, GateResult))
+
+
+@attack("one trustee changes the people where two must", "people")
+def root_compromise(honest: bool) -> str:
+    scene = Scene((person("eve", "trustee"), *CAST), quorum=2)
+    scene.say("eve", PeopleSet, people=scene.people)
+    scene.change_people(
+        person("eve", "trustee"), *CAST, person("mal", "product-owner"), by=("ada", "eve") if honest else ("ada", "ada")
+    )
+    return "" if scene.trusted().people.named("mal") else "people"
+
+
+# ── the ledger ──────────────────────────────────────────────────────────────
+
+
+def lines(desk: Desk) -> list[bytes]:
+    return [encode_line(e).rstrip(b"\n") for e in desk.scene.ledger.read()]
+
+
+def read_back(every: list[bytes]) -> str:
+    head = EMPTY
+    try:
+        for line in every:
+            head = decode_line(line, after=head).head
+    except IntegrityError as error:
+        return re.sub(r"\d+", "N", error.what)
+    return ""
+
+
+@attack("an entry of the ledger that was edited", "ledger entry N was changed")
+def edited(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat")
+    every = lines(desk)
+    every[1] = every[1] if honest else every[1].replace(b'"seq":1', b'"seq":1 ')
+    return read_back(every)
+
+
+@attack(
+    "an entry of the ledger that was deleted",
+    "ledger entry N does not follow entry N: an entry was removed, added or moved",
+)
+def deleted(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat")
+    every = lines(desk)
+    return read_back(every if honest else [*every[:1], *every[2:]])
+
+
+@attack("a reject, and then a friendlier approver", "reject")
+def friendlier(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat", decision="approve" if honest else "reject")
+    desk.decides("pia")
+    return named(desk.standing())
+
+
+@attack("a ledger rebuilt by its operator without the reject; an approval came after it", "log")
+def rebuilt_before_an_approval(honest: bool) -> str:
+    """The twin: nobody ever rejected."""
+    desk = Desk()
+    before = len(desk.scene.ledger.read())
+    if not honest:
+        desk.decides("pat", decision="reject")
+    desk.decides("pia")
+    rebuild(desk, without=None if honest else before)
+    return named(desk.standing())
+
+
+@attack("a ledger rebuilt by its operator without the reject; nothing came after it but an anchor", "head")
+def rebuilt_before_an_anchor(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat", decision="reject")
+    data = sign_checkpoint(desk.scene.trusted(), MemorySigner("bot"))
+    rebuild(desk, without=None if honest else len(desk.scene.ledger.read()) - 1)
+    desk.scene.propose("r2")
+    against = contradiction(read_checkpoint(data), desk.scene.trusted())
+    return against.field if against else ""
+
+
+def rebuild(desk: Desk, *, without: int | None) -> None:
+    entries = desk.scene.ledger.read()
+    desk.scene.ledger = MemoryLedger()
+    for number, entry in enumerate(entries):
+        if number != without:
+            desk.scene.ledger.append(entry.envelope, after=desk.scene.ledger.head(), time=entry.time)
+
+
+@attack("an approval revoked by who signed it", "revoked")
+def revoked_by_signer(honest: bool) -> str:
+    return revocation(honest, by="pat", role="")
+
+
+@attack("an approval revoked by a role that may", "revoked")
+def revoked_by_role(honest: bool) -> str:
+    return revocation(honest, by="rik", role="risk")
+
+
+def revocation(honest: bool, *, by: str, role: str) -> str:
+    """The twin: somebody without the right says the same, and it stops nobody."""
+    desk = Desk(ask=ruled())
+    desk.decides("pat")
+    entry = desk.scene.ledger.read()[-1].digest
+    who = "pia" if honest else by
+    desk.scene.say(
+        who,
+        Revoked,
+        release=desk.release,
+        environment="production",
+        entry=entry,
+        role="" if honest else role,
+        reason="r",
+    )
+    return named(desk.standing())
+
+
+# ── conditions ──────────────────────────────────────────────────────────────
+
+
+@attack("an approval whose condition nobody met", "conditions")
+def unmet(honest: bool) -> str:
+    return condition(met="pat" if honest else "")
+
+
+@attack("a condition said to be met by an author of the release", "conditions")
+def met_by_author(honest: bool) -> str:
+    return condition(met="pat" if honest else "sam")
+
+
+@attack("a condition said to be met by somebody in another role", "conditions")
+def met_by_stranger(honest: bool) -> str:
+    return condition(met="pia" if honest else "rik")
+
+
+@attack("an approval whose condition is past its day", "conditions")
+def overdue(honest: bool) -> str:
+    return condition(met="", days=3 if honest else 1)
+
+
+def condition(*, met: str, days: int = 0) -> str:
+    cast = tuple(person("sam", "deliverer", "product-owner") if p.name == "sam" else p for p in CAST)
+    desk = Desk(cast)
+    asked = Condition(text="tell the shops", due=desk.scene.now + days * DAY if days else None)
+    desk.decides("pat", conditions=(asked,))
+    entry = desk.scene.ledger.read()[-1].digest
+    if met:
+        role = "risk" if met == "rik" else "product-owner"
+        desk.scene.say(
+            met,
+            Met,
+            release=desk.release,
+            environment="production",
+            entry=entry,
+            condition=asked.text,
+            role=role,
+            how="mail",
+        )
+    return named(desk.standing(after=timedelta(days=2)))
+
+
+# ── waivers ─────────────────────────────────────────────────────────────────
+
+
+class Waiving:
+    """A release whose gate failed, and two people who waive that; `changes` by signer."""
+
+    def __init__(self, *, gate: str = "slices", cast: tuple[Person, ...] = CAST, ask: Ask | None = None) -> None:
+        self.desk = Desk(cast, ask=ask or ruled())
+        self.gate = gate
+        self.desk.measured(gate, "fail")
+        self.words: dict[str, Any] = {"not_after": self.desk.scene.now + 14 * DAY}
+
+    def signs(self, who: str, role: str, **changes: Any) -> None:
+        found = results(self.desk.scene.trusted().said, release=self.desk.release, policy=POLICY)[self.gate]
+        said = {
+            "release": self.desk.release, "gate": self.gate, "environment": "production", "result": result_digest(found),
+            "role": role, "reason": "few rows", "control": "a weekly look", "owner": "pia", "page": PAGE, **self.words,
+            **changes,
+        }  # fmt: skip
+        self.desk.scene.say(who, Waived, **said)
+
+    def field(self, *, after: timedelta = timedelta(0), ask: Ask | None = None) -> str:
+        """What keeps the newest waiver from standing; and the gate passes just then."""
+        at, ask, trusted = self.desk.scene.now + after, ask or self.desk.ask, self.desk.scene.trusted()
+        found = waivers(trusted, release=self.desk.release, policy=POLICY, ask=ask, now=at)
+        passed = passed_over(trusted, release=self.desk.release, policy=POLICY, ask=ask, now=at)
+        assert (self.gate in passed) == any(w.stands for w in found)
+        return "" if self.gate in passed else found[-1].field
+
+
+@attack("a waiver with one signer", "signers")
+def one_signer(honest: bool) -> str:
+    case = Waiving()
+    case.signs("rik", "risk")
+    if honest:
+        case.signs("pat", "product-owner")
+    return case.field()
+
+
+@attack("a waiver that one person signs in both roles", "signers")
+def one_waiver_person(honest: bool) -> str:
+    case = Waiving(cast=tuple(person("rik", "risk", "product-owner") if p.name == "rik" else p for p in CAST))
+    case.signs("rik", "risk")
+    case.signs("pat" if honest else "rik", "product-owner")
+    return case.field()
+
+
+@attack("a waiver whose second signer signs other words", "signers")
+def other_words(honest: bool) -> str:
+    case = Waiving()
+    case.signs("rik", "risk")
+    case.signs("pat", "product-owner", **({} if honest else {"control": "none"}))
+    return case.field()
+
+
+def both(case: Waiving, **changes: Any) -> Waiving:
+    case.signs("rik", "risk", **changes)
+    case.signs("pat", "product-owner", **changes)
+    return case
+
+
+@attack("a waiver signed by an author of the release", "author")
+def waived_by_author(honest: bool) -> str:
+    cast = tuple(person("sam", "deliverer", "product-owner") if p.name == "sam" else p for p in CAST)
+    case = Waiving(cast=cast)
+    case.signs("rik", "risk")
+    case.signs("pat" if honest else "sam", "product-owner")
+    return case.field()
+
+
+@attack("a waiver signed by a machine", "kind")
+def waived_by_machine(honest: bool) -> str:
+    case = Waiving(cast=(*CAST, person("oracle", "product-owner", kind="person" if honest else "machine")))
+    case.signs("rik", "risk")
+    case.signs("oracle", "product-owner")
+    return case.field()
+
+
+@attack("a waiver in a role that its signer does not hold", "role")
+def waived_without_role(honest: bool) -> str:
+    case = Waiving()
+    case.signs("rik", "risk")
+    case.signs("pat" if honest else "ada", "product-owner")
+    return case.field()
+
+
+@attack("a waiver of a gate that the policy lets nobody waive", "never")
+def never(honest: bool) -> str:
+    return both(Waiving(gate="slices" if honest else "no_leak")).field()
+
+
+@attack("a waiver of an earlier, milder failure", "result")
+def another_failure(honest: bool) -> str:
+    case = both(Waiving())
+    case.desk.measured("slices", "fail", evidence="e" if honest else "worse")
+    return case.field()
+
+
+@attack("a waiver that was for staging", "environment")
+def for_staging(honest: bool) -> str:
+    case = Waiving()
+    both(case, environment="production" if honest else "staging")
+    return case.field()
+
+
+@attack("a waiver that is over", "not_after")
+def over(honest: bool) -> str:
+    return both(Waiving()).field(after=timedelta(days=13 if honest else 15))
+
+
+@attack("a waiver that gives itself more time than the policy", "not_after")
+def too_long(honest: bool) -> str:
+    case = Waiving()
+    case.words = {"not_after": case.desk.scene.now + timedelta(days=29 if honest else 365)}
+    return both(case).field()
+
+
+@attack("a waiver that one of its signers took back", "revoked")
+def waiver_revoked(honest: bool) -> str:
+    case = both(Waiving())
+    entry = case.desk.scene.ledger.read()[-1].digest
+    who = "pia" if honest else "pat"
+    case.desk.scene.say(
+        who, Revoked, release=case.desk.release, environment="production", entry=entry, role="", reason="r"
+    )
+    return case.field()
+
+
+@attack("a waiver one of whose signers left", "left")
+def waiver_left(honest: bool) -> str:
+    case = both(Waiving())
+    case.desk.scene.change_people(*(p for p in CAST if honest or p.name != "pat"), person("zoe"))
+    return case.field()
+
+
+@attack("a waiver where the policy has no word on waivers", "role")
+def no_waivers(honest: bool) -> str:
+    case = both(Waiving())
+    return case.field(ask=case.desk.ask if honest else replace(case.desk.ask, exceptions=Exceptions()))
+
+
+@attack("an approval by who wrote the waiver that it needs", "waiver_author")
+def waiver_author(honest: bool) -> str:
+    case = Waiving()
+    for who, role in (("rik", "risk"), ("pat", "product-owner"))[:: 1 if honest else -1]:
+        case.signs(who, role)
+    case.desk.decides("pat")
+    return named(case.desk.standing())
+
+
+# ── broken glass ────────────────────────────────────────────────────────────
+
+
+class Emergency:
+    """A release that fails a gate and that nobody approved; `pat` may break the glass."""
+
+    def __init__(self, *, outcome: str = "fail", gate: str = "slices", cast: tuple[Person, ...] = CAST) -> None:
+        uncertain = (gate,) if outcome == "uncertain" else ()
+        self.desk = Desk(cast, ask=ruled(uncertain=uncertain))
+        self.gate = gate
+        self.desk.measured(gate, outcome)
+
+    def breaks(self, who: str = "pat", **changes: Any) -> None:
+        trusted = self.desk.scene.trusted()
+        found = results(trusted.said, release=self.desk.release, policy=POLICY)
+        said = {
+            "release": self.desk.release, "environment": "production", "role": "product-owner", "reason": "nonsense is live",
+            "results": {g: result_digest(r) for g, r in found.items() if r.verdict.outcome != "pass"}, "policy": POLICY,
+            "people": trusted.people.digest, "not_after": self.desk.scene.now + DAY, **changes,
+        }  # fmt: skip
+        self.desk.scene.say(who, BrokeGlass, **said)
+
+    def field(self, *, after: timedelta = timedelta(0)) -> str:
+        trusted, at = self.desk.scene.trusted(), self.desk.scene.now + after
+        now = self.desk.standing(after=after)
+        last = [s for s in trusted.said if isinstance(s.claim, BrokeGlass)][-1]
+        against = against_glass(last, trusted, self.desk.release, POLICY, self.desk.ask, at)
+        assert now.granted == (against is None and not now.rejected_by)
+        assert not now.four_eyes, "one person is never four eyes"
+        passed = passed_over(trusted, release=self.desk.release, policy=POLICY, ask=self.desk.ask, now=at)
+        if now.granted and self.desk.ask.uncertain == () and self.gate not in passed:
+            return "never" if self.gate in RULES.waivers.never else "results"
+        return named(now) if now.rejected_by else against[0] if against else ""
+
+
+def glass(
+    words: str,
+    field: str,
+    attacked: dict[str, Any],
+    *,
+    honest: dict[str, Any] | None = None,
+    by: str = "pat",
+    outcome: str = "fail",
+) -> None:
+    @attack(words, field)
+    def scenario(legitimate: bool) -> str:
+        case = Emergency(outcome=outcome)
+        case.breaks("pat" if legitimate else by, **((honest or {}) if legitimate else attacked))
+        return case.field()
+
+
+glass("glass broken for another environment", "environment", {"environment": "staging"})
+glass("glass broken for another release", "release", {"release": release("r2")})
+glass("glass broken under another policy", "policy", {"policy": release("policy 2")})
+glass("glass broken under another register of people", "people", {"people": release("others")})
+glass("glass broken in a role that may not", "role", {"role": "risk"}, by="rik")
+glass("glass broken with a key that nobody registered", "key", {}, by="mallory")
+glass("glass broken without a reason", "reason", {"reason": " "})
+glass("glass broken over a failed gate that it does not name", "results", {"results": {}})
+glass("glass broken over an uncertain gate that it does not name", "results", {"results": {}}, outcome="uncertain")
+glass("glass broken over another result than the present one", "results", {"results": {"slices": release("x")}})
+
+
+@attack("broken glass used after a day", "not_after")
+def glass_over(honest: bool) -> str:
+    case = Emergency()
+    case.breaks()
+    return case.field(after=timedelta(hours=23 if honest else 25))
+
+
+@attack("broken glass that gives itself more than a day", "not_after")
+def glass_too_long(honest: bool) -> str:
+    case = Emergency()
+    case.breaks(not_after=case.desk.scene.now + timedelta(days=1 if honest else 2))
+    return case.field()
+
+
+@attack("broken glass that was taken back", "revoked")
+def glass_revoked(honest: bool) -> str:
+    case = Emergency()
+    case.breaks()
+    entry = case.desk.scene.ledger.read()[-1].digest
+    who, role = ("pia", "") if honest else ("rik", "risk")
+    case.desk.scene.say(
+        who, Revoked, release=case.desk.release, environment="production", entry=entry, role=role, reason="r"
+    )
+    return case.field()
+
+
+@attack("glass broken over a gate that the policy lets nobody pass over", "never")
+def glass_never(honest: bool) -> str:
+    case = Emergency(gate="slices" if honest else "no_leak")
+    case.breaks()
+    return case.field()
+
+
+@attack("glass broken over a person's reject", "reject")
+def glass_over_reject(honest: bool) -> str:
+    case = Emergency()
+    if not honest:
+        case.desk.decides("pia", decision="reject")
+    case.breaks()
+    return case.field()
+
+
+def reviewing(words: str, *, by: str, role: str, finding: str = "it was right") -> None:
+    """The attack leaves the review open; the twin closes it."""
+
+    @attack(words, "review")
+    def scenario(honest: bool) -> str:
+        cast = tuple(person("pat", "product-owner", "risk") if p.name == "pat" else p for p in CAST)
+        case = Emergency(cast=cast)
+        case.breaks()
+        entry = case.desk.scene.ledger.read()[-1].digest
+        who, as_, text = ("rik", "risk", "it was right") if honest else (by, role, finding)
+        case.desk.scene.say(
+            who, Reviewed, release=case.desk.release, environment="production", entry=entry, role=as_, finding=text
+        )
+        (found,) = broken_glass(case.desk.scene.trusted(), ask=case.desk.ask)
+        return "review" if found.open else ""
+
+
+reviewing("a review closed by who broke the glass", by="pat", role="risk")
+reviewing("a review closed in a role that does not review", by="pia", role="product-owner")
+reviewing("a review closed without a finding", by="rik", role="risk", finding="")
+
+
+# ── the table ───────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("honest", [True, False], ids=["twin", "attack"])
+@pytest.mark.parametrize("words", ATTACKS)
+def test_the_refusal_names_the_field_in_which_the_twin_differs(words: str, honest: bool) -> None:
+    field, scenario = ATTACKS[words]
+    assert scenario(honest) == ("" if honest else field)
+
+
+def test_the_page_lists_every_attack_and_no_other() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "trust.md").read_text()
+    rows = re.findall(r"^\| (.+?) \| `(.+?)` \|$", page.partition("## Attacks")[2], flags=re.M)
+    assert rows == [(words, field) for words, (field, _) in ATTACKS.items()]

@@ -1,0 +1,190 @@
+"""What is signed beside the rule: waivers, conditions, revocation, broken glass. Each through the command line, to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from journeys.walking import FAILED, GOOD, HUMAN, REFUSED, USAGE, Done, Lockgate, both, copy, edit, until
+
+Copier = Callable[[Lockgate], Lockgate]
+
+POLICY = """
+[waivers]
+need = { risk = 1, product-owner = 1 }
+max = "30d"
+never = ["no_leak"]
+
+[break_glass]
+roles = ["product-owner"]
+review = ["risk"]
+
+[revocation]
+roles = ["risk"]
+"""
+WHY = ("--reason", "the old rows are there", "--control", "a weekly look", "--owner", "bob", "--until", "14d")
+
+
+@pytest.fixture(scope="session")
+def ruled(ran: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
+    """Rik looks at risks; the policy says what may be signed beside the rule."""
+    lockgate = copy(ran, tmp_path_factory.mktemp("ruled") / "shop")
+    lockgate("people", "add", "rik", "--role", "risk", "--new-key", ".lockgate/rik")
+    with (lockgate.root / "policy.toml").open("a") as policy:
+        policy.write(POLICY)
+    return lockgate
+
+
+def spoil(lockgate: Lockgate, gate: str = "enough_good_data") -> None:
+    """Ask for more than there is, so that a gate fails."""
+    old, new = {
+        "enough_good_data": ("min_rows=10,", "min_rows=100_000,"),
+        "beats_baseline": (
+            'metric="wape"),\n        gates.champion',
+            'metric="wape", margin=0.99),\n        gates.champion',
+        ),
+    }[gate]
+    edit(lockgate.root, "shop/delivery.py", old, new)
+
+
+def sign(lockgate: Lockgate, who: str, *arguments: str, expect: int | None = GOOD) -> Done:
+    return lockgate(*arguments, "--key", f".lockgate/{who}", expect=expect)
+
+
+def waive(
+    lockgate: Lockgate, who: str, role: str, *words: str, gate: str = "enough_good_data", expect: int = GOOD
+) -> Done:
+    return sign(lockgate, who, "waive", gate, "latest", "--role", role, *words, expect=expect)
+
+
+def number(lockgate: Lockgate, what: str) -> str:
+    """The newest entry of a kind."""
+    return str([e["seq"] for e in lockgate.ledger() if e["what"] == what][-1])
+
+
+def test_a_failed_gate_passes_only_while_its_waiver_stands(ruled: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(ruled)
+    spoil(lockgate)
+    with both(lockgate) as (staging, production):
+        stopped = lockgate("deliver", expect=FAILED)
+        assert "lockgate waive enough_good_data" in stopped.err
+        unseen = waive(lockgate, "rik", "risk", *WHY, expect=REFUSED)
+        assert "not shown here yet" in unseen.err
+        lockgate("evidence")
+        assert "--control" in waive(lockgate, "rik", "risk", "--reason", "x", expect=USAGE).err
+        assert "30d at most" in waive(lockgate, "rik", "risk", *WHY[:-1], "31d", expect=USAGE).err
+        assert "bob?" in waive(lockgate, "rik", "risk", *WHY[:5], "bobb", *WHY[6:], expect=USAGE).err
+        assert "was not run" in waive(lockgate, "rik", "risk", *WHY, gate="slices", expect=USAGE).err
+        assert "enough_good_data?" in waive(lockgate, "rik", "risk", *WHY, gate="enough_data", expect=USAGE).err
+        assert "lets nobody waive this gate" in waive(lockgate, "rik", "risk", *WHY, gate="no_leak", expect=REFUSED).err
+        assert "1 more product-owner" in waive(lockgate, "rik", "risk", *WHY).out
+        assert "enough_good_data failed" in lockgate("deliver", expect=FAILED).err, "one signature is not enough"
+        assert "1 more product-owner" in waive(lockgate, "rik", "risk").out, "twice the same person is one"
+        assert "it stands" in waive(lockgate, "bob", "product-owner").out
+        went = lockgate("deliver", expect=HUMAN)
+        assert "waived" in went.out
+        assert "The gate itself failed" in went.out.replace("\n" + " " * 39, " ")
+        assert "only a failed gate" in waive(lockgate, "rik", "risk", *WHY, gate="slices", expect=USAGE).err
+        lockgate.approve()
+        lockgate("deliver")
+        assert lockgate.live() == lockgate.release()
+        production.answers(lockgate.release())
+    assert [r["state"] for r in lockgate.json("releases")] == ["live"]
+    (waiver,) = lockgate.json("waivers")["waivers"]
+    assert (waiver["gate"], waiver["owner"], waiver["signers"]) == (
+        "enough_good_data", "bob", [["risk", "rik"], ["product-owner", "bob"]],
+    )  # fmt: skip
+    assert "enough_good_data is waived until" in lockgate("status").out
+    assert "gate fail" in {e["what"] for e in lockgate.ledger()}, "no waiver edits the result"
+    sign(lockgate, "rik", "revoke", number(lockgate, "waive"), "--reason", "bob left", "--role", "risk")
+    assert lockgate.json("waivers")["waivers"] == []
+    with both(lockgate) as (_, production):
+        until(lambda: "is refused" in production.said, what=lambda: production.said)
+        assert "a gate was not passed" in production.said
+
+
+def test_conditions_hold_an_approval_back_until_they_are_met(ruled: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(ruled)
+    with both(lockgate):
+        lockgate("deliver", expect=HUMAN)
+        lockgate("evidence")
+        approve = ("approve", "latest", "--role", "product-owner", "--reason", "fit")
+        done = sign(lockgate, "bob", *approve, "--condition", "the shop's staff was told")
+        entry = number(lockgate, "approve")
+        assert f"lockgate meet {entry}" in done.out
+        waits = lockgate("deliver", expect=HUMAN)
+        assert "not met yet: the shop's staff was told" in waits.err
+        assert "the shop's staff was told" in lockgate("waivers").out
+        assert (
+            "cannot say that this condition is met"
+            in sign(lockgate, "rik", "meet", entry, "--how", "x", expect=REFUSED).err
+        )
+        sign(lockgate, "bob", "meet", entry, "--how", "e-mail of Monday")
+        lockgate("deliver")
+    assert lockgate.live() == lockgate.release()
+    (condition,) = lockgate.json("waivers")["conditions"]
+    assert (condition["text"], condition["met_by"], condition["how"]) == (
+        "the shop's staff was told", "bob", "e-mail of Monday",
+    )  # fmt: skip
+
+
+def test_a_revoked_approval_counts_no_more(ruled: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(ruled)
+    with both(lockgate):
+        lockgate("deliver", expect=HUMAN)
+        lockgate.approve()
+        entry = number(lockgate, "approve")
+        assert "may not revoke it" in sign(lockgate, "rik", "revoke", entry, "--reason", "x", expect=REFUSED).err
+        sign(lockgate, "bob", "revoke", entry, "--reason", "I had not seen the weekend")
+        waits = lockgate("deliver", expect=HUMAN)
+        assert "it was revoked" in waits.err
+        lockgate.approve()
+        sign(
+            lockgate, "rik", "revoke", number(lockgate, "approve"), "--reason", "not before the audit", "--role", "risk"
+        )
+        assert "it was revoked" in lockgate("deliver", expect=HUMAN).err
+        lockgate.approve()
+        lockgate("deliver")
+    assert lockgate.live() == lockgate.release()
+
+
+def test_broken_glass_lets_in_and_stays_flagged(ruled: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(ruled)
+    spoil(lockgate, "beats_baseline")
+    hammer = (
+        "deliver",
+        "--break-glass",
+        "production",
+        "--role",
+        "product-owner",
+        "--reason",
+        "the old one answers nonsense",
+    )
+    with both(lockgate) as (_, production):
+        assert "may not break the glass" in sign(lockgate, "rik", *hammer[:4], "risk", *hammer[5:], expect=REFUSED).err
+        assert "does not hold this role" in lockgate(*hammer, expect=REFUSED).err
+        assert "needs a reason" in sign(lockgate, "bob", *hammer[:-1], "", expect=USAGE).err
+        done = sign(lockgate, "bob", *hammer)
+        assert "flagged" in done.out and "broken by bob" in done.out
+        production.answers(lockgate.release())
+    assert lockgate.live() == lockgate.release()
+    status = lockgate("status").out
+    assert status.count("review open: bob broke the glass") == 2  # staging and production
+    entries = [str(e["seq"]) for e in lockgate.ledger() if e["what"] == "break glass"]
+    for entry in entries:
+        review = ("review", entry, "--role", "risk", "--finding", "it was right; the gate is mended")
+        assert "does not hold this role" in sign(lockgate, "bob", *review, expect=REFUSED).err
+        sign(lockgate, "rik", *review)
+    assert "review open" not in lockgate("status").out
+    found = lockgate.json("waivers")
+    assert found["reviews"] == []
+    assert [(g["by"], g["reviewed_by"]) for g in found["glass"]] == [("bob", "rik")], "on record for ever"
+
+
+def test_without_a_word_in_the_policy_nothing_is_beside_the_rule(waiting: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(waiting)
+    hammer = ("deliver", "--break-glass", "production", "--role", "product-owner", "--reason", "x")
+    assert "lets nobody break the glass" in sign(lockgate, "bob", *hammer, expect=REFUSED).err
+    assert "lets nobody waive a gate" in waive(lockgate, "bob", "product-owner", *WHY, expect=REFUSED).err
+    assert "--break-glass ENV" in lockgate("deliver", "--reason", "x", expect=USAGE).err
