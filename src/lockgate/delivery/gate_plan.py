@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.evidence import Verdict
 
-__all__ = ["evidence_behind", "gate_plans", "last_verdicts"]
+__all__ = ["gate_plans"]
 
 FIRST = "lockgate deliver, or state numbers: lockgate gate plan --rows 2000 --rate 0.3 --groups 2 --limit 0.1"
 
@@ -44,11 +44,11 @@ def gate_plans(
         known = [g.name for g in gates] if gate is not None else sorted(metrics)
         what = "no gate has this name" if gate is not None else "no gate judges by this metric"
         raise NotFound(what, value=gate or metric or "", allowed=did_you_mean(gate or metric or "", known))
-    last = last_verdicts(project)
+    last = _last_verdicts(project)
     return tuple(_plan(project, walk, g, last.get(g.name)) for g in chosen)
 
 
-def last_verdicts(project: Project) -> Mapping[str, Verdict]:
+def _last_verdicts(project: Project) -> Mapping[str, Verdict]:
     """Gate → what it said last, on whatever release."""
     said = read_ledger(project).said
     return {s.claim.verdict.gate: s.claim.verdict for s in said if s.person and isinstance(s.claim, GateResult)}
@@ -58,10 +58,10 @@ def _plan(project: Project, walk: Walk, gate: Gate, verdict: Verdict | None) -> 
     limits = limits_of(gate.rule, limits_for(walk.policy, gate))
     if verdict is None:
         return GatePlan(gate=gate.name, asks=_shown(limits), basis="no evidence yet", why=FIRST)
-    return of_evidence(gate.name, gate.rule, limits, evidence_behind(project, gate, verdict))
+    return of_evidence(gate.name, gate.rule, limits, _evidence(project, gate, verdict))
 
 
-def evidence_behind(project: Project, gate: Gate, verdict: Verdict) -> Evidence:
+def _evidence(project: Project, gate: Gate, verdict: Verdict) -> Evidence:
     """The evidence behind a verdict; the signed number alone, when its bytes are gone from the store."""
     import json
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -10,17 +11,21 @@ from lockgate.build.explain import words
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.delivery_plan.people import approvals_ahead, ways_back
 from lockgate.delivery.delivery_plan.users import contract_ahead, predictor_files, users_ahead
-from lockgate.delivery.gate_plan import evidence_behind, gate_plans, last_verdicts
+from lockgate.delivery.gate_plan import gate_plans
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.run import Planned, plan
 from lockgate.delivery.saved_plan import made_of
 from lockgate.delivery.walk import Walk, walk_now
+from lockgate.errors import IntegrityError, NotFound
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import LIMITS
+from lockgate.records.decisions import GateResult
 from lockgate.records.delivery_plan import FORMAT, DeliveryPlan, GateAhead, StepAhead
 from lockgate.records.digest import digest, digest_bytes
+from lockgate.records.evidence import Estimate
 from lockgate.records.plan import Reuse
+from lockgate.records.wire import from_json
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -32,9 +37,12 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.evidence import Verdict
     from lockgate.records.plan import PlannedStep
+    from lockgate.records.trust import Trusted
 
 __all__ = ["code_of", "delivery_plan"]
 
+UNSAID = Estimate(name="nothing", value=None, why="its number was not signed")
+NOTHING_YET = "no evidence yet"
 SHARES = ("better", "not_worse", "nominal")
 """Rules whose limit is a share."""
 
@@ -61,7 +69,7 @@ def delivery_plan(
         as_of=planned.as_of.isoformat(), policy=walk.digest, people=trust.people.digest,
         live={e: live.get(e, "") for e in walk.environments}, made_of=made_of(planned), code=code_of(project, walk), steps=steps,
         stages=tuple(_line(walk, stage) for stage in stages),
-        gates=_gates(project, walk, stages, now=now),
+        gates=_gates(project, walk, trust, stages, now=now),
         approvals=approvals_ahead(project, walk, trust, planned, places), contract=contract, contract_unknown=unknown,
         users=users_ahead(project, walk, trust, planned, last), back=ways_back(project, walk, trust, places),
         seconds=_known_seconds(steps), unknown=_unknown(steps),
@@ -97,10 +105,12 @@ def _unknown(steps: Iterable[StepAhead]) -> tuple[str, ...]:
     return (*new, *NOT_TIMED)
 
 
-def _gates(project: Project, walk: Walk, stages: Iterable[Stage], *, now: dt.datetime) -> tuple[GateAhead, ...]:
+def _gates(
+    project: Project, walk: Walk, trust: Trusted, stages: Iterable[Stage], *, now: dt.datetime
+) -> tuple[GateAhead, ...]:
     """What each gate can tell, by its last evidence."""
     plans = {p.gate: p for p in gate_plans(project, now=now)}
-    verdicts = last_verdicts(project)
+    verdicts = _last_verdicts(trust)
     gates = [s for s in stages if isinstance(s, Gate)]
     return tuple(_gate(project, g, plans[g.name], verdicts.get(g.name), asks=_line(walk, g)[1]) for g in gates)
 
@@ -108,14 +118,27 @@ def _gates(project: Project, walk: Walk, stages: Iterable[Stage], *, now: dt.dat
 def _gate(project: Project, gate: Gate, found: GatePlan, verdict: Verdict | None, *, asks: str) -> GateAhead:
     resolves = None if found.resolves is None else f"{found.resolves:.3g}"
     known = GateAhead(
-        name=gate.name, asks=found.asks if resolves else asks, rests_on=found.basis, why=found.why, resolves=resolves,
+        name=gate.name, asks=found.asks if resolves else asks, rests_on=found.basis if verdict else NOTHING_YET, why=found.why, resolves=resolves,
         unit="share" if gate.rule in SHARES else "",
     )  # fmt: skip
     if verdict is None:
         return known
-    evidence = evidence_behind(project, gate, verdict)
-    number = evidence.statistic
-    return replace(known, n=number.n or None, days=number.blocks or None, groups=len(evidence.groups) or None)
+    number = from_json(Estimate, verdict.extra["statistic"]) if "statistic" in verdict.extra else UNSAID
+    return replace(known, n=number.n or None, days=number.blocks or None, groups=_groups(project, verdict))
+
+
+def _last_verdicts(trust: Trusted) -> dict[str, Verdict]:
+    """Gate → what it said last, on whatever release."""
+    return {s.claim.verdict.gate: s.claim.verdict for s in trust.said if s.person and isinstance(s.claim, GateResult)}
+
+
+def _groups(project: Project, verdict: Verdict) -> int | None:
+    """How many groups its evidence has; None without any, or when its bytes are gone."""
+    try:
+        content = json.loads(project.store.get(str(verdict.extra["object"])).read_bytes())
+        return len(content["groups"]) or None
+    except (KeyError, TypeError, ValueError, NotFound, IntegrityError):
+        return None
 
 
 def _line(walk: Walk, stage: Stage) -> tuple[str, str]:
