@@ -142,6 +142,15 @@ def test_the_page_says_what_there_is_in_a_hundred_columns() -> None:
         assert words in " ".join(said.split()) or words in said
 
 
+def test_no_limit_is_cut() -> None:
+    long = "min_rows 1000, min_days 1, max_bad_share 0, and much more that somebody should read before they agree"
+    said = text(replace(PLAN, gates=(replace(PLAN.gates[0], asks=long), PLAN.gates[1])))
+    assert [line for line in said.splitlines() if len(line) > 100] == []
+    assert "…" not in said
+    assert all(word in said for word in long.split())
+    assert "somebody should" in " ".join(said.split())
+
+
 def moved(value: str, low: str, high: str, *, better: str = "lower") -> Movement:
     def number(v: str) -> Estimate:
         return Estimate(name="wape", value=v, unit="share")

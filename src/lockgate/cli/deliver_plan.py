@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lockgate.records.delivery_plan import ApprovalAhead, DeliveryPlan, GateAhead, WayBack
 
 INDENT = " " * 10
+GATES = ["gate", "rests on", "tells apart", "asks"]
 NAMED = 6
 
 
@@ -59,7 +60,7 @@ def text(found: DeliveryPlan) -> str:
     parts = [
         f"{found.pipeline}, as of {found.as_of}, up to {last}: plan {short(found.digest)}", "",
         table(steps, header=["step", "action", "took", "reason"]), "",
-        table([_gate(g) for g in found.gates], header=["gate", "rests on", "tells apart", "asks"]), "",
+        table(_whole([_gate(g) for g in found.gates], GATES), header=GATES), "",
         *_said("approval", _approvals(found.approvals) or ["nobody is asked"]),
         *_said("contract", _contract(found)),
         *_said("users", [*found.users.says, *([f"next: {found.users.next}"] if found.users.next else [])]),
@@ -75,6 +76,16 @@ def _gate(gate: GateAhead) -> list[str]:
     size = float(gate.resolves or 0)
     tells = (f"± {size:.1%}" if gate.unit == "share" else f"± {size:.2g}") if gate.resolves else "–"
     return [gate.name, rests_on, tells, gate.asks]
+
+
+def _whole(rows: list[list[str]], header: list[str]) -> list[list[str]]:
+    """Rows whose last cell goes on below instead of being cut."""
+    taken = sum(max(len(row[at]) for row in (header, *rows)) + 2 for at in range(len(header) - 1))
+    found: list[list[str]] = []
+    for *cells, last in rows:
+        first, *more = textwrap.wrap(last, max(WIDTH - taken, 12)) or [""]
+        found += [[*cells, first], *([""] * len(cells) + [line] for line in more)]
+    return found
 
 
 def _approvals(asked: Iterable[ApprovalAhead]) -> Iterator[str] | list[str]:
