@@ -76,6 +76,20 @@ def test_an_empty_file_is_strict() -> None:
         ("[environments.production]\nprotect = true", "protected?"),
         ("[environments.production]\nprotected = 'no'", "true or false"),
         ("approval = 3", "a table"),
+        ("[approval]\nexclude = ['policy_editors']", "policy_editor?"),
+        ("[approval]\nanswers = 'yes'", "true or false"),
+        ("[waiver]", "waivers?"),
+        ("[waivers]\nneed = { risk = 1, owner = 1 }\nnevr = []", "never?"),
+        ("[waivers]\nneed = { risk = 1 }", "two signers or more"),
+        ("[waivers]\nmax = '30d'", "two signers or more"),
+        ("[waivers]\nneed = { risk = 1, operator = 1 }", "roles of people"),
+        ("[waivers]\nneed = { risk = 1, owner = 1 }\nmax = '1y'", "30m, 12h"),
+        ("[waivers]\nneed = { risk = 0, owner = 2 }", "at least 1"),
+        ("[break_glass]\nrole = ['owner']", "roles?"),
+        ("[break_glass]\nroles = ['deliverer']", "roles of people"),
+        ("[break_glass]\nroles = ['owner']\nlasts = '2d'", "24h at most"),
+        ("[break_glass]\nroles = 'owner'", "a list"),
+        ("[revocation]\nrole = ['risk']", "roles?"),
         ("[approval", "not valid TOML"),
     ],
 )
@@ -92,6 +106,7 @@ def test_a_mistake_names_the_key_and_what_is_allowed(text: str, words: str) -> N
         ("[limits.slice]\nmin_n = 1", "slices?"),
         ("[roles.product-onwer]\nneed = 1", "product-owner?"),
         ("[environments.prod]\nprotected = true", "production"),
+        ("[waivers]\nneed = { risk = 1, owner = 1 }\nnever = ['slice']", "slices?"),
     ],
 )
 def test_a_name_that_is_in_no_stage_is_an_error(text: str, words: str) -> None:
@@ -124,6 +139,45 @@ def test_every_rule_and_every_declared_value_is_in_the_digest() -> None:
     ]
     changed += [policy_digest(parse_policy(TEXT), declaration(p)) for p in pipelines]
     assert len({base, *changed}) == 1 + len(changed)
+
+
+EXCEPTIONS = """
+[approval]
+exclude = ["policy_editor"]
+answers = true
+
+[waivers]
+need = { risk = 1, product-owner = 2 }
+never = ["slices"]
+
+[break_glass]
+roles = ["product-owner"]
+lasts = "12h"
+
+[revocation]
+roles = ["risk"]
+"""
+
+
+def test_what_is_exceptional_is_in_the_digest_only_where_it_is_said() -> None:
+    """An upgrade that brings new tables voids nobody's signature: the digest of a file that does not use them stays."""
+    declared = declaration(PIPELINE)
+    assert policy_digest(parse_policy(TEXT), declared) == (
+        "sha256:5c1159e1474ebd7eceb3705a0a109807b58c9b206c1a2fb53ab083acea443e1f"  # by the code before these tables
+    )
+    base = policy_digest(parse_policy(EXCEPTIONS), declared)
+    changes = [
+        ('["policy_editor"]', "[]"), ("answers = true", "answers = false"), ("risk = 1,", "risk = 2,"),
+        ('never = ["slices"]', "never = []"), ('roles = ["product-owner"]', "roles = []"), ('"12h"', '"11h"'),
+        ('roles = ["risk"]', 'roles = ["trustee"]'),
+    ]  # fmt: skip
+    changed = [policy_digest(parse_policy(EXCEPTIONS.replace(*c)), declared) for c in changes]
+    assert len({base, *changed}) == 1 + len(changed)
+
+
+def test_without_a_word_nobody_waives_and_nobody_breaks_the_glass() -> None:
+    found = parse_policy("").exceptions
+    assert (found.waivers.need, found.break_glass.roles, found.revokers) == ({}, (), ("trustee",))
 
 
 def test_layout_and_comments_are_not_in_the_digest() -> None:

@@ -146,7 +146,18 @@ def test_a_revoked_approval_counts_no_more(ruled: Lockgate, fresh: Copier) -> No
         assert "it was revoked" in lockgate("deliver", expect=HUMAN).err
         lockgate.approve()
         lockgate("deliver")
-    assert lockgate.live() == lockgate.release()
+        assert lockgate.live() == lockgate.release()
+        sign(lockgate, "bob", "revoke", number(lockgate, "approve"), "--reason", "not this week")
+        lockgate.approve()
+    with both(lockgate) as (_, production):
+        until(lambda: "is refused" in production.said, what=lambda: production.said)
+        assert "nobody who may has authorised this deployment" in production.said
+        assert "it was revoked" in production.said
+    with both(lockgate) as (_, production):
+        lockgate("deliver")  # the approval that was given since carries a new wish
+        production.answers(lockgate.release())
+    with both(lockgate) as (_, production):
+        production.answers(lockgate.release())
 
 
 def test_broken_glass_lets_in_and_stays_flagged(ruled: Lockgate, fresh: Copier) -> None:

@@ -168,6 +168,7 @@ def test_the_policy_may_ask_for_answers(waiting: Lockgate, fresh: Copier) -> Non
         assert asked
         silent = approve(lockgate, ".lockgate/bob", USAGE)
         assert "--answer 1=" in silent.err
+        fresh(lockgate).reject()  # who says no need not answer
         answers = [w for n in range(1, len(asked) + 1) for w in ("--answer", f"{n}=yes, I looked")]
         sign = ("approve", "latest", "--role", "product-owner", "--reason", "fit", "--key", ".lockgate/bob", *answers)
         assert "no such question" in lockgate(*sign, "--answer", "99=x", expect=USAGE).err
@@ -259,7 +260,7 @@ def test_a_ledger_rebuilt_without_the_reject_contradicts_its_anchor(
         rebuilt(clone, without="reject")
     found = clone("ledger", "verify", "--fetch", "origin", expect=GOOD if honest else REFUSED)
     if honest:
-        assert "1 anchors in git" in found.out
+        assert "1 anchor in git" in found.out
     else:
         assert "contradicts an anchor, signed by ada: size" in found.err
         refused = approve(clone, ".lockgate/bob", REFUSED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +23,7 @@ from lockgate.records.decisions import (
 from lockgate.records.ledger import EMPTY, Head
 from lockgate.records.people import TRUSTEE, People, Person, found, succeed
 from lockgate.records.statement import Envelope, Statement, seal
+from lockgate.records.waivers import BrokeGlass, Condition, Met, Reviewed, Revoked, Waived
 from lockgate.records.trust import trusted
 from lockgate.testing.ledger import MemoryLedger, MemorySigner
 from lockgate.testing.scene import CAST, START, Scene, person, release
@@ -209,6 +211,45 @@ def test_a_registered_signer_cannot_crash_the_fold(change: dict[str, object]) ->
     bad = replace(statement, predicate={**statement.predicate, **change})
     scene.append(seal(bad, MemorySigner("pat")))
     assert last(scene) == ("", "statement")
+
+
+LATER = datetime(2026, 2, 1, tzinfo=UTC)
+BESIDE = [
+    Waived(release=release("r"), gate="g", environment="e", result="", role="risk", reason="r", control="c", owner="o", not_after=LATER, page="", log=EMPTY),
+    Revoked(release=release("r"), environment="e", entry="", role="", reason="r", log=EMPTY),
+    BrokeGlass(release=release("r"), environment="e", role="x", reason="r", results={"g": "d"}, policy="", people="", not_after=LATER, log=EMPTY),
+    Reviewed(release=release("r"), environment="e", entry="", role="x", finding="f", log=EMPTY),
+    Met(release=release("r"), environment="e", entry="", condition="c", role="x", how="h", log=EMPTY),
+    Decision(**{**DECISION, "release": release("r")}, conditions=(Condition(text="c", due=LATER), Condition(text="d")), answers={"q": "a"}, log=EMPTY),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("claim", BESIDE, ids=lambda c: type(c).__name__)
+def test_what_is_said_beside_the_rule_comes_back_whole_or_counts_for_nothing(claim: object) -> None:
+    """Each field in turn of another kind: never an exception in the fold, never a claim with such a field."""
+    good = state(claim)  # type: ignore[arg-type]
+    assert read_claim(good) == claim
+    for name in good.predicate:
+        for bad in (None, 7, ["x"], {"x": 1}, "x", [{"text": 1}], [{"text": "c", "due": "2026-02-01T00:00:00"}]):
+            if type(bad) is type(good.predicate[name]) and name not in (
+                "not_after",
+                "conditions",
+                "results",
+                "answers",
+            ):
+                continue
+            scene = Scene()
+            scene.append(seal(replace(good, predicate={**good.predicate, name: bad}), MemorySigner("pat")))
+            said = scene.trusted().said[-1]
+            assert said.field == "statement", f"{name} = {bad!r}"
+
+
+def test_older_statements_without_the_newer_fields_are_read() -> None:
+    statement = state(Decision(log=EMPTY, **DECISION))
+    older = {n: v for n, v in statement.predicate.items() if n not in ("conditions", "answers")}
+    found = read_claim(replace(statement, predicate=older))
+    assert isinstance(found, Decision)
+    assert (found.conditions, found.answers) == ((), {})
 
 
 def test_rubbish_and_newer_kinds_of_statements_stop_nobody() -> None:

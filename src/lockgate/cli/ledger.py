@@ -55,7 +55,8 @@ def _verify(project: Project, arguments: argparse.Namespace) -> None:
         return
     print(f"good  {report['entries']} entries, {report['set_aside']} set aside, head {report['head']}")
     if report["anchors"]:
-        print(f"good  {report['anchors']} anchors in git, the newest behind entry {report['anchored'] - 1}")
+        anchors = "1 anchor" if report["anchors"] == 1 else f"{report['anchors']} anchors"
+        print(f"good  {anchors} in git, the newest behind entry {report['anchored'] - 1}")
     else:
         print(
             "no anchor in git: who runs the ledger could rewrite it for who has not seen it yet (lockgate ledger anchor)"

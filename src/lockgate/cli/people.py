@@ -87,7 +87,7 @@ def _print(found: delivery.Changed, *, as_json: bool) -> None:
         print_json({**to_json(register), "digest": register.digest, "waiting": waiting})
         return
     rows = [
-        [p.name, p.kind, ", ".join(fingerprint(k)[:19] + "…" for k in p.keys), ", ".join(p.roles)]
+        [p.name, p.kind, ", ".join(fingerprint(k)[:19] + "…" for k in p.keys) or "no key", ", ".join(p.roles)]
         for p in register.people
     ]
     print(table(rows, header=["name", "kind", "keys", "roles"]))

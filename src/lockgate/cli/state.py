@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.cli.render import now, plain, print_json, table
+from lockgate.cli.render import WIDTH, now, plain, print_json, table
 from lockgate.project import open_project
 from lockgate.records.digest import short
 from lockgate.records.wire import to_json
@@ -105,7 +106,7 @@ def _beside_the_rule(s: EnvironmentStatus) -> list[str]:
         for c in s.stands.conditions
         if not c.how
     ]
-    return [plain(f"\n{line}") for line in (*glass, *waived, *asked)]
+    return ["\n" + textwrap.fill(plain(line), WIDTH, break_on_hyphens=False) for line in (*glass, *waived, *asked)]
 
 
 def _health(s: EnvironmentStatus) -> str:

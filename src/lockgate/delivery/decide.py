@@ -101,7 +101,8 @@ def decide(
         current = binding(trust, release=release, environment=target, policy=walk.digest, page=page.sha256, plan=plan)
         made = decide_purely(
             decision, role=words.role, reason=words.reason, current=current, ask=ask, accepted=words.accepted,
-            conditions=words.conditions, answers=_answers(trust, page.sha256, words, ask), log=trust.head, now=now,
+            conditions=words.conditions, log=trust.head, now=now,
+            answers=_answers(trust, page.sha256, words, ask) if decision == "approve" else None,
         )  # fmt: skip
         against = objection(made, me, trusted=trust, current=current, ask=ask, time=now, now=now)
         if decision == "approve" and against:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.identity import LedgerReader, append
+from lockgate.delivery.wish import check_wish
 from lockgate.deploy.environments import fold, taken_away
 from lockgate.errors import MovedOn, PermissionRefused, ServiceUnavailable, StepFailed, WaitingForHuman
 from lockgate.records.decisions import PLAN, Wanted
@@ -36,14 +37,14 @@ def want(
     project: Project, walk: Walk, release: str, environment: str, *,
     standing: Callable[[Trusted], Standing], now: dt.datetime, plan: str = "",
 ) -> str | None:  # fmt: skip
-    """Ask an environment for a release; the digest of the ledger entry, or None when it serves it already.
+    """Ask an environment for a release; the digest of the ledger entry, or None when it serves it already, and may.
 
     `standing` is asked again whenever the ledger moved, so that a reject in the last moment counts. `plan`: the digest of
     the delivery plan that this is part of.
     """
 
     def claim(trust: Trusted) -> Wanted | None:
-        if serving_since(walk, trust, release, environment):
+        if serving_since(walk, trust, release, environment) and _still_may(walk, trust, environment, now):
             return None
         stands = standing(trust)
         if not stands.granted:
@@ -64,6 +65,18 @@ def want(
 
     entry = append(project, claim, now=now)
     return entry.digest if entry else None
+
+
+def _still_may(walk: Walk, trust: Trusted, environment: str, now: dt.datetime) -> bool:
+    """Whether a server that starts again would follow what is live; what was revoked since needs a new wish."""
+    live = fold(trust, approved_only=walk.approved_only).of(environment).live
+    if live is None:
+        return False
+    try:
+        check_wish(trust, live.want, walk, environment=environment, now=now)
+    except PermissionRefused:
+        return False
+    return True
 
 
 def _need_not_taken_away(walk: Walk, trust: Trusted, release: str, environment: str, stands: Standing) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lockgate.declare import Gate
 from lockgate.deploy.environments import fold
@@ -22,16 +22,26 @@ if TYPE_CHECKING:
     from lockgate.delivery.walk import Walk
     from lockgate.gates.binding import Ask
     from lockgate.records.trust import Said, Trusted
-    from lockgate.serving.child import Wanted
 
 __all__ = ["approvals_behind", "check_wish", "delivery_behind", "stopped_wishes"]
 
 
-def check_wish(read: Trusted, asked: Wanted, walk: Walk, *, environment: str, now: dt.datetime) -> None:
+class Asked(Protocol):
+    """A wish to follow: its ledger entry (a digest) and the release it names."""
+
+    @property
+    def entry(self) -> str: ...
+
+    @property
+    def release(self) -> str: ...
+
+
+def check_wish(read: Trusted, asked: Asked, walk: Walk, *, environment: str, now: dt.datetime) -> None:
     """Raise PermissionRefused unless the very entry asked for is what is wanted or live here, by those who may.
 
     A rollback rests on the one delivery that it cites. What has been healthy here is judged as of the moment when it first
-    was: an old approval need not be given again. What never was must be approved now. A reject counts whenever it came.
+    was: an old approval need not be given again. What never was must be approved now. A reject counts whenever it came, and
+    so does a revocation.
     """
     there = fold(read, approved_only=walk.approved_only).of(environment)
     said = read.at(asked.entry)

@@ -25,6 +25,7 @@ from lockgate.records.decisions import Proposed
 from lockgate.records.digest import Json
 from lockgate.records.held import GRACE_S, Held
 from lockgate.records.plan import Reuse
+from lockgate.records.waivers import BrokeGlass, Waived
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -172,7 +173,15 @@ def _states(trust: Trusted, release: str) -> set[str]:
         return set()
     deployments = fold(trust, approved_only=())
     places = [*deployments.environments, ""]
-    return {s.state for p in places for s in release_states(trust, deployments, environment=p) if s.release == release}
+    found = (release_states(trust, deployments, environment=p, passed=lambda r: _spoken_for(trust, r)) for p in places)
+    return {s.state for states in found for s in states if s.release == release}
+
+
+def _spoken_for(trust: Trusted, release: str) -> set[str]:
+    """Failed gates that somebody wants to let pass. Whether that stands is not asked: what may yet be used is kept."""
+    claims = [s.claim for s in trust.said if s.person]
+    waived = {c.gate for c in claims if isinstance(c, Waived) and c.release == release}
+    return waived | {g for c in claims if isinstance(c, BrokeGlass) and c.release == release for g in c.results}
 
 
 def _sources_of(project: Project, release: str) -> tuple[str, ...]:
