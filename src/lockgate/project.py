@@ -25,6 +25,7 @@ FILE = "lockgate.toml"
 OWN_STORE = ".lockgate"
 CARD = ("owner", "intended", "forbidden", "limits", "licence", "review_by")
 ROWS = ("query", "watermark", "refresh", "version")
+PAST = ("date", "date_format")
 KINDS = (
     "results",
     "graphs",
@@ -51,6 +52,9 @@ class SourceSettings:
         watermark: rows: the column that only grows.
         refresh: rows: `new` reads behind the watermark, `full` everything each time.
         version: another number forgets what was read and begins anew.
+        date: the column of a CSV table with the day on which a row was known; `date_format`: how it is written, where
+            that is not 2011-10-15. A backtest shows a past day the rows before it.
+        timeless: it says the same on every day, or every step that reads it cuts it at `as_of`.
     """
 
     name: str
@@ -61,6 +65,9 @@ class SourceSettings:
     watermark: str = ""
     refresh: str = "new"
     version: int = 1
+    date: str = ""
+    date_format: str = ""
+    timeless: bool = False
 
 
 @frozen
@@ -260,16 +267,20 @@ def _card(table: Table) -> dict[str, str | tuple[str, ...]]:
 
 def _source(name: str, table: Table) -> SourceSettings:
     kind = table.one_of("kind", ("file", "folder", "sqlite"))
-    table.only("kind", "path", *{"file": (), "folder": ("settle",), "sqlite": ROWS}[kind])
-    path = table.text("path")
+    table.only("kind", "path", "timeless", *{"file": PAST, "folder": ("settle", *PAST), "sqlite": ROWS}[kind])
+    path, timeless = table.text("path"), table.truth("timeless", False)
     if kind != "sqlite":
-        return SourceSettings(name, kind, path, settle_s=_seconds(table, "settle", "2s") if kind == "folder" else 0.0)
+        settle_s = _seconds(table, "settle", "2s") if kind == "folder" else 0.0
+        date, written = table.text("date", ""), table.text("date_format", "")
+        if timeless and date:
+            raise table.wrong("timeless", True, "either `date` or `timeless`")
+        return SourceSettings(name, kind, path, settle_s, date=date, date_format=written, timeless=timeless)
     query, refresh = table.text("query").strip().rstrip(";"), table.one_of("refresh", ("new", "full"), "new")
     if ":" + "watermark" in query:
         raise table.wrong("query", query, "a select without :watermark; the rows behind it are chosen for you")
     return SourceSettings(
         name, kind, path, query=query, refresh=refresh, version=table.number("version", 1, least=1),
-        watermark=table.text("watermark", "" if refresh == "full" else None),
+        watermark=table.text("watermark", "" if refresh == "full" else None), timeless=timeless,
     )  # fmt: skip
 
 

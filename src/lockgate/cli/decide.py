@@ -37,6 +37,9 @@ def approve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--answer", action="append", default=[], metavar="N=TEXT", help="answer a question of the evidence page"
     )
+    parser.add_argument(
+        "--plan", default="", metavar="FILE|DIGEST", help="it counts for the delivery of this plan and no other"
+    )
 
 
 def reject_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +54,7 @@ def approve(arguments: argparse.Namespace) -> int:
         Words(
             role=arguments.role, reason=arguments.reason, accepted=tuple(arguments.accept),
             conditions=(*(Condition(text=text) for text in arguments.condition), *due),
-            answers=dict(_answer(text) for text in arguments.answer),
+            answers=dict(_answer(text) for text in arguments.answer), plan=arguments.plan,
         ),
     )  # fmt: skip
 
@@ -97,5 +100,5 @@ def _decide(decision: Literal["approve", "reject"], arguments: argparse.Namespac
     if words.conditions:
         print(f"next: lockgate meet {entry.seq} --how …   (you, or another {words.role})")
     elif decision == "approve":
-        print("next: lockgate deliver")
+        print(f"next: lockgate deliver{f' --planned {planned}' if (planned := words.plan) else ''}")
     return 0

@@ -7,10 +7,9 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.build.explain import words
 from lockgate.cli.build import parameters, watched
 from lockgate.cli.cells import PARAM
-from lockgate.cli.render import WIDTH, colour, now, plain, print_json, table
+from lockgate.cli.render import WIDTH, colour, now, plain, print_json
 from lockgate.delivery.deliver import StageRecord
 from lockgate.delivery.deliver import deliver as deliver_release
 from lockgate.delivery.glass import Hammer
@@ -22,6 +21,7 @@ from lockgate.records.wire import to_json
 if TYPE_CHECKING:
     import argparse
 
+    from lockgate.records.delivery_plan import DeliveryPlan
     from lockgate.records.digest import Json
     from lockgate.records.evidence import Evidence, Verdict
 
@@ -30,8 +30,12 @@ def deliver_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="ENV", help="stop when this environment serves the release")
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help=PARAM)
     parser.add_argument(
-        "--plan", action="store_true", help="what would run, and which stages it would meet; nothing runs"
+        "--plan", action="store_true", help="what would run, be asked, and change; nothing runs, nothing is written"
     )
+    parser.add_argument(
+        "--save", type=Path, metavar="FILE", help="with --plan: keep it for --planned, and for approvals"
+    )
+    parser.add_argument("--planned", type=Path, metavar="FILE", help="carry out a saved plan or nothing")
     parser.add_argument(
         "--wait", type=float, default=30.0, metavar="SECONDS", help="how long an environment may take to answer"
     )
@@ -48,8 +52,10 @@ def deliver_arguments(parser: argparse.ArgumentParser) -> None:
 
 def deliver(arguments: argparse.Namespace) -> int:
     """Exit 1 when a gate failed, 3 when a person is asked, 5 when nobody serves an environment."""
-    if arguments.plan:
-        return _preview(arguments)
+    if arguments.plan or arguments.save:
+        from lockgate.cli.deliver_plan import show  # most deliveries are carried out
+
+        return show(arguments)
     out = sys.stderr if arguments.json else sys.stdout
 
     def say(stage: StageRecord) -> None:
@@ -59,7 +65,7 @@ def deliver(arguments: argparse.Namespace) -> int:
     project, hammer = open_project(Path.cwd()), _hammer(arguments)
     done = watched(lambda tell: deliver_release(
         project, clock=now, to=arguments.to, params=parameters(arguments.param), tell=tell, say=say,
-        answer_seconds=arguments.wait, hammer=hammer))  # fmt: skip
+        answer_seconds=arguments.wait, hammer=hammer, agreed=_agreed(arguments)))  # fmt: skip
     if arguments.json:
         print_json({"release": done.release, "run": done.run, "stages": to_json(done.stages) if done.stages else [],
                     "verdicts": [_judged(v, e) for v, e in zip(done.verdicts, done.evidence, strict=True)],
@@ -69,6 +75,17 @@ def deliver(arguments: argparse.Namespace) -> int:
     if done.error is not None:
         raise done.error
     return 0
+
+
+def _agreed(arguments: argparse.Namespace) -> DeliveryPlan | None:
+    """The plan of `--planned FILE`; it says how far, and with which parameters."""
+    if arguments.planned is None:
+        return None
+    if arguments.to or arguments.param:
+        raise UsageError("a saved plan says what runs", value="--planned with --to or --param", allowed="one of them")
+    from lockgate.delivery.delivery_plan.agreed import read_plan
+
+    return read_plan(arguments.planned)
 
 
 def _hammer(arguments: argparse.Namespace) -> Hammer | None:
@@ -106,16 +123,3 @@ def stage_lines(stage: StageRecord) -> list[str]:
     indent = " " * 39
     lines = textwrap.wrap(plain(stage.text), WIDTH, initial_indent=indent, subsequent_indent=indent) or [indent]
     return [f"{colour(f'{stage.outcome:<14}')}  {stage.stage:<22} {lines[0][39:]}".rstrip(), *lines[1:]]
-
-
-def _preview(arguments: argparse.Namespace) -> int:
-    from lockgate.delivery.preview import preview
-
-    planned, stages = preview(open_project(Path.cwd()), now=now(), to=arguments.to, params=parameters(arguments.param))
-    if arguments.json:
-        print_json({"steps": [{"name": s.node, "action": words(s)[0]} for s in planned.plan.steps],
-                    "stages": [{"stage": n, "asks": t} for n, t in stages]})  # fmt: skip
-        return 0
-    print(table([[s.node, *words(s)] for s in planned.plan.steps], header=["step", "action", "reason"]))
-    print("\n" + table([list(s) for s in stages], header=["stage", "asks"]))
-    return 0

@@ -1,10 +1,11 @@
-"""`gate plan`: what gates can tell before anybody trains."""
+"""`gate plan`, `gate backtest`: what gates can tell before anybody trains, and would have said on past days."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate.cli.backtest import backtest, backtest_arguments
 from lockgate.cli.render import now, plain, print_json, table
 from lockgate.errors import UsageError
 from lockgate.records.wire import to_json
@@ -32,13 +33,18 @@ def gate_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--discordance", type=float, metavar="P", help="… share right in only one of two releases")
     one.add_argument("--spread", type=float, metavar="S", help="… standard deviation of what is averaged")
     one.add_argument("--limit", type=float, metavar="D", help="… and the limit")
+    backtest_arguments(
+        actions.add_parser(
+            "backtest", help="past days through today's policy: what would have shipped, and what followed"
+        )
+    )
     for each in actions.choices.values():
         each.add_argument("--json", action="store_true", help="for machines")
 
 
 def gate(arguments: argparse.Namespace) -> int:
     """One of the actions."""
-    return {"plan": _plan}[arguments.action](arguments)
+    return {"plan": _plan, "backtest": backtest}[arguments.action](arguments)
 
 
 def _plan(arguments: argparse.Namespace) -> int:

@@ -40,7 +40,7 @@ COMMANDS = {
         "runs": ("look", "past runs"),
         "graph": ("graph", "what is made of what, how fresh it is and what it cost"),
         "releases": ("evidence", "releases and their state"),
-        "gate": ("gate", "plan: what gates can tell before anybody trains"),
+        "gate": ("gate", "plan | backtest: what gates can tell, and would have said on past days"),
         "evidence": ("evidence", "the evidence page of a release"),
         "reproduce": ("reproduce", "make a release again from its lineage and compare"),
     },

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.anchor import check_anchors
+from lockgate.delivery.delivery_plan.agreed import digest_named
 from lockgate.delivery.evidence.page import card_of, pack_of, page_of
 from lockgate.delivery.identity import append, holder, read_ledger
 from lockgate.delivery.refs import live_of
@@ -45,6 +46,7 @@ class Words:
     Attributes:
         accepted: uncertain gates, by name. conditions: what must come true for the approval to count.
         answers: number of a question on the page, from 1 → the answer.
+        plan: file or digest of the delivery plan that the approval is for; empty: it counts for any delivery.
     """
 
     role: str
@@ -52,6 +54,7 @@ class Words:
     accepted: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     answers: Mapping[int, str] = field(default_factory=dict[int, str])
+    plan: str = ""
 
 
 def decide(
@@ -76,6 +79,7 @@ def decide(
         walk.check(environment)
     target = environment or _asked_in(walk, words.role)
     chosen: list[str] = []
+    plan = digest_named(words.plan, walk) if words.plan else ""
 
     def claim(trust: Trusted) -> Decision:
         release = named(trust, ref, live_of(walk, trust))
@@ -94,7 +98,7 @@ def decide(
             )
         if decision == "approve":
             check_seen(project, release, target, page.sha256)
-        current = binding(trust, release=release, environment=target, policy=walk.digest, page=page.sha256)
+        current = binding(trust, release=release, environment=target, policy=walk.digest, page=page.sha256, plan=plan)
         made = decide_purely(
             decision, role=words.role, reason=words.reason, current=current, ask=ask, accepted=words.accepted,
             conditions=words.conditions, log=trust.head, now=now,

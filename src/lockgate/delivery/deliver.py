@@ -12,6 +12,7 @@ from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.ask import ask_environment
 from lockgate.delivery.audit.kept import keep_evidence, keep_policy
 from lockgate.delivery.claims import look, propose, record
+from lockgate.delivery.delivery_plan.agreed import check_agreed, check_live
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.evidence.page import keep_page
 from lockgate.delivery.glass import Hammer, may_break
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from lockgate.delivery.run import RunRecord
     from lockgate.project import Project
     from lockgate.records.artifact import Artifact
+    from lockgate.records.delivery_plan import DeliveryPlan
     from lockgate.records.digest import Json
     from lockgate.records.trust import Trusted
 
@@ -91,36 +93,41 @@ def deliver(
     say: Callable[[StageRecord], None] = lambda _: None,
     answer_seconds: float = ANSWER_SECONDS,
     hammer: Hammer | None = None,
+    agreed: DeliveryPlan | None = None,
 ) -> Delivered:
     """Walk one release up. Everything done stays done: the next `deliver` goes on where this one stopped.
 
     An environment that is silent for longer than `answer_seconds` ends the walk with ServiceUnavailable. `hammer`: break
-    the glass where somebody would have to agree, or a gate failed; it is signed, flagged, and opens a review.
+    the glass where somebody would have to agree, or a gate failed; it is signed, flagged, and opens a review. `agreed`:
+    carry out this plan or nothing; `to` and `params` are then its own.
 
     Raises what `run` failed with; how the walk itself ends stands in the record.
     """
     now = clock()
     me = who(project, read_ledger(project))
     if DELIVERER not in me.roles:
-        raise PermissionRefused(
-            f"{me.name} may not deliver",
-            value=", ".join(me.roles) or "no role",
-            allowed=DELIVERER,
-            next="lockgate people",
-        )
+        held = ", ".join(me.roles) or "no role"
+        raise PermissionRefused(f"{me.name} may not deliver", value=held, allowed=DELIVERER, next="lockgate people")
     walk = walk_now(project, now=now)
+    to, params = (agreed.to, agreed.params) if agreed else (to, params)
     if to is not None:
         walk.check(to)
     if hammer is not None:
         may_break(project, walk, hammer)
     planned = plan(project, walk.delivery.name, now=now, params=params, graph=walk.graph)
+    if agreed:
+        check_agreed(project, agreed, walk, planned, read_ledger(project))
     ran = run(project, walk.delivery.name, now=now, tell=tell, agreed=planned)
     if ran.error is not None:
         raise ran.error
     manifest = build_release(project, walk.training, ran)
     keep_policy(project, walk)
+    if agreed:
+        check_live(agreed, walk, read_ledger(project), release=manifest.digest)
     propose(project, walk, manifest, me, code_files(walk.training, ran), now=clock())
-    return _Walking(project, walk, ran, manifest.digest, clock, tell, say, answer_seconds, hammer).go(to)
+    return _Walking(
+        project, walk, ran, manifest.digest, clock, tell, say, answer_seconds, hammer, agreed.digest if agreed else ""
+    ).go(to)
 
 
 @dataclass(slots=True)
@@ -136,6 +143,7 @@ class _Walking:
     say: Callable[[StageRecord], None]
     answer_seconds: float
     hammer: Hammer | None
+    plan: str  # digest of the delivery plan that is carried out; empty: none
     stages: list[StageRecord] = field(default_factory=list[StageRecord])
     served: Artifact | None = None
     page: str = ""
@@ -236,13 +244,9 @@ class _Walking:
         stage = f"deploy {environment}"
         self.passing.check(environment, self.judged.verdicts)
         wanted = want(
-            self.project,
-            self.walk,
-            self.release,
-            environment,
-            standing=lambda t: self._stands(t, environment),
-            now=self.clock(),
-        )
+            self.project, self.walk, self.release, environment, standing=lambda t: self._stands(t, environment),
+            now=self.clock(), plan=self.plan,
+        )  # fmt: skip
         if wanted is None:
             since = serving_since(self.walk, read_ledger(self.project), self.release, environment)
             self._done(
@@ -267,7 +271,9 @@ class _Walking:
 
     def _stands(self, trust: Trusted, environment: str) -> Standing:
         page = self.page if self._ask_of(trust, environment).roles else ""
-        current = binding(trust, release=self.release, environment=environment, policy=self.walk.digest, page=page)
+        current = binding(
+            trust, release=self.release, environment=environment, policy=self.walk.digest, page=page, plan=self.plan
+        )
         return standing(trust, current, ask=self._ask_of(trust, environment), now=self.clock())
 
     def _ask_of(self, trust: Trusted, environment: str) -> Ask:

@@ -9,7 +9,7 @@ from lockgate.delivery.identity import LedgerReader, append
 from lockgate.delivery.wish import check_wish
 from lockgate.deploy.environments import fold, taken_away
 from lockgate.errors import MovedOn, PermissionRefused, ServiceUnavailable, StepFailed, WaitingForHuman
-from lockgate.records.decisions import Wanted
+from lockgate.records.decisions import PLAN, Wanted
 from lockgate.records.digest import short
 
 if TYPE_CHECKING:
@@ -35,11 +35,12 @@ def serving_since(walk: Walk, trust: Trusted, release: str, environment: str) ->
 
 def want(
     project: Project, walk: Walk, release: str, environment: str, *,
-    standing: Callable[[Trusted], Standing], now: dt.datetime,
+    standing: Callable[[Trusted], Standing], now: dt.datetime, plan: str = "",
 ) -> str | None:  # fmt: skip
     """Ask an environment for a release; the digest of the ledger entry, or None when it serves it already, and may.
 
-    `standing` is asked again whenever the ledger moved, so that a reject in the last moment counts.
+    `standing` is asked again whenever the ledger moved, so that a reject in the last moment counts. `plan`: the digest of
+    the delivery plan that this is part of.
     """
 
     def claim(trust: Trusted) -> Wanted | None:
@@ -59,6 +60,7 @@ def want(
             because="delivered",
             authorised_by=stands.approvals,
             log=trust.head,
+            extra={PLAN: plan} if plan else {},
         )
 
     entry = append(project, claim, now=now)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.trust import Said, Trusted
 
-__all__ = ["history_of"]
+__all__ = ["history_of", "measured_in"]
 
 
 def history_of(trust: Trusted, *, release: str) -> History:
@@ -24,7 +24,7 @@ def history_of(trust: Trusted, *, release: str) -> History:
     for said in trust.said:
         claim = said.claim
         if said.person and isinstance(claim, GateResult) and claim.release in approved:
-            made = _measured(claim, approved[claim.release])
+            made = measured_in(claim, approved[claim.release])
             if made:
                 found[made.release, made.metric, made.definition] = made
     return History(
@@ -51,7 +51,7 @@ def _approves(said: Said) -> bool:
     )  # fmt: skip
 
 
-def _measured(claim: GateResult, approved: dt.date) -> Measured | None:
+def measured_in(claim: GateResult, approved: dt.date) -> Measured | None:
     """The number that a gate's verdict carries, when it says which metric it is."""
     extra = claim.verdict.extra
     statistic, definition = _fields(extra.get("statistic")), extra.get("definition")

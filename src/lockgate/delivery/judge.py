@@ -74,13 +74,17 @@ NOTHING_JUDGED = Judged(evidence={}, verdicts={}, artifacts={}, steps=())
 
 
 def judge(
-    project: Project, walk: Walk, material: Material, *, trace: Trace, tell: Callable[[Event], None] = lambda _: None
-) -> Judged:
+    project: Project, walk: Walk, material: Material, *, trace: Trace, tell: Callable[[Event], None] = lambda _: None,
+    paged: bool = True,
+) -> Judged:  # fmt: skip
     """Measure all gates whose inputs exist now; `integration` waits for `served`.
 
-    `trace` is that of the graph the walk was read from: a gate's code must still be the text that it captured.
+    Args:
+        trace: that of the graph the walk was read from: a gate's code must still be the text that it captured.
+        paged: make also what only an evidence page shows, beside the summary.
     """
     nodes = _nodes(walk, material)
+    nodes = nodes if paged else _behind(nodes, [n for n in nodes if n.startswith("gate.") or n == "summary"])
     releases = {"@release": material.release} | ({"@live": material.live} if material.live else {})
     done = measure(project, nodes, releases=releases, given=_given(material), trace=trace, tell=tell)
     evidence = {n: _evidence(project, walk, n, done.artifacts, done.steps) for n in walk.gates if f"gate.{n}" in nodes}
@@ -120,6 +124,14 @@ def _nodes(walk: Walk, material: Material) -> dict[str, Node]:
         folder = contracts_of(captured["params"].get("consumers"))
         found.append(_gate(name, captured, wired | ({"contracts": folder} if folder in given else {})))
     return {n.name: n for n in found}
+
+
+def _behind(nodes: Mapping[str, Node], wanted: Sequence[str]) -> dict[str, Node]:
+    """These steps and what they read, in their order."""
+    found = set(wanted)
+    for name in reversed(tuple(nodes)):
+        found |= {*nodes[name].inputs.values()} if name in found else set()
+    return {n: node for n, node in nodes.items() if n in found}
 
 
 def _gate(name: str, captured: Mapping[str, Json], wired: Mapping[str, str]) -> Node:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
 
-__all__ = ["PATH", "answering", "json_step", "load_json", "measure", "measured_with"]
+__all__ = ["PATH", "answering", "json_step", "known_already", "load_json", "measure", "measured_with"]
 
 PATH = "pathlib:Path"
 MEASURED_WITH = ("numpy", "scipy")
@@ -67,6 +67,17 @@ def measure(
     ):
         return execute(graph, plan, known, engine=engine, keep=keep, tell=tell, workers=project.settings.workers,
                        given=given, keep_going=True, alone=lambda _, key: turns.alone(key))  # fmt: skip
+
+
+def known_already(
+    project: Project, nodes: Mapping[str, Node], *, releases: Mapping[str, str], given: Mapping[str, Artifact]
+) -> dict[str, Artifact]:
+    """What `measure` would reuse, by step; nothing runs and nothing is fetched."""
+    identities = {name: a.digest for name, a in given.items()} | dict(releases)
+    nowhere = Trace(interpreter="", files=(), listings={}, environment={}, packages={}, preload=())
+    graph = Graph(nodes=nodes, order=tuple(nodes), pipelines={}, trace=nowhere)
+    plan = make_plan(graph, tuple(nodes), known_of(project, identities, {}))
+    return {s.node: s.action.artifact for s in plan.steps if isinstance(s.action, Reuse)}
 
 
 def measured_with(walk: Walk) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.plan import PlannedStep
 
-__all__ = ["SavedPlan", "agreed", "read", "save"]
+__all__ = ["SavedPlan", "agreed", "changed", "made_of", "read", "save"]
 
 FORMAT = "lockgate-plan/1"
 SHOWN = 5
@@ -84,6 +84,22 @@ def agreed(project: Project, saved: SavedPlan, *, now: dt.datetime) -> Planned:
     )
 
 
+def made_of(planned: Planned) -> dict[str, Json]:
+    """Step → what decides about it."""
+    return {s.node: _line(planned, s)["made_of"] for s in planned.plan.steps}
+
+
+def changed(then: Mapping[str, Json], planned: Planned) -> Iterator[str]:
+    """What of `made_of` is not so any more, in words. An input that was not known yet, or is not now, is no change."""
+    now = {s.node for s in planned.plan.steps}
+    yield from (f"{name} is new" for name in sorted(now - then.keys()))
+    for name, before in then.items():
+        if name not in now:
+            yield f"{name} is gone"
+        else:
+            yield from (f"{name}: {line}" for line in _differing({"made_of": before}, planned, name))
+
+
 def _line(planned: Planned, step: PlannedStep) -> dict[str, Json]:
     node = planned.graph.nodes[step.node]
     action, reason = words(step)
@@ -109,17 +125,21 @@ def _moved(saved: SavedPlan, planned: Planned) -> Iterator[str]:
 
 def _step_moved(then: Mapping[str, Json], planned: Planned, step: PlannedStep) -> Iterator[str]:
     """Why a step is not the one that was planned; unknown inputs are the business of the steps that make them."""
-    line, last = _line(planned, step), _made_of(then)
-    node = planned.graph.nodes[step.node]
-    inputs = inputs_of(planned, step.node)
-    unknown = {p for p in inputs if p in last.inputs and not (inputs[p] and last.inputs[p])}
-    known, before = ({p: i for p, i in side.items() if p not in unknown} for side in (inputs, last.inputs))
-    found = list(differences(node, replace(last, inputs=before), known, line["made_of"]["parameters"]))
+    line, found = _line(planned, step), list(_differing(then, planned, step.node))
     yield from found
     if not found and then["action"] != line["action"]:
         yield f"it was to {_verb(str(then['action']))}, now it would {_verb(str(line['action']))}"
     elif not found and (then["fingerprint"], then["digest"]) != (line["fingerprint"], line["digest"]):
         yield "its stored result, its annotations or the interpreter changed"
+
+
+def _differing(then: Mapping[str, Json], planned: Planned, name: str) -> Iterator[str]:
+    """Every difference of code, parameters, known inputs and packages."""
+    last, node, inputs = _made_of(then), planned.graph.nodes[name], inputs_of(planned, name)
+    unknown = {p for p in inputs if p in last.inputs and not (inputs[p] and last.inputs[p])}
+    known, before = ({p: i for p, i in side.items() if p not in unknown} for side in (inputs, last.inputs))
+    parameters = parameters_of(node, planned.known.parameters)
+    return differences(node, replace(last, inputs=before), known, parameters)
 
 
 def _verb(action: str) -> str:

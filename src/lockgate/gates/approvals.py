@@ -15,7 +15,7 @@ from lockgate.gates.conditions import conditions_of
 from lockgate.gates.glass import glass_in_force
 from lockgate.gates.seats import seats
 from lockgate.gates.waivers import SKEW, standing_waivers
-from lockgate.records.decisions import Decision, Proposed, Wanted
+from lockgate.records.decisions import PLAN, Decision, Proposed, Wanted
 from lockgate.records.digest import short
 from lockgate.records.trust import Said, Trusted, rejects, revoked, still_holds
 from lockgate.records.waivers import BrokeGlass
@@ -178,7 +178,10 @@ def authorised(trusted: Trusted, want: str, *, ask: Ask, now: datetime, gone: fr
     page = next((c.page for c in cited if isinstance(c, Decision)), "")
     found = results(then.said, release=claim.release, policy=policy)
     uncertain = tuple(sorted(name for name, result in found.items() if result.verdict.outcome == "uncertain"))
-    current = binding(then, release=claim.release, environment=claim.environment, policy=policy, page=page)
+    current = binding(
+        then, release=claim.release, environment=claim.environment, policy=policy, page=page,
+        plan=str(claim.extra.get(PLAN, "")),
+    )  # fmt: skip
     gone = revoked(trusted, ask.exceptions.revokers) if gone is None else gone
     stands = standing(then, current, ask=replace(ask, uncertain=uncertain), now=said.entry.time, gone=gone)
     counted = [s for s in then.said if s.entry.digest in stands.approvals]
@@ -243,6 +246,9 @@ def _reasons(
     for field in BOUND:
         if getattr(said, field) != getattr(current, field):
             yield field, f"it binds {field} {short(getattr(said, field))}; now it is {short(getattr(current, field))}"
+    if (plan := said.extra.get(PLAN)) and plan != current.plan:
+        carried = f"plan {short(current.plan)} is carried out" if current.plan else "no saved plan is carried out"
+        yield PLAN, f"it is for delivery plan {short(str(plan))}; {carried} (lockgate deliver --planned FILE)"
     yield from _about_time(said, trusted, ask, time=time, now=now)
     if said.accepted != ask.uncertain:
         accepted, uncertain = listed(said.accepted), listed(ask.uncertain)

@@ -10,8 +10,8 @@ from lockgate.declare import Approval, DeployTo
 from lockgate.errors import UsageError, did_you_mean
 from lockgate.gates.exceptions import Exceptions
 from lockgate.gates.policy import EXCLUDED, Excluded, Policy, SelfApproval, duration
-from lockgate.records.decisions import Decision, GateResult, result_digest
-from lockgate.records.digest import canonical, sha256_bytes
+from lockgate.records.decisions import PLAN, Decision, GateResult, result_digest
+from lockgate.records.digest import Json, canonical, sha256_bytes
 from lockgate.records.waivers import Condition
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ __all__ = ["Ask", "Binding", "RoleAsked", "ask_for", "binding", "decide", "evide
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """What is true now, and what an approval must name to count: digests, and the environment."""
+    """What is true now, and what an approval must name to count: digests, and the environment.
+
+    `plan`: the delivery plan that is carried out; empty: none. An approval that names none counts for any.
+    """
 
     release: str
     environment: str
@@ -35,6 +38,7 @@ class Binding:
     policy: str
     people: str
     page: str
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +111,7 @@ def evidence_root(results: Iterable[GateResult]) -> str:
     return sha256_bytes(canonical(["evidence", sorted(result_digest(r) for r in results)]))
 
 
-def binding(trusted: Trusted, *, release: str, environment: str, policy: str, page: str) -> Binding:
+def binding(trusted: Trusted, *, release: str, environment: str, policy: str, page: str, plan: str = "") -> Binding:
     """What an approval binds now. `page`: sha256 of the bytes of the evidence page that is shown."""
     return Binding(
         release=release,
@@ -116,6 +120,7 @@ def binding(trusted: Trusted, *, release: str, environment: str, policy: str, pa
         policy=policy,
         people=trusted.people.digest,
         page=page,
+        plan=plan,
     )
 
 
@@ -149,10 +154,11 @@ def decide(
             allowed=f"uncertain: {listed(ask.uncertain)}",
             next="lockgate approve … " + " ".join(f"--accept {g}" for g in ask.uncertain),
         )
-    bound = {f.name: getattr(current, f.name) for f in fields(current)}
+    bound = {f.name: getattr(current, f.name) for f in fields(current) if f.name != PLAN}
+    extra: dict[str, Json] = {PLAN: current.plan} if current.plan else {}
     return Decision(
         decision=decision, role=role, reason=reason.strip(), accepted=accepted,
-        not_after=now + valid_for, conditions=tuple(conditions), answers=dict(answers or {}), log=log, **bound,
+        not_after=now + valid_for, conditions=tuple(conditions), answers=dict(answers or {}), log=log, extra=extra, **bound,
     )  # fmt: skip
 
 

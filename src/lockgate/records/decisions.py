@@ -24,6 +24,7 @@ from lockgate.records.wire import from_json, to_json
 
 __all__ = [
     "CLAIMS",
+    "PLAN",
     "AcceptedChange",
     "Claim",
     "Decision",
@@ -41,6 +42,10 @@ __all__ = [
 ]
 
 Extra: TypeAlias = Mapping[str, Json]
+
+PLAN: Final = "plan"
+"""In `extra` of an approval: the digest of the delivery plan that it is for, and of no other. In that of `Wanted`: the plan
+that this deployment is part of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -195,7 +195,12 @@ def _operations(release: OpenRelease, directory: Path) -> dict[str, Operation]:
         return probing.probe(release, sample, truth=line["truth"], seed=line["seed"], folder=Path(line["folder"]))
 
     def run_vary(line: dict[str, Any]) -> dict[str, Json]:
-        return {
+        return {"fields": probing.vary(release, probing.sample_of(release, table(line["table"]), rows=line["rows"]))}
+
+    def run_contribute(line: dict[str, Any]) -> dict[str, Json]:
+        return {"own": probing.contribute(release, probing.sample_of(release, table(line["table"]), rows=line["rows"]))}
+
+    return {
         "score": run_score, "answer": run_answer, "explain": run_explain, "record": run_record, "check": run_check,
         "memory": run_memory, "probe": run_probe, "vary": run_vary, "contribute": run_contribute,
     }  # fmt: skip

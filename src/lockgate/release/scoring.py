@@ -14,7 +14,7 @@ from lockgate import codecs
 from lockgate.evaluation.scored import Scored
 from lockgate.release.client import ReleaseHost
 
-__all__ = ["replayed", "scored"]
+__all__ = ["asked", "replayed", "scored"]
 
 ANSWERED = "prediction"
 
@@ -27,6 +27,17 @@ def scored(release: Path, holdout: Path) -> Scored:
 def replayed(release: Path, trained: Path) -> Scored:
     """Answer training rows again; truth is the answer that training had, from the training table."""
     return _score(release, trained, truth=ANSWERED)
+
+
+def asked(holdout: Path) -> dict[str, int]:
+    """On which days a holdout's questions are asked, as ISO text → how many; the table alone is read."""
+    from collections import Counter
+
+    from lockgate.release.frames import Table
+
+    table = cast("Table", codecs.load("polars.ipc", holdout, Table))
+    days = table["as_of"].to_list() if "as_of" in table.columns else []
+    return dict(sorted(Counter(str(day) for day in days if day is not None).items()))
 
 
 def _score(release: Path, table: Path, *, truth: str) -> Scored:

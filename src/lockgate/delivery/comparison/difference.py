@@ -19,7 +19,7 @@ from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.judge import judged_by
 from lockgate.delivery.look import diff as listed
-from lockgate.delivery.measuring import load_json, measure, measured_with
+from lockgate.delivery.measuring import known_already, load_json, measure, measured_with
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import manifest_of, named
 from lockgate.delivery.reproduction.other_packages import answers_elsewhere, needs_other_packages, reasons_elsewhere
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from lockgate.records.graph import Graph
     from lockgate.records.release import Manifest
 
-__all__ = ["difference"]
+__all__ = ["compared_already", "difference"]
 
 LARGEST = 20
 UNKNOWN = ("unknown",)
@@ -72,6 +72,24 @@ def difference(
         return made_of
     made_of = replace(made_of, differences=listed(project, old, new), words=in_words(project, old, new))
     return _Comparing(project, walk, graph, old, new, now, tell).go(made_of, quick=quick)
+
+
+def compared_already(project: Project, walk: Walk, before: str, after: str) -> Movement | None:
+    """How the answers move between two releases (digests), if `difference` has compared them; nothing runs for it."""
+    try:
+        old, new = manifest_of(project, before), manifest_of(project, after)
+        holdout = holdout_of(project, walk, new if new.as_of >= old.as_of else old)
+        since = fair_from(project, (old, new))
+    except LockgateError:
+        return None
+    packages, by = measured_with(walk), judged_by(walk)
+    asked: dict[str, Json] = {"by": by["by"], "since": since, "metric": by["metric"], "number": LARGEST}
+    nodes = (*(answers(side, packages) for side in SIDES), told("compared", SIDES, asked, packages))
+    known = known_already(
+        project, {n.name: n for n in nodes}, releases={"@before": before, "@after": after}, given={"@holdout": holdout},
+    )  # fmt: skip
+    found = known.get("compared")
+    return from_json(Movement, load_json(project, found)) if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from lockgate.ports import Store
     from lockgate.project import Project
 
-__all__ = ["LARGE_BYTES", "Piece", "Pieces", "again", "keep_pieces", "objects_of", "parts_of", "pieces_in", "whole"]
+__all__ = [
+    "LARGE_BYTES", "MOST_PIECES", "Piece", "Pieces", "again", "keep_pieces", "objects_of", "parts_of", "pieces_in", "stretch_of", "whole",
+]  # fmt: skip
 
 LARGE_BYTES = 1 << 20
 """A smaller file is an object of its own, or packed."""
@@ -109,6 +111,15 @@ def keep_pieces(project: Project, place: Path, *, before: Pieces) -> tuple[str, 
     ):
         return None
     return digest_parts(parts_of(project.store, pieces)), pieces
+
+
+def stretch_of(pieces: Pieces, start: int, end: int) -> Pieces:
+    """What of a file lies between two places in it, as pieces; nothing is copied.
+
+    >>> stretch_of((Piece("a", 0, 5), Piece("b", 7, 5)), 3, 8)
+    (Piece(object='a', start=3, size_bytes=2), Piece(object='b', start=7, size_bytes=3))
+    """
+    return tuple(_cut(pieces, (0, *accumulate(p.size_bytes for p in pieces)), start, end))
 
 
 def again(pieces: Pieces, place: Path, wanted: str) -> Iterator[bytes]:

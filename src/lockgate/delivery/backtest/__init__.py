@@ -1,0 +1,1 @@
+"""Past days through today's policy."""
