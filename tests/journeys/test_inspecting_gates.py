@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from journeys.walking import HUMAN, WIDTH, Lockgate, both, commit, copy, edit
-from lockgate.delivery.deliver import Delivered, deliver
+from lockgate.delivery.deliver import deliver
+from lockgate.delivery.delivered import Delivered
 from lockgate.project import open_project
 
 Copier = Callable[[Lockgate], Lockgate]

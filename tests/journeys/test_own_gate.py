@@ -10,7 +10,8 @@ import pytest
 
 from journeys.walking import OUTSIDE, USAGE, Lockgate, commit, copy, edit
 from lockgate.build.execute import Event
-from lockgate.delivery.deliver import Delivered, deliver
+from lockgate.delivery.deliver import deliver
+from lockgate.delivery.delivered import Delivered
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.judge import Material, _nodes
 from lockgate.delivery.releases import _planned_code

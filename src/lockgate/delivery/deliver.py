@@ -12,6 +12,7 @@ from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.ask import ask_environment
 from lockgate.delivery.audit.kept import keep_evidence, keep_policy
 from lockgate.delivery.claims import look, propose, record
+from lockgate.delivery.delivered import Delivered, StageRecord
 from lockgate.delivery.delivery_plan.agreed import check_agreed, check_live
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.evidence.page import keep_page
@@ -39,7 +40,7 @@ from lockgate.gates.binding import Ask, binding
 from lockgate.gates.history import History
 from lockgate.gates.served import Served
 from lockgate.records.digest import short
-from lockgate.records.evidence import Evidence, Verdict
+from lockgate.records.evidence import Verdict
 from lockgate.records.people import DELIVERER
 from lockgate.records.wire import to_json
 
@@ -53,34 +54,12 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.trust import Trusted
 
-__all__ = ["Delivered", "StageRecord", "deliver"]
+__all__ = ["deliver"]
 
 POLL_SECONDS = 0.2
 GATE_INPUTS = ("scored", "champion", "replayed", "@holdout", "@served")
 ANSWER_SECONDS = 30.0
 """How long an environment may take to verify, warm and swap, unless told otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class StageRecord:
-    """One stage of the walk and how it ended."""
-
-    stage: str
-    outcome: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivered:
-    """How far a release came. `evidence` is what each verdict judged; `error` says why it stopped, None: the whole way."""
-
-    release: str
-    run: str
-    stages: tuple[StageRecord, ...]
-    verdicts: tuple[Verdict, ...]
-    evidence: tuple[Evidence, ...] = ()
-    page: str = ""
-    error: LockgateError | None = None
 
 
 def deliver(
