@@ -17,7 +17,9 @@ from lockgate.evaluation.resampling import Ratios, ratios
 from lockgate.testing.scored import scored_table as table
 
 NAMES = ["code", "data", "parameters", "packages"]
-JUDGED = sorted(n for n, m in METRICS.items() if m.better != "neither" and m.inputs == ("truth", "answer"))
+JUDGED = sorted(
+    n for n, m in METRICS.items() if m.better != "neither" and m.inputs == ("truth", "answer") and not m.domains
+)
 OLD = frozenset()
 
 

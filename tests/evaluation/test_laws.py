@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,18 +12,31 @@ from hypothesis import strategies as st
 from lockgate.errors import NotFound, UsageError
 from lockgate.evaluation.comparison import compare, on_common_rows
 from lockgate.evaluation.metrics import METRICS, metric_named
-from lockgate.evaluation.resampling import Ratios, day_sums, ratios, resample, single
+from lockgate.evaluation.blocks import blocks_of
+from lockgate.evaluation.resampling import Ratios, ratios, resample, single
 from lockgate.evaluation.scored import Scored
 from lockgate.evaluation.slices import slice_by
+from lockgate.testing.scored import decided_table
 from lockgate.testing.scored import scored_table as table
 
 NAMES = sorted(METRICS)
 
 
+def table_for(metric, **more):
+    """Rows that the metric can be had of."""
+    if "yes_no" in metric.domains.values():
+        return decided_table(400)
+    scored = table(**more)
+    return replace(scored, columns={**scored.columns, "naive": 1 + scored.role("truth") / 2}, scale="naive")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_metric_is_the_ratio_of_its_day_sums(name):
-    metric, scored = METRICS[name], table()
-    sums = day_sums(scored, metric.rows(scored))[:, 0, :].sum(0)
+    metric, scored = METRICS[name], table_for(METRICS[name])
+    assert metric.complaint(scored) == ""
+    terms = metric.rows(scored)
+    blocks = blocks_of(scored, *terms)
+    sums = blocks.total(blocks.sums(terms)[:, 0, :])
     direct = metric.function(*(scored.role(role) for role in metric.inputs))
     assert (sums[0] / sums[1]) ** metric.power == pytest.approx(direct, rel=1e-12)
 
@@ -29,16 +44,15 @@ def test_every_metric_is_the_ratio_of_its_day_sums(name):
 @given(st.randoms(use_true_random=False), st.sampled_from(NAMES))
 @settings(max_examples=20, deadline=None)
 def test_permuting_rows_changes_no_byte(random, name):
-    scored = table(days=10, per_day=30)
+    scored = table_for(METRICS[name], days=10, per_day=30)
     order = list(range(len(scored)))
     random.shuffle(order)
     shuffled = scored.subset(np.array(order))
     assert single(METRICS[name], scored, replicates=200) == single(METRICS[name], shuffled, replicates=200)
     if METRICS[name].better != "neither":
         arguments = {"metric": METRICS[name], "min_n": 20, "min_days": 5, "replicates": 200}
-        assert slice_by(scored, ["volume_band", "new"], **arguments) == slice_by(
-            shuffled, ["volume_band", "new"], **arguments
-        )
+        by = ["volume_band", "new"] if scored.day else ["sex", "region"]
+        assert slice_by(scored, by, **arguments) == slice_by(shuffled, by, **arguments)
 
 
 @given(st.integers(-8, 8))

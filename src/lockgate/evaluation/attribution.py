@@ -16,8 +16,7 @@ shares would divide `together` among the factors; with two factors a share is th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import nan
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 from lockgate.evaluation.contrasts import contrasts
 from lockgate.evaluation.intervals import Interval
 from lockgate.evaluation.metrics import Metric
-from lockgate.evaluation.resampling import REPLICATES, SEED, Ratios, day_sums, ratios
+from lockgate.evaluation.resampling import REPLICATES, SEED, Ratios, ratios, ratios_of
 from lockgate.evaluation.scored import Scored
 from lockgate.evaluation.slices import MIN_DAYS
 
@@ -96,11 +95,8 @@ def mean_of_answers(
     level: float = 0.95, replicates: int = REPLICATES, seed: int = SEED,
 ) -> tuple[Interval, dict[str, Interval]]:  # fmt: skip
     """The same for the mean answer: how much more or less is answered, whatever is true."""
-    sums = [day_sums(s, _answers(s))[:, 0, :] for s in mixes.values()]
-    over = Ratios(
-        top=np.stack([s[:, 0] for s in sums], axis=1), bottom=np.stack([s[:, 1] for s in sums], axis=1),
-        n=np.array([len(s) for s in mixes.values()]), bounds=(-np.inf, np.inf),
-    )  # fmt: skip
+    answers = list(mixes.values())
+    over = ratios_of([_answers(s) for s in answers], answers, bounds=(-np.inf, np.inf))
     return _split(over, list(mixes), factors, level, replicates, seed)
 
 
@@ -116,11 +112,4 @@ def _split(
     whole = Part(name="", factors=tuple(factors), weights=_difference(frozenset(factors), NOTHING))
     weights = [[part.weights.get(mix, 0.0) for mix in order] for part in (whole, *parts)]
     total, *found = contrasts(over, weights, level=level, replicates=replicates, seed=seed)
-    return _unless_few(total), {p.name: _unless_few(i) for p, i in zip(parts, found, strict=True)}
-
-
-def _unless_few(interval: Interval) -> Interval:
-    """A few days say nothing about how days differ; only when no day differs there is nothing to be unsure of."""
-    if interval.blocks >= MIN_DAYS or not interval.known or interval.low == interval.high:
-        return interval
-    return replace(interval, low=nan, high=nan, why=f"too few days ({interval.blocks}) to say how sure")
+    return total.unless_few(MIN_DAYS), {p.name: i.unless_few(MIN_DAYS) for p, i in zip(parts, found, strict=True)}

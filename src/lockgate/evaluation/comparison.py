@@ -1,6 +1,6 @@
 """Which of two answers is better? Always on identical rows, always on the difference, never on two intervals.
 
-Comparing two separate intervals is nearly powerless; the paired difference cancels the days' common luck.
+Comparing two separate intervals is nearly powerless; the paired difference cancels the rows' common luck.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lockgate.evaluation.metrics import Metric
 from lockgate.evaluation.resampling import FAR, REPLICATES, SEED, Resamples, ratios, resample
 from lockgate.evaluation.scored import Scored
 
-__all__ = ["Comparison", "DieboldMariano", "compare", "diebold_mariano", "hln_factor", "on_common_rows"]
+__all__ = ["Comparison", "DieboldMariano", "compare", "diebold_mariano", "hln_factor", "on_common_rows", "same_rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ def compare(
     replicates: int = REPLICATES,
     seed: int = SEED,
 ) -> Comparison:
-    """Compare two answers on identical rows (see `on_common_rows`) with one draw of days for both.
+    """Compare two answers on identical rows (see `on_common_rows`) with one draw of blocks for both.
 
     >>> day = np.repeat(np.arange("2011-10-01", "2011-10-25", dtype="datetime64[D]"), 10)
     >>> truth = np.tile(np.arange(1.0, 11), 24)
@@ -81,13 +81,21 @@ def on_common_rows(first: Scored, second: Scored) -> tuple[Scored, Scored]:
         shared = [key for key in left if key in right]
         first = first.subset(np.array([left[key] for key in shared], dtype=np.int64))
         second = second.subset(np.array([right[key] for key in shared], dtype=np.int64))
-    same_days = len(first) == len(second) and np.array_equal(first.column(first.day), second.column(second.day))
-    if not same_days or not np.array_equal(first.role("truth"), second.role("truth"), equal_nan=True):
+    if not same_rows(first, second):
+        what = "truths" if first.unit == "row" else f"{first.unit}s and truths"
         raise UsageError(
             "two answers were not scored on the same rows", value=f"{len(first):,} and {len(second):,} rows",
-            allowed="the same keys, or the same days and truths in the same order",
+            allowed=f"the same keys, or the same {what} in the same order",
         )  # fmt: skip
     return first, second
+
+
+def same_rows(first: Scored, second: Scored) -> bool:
+    """Whether two tables hold the same days or clusters and the same truths in the same order."""
+    if len(first) != len(second) or first.unit != second.unit:
+        return False
+    same_blocks = first.unit == "row" or np.array_equal(first.column(first.blocks), second.column(second.blocks))
+    return same_blocks and np.array_equal(first.role("truth"), second.role("truth"), equal_nan=True)
 
 
 def _positions(scored: Scored) -> dict[tuple[object, ...], int]:

@@ -1,7 +1,7 @@
 """Sums and differences of one metric over several answers to the same rows, each with its interval.
 
 A contrast is a weight per answer: (-1, 1) is the second minus the first. Unlike `compare`, nothing is relative: contrasts are in the
-metric's own unit, so that those which add up to a whole do so in print, too. Whole days are drawn with replacement, once for all
+metric's own unit, so that those which add up to a whole do so in print, too. Whole days (or what the rows have instead) are drawn, once for all
 contrasts, as `resampling` does. The interval is the expanded percentile interval (Hesterberg, The American Statistician 69, 2015):
 the percentile interval is too narrow with few days, so that its levels are those of Student's t. Studentizing, which single metrics use,
 is not for differences of answers: where a change moves few of them, most days do not differ, and some resamples have no spread to divide by.
@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.evaluation.intervals import Interval
-from lockgate.evaluation.resampling import REPLICATES, SEED, Ratios, draws
+from lockgate.evaluation.resampling import REPLICATES, SEED, Ratios, draws, method_over, too_few
 
 __all__ = ["contrasts", "expanded_tail"]
 
 Floats = NDArray[np.float64]
-METHOD = "expanded percentiles over whole days"
+METHOD = "expanded percentiles"
 ROUNDING = 1e-12  # what is smaller than this share of the metric itself is rounding
 
 
@@ -41,9 +41,9 @@ def contrasts(
     [1.0, 6.5]
     """
     factors = np.asarray(weights, dtype=np.float64).reshape(-1, len(over.n))
-    rows = np.stack([over.top, over.bottom], axis=2).reshape(over.blocks, -1)  # top, bottom, top, bottom …
-    drawn = [_sums(over, factors, part, counts) for counts, part in draws(rows, replicates, seed, width=rows.shape[1])]
-    found = np.concatenate(drawn)
+    rows = np.stack([over.top, over.bottom], axis=2).reshape(len(over.top), -1)  # top, bottom, top, bottom …
+    drawing = draws(rows, replicates, seed, width=rows.shape[1], often=over.often)
+    found = np.concatenate([_sums(over, factors, part, counts) for counts, part in drawing])
     return tuple(_interval(over, factors[at], found[:, at], level) for at in range(len(factors)))
 
 
@@ -74,15 +74,15 @@ def _interval(over: Ratios, weights: Floats, drawn: Floats, level: float) -> Int
     if not isfinite(value):
         why = "undefined on these rows, as nothing happened there"
     elif over.blocks < 2:
-        why = "1 day is too few for an interval"
+        why = too_few(over.blocks, over.unit)
     elif not np.isfinite(drawn).all():
-        why = "too few days on which anything happened"
+        why = f"too few {over.unit}s on which anything happened"
     elif np.abs(drawn - value).max() <= ROUNDING * max(abs(v) for _, v in used):
         low = high = value
     else:
         tail = expanded_tail(over.blocks, level=level)
         low, high = (float(np.quantile(drawn, q)) for q in (tail, 1 - tail))
     return Interval(
-        value=value, low=low, high=high, level=level, n=int(over.n.max(initial=0)), blocks=over.blocks, why=why,
-        method=f"{METHOD}, {len(drawn):,} resamples",
+        value=value, low=low, high=high, level=level, n=int(over.n.max(initial=0)), why=why, block=over.unit,
+        blocks=0 if over.unit == "row" else over.blocks, method=method_over(METHOD, over.unit, len(drawn)),
     )  # fmt: skip

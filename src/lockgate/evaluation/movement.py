@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lockgate.errors import UsageError
 from lockgate.evaluation.attribution import Mix, mean_of_answers, parts_of, split
-from lockgate.evaluation.comparison import compare
+from lockgate.evaluation.comparison import compare, same_rows
 from lockgate.evaluation.metrics import Metric, metric_named
 from lockgate.evaluation.scored import AS_OF, Scored, plain
 from lockgate.records.digest import Json
@@ -44,8 +44,7 @@ def compared(
     both = before, after
     moves = moved(*both)
     groups = [g for column in by if column in before.columns for g in _groups(*both, column, moves)]
-    days = before.column(before.day)
-    known = np.unique(days[~before.day_is_missing()])
+    known = np.unique(before.column(before.day)[~before.day_is_missing()]) if before.day else np.array([])
     found = Movement(
         rows=len(before), days=len(known), first=_day(known, 0), last=_day(known, -1),
         same=int((before.role("answer") == after.role("answer")).sum()), same_bounds=int(_same_bounds(*both).sum()),
@@ -110,8 +109,7 @@ def _comparable(answers: list[Scored], since: str | None) -> tuple[list[Scored],
     """The tables cut to the rows that are fair to all and in which every one has a finite answer; where these were."""
     first = answers[0]
     for other in answers[1:]:
-        same = len(other) == len(first) and np.array_equal(first.column(first.day), other.column(other.day))
-        if not same or not np.array_equal(first.role("truth"), other.role("truth"), equal_nan=True):
+        if not same_rows(first, other):
             raise UsageError("answers were not given to the same rows", value=f"{len(first)} and {len(other)} rows")
     fair = _from(first, since)
     known: Mask = fair & np.logical_and.reduce([np.isfinite(a.role("answer")) for a in answers])
@@ -192,7 +190,7 @@ def _measured(before: Scored, after: Scored, name: str) -> dict[str, Any]:
     measure = metric_named(name, comparable=True)
     words = {n: getattr(measure, n) for n in ("name", "words", "unit", "better")}
     sides = [_with_truth(side) for side in (before, after)]
-    if why := next((w for side in sides if (w := side.complaint(*measure.inputs))), ""):
+    if why := next((w for side in sides if (w := measure.complaint(side))), ""):
         return {"metric": words} | dict.fromkeys(("before", "after", "relative", "difference"), _none(why))
     found = compare(sides[1], sides[0], metric=measure)
     mixes: dict[Mix, Scored] = {frozenset(): sides[0], frozenset(FACTORS[:1]): sides[1]}
@@ -207,14 +205,14 @@ def _change_of_metric(
     mixes: Mapping[Mix, Scored], factors: Sequence[str], measure: Metric
 ) -> tuple[Estimate, dict[str, Estimate]]:
     sides = {mix: _with_truth(side) for mix, side in mixes.items()}
-    if why := next((w for side in sides.values() if (w := side.complaint(*measure.inputs))), ""):
+    if why := next((w for side in sides.values() if (w := measure.complaint(side))), ""):
         return _none(why), {}
     total, parts = split(sides, factors, metric=measure)
     return total.estimate("difference", measure.unit), {n: i.estimate(n, measure.unit) for n, i in parts.items()}
 
 
 def _with_truth(scored: Scored) -> Scored:
-    return scored.subset(np.isfinite(scored.role("truth")) & ~scored.day_is_missing())
+    return scored.subset(np.isfinite(scored.role("truth")) & ~scored.day_is_missing() & ~scored.block_is_missing())
 
 
 def _parts_of_row(mixes: Mapping[Mix, Scored], factors: Sequence[str], at: int) -> dict[str, str | None]:

@@ -1,12 +1,12 @@
-"""The day-block bootstrap: how sure is a metric, when rows of one day err together?
+"""The block bootstrap: how sure is a metric, when rows of one day, or of one customer, err together?
 
-Whole days are drawn with replacement. A metric is a ratio of sums, so a drawn day only needs its sums: ten
-thousand resamples of a month are one matrix product. Intervals are _studentized (bootstrap-t: Efron 1982,
+Whole days, whole clusters or single rows (`blocks`) are drawn with replacement. A metric is a ratio of sums, so a drawn
+block only needs its sums: ten thousand resamples of a month are one matrix product. Intervals are _studentized (bootstrap-t: Efron 1982,
 Hall 1988): each resample also estimates its own error, which keeps the promise with few days, where
 the percentile method is too narrow (measured in `tests/evaluation/test_coverage.py`). Metrics that are positive
 are handled on the log scale, so that intervals never cross zero and ratios are natural.
 
-Days are taken as exchangeable: what one day says about the next is not modelled. The same rows, seed and numpy
+Blocks are taken as exchangeable: what one day says about the next is not modelled. The same rows, seed and numpy
 version give the same bits, whatever the order of the rows.
 """
 
@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.errors import UsageError
+from lockgate.evaluation.blocks import Blocks, blocks_of
 from lockgate.evaluation.intervals import Interval, wilson
 from lockgate.evaluation.metrics import SHARE, Metric
-from lockgate.evaluation.scored import Scored
+from lockgate.evaluation.scored import Scored, Unit
 
 __all__ = [
     "FAR",
@@ -31,31 +32,36 @@ __all__ = [
     "SEED",
     "Ratios",
     "Resamples",
-    "day_sums",
     "draws",
+    "method_over",
+    "over_blocks",
     "ratios",
+    "ratios_of",
     "resample",
     "single",
+    "too_few",
 ]
 
 REPLICATES = 10_000
 SEED = 20261101
 CELLS_AT_ONCE = 4_000_000  # bounds the memory of one chunk to tens of megabytes
-FEW_BLOCKS = 2_000  # up to here days are drawn one by one; above, equal blocks are drawn as counts
+FEW_BLOCKS = 2_000  # up to here blocks are drawn one by one; above, equal blocks are drawn as counts
 ROUNDING = 1e-12
 FAR = 700.0  # beyond this an exponential overflows: no bound at all
-METHOD = "bootstrap-t over whole days"
+UNITS: dict[Unit, str] = {"day": "whole days", "cluster": "whole clusters", "row": "single rows"}
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratios:
-    """`G` ratio metrics over the same `D` days: value = (top.sum(0) / bottom.sum(0)) ** power.
+    """`G` ratio metrics over the same `D` blocks: value = (top.sum(0) / bottom.sum(0)) ** power.
 
     Attributes:
-        top, bottom: per-day sums, shape (D, G).
+        top, bottom: sums per block, shape (D, G).
         n: rows behind each, shape (G,).
+        often: how many rows each block stands for (kinds of equal rows), shape (D,); None: every block counts once.
+        unit: what is resampled; `units`: how many of them there are, when several were dealt into one block.
     """
 
     top: Floats
@@ -63,42 +69,62 @@ class Ratios:
     n: NDArray[np.int64]
     power: float = 1.0
     bounds: tuple[float, float] = (0.0, inf)
+    often: Floats | None = None
+    unit: Unit = "day"
+    units: int = 0
 
     @property
     def blocks(self) -> int:
-        return len(self.top)
+        """Days, clusters or rows that can be drawn."""
+        return self.units or len(self.top)
+
+    @property
+    def counts(self) -> Floats:
+        """What was seen: every block once, every kind of row as often as it occurs; shape (1, D)."""
+        return np.ones((1, len(self.top))) if self.often is None else self.often[None]
+
+    def total(self, sums: Floats) -> Floats:
+        """Sum over all blocks."""
+        return sums.sum(0) if self.often is None else self.often @ sums
 
     @property
     def log(self) -> bool:
         """Whether values live on the log scale: positive by definition and in fact."""
-        return self.bounds == (0.0, inf) and bool((self.top.sum(0) > 0).all() and (self.bottom.sum(0) > 0).all())
+        return self.bounds == (0.0, inf) and bool(
+            (self.total(self.top) > 0).all() and (self.total(self.bottom) > 0).all()
+        )
 
     def values(self) -> Floats:
         """The metrics, shape (G,); NaN where the bottom is zero."""
-        top, bottom = self.top.sum(0), self.bottom.sum(0)
+        top, bottom = self.total(self.top), self.total(self.bottom)
         with np.errstate(all="ignore"):
             return np.where(bottom > 0, (top / bottom) ** self.power, nan)
 
 
-def day_sums(scored: Scored, terms: Sequence[Floats], cell: NDArray[np.int64] | None = None, cells: int = 1) -> Floats:
-    """Sum per-row terms by day and cell: shape (days in order, cells, terms).
-
-    The order of rows changes no bit of the result: within a day, rows are summed in the order of their values.
-    """
-    days, day = np.unique(scored.column(scored.day), return_inverse=True)
-    slot = day * cells + (cell if cell is not None else 0)
-    order = np.lexsort((*terms, slot))
-    size = len(days) * cells
-    sums = [np.bincount(slot[order], weights=term[order], minlength=size).astype(np.float64) for term in terms]
-    return np.stack(sums, axis=-1).reshape(len(days), cells, len(terms))
-
-
 def ratios(metric: Metric, scored: Sequence[Scored]) -> Ratios:
     """One metric of several answers on identical rows (same days), as ratios to be resampled together."""
-    sums = [day_sums(one, metric.rows(one))[:, 0, :] for one in scored]
+    return ratios_of([metric.rows(one) for one in scored], scored, power=metric.power, bounds=metric.bounds)
+
+
+def ratios_of(
+    terms: Sequence[Sequence[Floats]], scored: Sequence[Scored], *, power: float = 1.0, bounds: tuple[float, float] = (0.0, inf)
+) -> Ratios:  # fmt: skip
+    """The same of any per-row top and bottom per answer."""
+    blocks = blocks_of(scored[0], *(term for pair in terms for term in pair))
+    sums = [blocks.sums(pair)[:, 0, :] for pair in terms]
+    return over_blocks(
+        blocks, np.stack([s[:, 0] for s in sums], axis=1), np.stack([s[:, 1] for s in sums], axis=1),
+        n=np.array([len(one) for one in scored]), power=power, bounds=bounds,
+    )  # fmt: skip
+
+
+def over_blocks(
+    blocks: Blocks, top: Floats, bottom: Floats, *, n: NDArray[np.int64], power: float, bounds: tuple[float, float]
+) -> Ratios:
+    """Ratios of sums that `Blocks` made. Shares are counted, so behind each stand the rows of its bottom."""
+    n = blocks.total(bottom).round().astype(np.int64) if bounds == SHARE else n
     return Ratios(
-        top=np.stack([s[:, 0] for s in sums], axis=1), bottom=np.stack([s[:, 1] for s in sums], axis=1),
-        n=np.array([len(one) for one in scored]), power=metric.power, bounds=metric.bounds,
+        top=top, bottom=bottom, n=n, power=power, bounds=bounds, often=blocks.often, unit=blocks.unit, units=blocks.units
     )  # fmt: skip
 
 
@@ -139,6 +165,7 @@ class Resamples:
         value = float(self.ratios.values()[which])
         if self.ratios.log:
             low, high = (exp(bound) if bound < FAR else inf for bound in (low, high))
+            low, high = (value, value) if not self.error[which] and np.isfinite([low, high]).all() else (low, high)
         floor, ceiling = self.ratios.bounds
         low, high = (max(low, floor), min(high, ceiling)) if np.isfinite([low, high]).all() else (nan, nan)
         return self.as_interval(value, low, high, n=int(self.ratios.n[which]), level=level)
@@ -149,12 +176,30 @@ class Resamples:
         if not np.isfinite(value):
             why = "undefined on these rows, as nothing happened there"
         elif not np.isfinite([low, high]).all():
-            days = self.ratios.blocks
-            why = f"{days} day{'s are' if days > 1 else ' is'} too few for an interval"
-        method = f"{METHOD}{', joint' if self.joint else ''}, {len(self.t):,} resamples"
+            why = too_few(self.ratios.blocks, self.ratios.unit)
+        unit, blocks = self.ratios.unit, self.ratios.blocks
         return Interval(
-            value=value, low=low, high=high, level=level, n=n, blocks=self.ratios.blocks, method=method, why=why
-        )
+            value=value, low=low, high=high, level=level, n=n, blocks=0 if unit == "row" else blocks, why=why,
+            method=method_over("bootstrap-t", unit, len(self.t), joint=self.joint), block=unit,
+        )  # fmt: skip
+
+
+def method_over(method: str, unit: Unit, replicates: int, *, joint: bool = False) -> str:
+    """How an interval was made.
+
+    >>> method_over("bootstrap-t", "row", 10_000)
+    'bootstrap-t over single rows, 10,000 resamples'
+    """
+    return f"{method} over {UNITS[unit]}{', joint' if joint else ''}, {replicates:,} resamples"
+
+
+def too_few(number: int, unit: Unit) -> str:
+    """Why there is no interval.
+
+    >>> too_few(1, "day"), too_few(2, "cluster")
+    ('1 day is too few for an interval', '2 clusters are too few for an interval')
+    """
+    return f"{number:,} {unit}{'s are' if number > 1 else ' is'} too few for an interval"
 
 
 def single(metric: Metric, scored: Scored, *, replicates: int = REPLICATES, seed: int = SEED) -> Interval:
@@ -170,7 +215,12 @@ def single(metric: Metric, scored: Scored, *, replicates: int = REPLICATES, seed
     drawn = resample(ratios(metric, [scored]), replicates=replicates, seed=seed)
     found = drawn.interval(0)
     rare = not found.known or not drawn.error[0]
-    return _rare_share(drawn, found) if metric.bounds == SHARE and rare and found.blocks > 1 else found
+    return _rare_share(drawn, found) if metric.bounds == SHARE and rare and _countable(drawn, found) else found
+
+
+def _countable(drawn: Resamples, found: Interval) -> bool:
+    """One day tells nothing about another; one row is a count of one."""
+    return bool(found.n) and (drawn.ratios.unit == "row" or found.blocks > 1)
 
 
 def _rare_share(drawn: Resamples, found: Interval) -> Interval:
@@ -181,22 +231,22 @@ def _rare_share(drawn: Resamples, found: Interval) -> Interval:
     spread = found.value * (1 - found.value) / found.n
     effect = max(1.0, float(drawn.error[0]) ** 2 / spread) if spread else 1.0
     closed = wilson(found.value * found.n / effect, found.n / effect, level=found.level)
-    method = f"Wilson on {found.n / effect:,.0f} effective rows (too rare to resample days)"
-    return replace(closed, value=found.value, n=found.n, blocks=found.blocks, method=method)
+    unit = drawn.ratios.unit
+    method = f"Wilson on {found.n / effect:,.0f} effective rows (too rare to resample {unit}s)"
+    return replace(closed, value=found.value, n=found.n, blocks=found.blocks, block=unit, method=method)
 
 
 def resample(
     over: Ratios, pairs: Any = (), *, joint: bool = False, replicates: int = REPLICATES, seed: int = SEED
 ) -> Resamples:
-    """Draw days and studentize. `pairs`: (P, 2) positions whose difference (of logs, on the log scale) is wanted."""
+    """Draw blocks and studentize. `pairs`: (P, 2) positions whose difference (of logs, on the log scale) is wanted."""
     if not over.blocks:
-        raise UsageError("there are no rows to resample", allowed="at least one day")
+        raise UsageError("there are no rows to resample", allowed=f"at least one {over.unit}")
     pairs = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
-    sums = np.stack([over.top, over.bottom], axis=2).reshape(over.blocks, -1)  # (D, 2G): top, bottom, top, bottom …
-    once = np.ones((1, over.blocks))
-    center, error = _studentize(over, sums, once, pairs)
+    sums = np.stack([over.top, over.bottom], axis=2).reshape(len(over.top), -1)  # (D, 2G): top, bottom, top, bottom …
+    center, error = _studentize(over, sums, over.counts, pairs)
     chunks = list[Floats]()
-    for counts, rows in draws(sums, replicates, seed, width=4 * (len(over.n) + len(pairs))):
+    for counts, rows in draws(sums, replicates, seed, width=4 * (len(over.n) + len(pairs)), often=over.often):
         drawn, spread = _studentize(over, rows, counts, pairs)
         t = _studentized(drawn, center, spread)
         chunks.append(_largest(t, len(over.n)) if joint else t)
@@ -232,18 +282,27 @@ def _studentize(over: Ratios, rows: Floats, counts: Floats, pairs: NDArray[np.in
         return center, np.sqrt(np.where(variance > noise, variance, 0.0))
 
 
-def draws(rows: Floats, replicates: int, seed: int, *, width: int) -> Iterator[tuple[Floats, Floats]]:
-    """Yield (counts, rows): how often each block was drawn, in chunks that fit in memory."""
-    random, blocks = np.random.default_rng(seed), len(rows)
-    weights = None
-    if blocks > FEW_BLOCKS:  # many blocks repeat (0/1 outcomes by row): draw the distinct ones by how often they occur
-        rows, often = np.unique(rows, axis=0, return_counts=True)
-        weights = often / blocks
+def draws(
+    rows: Floats, replicates: int, seed: int, *, width: int, often: Floats | None = None
+) -> Iterator[tuple[Floats, Floats]]:
+    """Yield (counts, rows): how often each block was drawn, in chunks that fit in memory.
+
+    `often`: each row of `rows` is a kind of block that occurs so often.
+    """
+    random = np.random.default_rng(seed)
+    if often is not None and often.sum() <= min(
+        FEW_BLOCKS, 2 * len(rows)
+    ):  # hardly any kind repeats: faster one by one
+        rows, often = np.repeat(rows, often.astype(np.int64), axis=0), None
+    elif often is None and len(rows) > FEW_BLOCKS:  # many blocks repeat: draw the distinct ones by how often they occur
+        rows, number = np.unique(rows, axis=0, return_counts=True)
+        often = number.astype(np.float64)
+    blocks = len(rows) if often is None else int(often.sum())
     chunk = max(1, CELLS_AT_ONCE // max(len(rows), width))
     for start in range(0, replicates, chunk):
         size = min(chunk, replicates - start)
-        if weights is not None:
-            yield random.multinomial(blocks, weights, size=size).astype(np.float64), rows
+        if often is not None:
+            yield random.multinomial(blocks, often / blocks, size=size).astype(np.float64), rows
             continue
         picks = random.integers(blocks, size=(size, blocks)) + np.arange(size)[:, None] * blocks
         yield np.bincount(picks.ravel(), minlength=size * blocks).reshape(size, blocks).astype(np.float64), rows

@@ -1,6 +1,6 @@
 """Is anybody served much worse than the rest? A metric per group, and how far the worst is from the best.
 
-Picking the worst of many groups exaggerates. So intervals are joint: one draw of days for all groups, and the
+Picking the worst of many groups exaggerates. So intervals are joint: one draw of blocks for all groups, and the
 largest studentized deviation over all of them (max-t: Romano and Wolf 2005) sets the width. With the promised
 frequency *all* groups' intervals, and separately all pairs' ratios, hold at once; the worst and the best may
 then be picked freely. Groups too small to judge are listed with the reason, never dropped.
@@ -16,17 +16,17 @@ from math import inf, nan
 import numpy as np
 from numpy.typing import NDArray
 
+from lockgate.evaluation.blocks import Blocks, blocks_of
 from lockgate.evaluation.intervals import Interval
 from lockgate.evaluation.metrics import Metric
 from lockgate.evaluation.resampling import (
     REPLICATES,
     SEED,
-    Ratios,
     Resamples,
-    day_sums,
+    over_blocks,
     resample,
 )
-from lockgate.evaluation.scored import Scored
+from lockgate.evaluation.scored import Scored, Unit
 
 __all__ = ["MIN_DAYS", "Group", "Slices", "slice_by"]
 
@@ -64,12 +64,13 @@ class Slices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tally:
-    """One group before it is judged: its per-day sums, rows and days."""
+    """One group before it is judged: its sums per block, rows and blocks; `unit` is what a block is."""
 
     by: str
     name: str
     n: int
-    days: int
+    blocks: int
+    unit: Unit
     sums: NDArray[np.float64]
 
 
@@ -80,11 +81,15 @@ def slice_by(
     """Judge every group of every column; groups of different columns are never compared with each other.
 
     Rows must be free of nulls in what the metric reads (see `Scored.complaint`); a null group is a group.
+    `min_days` holds for clusters, too, where these are resampled; for single rows `min_n` is all that counts.
     """
+    terms = metric.rows(scored)
+    cells = {column: scored.groups(column) for column in dict.fromkeys(columns)}
+    blocks = blocks_of(scored, *terms, *(cell for _, cell in cells.values()))
     tallies = list[_Tally]()
     not_assessed = list[str]()
-    for column in columns:
-        found = _tallies(scored, column, metric)
+    for column, (names, cell) in cells.items():
+        found = _tallies(blocks, terms, column, names.tolist(), cell)
         reasons = [_too_small(tally, min_n, min_days) for tally in found]
         kept = [tally for tally, reason in zip(found, reasons, strict=True) if not reason]
         not_assessed += [f"{t.by} = {t.name}: {r}" for t, r in zip(found, reasons, strict=True) if r]
@@ -94,8 +99,8 @@ def slice_by(
     if not tallies:
         nothing = _no_ratio(level, "no group can be judged")
         return Slices(groups=(), worst_over_best=nothing, worst=None, best=None, not_assessed=tuple(not_assessed))
-    over = Ratios(
-        top=np.stack([t.sums[:, 0] for t in tallies], axis=1), bottom=np.stack([t.sums[:, 1] for t in tallies], axis=1),
+    over = over_blocks(
+        blocks, np.stack([t.sums[:, 0] for t in tallies], axis=1), np.stack([t.sums[:, 1] for t in tallies], axis=1),
         n=np.array([t.n for t in tallies]), power=metric.power, bounds=metric.bounds,
     )  # fmt: skip
     pairs = [(i, j) for i, j in combinations(range(len(tallies)), 2) if tallies[i].by == tallies[j].by]
@@ -107,22 +112,23 @@ def slice_by(
     return Slices(groups=tuple(ranked), worst_over_best=ratio, worst=worst, best=best, not_assessed=tuple(not_assessed))
 
 
-def _tallies(scored: Scored, column: str, metric: Metric) -> list[_Tally]:
-    names, cell = np.unique(scored.labels(column), return_inverse=True)
-    top, bottom = metric.rows(scored)
-    sums = day_sums(scored, [top, bottom, np.ones_like(top)], cell, len(names))
-    rows = sums[:, :, 2]
+def _tallies(
+    blocks: Blocks, terms: Sequence[NDArray[np.float64]], column: str, names: Sequence[str], cell: NDArray[np.int64]
+) -> list[_Tally]:
+    sums = blocks.sums([*terms, np.ones_like(terms[0])], cell, len(names))
+    rows = blocks.total(sums[:, :, 2])
+    seen = (sums[:, :, 2] > 0).sum(0)
     return [
-        _Tally(by=column, name=str(name), n=int(rows[:, i].sum()), days=int((rows[:, i] > 0).sum()), sums=sums[:, i])
+        _Tally(by=column, name=name, n=int(rows[i]), blocks=int(seen[i]), unit=blocks.unit, sums=sums[:, i])
         for i, name in enumerate(names)
     ]
 
 
-def _too_small(tally: _Tally, min_n: int, min_days: int) -> str:
+def _too_small(tally: _Tally, min_n: int, min_blocks: int) -> str:
     if tally.n < min_n:
         return f"{tally.n:,} row{'s' * (tally.n != 1)}, fewer than {min_n:,}"
-    if tally.days < min_days:
-        return f"rows on {tally.days} day{'s' * (tally.days != 1)}, fewer than {min_days}"
+    if tally.unit != "row" and tally.blocks < min_blocks:
+        return f"rows on {tally.blocks} {tally.unit}{'s' * (tally.blocks != 1)}, fewer than {min_blocks}"
     if not tally.sums[:, 1].sum() > 0:
         return f"undefined on its {tally.n:,} rows, as nothing happened there"
     return ""

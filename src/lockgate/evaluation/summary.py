@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import isfinite, nan
 
 import numpy as np
 
-from lockgate.evaluation.intervals import wilson
+from lockgate.evaluation.intervals import Interval, wilson
 from lockgate.evaluation.metrics import METRICS, Metric, metric_named
 from lockgate.evaluation.resampling import single
 from lockgate.evaluation.scored import Scored
@@ -29,10 +30,11 @@ def summary(
     Returns:
         `metric` name, words, meaning, unit and better; `overall` Estimate; `groups`, `by_horizon` and `coverage` GroupEstimates; `days` rows of date, actual,
         forecast and best_simple summed over all answers for that day; `holdout` rows, days, first, last, origins.
-        All intervals resample whole days. On fewer than `MIN_DAYS` days there is none, and `why` says so.
+        All intervals resample what the rows have: whole days, whole clusters or single rows. On fewer than `MIN_DAYS` of
+        these there is none, and `why` says so. Without a day `days` is empty and `holdout` has none.
     """
     measure = metric_named(metric, comparable=True)
-    if why := scored.complaint(*measure.inputs):
+    if why := measure.complaint(scored):
         return {"overall": to_json(Estimate(name=metric, value=None, why=why, n=len(scored)))}
     groups = slice_by(scored, list(by), metric=measure).groups if by else ()
     return {
@@ -51,7 +53,7 @@ def summary(
 
 def _by_horizon(scored: Scored, measure: Metric) -> list[Json]:
     """Error per week ahead."""
-    if "as_of" not in scored.columns:
+    if "as_of" not in scored.columns or not scored.day:
         return []
     ahead = (scored.column(scored.day) - scored.column("as_of")).astype(int)
     weeks = (ahead - 1) // WEEK + 1
@@ -82,24 +84,25 @@ def _inside(part: Scored) -> Estimate:
     """As the check of intervals measures it: days are resampled, and never narrower than Wilson."""
     measure = METRICS["coverage"]
     hits = int(measure.rows(part)[0].sum())
-    return _unless_few(
-        single(measure, part).at_least_as_wide_as(wilson(hits, len(part))).estimate("coverage", measure.unit)
-    )
+    found = single(measure, part).at_least_as_wide_as(wilson(hits, len(part)))
+    return _unless_few(found).estimate("coverage", measure.unit)
 
 
 def _measured(measure: Metric, part: Scored) -> Estimate:
-    return _unless_few(single(measure, part).estimate(measure.name, measure.unit))
+    return _unless_few(single(measure, part)).estimate(measure.name, measure.unit)
 
 
-def _unless_few(estimate: Estimate) -> Estimate:
+def _unless_few(interval: Interval) -> Interval:
     """A few days say nothing about how days differ; their interval would promise what it cannot keep."""
-    if estimate.value is None or estimate.blocks >= MIN_DAYS:
-        return estimate
-    return replace(estimate, low=None, high=None, why=f"too few days ({estimate.blocks}) to say how sure")
+    if not isfinite(interval.value) or interval.units >= MIN_DAYS:
+        return interval
+    return replace(interval, low=nan, high=nan, why=f"too few {interval.unit}s ({interval.units}) to say how sure")
 
 
 def _days(scored: Scored, baseline: str) -> list[Json]:
     """One row per target day, from the answers of the latest origin that asked for it."""
+    if not scored.day:
+        return []
     days = scored.column(scored.day)
     last = np.ones(len(scored), bool)
     if "as_of" in scored.columns:
@@ -116,6 +119,8 @@ def _days(scored: Scored, baseline: str) -> list[Json]:
 
 
 def _extent(scored: Scored) -> Json:
+    if not scored.day:
+        return {"rows": len(scored), "days": 0, "first": None, "last": None, "origins": 0}
     days = np.unique(scored.column(scored.day))
     origins = len(np.unique(scored.column("as_of"))) if "as_of" in scored.columns else 0
     return {"rows": len(scored), "days": len(days), "first": str(days[0]), "last": str(days[-1]), "origins": origins}

@@ -28,7 +28,10 @@ def decimal(value: float) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """One number with its interval. `value` None needs `why`. `n` counts rows, `blocks` resampled units (days)."""
+    """One number with its interval. `value` None needs `why`.
+
+    `n` counts rows, `blocks` what is resampled: whole days, or what `block` says; 0 when rows are independent.
+    """
 
     name: str
     value: str | None
@@ -40,6 +43,12 @@ class Estimate:
     method: str = ""
     why: str = ""
     unit: str = ""
+    extra: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+    @property
+    def block(self) -> str:
+        """What is resampled: `day`, `cluster` or `row`."""
+        return str(self.extra.get("block", "day")) if self.blocks else "row"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

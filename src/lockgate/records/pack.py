@@ -45,12 +45,15 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdout:
-    """The rows the release was tested on. `first`/`last` are target days; `origins` counts the days it predicted from."""
+    """The rows the release was tested on. `first`/`last` are target days; `origins` counts the days it predicted from.
+
+    Rows without a day have `days` 0 and neither first nor last.
+    """
 
     rows: int
     days: int
-    first: dt.date
-    last: dt.date
+    first: dt.date | None = None
+    last: dt.date | None = None
     origins: int = 0
     note: str = ""
 

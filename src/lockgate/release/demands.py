@@ -38,7 +38,8 @@ def limits(verdict: Verdict, evidence: Evidence | None = None) -> str:
         case ["worst_over_best"]:
             return f"at most {sentences.number(held['worst_over_best'])} times"
         case ["max_bad_share", "min_days", "min_rows"]:
-            return _enough(held, str(params.get("per") or ""))
+            undated = evidence is not None and all(e.name != "days" for e in evidence.also)
+            return _enough(held, str(params.get("per") or ""), dated=not undated)
         case ["max_rows"]:
             return (
                 "none may differ"
@@ -67,11 +68,11 @@ def _compared(harm: Decimal, *, strict: bool) -> str:
     return "must be better at all" if strict else "must not be worse"
 
 
-def _enough(held: Mapping[str, Decimal], per: str) -> str:
+def _enough(held: Mapping[str, Decimal], per: str, *, dated: bool) -> str:
     rows = f"at least {count(int(held['min_rows']), 'row')}" + (f" in each {plain(per)}" if per else "")
-    days = f"on at least {count(int(held['min_days']), 'day')}"
+    days = f", on at least {count(int(held['min_days']), 'day')}" if dated or held["min_days"] > 1 else ""
     bad = f"at most {round_percent(str(held['max_bad_share']))} bad" if held["max_bad_share"] else "none bad"
-    return f"{rows}, {days}, {bad}"
+    return f"{rows}{days}, {bad}"
 
 
 def _named(threshold: Mapping[str, Json]) -> str:

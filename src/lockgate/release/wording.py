@@ -229,7 +229,7 @@ def size(estimate: Estimate) -> str:
     'n\xa0=\xa04,312 rows on 28 days'
     """
     return f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{count(estimate.n, 'row')}" + (
-        f" on {count(estimate.blocks, 'day')}" if estimate.blocks else ""
+        f" on {count(estimate.blocks, estimate.block)}" if estimate.blocks else ""
     )
 
 

@@ -129,6 +129,8 @@ def _holdout(summary: Mapping[str, Json]) -> Holdout | None:
     if "holdout" not in summary:
         return None
     extent = summary["holdout"]
+    if not extent["days"]:
+        return Holdout(rows=extent["rows"], days=0, note="rows that no training or tuning has seen")
     return Holdout(
         rows=extent["rows"], days=extent["days"], origins=extent["origins"],
         first=dt.date.fromisoformat(extent["first"]), last=dt.date.fromisoformat(extent["last"]),

@@ -19,7 +19,7 @@ def evidence(scored: Scored, *, baseline: str, metric: str, seed: int = SEED) ->
     """Measure release / baseline - 1 of a metric, with one draw of days for both."""
     measure = metric_named(metric, comparable=True)
     simple = scored.answering(baseline)
-    why = scored.complaint(*measure.inputs) or simple.complaint(*measure.inputs)
+    why = measure.complaint(scored) or measure.complaint(simple)
     params = {"metric": metric, "words": measure.words, "better": measure.better, "baseline": baseline}
     params["against"] = against(scored, baseline)
     if why:

@@ -21,10 +21,10 @@ def evidence(scored: Scored, champion: Scored | None, *, metric: str, seed: int 
     params = {"metric": metric, "words": measure.words, "better": measure.better, "against": "the live release"}
     if champion is None:
         return unmeasured(KIND, NAME, "there is no live release yet", **params, applicable=False)
-    if why := scored.complaint(*measure.inputs):
+    if why := measure.complaint(scored):
         return unmeasured(KIND, NAME, why, **params)
     ours, theirs = on_common_rows(scored, champion)
-    if why := theirs.complaint(*measure.inputs):
+    if why := measure.complaint(theirs):
         return unmeasured(KIND, NAME, f"the live release cannot be compared: {why}", **params)
     found = compare(ours, theirs, metric=measure, seed=seed)
     left_out = len(scored) - len(ours)

@@ -22,7 +22,7 @@ def evidence(scored: Scored, *, metric: str, by: Sequence[str], min_n: int = 200
     """Measure the metric per group, worst first, and the widest ratio between two groups of one column."""
     measure = metric_named(metric, comparable=True)
     params: dict[str, Json] = {"metric": metric, "words": measure.words, "by": list(by), "min_n": min_n}
-    if why := scored.complaint(*measure.inputs):
+    if why := measure.complaint(scored):
         return unmeasured(KIND, NAME, why, **params)
     found = slice_by(scored, by, metric=measure, min_n=min_n, seed=seed)
     groups = tuple(

@@ -17,16 +17,18 @@ def enough(evidence: Evidence, limits: Limits) -> Decision:
     rows = Decimal(evidence.statistic.value or "NaN")
     per, smallest = evidence.params.get("per"), evidence.params.get("smallest")
     where = f" in the smallest group of {_column(str(per))} ({smallest})" if per and smallest is not None else ""
+    days = also.get("days", Decimal(limits["min_days"] <= 1))  # rows without a day: any demand for several is not met
     short = [
         f"{number(limits['min_rows'])} rows{' in each group' if per else ''} are needed" * (rows < limits["min_rows"]),
-        f"{number(limits['min_days'])} days are needed" * (also["days"] < limits["min_days"]),
+        f"{number(limits['min_days'])} days are needed" * (days < limits["min_days"]),
         f"{percent(also['bad_share'])} of all rows are not good ({number(also['bad_rows'])}), "
         f"at most {percent(limits['max_bad_share'])} may be" * (also["bad_share"] > limits["max_bad_share"]),
     ]
     lacking = "; ".join(text for text in short if text)
-    reason = f"Good rows{where}: {number(rows)}; different days: {number(also['days'])}"
+    unit = next((name for name in ("days", "clusters") if name in also), "")
+    reason = f"Good rows{where}: {number(rows)}" + (f"; different {unit}: {number(also[unit])}" if unit else "")
     # not `<`: a number that is not one must fail too
-    good = rows >= limits["min_rows"] and also["days"] >= limits["min_days"]
+    good = rows >= limits["min_rows"] and days >= limits["min_days"]
     good = good and also["bad_share"] <= limits["max_bad_share"]
     outcome: Outcome = "pass" if good else "fail"
     return Decision(outcome=outcome, reason=f"{reason}{'; ' + lacking if lacking else ''}.{left_out(evidence)}")

@@ -18,7 +18,7 @@ from lockgate.gates.rules.sentences import (
     capitalized,
     group,
     higher_or_lower,
-    more_days,
+    more_needed,
     number,
     percent,
     span,
@@ -48,14 +48,14 @@ def _compared(evidence: Evidence, limit: Decimal, *, strict: bool) -> Decision:
     wanted = _wanted(limit, strict=strict, word="higher" if flip else "lower", bad="lower" if flip else "higher")
     words, against = capitalized(str(evidence.params["words"])), evidence.params["against"]
     change = f"the same as {against}" if value == 0 else f"{higher_or_lower(value)} than {against}"
-    reason = f"{words} is {change}; {level(evidence.statistic)} {span(low, high)}; {basis(evidence.statistic)}."
+    reason = f"{words} is {change}; {level(evidence.statistic)} {span(low, high, evidence.statistic.block)}; {basis(evidence.statistic)}."
     doubt = {
         "pass": "",
         "fail": f" It must be {wanted}.",
         "uncertain": f" It must be {wanted}, which this does not prove.",
     }
     bound = harm_high if harm <= limit else harm_low
-    settles = more_days(harm, bound, limit, evidence.statistic.blocks) if outcome == "uncertain" else ""
+    settles = more_needed(harm, bound, limit, evidence.statistic) if outcome == "uncertain" else ""
     return Decision(outcome=outcome, reason=reason + doubt.get(outcome, "") + left_out(evidence), settles=settles)
 
 
@@ -79,7 +79,7 @@ def alike(evidence: Evidence, limits: Limits) -> Decision:
         f"the worst of {len(evidence.groups)} groups; at most {times(limit)} is allowed.{left_out(evidence)}"
     )
     bound = high if value <= limit else low
-    settles = more_days(value, bound, limit, evidence.statistic.blocks) if outcome == "uncertain" else ""
+    settles = more_needed(value, bound, limit, evidence.statistic) if outcome == "uncertain" else ""
     return Decision(outcome=outcome, reason=reason, settles=settles)
 
 
@@ -99,7 +99,7 @@ def nominal(evidence: Evidence, limits: Limits) -> Decision:
     )
     near, bound = (ceiling, high) if value >= limits["nominal"] else (floor, low)
     bound = bound if floor <= value <= ceiling else (low if value > ceiling else high)
-    settles = more_days(value, bound, near, evidence.statistic.blocks) if outcome == "uncertain" else ""
+    settles = more_needed(value, bound, near, evidence.statistic) if outcome == "uncertain" else ""
     return Decision(outcome=outcome, reason=reason, settles=settles)
 
 
@@ -120,5 +120,5 @@ def _held(evidence: Evidence, limit: Decimal, words: str, *, sign: int) -> Decis
     demand = f"{words} {shown(limit)} is {'allowed' if sign > 0 else 'needed'}"
     reason = f"{what} is {shown(value)}; {reach}; {demand}; {basis(evidence.statistic)}."
     bound = high if value <= limit else low
-    settles = more_days(value, bound, limit, evidence.statistic.blocks) if outcome == "uncertain" else ""
+    settles = more_needed(value, bound, limit, evidence.statistic) if outcome == "uncertain" else ""
     return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)

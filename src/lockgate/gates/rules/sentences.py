@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from lockgate.records.evidence import Estimate
 
-__all__ = ["basis", "capitalized", "group", "higher_or_lower", "more_days", "number", "percent", "span", "times"]
+__all__ = ["basis", "capitalized", "group", "higher_or_lower", "more_needed", "number", "percent", "span", "times"]
 
 TENTH, HUNDREDTH, SMALLEST = Decimal("0.1"), Decimal("0.01"), Decimal("1e-9")
 SOON = 3  # more than three times the days there are is not "soon"
@@ -56,14 +56,14 @@ def higher_or_lower(change: Decimal) -> str:
     return f"{percent(abs(change))} {'lower' if change < 0 else 'higher'}"
 
 
-def span(low: Decimal, high: Decimal) -> str:
-    """An interval of a relative difference, the smaller change first.
+def span(low: Decimal, high: Decimal, unit: str = "day") -> str:
+    """An interval of a relative difference, the smaller change first. `unit`: what was resampled.
 
     >>> span(Decimal("-0.05"), Decimal("-0.012")), span(Decimal("-0.02"), Decimal("0.004"))
     ('1.2% to 5.0% lower', '2.0% lower to 0.4% higher')
     """
     if low == high == 0:
-        return "is exactly that, as no day differs"
+        return f"is exactly that, as no {unit} differs"
     if low * high > 0:
         near, far = sorted((abs(low), abs(high)))
         return f"{percent(near)} to {percent(far)} {'lower' if high < 0 else 'higher'}"
@@ -96,10 +96,12 @@ def basis(estimate: Estimate) -> str:
 
     >>> basis(Estimate(name="wape", value="0.6", n=26140, blocks=24))
     '26,140 rows over 24 days'
+    >>> basis(Estimate(name="tpr", value="0.6", n=1)), basis(Estimate(name="tpr", value="0.6", n=9, blocks=3, extra={"block": "cluster"}))
+    ('1 row', '9 rows over 3 clusters')
     """
     rows = f"{estimate.n:,} row{'' if estimate.n == 1 else 's'}"
-    days = f" over {estimate.blocks:,} day{'' if estimate.blocks == 1 else 's'}" if estimate.blocks else ""
-    return rows + days
+    over = f" over {estimate.blocks:,} {estimate.block}{'' if estimate.blocks == 1 else 's'}" if estimate.blocks else ""
+    return rows + over
 
 
 def capitalized(text: str) -> str:
@@ -107,17 +109,23 @@ def capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def more_days(value: Decimal, bound: Decimal, limit: Decimal, days: int) -> str:
+def more_needed(value: Decimal, bound: Decimal, limit: Decimal, estimate: Estimate) -> str:
     """What would move the interval off the limit, if the number stays: its width shrinks with the root of the days.
 
-    >>> more_days(Decimal("-0.01"), Decimal("0.002"), Decimal(0), 24)
+    Days, clusters or rows: what the estimate resampled.
+
+    >>> wape = Estimate(name="wape", value="-0.01", n=900, blocks=24)
+    >>> more_needed(Decimal("-0.01"), Decimal("0.002"), Decimal(0), wape)
     'About 11 more days of the same kind would settle it, if the number stays where it is.'
+    >>> more_needed(Decimal("-0.01"), Decimal("-0.022"), Decimal(0), Estimate(name="wape", value="-0.01", n=900))
+    'About 396 more rows of the same kind would settle it, if the number stays where it is.'
     """
+    units, noun = estimate.blocks or estimate.n, estimate.block
     gap, reach = abs(value - limit), abs(bound - value)
     ratio = (reach / gap) ** 2 if gap else Decimal("Infinity")
-    if not days or ratio > 1 + SOON * 10:
-        return "Even thirty times as many days might not settle it; a person must weigh it."
-    more = max(1, int((days * (ratio - 1)).to_integral_value(rounding="ROUND_CEILING")))
-    soon = "" if more <= SOON * days else " That is a long wait; a person must weigh it."
-    noun = "day" if more == 1 else "days"
-    return f"About {more:,} more {noun} of the same kind would settle it, if the number stays where it is.{soon}"
+    if not units or ratio > 1 + SOON * 10:
+        return f"Even thirty times as many {noun}s might not settle it; a person must weigh it."
+    more = max(1, int((units * (ratio - 1)).to_integral_value(rounding="ROUND_CEILING")))
+    soon = "" if more <= SOON * units else " That is a long wait; a person must weigh it."
+    plural = noun if more == 1 else f"{noun}s"
+    return f"About {more:,} more {plural} of the same kind would settle it, if the number stays where it is.{soon}"
