@@ -9,7 +9,7 @@ from lockgate.cli.render import now, print_json, table
 from lockgate.delivery import init as delivery
 from lockgate.delivery.identity import read_ledger
 from lockgate.errors import UsageError
-from lockgate.project import FILE, open_project
+from lockgate.project import open_project
 from lockgate.records.people import Person
 from lockgate.records.statement import fingerprint
 from lockgate.records.wire import to_json
@@ -43,23 +43,13 @@ def people_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true")
 
 
-def _refuse_nested(root: Path, *, named: bool) -> None:
-    """A folder of a project is hardly meant to become another one, unless it is named."""
-    above = next((p for p in root.resolve().parents if (p / FILE).is_file()), None)
-    if named or above is None or (root / FILE).is_file():
-        return
-    raise UsageError(
-        "this folder belongs to a project already", value=str(above), allowed="a folder outside, or one that is named",
-        next=f"cd {above} && lockgate init   (or, for a project of its own: lockgate init {root.resolve()})",
-    )  # fmt: skip
-
-
 def init(arguments: argparse.Namespace) -> int:
     """Make the project, the key and the trust root; what exists is kept."""
     import getpass
 
     root = Path(arguments.dir)
-    _refuse_nested(root, named=arguments.dir != ".")
+    if arguments.dir == ".":
+        delivery.refuse_nested(root)
     root.mkdir(parents=True, exist_ok=True)
     made = delivery.init(
         root, name=arguments.name, person=arguments.person, login=getpass.getuser(), roles=arguments.role, now=now()

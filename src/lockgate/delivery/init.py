@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lockgate.delivery.identity import append, key_path, read_ledger, signer, who
 from lockgate.durable import write_atomic
 from lockgate.errors import NotFound, PermissionRefused, UsageError, did_you_mean
-from lockgate.project import Project, adapter, read_settings
+from lockgate.project import Project, adapter, find_root, read_settings
 from lockgate.records.decisions import PeopleSet
 from lockgate.records.people import DELIVERER, OPERATOR, TRUSTEE, Person, found, succeed
 from lockgate.records.statement import plain_key
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lockgate.records.people import People
     from lockgate.records.trust import Trusted
 
-__all__ = ["Founded", "add_person", "init", "make_key", "remove_person"]
+__all__ = ["Founded", "add_person", "init", "make_key", "refuse_nested", "remove_person"]
 
 LOCKGATE_TOML = """\
 [project]
@@ -114,6 +114,20 @@ def init(
             allowed=f"the same; {lacking} was not changed", next="lockgate people add NAME --role ROLE",
         )  # fmt: skip
     return Founded(project.root, tuple(made), mine.identity(), trust.root, me.name, me.roles)
+
+
+def refuse_nested(root: Path) -> None:
+    """A folder inside a project is hardly meant to become another one, unless somebody names it. Raises UsageError."""
+    here = root.resolve()
+    try:
+        above = find_root(here)
+    except NotFound:
+        return
+    if above != here:
+        raise UsageError(
+            "this folder belongs to a project already", value=str(above), allowed="a folder outside, or one that is named",
+            next=f"cd {above} && lockgate init   (or, for a project of its own: lockgate init {here})",
+        )  # fmt: skip
 
 
 def _not_as_asked(me: Person, person: str | None, roles: Sequence[str]) -> str:
