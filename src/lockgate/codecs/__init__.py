@@ -7,7 +7,6 @@ value, not the bytes, so that another writer or library version gives the same d
 from __future__ import annotations
 
 import importlib
-import shutil
 import types
 import typing
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -164,6 +163,8 @@ def write_as(codec: str, path: Path, to: Path) -> None:
 
         tree.unpack(path, to)
     elif codec == "file" or suffix not in FORMS - stored:  # whose file it is knows its form
+        import shutil  # a run has no need of it
+
         shutil.copyfile(path, to)
     elif suffix in writers:
         writers[suffix](path, to)
