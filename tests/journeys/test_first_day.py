@@ -117,7 +117,13 @@ def test_a_file_that_still_settles_is_not_left_out_in_silence(lockgate: Lockgate
 
 def test_a_table_leaves_in_the_form_that_its_suffix_names(lockgate: Lockgate) -> None:
     lockgate("run")
-    read = {"csv": pl.read_csv, "parquet": pl.read_parquet, "ndjson": pl.read_ndjson, "arrow": pl.read_ipc}
+    read = {
+        "csv": pl.read_csv,
+        "parquet": pl.read_parquet,
+        "ndjson": pl.read_ndjson,
+        "arrow": pl.read_ipc,
+        "ipc": pl.read_ipc,
+    }
     for suffix, reader in read.items():
         to = lockgate.root / f"daily.{suffix}"
         lockgate("show", "daily", "--to", str(to))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,6 @@ from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
     import argparse
-
-FORMS = {".csv", ".parquet", ".ndjson", ".json", ".arrow", ".ipc"}
-"""Suffixes that promise a form: bytes of another one would be a lie."""
 
 
 def show_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +33,7 @@ def runs_arguments(parser: argparse.ArgumentParser) -> None:
 
 def show(arguments: argparse.Namespace) -> int:
     """An artifact of a step, or a release's manifest."""
+    from lockgate import codecs
     from lockgate.delivery import look
 
     project = open_project(Path.cwd())
@@ -46,7 +43,7 @@ def show(arguments: argparse.Namespace) -> int:
         return _show_release(arguments, error)
     artifact = shown.artifact
     if arguments.to:
-        _copy(artifact.codec, shown.path, arguments.to)
+        codecs.write_as(artifact.codec, shown.path, arguments.to)
     if arguments.json:
         print_json({"name": shown.name, "type": artifact.type, "digest": artifact.digest, "size_bytes": artifact.size_bytes,
                     "path": str(shown.path), "value": shown.value})  # fmt: skip
@@ -59,20 +56,6 @@ def show(arguments: argparse.Namespace) -> int:
         if begins := look.first_rows(shown):
             print("\n" + "\n".join(plain(line) for line in begins.splitlines()))
     return 0
-
-
-def _copy(codec: str, path: Path, to: Path) -> None:
-    """The bytes as they are, or a table in another form; a folder as a folder."""
-    from lockgate import codecs
-
-    if codec == "tree":
-        from lockgate.codecs import tree
-
-        tree.unpack(path, to)
-    elif to.suffix.lower() in FORMS - {codecs.SUFFIXES[codec]}:
-        codecs.write_as(codec, path, to)
-    else:
-        shutil.copyfile(path, to)
 
 
 def _show_release(arguments: argparse.Namespace, error: NotFound) -> int:

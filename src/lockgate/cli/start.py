@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from lockgate.cli.render import now
 from lockgate.delivery import init as delivery
-from lockgate.errors import UsageError
-from lockgate.project import FILE
 
 if TYPE_CHECKING:
     import argparse
@@ -21,23 +19,13 @@ def init_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--role", action="append", default=[], metavar="ROLE", help="a further role you hold")
 
 
-def _refuse_nested(root: Path, *, named: bool) -> None:
-    """A folder of a project is hardly meant to become another one, unless it is named."""
-    above = next((p for p in root.resolve().parents if (p / FILE).is_file()), None)
-    if named or above is None or (root / FILE).is_file():
-        return
-    raise UsageError(
-        "this folder belongs to a project already", value=str(above), allowed="a folder outside, or one that is named",
-        next=f"cd {above} && lockgate init   (or, for a project of its own: lockgate init {root.resolve()})",
-    )  # fmt: skip
-
-
 def init(arguments: argparse.Namespace) -> int:
     """Make the project, the key and the trust root; what exists is kept."""
     import getpass
 
     root = Path(arguments.dir)
-    _refuse_nested(root, named=arguments.dir != ".")
+    if arguments.dir == ".":
+        delivery.refuse_nested(root)
     root.mkdir(parents=True, exist_ok=True)
     made = delivery.init(
         root, name=arguments.name, person=arguments.person, login=getpass.getuser(), roles=arguments.role, now=now()

@@ -64,6 +64,12 @@ SUFFIXES = {
     "tree": ".tar",
 }
 
+FORMS = {".csv", ".parquet", ".ndjson", ".json", ".arrow", ".ipc"}
+"""Suffixes that promise a form."""
+
+SAME_FORM = {"polars.ipc": (".ipc",)}
+"""Other suffixes of the form that a codec stores."""
+
 
 class Codec(Protocol):
     def save(self, value: object, path: Path) -> None: ...
@@ -146,16 +152,28 @@ def preview(codec: str, path: Path, *, rows: int = 5, width: int = 100) -> str:
 
 
 def write_as(codec: str, path: Path, to: Path) -> None:
-    """Write a stored value in the form that the suffix of `to` names. Raises UsageError for a form it cannot take."""
-    suffix = to.suffix.lower()
+    """Write a stored value in the form that the suffix of `to` promises; without such a suffix as it is stored, a folder as a folder.
+
+    Raises UsageError for a form that it cannot take: other bytes under that name would be a lie.
+    """
+    suffix, stored = to.suffix.lower(), {SUFFIXES[codec], *SAME_FORM.get(codec, ())}
     writers = getattr(_module(codec), "WRITERS", {})
-    if suffix not in writers:
-        forms = [s for s in (SUFFIXES[codec], *writers) if s]
+    if codec == "tree":
+        from lockgate.codecs import tree
+
+        tree.unpack(path, to)
+    elif codec == "file" or suffix not in FORMS - stored:  # whose file it is knows its form
+        import shutil  # a run has no need of it
+
+        shutil.copyfile(path, to)
+    elif suffix in writers:
+        writers[suffix](path, to)
+    else:
         raise UsageError(
-            "this artifact cannot be written in such a form", value=to.name, allowed=", ".join(dict.fromkeys(forms)) or "no suffix",
+            "this artifact cannot be written in such a form", value=to.name,
+            allowed=", ".join(s for s in (SUFFIXES[codec], *writers) if s) or "no suffix",
             next=f"name the file {to.stem}{SUFFIXES[codec]} to have it as it is stored",
         )  # fmt: skip
-    writers[suffix](path, to)
 
 
 def resolve(name: str) -> type:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from lockgate.delivery.identity import append, key_path, read_ledger, signer
 from lockgate.durable import write_atomic
-from lockgate.errors import UsageError
-from lockgate.project import Project, adapter, read_settings
+from lockgate.errors import NotFound, UsageError
+from lockgate.project import Project, adapter, find_root, read_settings
 from lockgate.records.decisions import PeopleSet
 from lockgate.records.people import DELIVERER, OPERATOR, TRUSTEE, Person, found
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lockgate.records.trust import Trusted
 
-__all__ = ["Founded", "init", "make_key"]
+__all__ = ["Founded", "init", "make_key", "refuse_nested"]
 
 LOCKGATE_TOML = """\
 [project]
@@ -111,6 +111,20 @@ def init(
             allowed=f"the same; {lacking} was not changed", next="lockgate people add NAME --role ROLE",
         )  # fmt: skip
     return Founded(project.root, tuple(made), mine.identity(), trust.root, me.name, me.roles)
+
+
+def refuse_nested(root: Path) -> None:
+    """A folder inside a project is hardly meant to become another one, unless somebody names it. Raises UsageError."""
+    here = root.resolve()
+    try:
+        above = find_root(here)
+    except NotFound:
+        return
+    if above != here:
+        raise UsageError(
+            "this folder belongs to a project already", value=str(above), allowed="a folder outside, or one that is named",
+            next=f"cd {above} && lockgate init   (or, for a project of its own: lockgate init {here})",
+        )  # fmt: skip
 
 
 def _not_as_asked(me: Person, person: str | None, roles: Sequence[str]) -> str:
