@@ -7,7 +7,8 @@ True
 
 from __future__ import annotations
 
-from lockgate.testing.gitlab.double import ROUTES, GitLab
+from lockgate.testing.gitlab.answering import ROUTES
+from lockgate.testing.gitlab.double import GitLab
 from lockgate.testing.gitlab.faults import Fault
 from lockgate.testing.gitlab.http import Answer, Route
 from lockgate.testing.gitlab.people import DEVELOPER, GUEST, MAINTAINER, OWNER, REPORTER

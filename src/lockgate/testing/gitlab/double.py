@@ -5,40 +5,20 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from datetime import datetime, timedelta
+from http.server import ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import urlsplit
 
-from lockgate.testing.gitlab import identity, jobs, notes, packages
+from lockgate.testing.gitlab import environments, identity
+from lockgate.testing.gitlab.answering import answer, broken
 from lockgate.testing.gitlab.faults import Fault, Faults
-from lockgate.testing.gitlab.http import Answer, Call, Refusal, Route
-from lockgate.testing.gitlab.people import DEVELOPER, MAINTAINER, Kind, Token, User, admit, secret_in
-from lockgate.testing.gitlab.project import Project
+from lockgate.testing.gitlab.http import Answer
+from lockgate.testing.gitlab.people import DEVELOPER, MAINTAINER, Kind, Token, User
+from lockgate.testing.gitlab.project import FIRST_DAY, Project
+from lockgate.testing.gitlab.wire import handler
 
-__all__ = ["ROUTES", "GitLab"]
-
-ROUTES: Final[Sequence[Route]] = (*packages.ROUTES, *notes.ROUTES, *jobs.ROUTES, *identity.ROUTES)
-"""Everything the double answers; docs/gitlab-api.md is held against it."""
-
-FIRST_DAY: Final = datetime(2026, 1, 5, 9, tzinfo=UTC)
-
-
-def _matched(route: Route, parts: Sequence[str]) -> dict[str, str] | None:
-    """The variable parts of a path that fits a route."""
-    pattern = route.path.strip("/").split("/")
-    if pattern[-1].startswith("*") and len(parts) >= len(pattern):
-        parts = [*parts[: len(pattern) - 1], "/".join(parts[len(pattern) - 1 :])]
-    if len(parts) != len(pattern):
-        return None
-    named: dict[str, str] = {}
-    for want, got in zip(pattern, parts, strict=True):
-        if want[0] in ":*":
-            named[want[1:]] = unquote(got)
-        elif want != got:
-            return None
-    return named
+__all__ = ["GitLab"]
 
 
 class GitLab:
@@ -59,7 +39,7 @@ class GitLab:
         self._clock = FIRST_DAY
         self._turn = threading.Lock()
         self._closed = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self.respond, self._closed))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
@@ -150,6 +130,21 @@ class GitLab:
         self._roles(user, role)
         return made
 
+    def blocked(
+        self, environment: str, *, user: str = "ada", required: int = 1, level: int = MAINTAINER
+    ) -> dict[str, Any]:
+        """A deployment that waits for approvals (Premium)."""
+        number, stamp = next(self.project.ids), self.project.stamp()
+        rule = {"access_level": level, "required_approvals": required, "deployment_approvals": []}
+        made: dict[str, Any] = {
+            "id": number, "iid": len(self.project.deployments) + 1, "ref": "main", "sha": "a" * 40, "created_at": stamp,
+            "updated_at": stamp, "user": self.user(user).shown(), "status": "blocked", "deployable": {"id": next(self.project.ids)},
+            "environment": environments.environment_of(self.project, environment), "pending_approval_count": required,
+            "approvals": [], "approval_summary": {"rules": [rule]},
+        }  # fmt: skip
+        self.project.deployments[number] = made
+        return made
+
     def _roles(self, username: str, role: int) -> None:
         """A job acts with the role that its user has; the last word counts."""
         if not any(t.user.username == username and t.kind == "personal" for t in self.tokens.values()):
@@ -190,8 +185,6 @@ class GitLab:
         """How many calls of a method came whose path contains something."""
         return sum(1 for m, p, _ in self.requests if m == method and part in p)
 
-    # What a request goes through.
-
     def respond(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[Answer, Fault | None]:
         """The answer to a request, and what goes wrong with it on the wire."""
         path = urlsplit(target).path
@@ -200,12 +193,12 @@ class GitLab:
             self._clock += timedelta(seconds=1)
             self.project.now = self._clock
             if fault and fault.wrong in {"status", "timeout"} and not fault.done:
-                answer = _broken(fault)
+                said = broken(fault)
             else:
-                answer = self._done(method, target, headers, body, fault)
+                said = self._done(method, target, headers, body, fault)
             never = fault is not None and fault.wrong == "timeout"
-            self.requests.append((method, path.removeprefix("/api/v4"), 0 if never else answer.status))
-            return answer, fault
+            self.requests.append((method, path.removeprefix("/api/v4"), 0 if never else said.status))
+            return said, fault
 
     def _done(self, method: str, target: str, headers: Mapping[str, str], body: bytes, fault: Fault | None) -> Answer:
         project = self.project
@@ -213,105 +206,7 @@ class GitLab:
             project = self._before
         elif method != "GET":
             self._before = copy.deepcopy(self.project)
-        answer = self._answer(method, target, headers, body, project)
+        said = answer(method, target, headers, body, project=project, tokens=self.tokens, base=self.url)
         if fault and fault.wrong == "twice":
-            self._answer(method, target, headers, body, project)
-        return _broken(fault) if fault and fault.wrong == "status" else answer
-
-    def _answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes, project: Project) -> Answer:
-        split = urlsplit(target)
-        try:
-            route, named = self._route(method, split.path)
-            query = parse_qs(split.query, keep_blank_values=True)
-            shown = secret_in(headers, query)
-            token = self.tokens.get(shown[0]) if shown else None
-            if token and token.kind == "job" and self.project.jobs[token.job or 0]["status"] != "running":
-                token = None  # a job token dies with its job
-            admit(route, token, as_job=bool(shown and shown[1]))
-            call = Call(
-                method=method, path=split.path, named=named, query=query, headers=headers, body=body,
-                project=project, token=token, base=self.url,
-            )  # fmt: skip
-            if named.get("id", str(project.id)) not in {str(project.id), project.path}:
-                raise Refusal.of(404, "404 Project Not Found")
-            return route.does(call)
-        except Refusal as refused:
-            return refused.answer
-
-    def _route(self, method: str, path: str) -> tuple[Route, Mapping[str, str]]:
-        api = path.startswith("/api/v4/")
-        parts = path.removeprefix("/api/v4").strip("/").split("/")
-        others = False
-        for route in ROUTES:
-            if route.path.startswith("//") == api:
-                continue
-            named = _matched(route, parts)
-            if named is not None and route.method == method:
-                return route, named
-            others |= named is not None
-        raise Refusal(405, {"error": "405 Not Allowed"}) if others else Refusal(404, {"error": "404 Not Found"})
-
-
-def _broken(fault: Fault) -> Answer:
-    """The answer of a server that refuses, in GitLab's words where it is GitLab that speaks."""
-    headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-    words: Mapping[int, str] = {
-        401: "401 Unauthorized", 403: "403 Forbidden", 404: "404 Not Found", 409: "409 Conflict",
-        500: "500 Internal Server Error",
-    }  # fmt: skip
-    if fault.status in words:
-        return Answer(fault.status, {"message": words[fault.status]}, headers)
-    text = b"Retry later\n" if fault.status == 429 else b"<html><body><h1>GitLab is not responding</h1></body></html>"
-    kind = "text/plain" if fault.status == 429 else "text/html"
-    return Answer(fault.status, text, headers | {"Content-Type": kind})
-
-
-def _handler(gitlab: GitLab) -> type[BaseHTTPRequestHandler]:
-    """A request handler that asks this double."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-        def handle_one_request(self) -> None:
-            # A client that gave up is no news.
-            with suppress(ConnectionError):
-                super().handle_one_request()
-
-        def _any(self) -> None:
-            body = self._body()
-            headers = {k.lower(): v for k, v in self.headers.items()}
-            answer, fault = gitlab.respond(self.command, self.path, headers, body)
-            if fault and fault.wrong == "timeout":
-                gitlab._closed.wait()
-                self.close_connection = True
-                return
-            self._send(answer, cut=bool(fault and fault.wrong == "cut"))
-
-        def _body(self) -> bytes:
-            if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            read = b""
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                read += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-            return read
-
-        def _send(self, answer: Answer, *, cut: bool) -> None:
-            data = answer.encoded()
-            self.send_response(answer.status)
-            for name, value in {"Content-Type": "application/json", **answer.headers}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data[: len(data) // 2] if cut else data)
-            if cut:
-                self.wfile.flush()
-                self.close_connection = True
-
-    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-        setattr(Handler, f"do_{method}", Handler._any)
-    return Handler
+            answer(method, target, headers, body, project=project, tokens=self.tokens, base=self.url)
+        return broken(fault) if fault and fault.wrong == "status" else said

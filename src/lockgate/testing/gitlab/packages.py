@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from operator import attrgetter
 from typing import Any, Final
 
 from lockgate.testing.gitlab.http import Answer, Call, Refusal, Route, pages
@@ -105,8 +106,8 @@ def listed(call: Call) -> Answer:
     found = [p for p in call.project.packages if said.get("package_name", "").lower() in p.name.lower()]
     found = [p for p in found if said.get("package_type", p.kind) == p.kind]
     found = [p for p in found if said.get("package_version", p.version) == p.version]
-    key = {"name": lambda p: p.name, "version": lambda p: p.version}.get(said.get("order_by", ""), lambda p: p.id)
-    found.sort(key=key, reverse=said.get("sort") == "desc")
+    order = str(said.get("order_by", "id")).replace("created_at", "id")
+    found.sort(key=attrgetter(order), reverse=said.get("sort") == "desc")
     return pages(call, [shown(call.project, p) for p in found])
 
 

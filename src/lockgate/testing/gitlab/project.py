@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from lockgate.testing.gitlab.people import MAINTAINER, User
 
-__all__ = ["Package", "PackageFile", "Project", "moment"]
+__all__ = ["FIRST_DAY", "Package", "PackageFile", "Project", "moment"]
+
+
+FIRST_DAY: Final = datetime(2026, 1, 5, 9, tzinfo=UTC)
+"""When the clock of every double starts; a second for each request."""
 
 
 def moment(at: datetime) -> str:
@@ -65,7 +69,7 @@ class Project:
     premium: bool = False
     duplicates: bool = True
     ids: Ids = field(default_factory=Ids)
-    now: datetime = datetime.min.replace(tzinfo=UTC)
+    now: datetime = FIRST_DAY
     users: dict[str, User] = field(default_factory=dict[str, User])
     packages: list[Package] = field(default_factory=list[Package])
     merge_requests: dict[int, Thing] = field(default_factory=dict[int, Thing])
