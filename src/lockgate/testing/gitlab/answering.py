@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from lockgate.testing.gitlab import branches, environments, identity, jobs, notes, packages, releases
+from lockgate.testing.gitlab import (
+    branches,
+    environments,
+    identity,
+    jobs,
+    mlflow_models,
+    mlflow_runs,
+    model_files,
+    notes,
+    packages,
+    releases,
+)
 from lockgate.testing.gitlab.faults import Fault
 from lockgate.testing.gitlab.http import Answer, Call, Refusal, Route
 from lockgate.testing.gitlab.people import Token, admit, secret_in
@@ -15,7 +26,8 @@ from lockgate.testing.gitlab.project import Project
 __all__ = ["ROUTES", "answer", "broken"]
 
 ROUTES: Final[Sequence[Route]] = (
-    *packages.ROUTES, *notes.ROUTES, *jobs.ROUTES, *releases.ROUTES, *environments.ROUTES, *branches.ROUTES, *identity.ROUTES,
+    *packages.ROUTES, *notes.ROUTES, *jobs.ROUTES, *releases.ROUTES, *environments.ROUTES, *branches.ROUTES,
+    *mlflow_runs.ROUTES, *mlflow_models.ROUTES, *model_files.ROUTES, *identity.ROUTES,
 )  # fmt: skip
 """Everything the double answers; docs/gitlab-api.md is held against it."""
 

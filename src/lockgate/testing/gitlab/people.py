@@ -80,5 +80,8 @@ def admit(route: Route, token: Token | None, *, as_job: bool) -> None:
         )
     if token.role < GUEST:
         raise Refusal.of(404, "404 Project Not Found")
+    if token.role < route.role and route.hides:
+        # The MLflow-compatible API: what you may not read is not there, what you may not write asks who you are.
+        raise Refusal.of(404, "404 Not Found") if route.method == "GET" else Refusal.of(401, "401 Unauthorized")
     if token.role < route.role:
         raise Refusal.of(403, "403 Forbidden")

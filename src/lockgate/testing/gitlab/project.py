@@ -61,13 +61,22 @@ Thing: TypeAlias = dict[str, Any]
 
 @dataclass(slots=True, kw_only=True)
 class Project:
-    """Everything that a project holds. Tests may look and change; `ids` numbers what is made."""
+    """Everything that a project holds. Tests may look and change.
+
+    Attributes:
+        premium: the tier with protected environments and approvals.
+        duplicates: whether a package may hold two files of one name, as it may unless told otherwise.
+        promotes: whether a model version takes over the run it names, as recent GitLab does.
+        executed: (merge request, line) of quick actions that notes contained.
+        ids: what is made next gets the next one.
+    """
 
     id: int
     path: str
     default_branch: str = "main"
     premium: bool = False
     duplicates: bool = True
+    promotes: bool = True
     ids: Ids = field(default_factory=Ids)
     now: datetime = FIRST_DAY
     users: dict[str, User] = field(default_factory=dict[str, User])
