@@ -10,14 +10,18 @@ Nothing in the bundle is believed because it is there. Belief starts with the di
 What cannot be checked fails. Exit 0: let in rightly; 4: not, or not provably; 2: wrong usage.
 """
 
-from __future__ import annotations
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[
+        0
+    ]  # this file's folder, which may hold a `json.py` of whoever made the bundle; hence no `__future__` either
 
 import argparse
 import base64
 import hashlib
 import json
 import re
-import sys
 import textwrap
 import unicodedata
 from collections import Counter
@@ -179,7 +183,7 @@ class Envelope:
     scheme: str = ""
 
     @classmethod
-    def read(cls, data: Json) -> Envelope:
+    def read(cls, data: Json) -> "Envelope":
         (one,) = data["signatures"]
         texts = (data["payloadType"], one["keyid"], one.get("scheme", ""))
         if not all(isinstance(text, str) for text in texts):
@@ -477,7 +481,7 @@ class Log:
             self.root, self.now, self._seconds = self.root or digest, digest, {}
             self.registers[digest], self._keys = after, keys_of(after)
 
-    def before(self, seq: int) -> View:
+    def before(self, seq: int) -> "View":
         """What counted before an entry, with the register in force then."""
         digest = self.said[seq].people if seq < len(self.said) else self.now
         return View([s for s in self.said[:seq] if s.person], self.registers.get(digest, {"people": []}), digest)
@@ -759,6 +763,7 @@ class Case:
             (says["accepted"] != self.with_outcome("uncertain"), f"uncertain are {listed(self.with_outcome('uncertain'))}, it accepts {listed(says['accepted'])}"),
             (not is_proposed(self.view.said, self.release), "nobody registered this release"),
             (name in self.refused_authors, "it is their own work"),
+            (not any((s.about, s.says["environment"]) == (self.release, self.here) for s in self.pages), "nobody signed that its page was shown"),
             ("policy_editor" in excluded and name in self.view.known_as(editors), "they changed the policy last"),
             ("waiver_author" in excluded and wrote, f"they wrote the waiver of {listed(wrote)}"),
             (any(not says["answers"].get(q, "").strip() for q in questions), "it leaves questions of the page open"),
@@ -880,6 +885,7 @@ class Asked:
     head: str = ""
     files: Path | None = None
     decision_only: bool = False
+    anchors: Path | None = None
 
 
 @dataclass
@@ -899,7 +905,8 @@ def verify(folder: Path, asked: Asked, *, now: datetime) -> Report:
     report = Report()
     check = _Check(folder, asked, now, report)
     steps: dict[str, Callable[[], str]] = {
-        "log": check.log_holds, "trust root": check.root_is_pinned, "question": check.question, "bundle": check.is_whole,
+        "log": check.log_holds, "trust root": check.root_is_pinned, "anchors": check.anchors_hold, "question": check.question,
+        "bundle": check.is_whole,
         "moment": check.moment, "policy": check.policy_is_vouched_for, "gates": check.gates, "page": check.page,
         "approvals": check.approvals, "rejects": check.rejects, "release": check.release_bytes, "summary": check.summary,
     }  # fmt: skip
@@ -960,6 +967,34 @@ class _Check:
             raise Refused(f"this log was founded by {self.log.root or 'nobody'}, and not by {self.asked.trust}")
         return f"{short(self.log.root)}, the first of {len(self.log.registers)} registers of people"
 
+    def anchors_hold(self) -> str:
+        """The log grew out of every head that was signed and kept outside: cut or rebuilt, it contradicts one of them."""
+        if self.asked.anchors is None:
+            return ""
+        lines = [line for line in self.asked.anchors.read_bytes().splitlines() if line.strip()]
+        newest = max((self._anchored(number, line) for number, line in enumerate(lines, 1)), default=0)
+        if not newest:
+            raise Refused(f"{self.asked.anchors} holds no anchor")
+        return f"{len(lines)} fit, the newest after {newest} entries; {len(self.log.said) - newest} came since"
+
+    def _anchored(self, number: int, line: bytes) -> int:
+        """How many entries the log had at this anchor, a checkpoint signed with a key that was registered then."""
+        envelope = Envelope.read(json.loads(line))
+        kind, head, says = envelope.statement()
+        size, said = says.get("size"), self.log.said
+        if kind != f"{OURS}checkpoint/v1" or type(size) is not int or size < 1:
+            raise Refused(f"anchor {number} is no checkpoint")
+        if says["trust_root"] != self.log.root:
+            raise Refused(f"anchor {number} is of a log that was founded by {says['trust_root']}")
+        if size > len(said):
+            raise Refused(f"anchor {number} saw {size} entries, here are {len(said)}: the log was cut")
+        if said[size - 1].digest != head:
+            raise Refused(f"anchor {number} saw another entry {size - 1}: the log was rewritten")
+        _, key = keys_of(self.log.before(size).register).get(envelope.keyid, ({}, ""))
+        if not key or not envelope.holds(key):
+            raise Refused(f"anchor {number} is not signed with a key that was registered after {size} entries")
+        return size
+
     def question(self) -> str:
         claims = json.loads(self._read("bundle.json"))
         for name in ("release", "environment"):
@@ -976,7 +1011,10 @@ class _Check:
 
     def is_whole(self) -> str:
         """Every file is listed, and what only repeats the log for people repeats it to the byte."""
-        found = sorted(p.relative_to(self.folder).as_posix() for p in self.folder.rglob("*") if not p.is_dir())
+        every = [*self.folder.rglob("*")]
+        if odd := [p for p in every if p.is_symlink() or not (p.is_file() or p.is_dir())]:
+            raise Refused(f"{odd[0].relative_to(self.folder)} is neither a file nor a folder")
+        found = sorted(p.relative_to(self.folder).as_posix() for p in every if not p.is_dir())
         listed_there = (f"{hex_of(sha256_file(self.folder / p))}  {p}\n" for p in found if p != "SHA256SUMS")
         if self._read("SHA256SUMS") != "".join(listed_there).encode():
             raise Refused("SHA256SUMS does not list exactly the files that are here: sha256sum -c SHA256SUMS")
@@ -1053,13 +1091,25 @@ class _Check:
             self.report.add(verdict["outcome"], f"gate {gate}", words.strip())
         if failed := [g for g in self.later.with_outcome("fail") if g not in self.later.passed_over]:
             raise Refused(f"{listed(failed)} failed before it was served")
+        self._evidence_was_judged()
         return f"{len(rules.gates)} results, the newest of each; every evidence file is the one that was judged"
+
+    def _evidence_was_judged(self) -> None:
+        """Nothing lies in evidence/ that a reader could take for what was judged."""
+        judged = {f"{quote(g, safe='')}.json": s.says.get("evidence_sha256") for g, s in self.case.results.items()}
+        for file in sorted(p for p in (self.folder / "evidence").rglob("*") if not p.is_dir()):
+            name = file.relative_to(self.folder / "evidence").as_posix()
+            if judged.get(name) != sha256_file(file):
+                raise Refused(f"evidence/{name} is not what a gate judged")
 
     def page(self) -> str:
         """The page that people signed under, and the card beside it, as a deliverer signed them."""
+        self.glass = self.case.glass(self.case.with_outcome("uncertain"))
         if self.shown is None:
-            if self.case.page or (self.rules.roles and not self.wish):
+            if (self.case.page or (self.rules.roles and not self.wish)) and not self.glass:
                 raise Refused("nobody signed that this page was shown")
+            if there := [name for name in ("page.html", "card.md") if (self.folder / name).exists()]:
+                raise Refused(f"nobody signed that {there[0]} was shown")
             return ""
         self._read("page.html", self.shown.says["page"])
         self._read("card.md", self.shown.says["card"])
@@ -1067,7 +1117,6 @@ class _Check:
 
     def approvals(self) -> str:
         case = self.case
-        self.glass = case.glass(case.with_outcome("uncertain"))
         if case.missing and not self.glass:
             others = [s for s in case.view.of("approval/v1", self.release, case.here) if s.says["decision"] != "reject"]
             why = [f"{s.who}'s does not count: {w}" for s in others if (w := case.objection(s))]
@@ -1096,12 +1145,13 @@ class _Check:
 
     def release_bytes(self) -> str:
         """Every byte of the release, from the bytes themselves."""
-        folder = self.asked.files or self.folder / "release"
+        folder, own = self.asked.files or self.folder / "release", self.folder / "release"
         home = folder if (folder / "manifest.json").is_file() else self.folder / "release"
         data = (home / "manifest.json").read_bytes()
         if sha256(data) != self.release:
             raise Refused(f"manifest.json is {sha256(data)}, and not the release")
         entries = {entry["path"]: entry["sha256"] for entry in json.loads(data)["files"]}
+        self._own_copy(own, entries)
         there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
         there -= {"manifest.json", "SHA256SUMS"}
         if self.asked.decision_only and not there:
@@ -1111,9 +1161,22 @@ class _Check:
             raise Refused(f"{strangers[0]} {what}; where are its files? --files FOLDER, or --decision-only")
         for path, digest in entries.items():
             pure, file = PurePosixPath(path), folder / path
-            if pure.is_absolute() or ".." in pure.parts or file.is_symlink() or sha256_file(file) != digest:
+            inside = not pure.is_absolute() and ".." not in pure.parts and file.is_file() and not file.is_symlink()
+            if not inside or sha256_file(file) != digest:
                 raise Refused(f"{path} is not what the release lists")
         return f"{short(self.release)}: {len(entries)} files, each recomputed from its bytes"
+
+    def _own_copy(self, own: Path, entries: Mapping[str, str]) -> None:
+        """What lies in release/ is the release's, also when the auditor takes its files from elsewhere."""
+        every = {"manifest.json": self.release, **entries}
+        sums = "".join(f"{hex_of(digest)}  {path}\n" for path, digest in sorted(every.items()))
+        every["SHA256SUMS"] = sha256(sums.encode())
+        for file in sorted(p for p in own.rglob("*") if not p.is_dir()):
+            path = file.relative_to(own).as_posix()
+            if path not in every:
+                raise Refused(f"{path} is not listed in the release")
+            if sha256_file(file) != every[path]:
+                raise Refused(f"{path} is not what the release lists")
 
     def summary(self) -> str:
         """The steps of a consumer of SLSA's verification summary. It decides nothing here: what it sums up was checked."""
@@ -1206,11 +1269,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--head", default="", metavar="SHA256", help="refuse a log without this entry, known from elsewhere"
     )
     parser.add_argument(
+        "--anchors", type=Path, metavar="FILE", help="refuse a log that contradicts a checkpoint in it, one a line"
+    )
+    parser.add_argument(
         "--files", type=Path, metavar="FOLDER", help="where the release's files are, if not in the bundle"
     )
     parser.add_argument("--decision-only", action="store_true", help="do without the release's files")
     said = parser.parse_args(arguments)
-    asked = Asked(said.trust, said.release, said.env, said.policy, said.head, said.files, said.decision_only)
+    asked = Asked(
+        said.trust, said.release, said.env, said.policy, said.head, said.files, said.decision_only, said.anchors
+    )
     report = verify(said.folder, asked, now=datetime.now(UTC))
     for word, step, detail in report.rows:
         lines = textwrap.wrap(
