@@ -1239,7 +1239,7 @@ def copies_in(log: Log) -> dict[str, bytes]:
         copies[f"people/{register['version']:04}.json"] = canonical(register)
         for person in register["people"]:
             for line in person["keys"]:
-                name = f"keys/{quote(person['name'], safe='')}-{fingerprint(line)[7:15].replace('/', '_')}"
+                name = f"keys/{quote(person['name'], safe='')[:120]}-{fingerprint(line)[7:15].replace('/', '_')}"
                 pem = load_key(line)[0].public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
                 copies |= {f"{name}.pub": plain_key(line).encode() + b"\n", f"{name}.pem": pem}
     for s in log.said:
