@@ -129,9 +129,9 @@ def fold(trusted: Trusted, *, approved_only: Collection[str]) -> Deployments:
 
 
 def taken_away(there: Environment, release: str, approvals: Iterable[Said]) -> Want | None:
-    """The rollback that took a release away from an environment, unless one of these approvals came after it."""
+    """The rollback that took a release away from an environment, unless the signer of one of these approvals knew of it."""
     back = there.withdrawn.get(release)
-    return back if back and all(a.entry.seq < back.seq for a in approvals) else None
+    return back if back and all(a.claim is None or a.claim.log.size <= back.seq for a in approvals) else None
 
 
 class _Past:

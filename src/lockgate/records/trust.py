@@ -38,12 +38,13 @@ from lockgate.records.statement import Envelope, signature_holds
 from lockgate.records.waivers import Revoked
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 __all__ = ["Said", "Trusted", "pending_people", "rejects", "revoked", "still_holds", "trusted"]
 
 THREADED_FROM: Final = 256  # signatures; below this a thread pool costs more than it saves
 THREADS: Final = 4  # OpenSSL works outside the interpreter lock
+HELD_BACK: Final = "its signer has said something since, which it does not know: it was held back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,9 +155,9 @@ def revoked(trusted: Trusted, revokers: Collection[str] = ()) -> frozenset[str]:
 
 
 def still_holds(said: Said, trusted: Trusted, role: str) -> bool:
-    """Whether who signed an entry has that key and this role by today's register."""
-    owner = trusted.people.by_key().get(said.entry.envelope.keyid)
-    return owner is not None and role in owner[0].roles
+    """Whether who signed an entry has that key and this role by today's register, under the same name."""
+    owner, name = trusted.people.by_key().get(said.entry.envelope.keyid), said.person.name if said.person else ""
+    return owner is not None and owner[0].name == name and role in owner[0].roles
 
 
 class _Fold:
@@ -253,8 +254,9 @@ class _Fold:
         self.said.append(Said(entry=entry, claim=claim, person=None, people=self.digest, field=field, why=why))
 
     def checked(self) -> tuple[Said, ...]:
-        """All entries; a signature that does not hold, and the second copy of one that does, are set aside."""
+        """All entries; set aside are a signature that does not hold, the second copy of one that does, and what was held back."""
         copies: set[tuple[str, bytes]] = set()
+        words: dict[str, int] = {}  # person → position of their newest entry
         for (index, _), holds in zip(self.unchecked, self._signatures(), strict=True):
             said = self.said[index]
             copy = (said.entry.envelope.keyid, said.entry.envelope.payload)
@@ -262,8 +264,11 @@ class _Fold:
                 said = replace(said, person=None, field="signature", why="the signature does not hold")
             elif copy in copies:
                 said = replace(said, person=None, field="replay", why="a copy of an earlier entry")
+            elif _held_back(said, words):
+                said = replace(said, person=None, field="log", why=HELD_BACK)
             else:
                 copies.add(copy)
+                words[said.person.name if said.person else ""] = said.entry.seq
             self.said[index] = said
         return tuple(self.said)
 
@@ -276,6 +281,16 @@ class _Fold:
 
         with ThreadPoolExecutor(THREADS) as pool:
             return [holds for part in pool.map(_verify, _parts(jobs)) for holds in part]
+
+
+def _held_back(said: Said, words: Mapping[str, int]) -> bool:
+    """Whether its signer had said something since. Whoever keeps a signed word back could else bring it after a reject.
+
+    A register of people needs no such rule: it follows the one before it by version and digest.
+    """
+    if said.claim is None or said.person is None or isinstance(said.claim, PeopleSet):
+        return False
+    return words.get(said.person.name, -1) >= said.claim.log.size
 
 
 def _parts(jobs: list[tuple[Envelope, str]], size: int = 256) -> list[list[tuple[Envelope, str]]]:
