@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lockgate.gates.binding import results
-from lockgate.records.decisions import Decision, GateResult, Proposed, result_digest
+from lockgate.records.decisions import Attested, Decision, GateResult, Proposed, result_digest
 from lockgate.records.ledger import Entry, Head
 from lockgate.records.statement import PREDICATES, Statement, seal
 from lockgate.records.waivers import BrokeGlass, Condition, Met, Reviewed, Revoked, Waived
@@ -24,6 +24,10 @@ from release.auditing import GATES, WEEK, Office, main_code_says
 
 SEEDS = 400
 SIGNERS = ("pat",) * 6 + ("pia",) * 4 + ("rik", "sam", "bot", "ada", "mallory")
+FORGE_CAST = (
+    *(replace(p, aliases=(f"gitlab:forge.example/{p.name}",)) if p.name in ("pat", "pia") else p for p in CAST),
+    person("runner", "attester", kind="machine"),
+)
 FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None
 Act = Callable[[Office, random.Random], object]
 
@@ -53,6 +57,24 @@ def approves(office: Office, chance: random.Random) -> object:
             "extra": {"plan": chance.choice(PLANS)}, "not_after": office.scene.now + chance.choice([-1, 1, 5000]) * dt.timedelta(days=1), "log": Head(size=2, digest=release("rebuilt")),
         }.get(field, release("another"))  # fmt: skip
     return office.decides(chance.choice(SIGNERS), **changes)
+
+
+def is_attested(office: Office, chance: random.Random) -> object:
+    """A forge says that somebody pressed the button; sometimes who says it is no attester, or one field is another."""
+    changes: dict[str, object] = {}
+    if chance.random() < 0.3:
+        field = chance.choice(
+            ["release", "environment", "policy", "evidence", "role", "not_after", "decision", "account", "forge"]
+        )
+        changes[field] = {
+            "environment": "staging", "role": "risk", "decision": "reject", "account": chance.choice(["pat", "gitlab:forge.example/rik", ""]),
+            "not_after": office.scene.now + 5000 * DAY, "forge": chance.choice([{}, {"job": 7}]),
+        }.get(field, release("another"))  # fmt: skip
+    facts = {"account": f"gitlab:forge.example/{chance.choice(['pat', 'pat', 'pia'])}", "forge": {"job": "12"}}
+    entry = office.scene.say(
+        chance.choice(["runner"] * 6 + ["bot", "pat"]), Attested, **{**office.decision(), **facts, **changes}
+    )
+    return office.served(entry) if chance.random() < 0.4 else None
 
 
 def rejects(office: Office, chance: random.Random) -> object:
@@ -123,7 +145,7 @@ def people_change(office: Office, chance: random.Random) -> object:
         case "key":
             cast = [replace(p, keys=(MemorySigner("pia-2").public_key(),)) if p.name == "pia" else p for p in cast]
         case _:
-            cast = list(CAST)
+            cast = list(FORGE_CAST)
     before = office.scene.people
     office.scene.change_people(*cast, by=(chance.choice(["ada", "ada", "ada", "pat"]),))
     if office.scene.trusted().people.digest != office.scene.people.digest:
@@ -314,7 +336,7 @@ def hardware_key(office: Office, chance: random.Random) -> object:
 ACTS: dict[Act, int] = {
     approves: 8, rejects: 1, judges: 2, wants: 4, rolls_back: 2, people_change: 1, time_passes: 1, forges: 2, is_registered_again: 1, shows: 1,
     waives: 2, revokes: 1, approves_on_condition: 2, breaks_glass: 1, hardware_key: 1, approves_for_a_plan: 2, holds_back: 1,
-    a_clock_is_ahead: 1,
+    a_clock_is_ahead: 1, is_attested: 3,
 }  # fmt: skip
 
 
@@ -322,11 +344,13 @@ def story(seed: int) -> Office:
     """A ledger that begins like an honest one and goes on as chance will have it."""
     chance = random.Random(seed)
     toml = chance.choice(["", "", "", "[roles.product-owner]\nneed = 2\n", '[approval]\nself_approval = "flagged"\n'])
+    if "[approval]" not in toml and chance.random() < 0.5:
+        toml += "[environments.production]\ngrade = 'attested'\n"
     if chance.random() < 0.6:
         toml += EXCEPTIONS
     if chance.random() < 0.2:
         toml = "[approval]\nanswers = true\n" if not toml else toml
-    office = Office(toml=toml).ready(outcome=chance.choice(["pass"] * 5 + ["uncertain", "fail", "fail"]))
+    office = Office(FORGE_CAST, toml=toml).ready(outcome=chance.choice(["pass"] * 5 + ["uncertain", "fail", "fail"]))
     acts = chance.choices([*ACTS], [*ACTS.values()], k=chance.randint(0, 9))
     for act in acts:
         act(office, chance)

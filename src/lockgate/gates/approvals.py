@@ -15,7 +15,7 @@ from lockgate.gates.conditions import conditions_of
 from lockgate.gates.glass import glass_in_force
 from lockgate.gates.seats import seats
 from lockgate.gates.waivers import SKEW, standing_waivers
-from lockgate.records.decisions import PLAN, Decision, Proposed, Wanted
+from lockgate.records.decisions import PLAN, Attested, Decision, Proposed, Wanted
 from lockgate.records.digest import short
 from lockgate.records.trust import Said, Trusted, rejects, revoked, still_holds
 from lockgate.records.waivers import BrokeGlass
@@ -60,6 +60,7 @@ class Standing:
         approvals: digests of the ledger entries that were counted: what a deployment is authorised by.
         rejected_by: people whose reject stands.
         own_work: people who are counted although it is their own work (`self_approval = "flagged"`).
+        attested: people who are counted by a forge's word, not by their own signature.
         not_counted: every other approval of this ledger, with its first reason.
         glass: who broke the glass, so that nobody else needs to agree; empty when nobody did.
 
@@ -69,6 +70,7 @@ class Standing:
     approvals: tuple[str, ...]
     rejected_by: tuple[str, ...]
     own_work: tuple[str, ...]
+    attested: tuple[str, ...]
     not_counted: tuple[Objection, ...]
     glass: str = ""
 
@@ -126,6 +128,7 @@ def standing(
         ),
         rejected_by=tuple(s.person.name for s in standing_rejects if s.person),
         own_work=tuple(sorted({p for people in seated.values() for p in people} & own)),
+        attested=tuple(sorted({p.name for s, d, p in counted if s.attester and p.name in seated[d.role]})),
         not_counted=tuple(objections),
         glass=glass.person.name if glass and glass.person else "",
     )
@@ -248,6 +251,8 @@ def _reasons(
     if said.decision != "approve":
         yield "decision", f"it says {said.decision!r}"
     yield from _about_person(said, person, ask)
+    if isinstance(said, Attested) and ask.grade == "signed":
+        yield "grade", f"a forge says that {person.name} pressed a button; {ask.environment} takes only a signature"
     for field in BOUND:
         if getattr(said, field) != getattr(current, field):
             yield field, f"it binds {field} {short(getattr(said, field))}; now it is {short(getattr(current, field))}"
@@ -325,6 +330,6 @@ def _agreed_time(trusted: Trusted, now: datetime) -> datetime:
     newest: dict[str, datetime] = {}
     for said in trusted.said:
         if said.person:
-            newest[said.person.name] = max(said.entry.time, newest.get(said.person.name, said.entry.time))
+            newest[said.signer] = max(said.entry.time, newest.get(said.signer, said.entry.time))
     times = sorted(newest.values(), reverse=True)
     return times[1] if len(times) > 1 else next(iter(times), now)

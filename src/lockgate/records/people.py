@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "ATTESTER",
     "DELIVERER",
     "NOBODY",
     "OPERATOR",
@@ -34,6 +35,7 @@ __all__ = [
 
 TRUSTEE: Final = "trustee"  # may sign a change of people
 DELIVERER: Final = "deliverer"  # may register releases and gate results, and ask for a deployment
+ATTESTER: Final = "attester"  # a machine that may say what a forge says a person decided
 OPERATOR: Final = "operator"  # may roll back, and say what an environment serves
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from lockgate.errors import IntegrityError, LockgateError, PermissionRefused
 from lockgate.records.decisions import (
     AcceptedChange,
+    Attested,
     Claim,
     Decision,
     GateResult,
@@ -27,6 +28,7 @@ from lockgate.records.decisions import (
 )
 from lockgate.records.ledger import EMPTY, Entry, Head
 from lockgate.records.people import (
+    ATTESTER,
     DELIVERER,
     NOBODY,
     OPERATOR,
@@ -54,6 +56,7 @@ class Said:
     Attributes:
         claim: what it says; None when it cannot be read.
         person: who said it, with the roles held then; None when it counts for nothing.
+        attester: the machine that signed for this person what a forge told; None: the person's own key did.
         people: digest of the register in force before this entry.
         field, why: what failed first (`statement`, `key`, `signature`, `log`, `replay`, `role`) and the sentence.
 
@@ -65,6 +68,13 @@ class Said:
     people: str
     field: str = ""
     why: str = ""
+    attester: Person | None = None
+
+    @property
+    def signer(self) -> str:
+        """Whose key signed, by name; empty when it counts for nothing."""
+        by = self.attester or self.person
+        return by.name if by else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +132,8 @@ def rejects(said: Iterable[Said], *, release: str, environment: str) -> tuple[Sa
     last: dict[str, Said] = {}
     for each in said:
         claim, person = each.claim, each.person
-        if not (isinstance(claim, Decision) and person and person.kind == "person"):
-            continue
+        if not (isinstance(claim, Decision) and person and person.kind == "person") or each.attester:
+            continue  # what a key has signed, no button takes back
         may = claim.role in person.roles and claim.role not in (DELIVERER, OPERATOR)
         if may and (claim.release, claim.environment) == (release, environment):
             last[person.name] = each
@@ -155,8 +165,15 @@ def revoked(trusted: Trusted, revokers: Collection[str] = ()) -> frozenset[str]:
 
 
 def still_holds(said: Said, trusted: Trusted, role: str) -> bool:
-    """Whether who signed an entry has that key and this role by today's register, under the same name."""
+    """Whether who signed an entry has that key and this role by today's register, under the same name.
+
+    For what was attested: the machine has its key and role, and the account still belongs to that person in this role.
+    """
     owner, name = trusted.people.by_key().get(said.entry.envelope.keyid), said.person.name if said.person else ""
+    if said.attester and isinstance(said.claim, Attested):
+        person = _owner_of(trusted.people, said.claim.account)
+        held = person is not None and person.name == name and role in person.roles
+        return held and owner is not None and owner[0].name == said.attester.name and ATTESTER in owner[0].roles
     return owner is not None and owner[0].name == name and role in owner[0].roles
 
 
@@ -191,7 +208,11 @@ class _Fold:
         person, key = owner
         if claim is not None and (why := _not_entitled(claim, person)):
             return self._aside(entry, claim, "role", why)
-        return self._keep(entry, claim, person, key)
+        if not isinstance(claim, Attested):
+            return self._keep(entry, claim, person, key)
+        if (by := _owner_of(self.people, claim.account)) is None:
+            return self._aside(entry, claim, "account", f"no person in the register is known as {claim.account}")
+        return self._keep(entry, claim, by, key, attester=person)
 
     def _owner(self, entry: Entry, claim: Claim | None) -> tuple[Person, str] | None:
         """Whose key it claims to be, when everything but the signature is in order."""
@@ -246,9 +267,11 @@ class _Fold:
         self.root = self.root or after.digest
         self.seconds = {}
 
-    def _keep(self, entry: Entry, claim: Claim | None, person: Person, key: str) -> None:
+    def _keep(
+        self, entry: Entry, claim: Claim | None, person: Person, key: str, *, attester: Person | None = None
+    ) -> None:
         self.unchecked.append((len(self.said), key))
-        self.said.append(Said(entry=entry, claim=claim, person=person, people=self.digest))
+        self.said.append(Said(entry=entry, claim=claim, person=person, people=self.digest, attester=attester))
 
     def _aside(self, entry: Entry, claim: Claim | None, field: str, why: str) -> None:
         self.said.append(Said(entry=entry, claim=claim, person=None, people=self.digest, field=field, why=why))
@@ -268,7 +291,7 @@ class _Fold:
                 said = replace(said, person=None, field="log", why=HELD_BACK)
             else:
                 copies.add(copy)
-                words[said.person.name if said.person else ""] = said.entry.seq
+                words[said.signer] = said.entry.seq
             self.said[index] = said
         return tuple(self.said)
 
@@ -290,7 +313,12 @@ def _held_back(said: Said, words: Mapping[str, int]) -> bool:
     """
     if said.claim is None or said.person is None or isinstance(said.claim, PeopleSet):
         return False
-    return words.get(said.person.name, -1) >= said.claim.log.size
+    return words.get(said.signer, -1) >= said.claim.log.size
+
+
+def _owner_of(people: People, account: str) -> Person | None:
+    """The person whose account at a forge this is, letter by letter."""
+    return next((p for p in people.people if p.kind == "person" and account in p.aliases), None)
 
 
 def _parts(jobs: list[tuple[Envelope, str]], size: int = 256) -> list[list[tuple[Envelope, str]]]:
@@ -306,6 +334,12 @@ def _not_entitled(claim: Claim, person: Person) -> str:
     match claim:
         case AcceptedChange() if person.kind != "person":
             return f"{person.name} is a machine, and only a person may accept a change of code"
+        case Attested() if claim.decision != "approve":
+            return "only an approval can be attested; who rejects signs"
+        case Attested() if person.kind != "machine":
+            return f"{person.name} is no machine; a person signs with a key of their own"
+        case Attested():
+            role = ATTESTER
         case AcceptedChange() | Proposed() | GateResult() | Looked() | Shown():
             role = DELIVERER
         case Wanted(because="rolled-back") | Healthy() | Refused():

@@ -242,6 +242,8 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
     "gate-result/v1": {"verdict": "verdict", "policy": "text", "inputs?": "map"},
     "approval/v1": texts("decision role reason environment evidence policy people page")
     | {"accepted": "texts", "not_after": "time", "conditions?": "conditions", "answers?": "map"},
+    "attested-approval/v1": texts("decision role reason environment evidence policy people page account")
+    | {"accepted": "texts", "not_after": "time", "forge": "map", "conditions?": "conditions", "answers?": "map"},
     "waiver/v1": texts("gate environment result role reason control owner page") | {"not_after": "time"},
     "revocation/v1": texts("environment entry role reason"),
     "condition-met/v1": texts("environment entry condition role how"),
@@ -271,7 +273,7 @@ MISSING: Mapping[str, Json] = {
     "conditions": [],
     "maybe time": None,
 }
-ROLES = {"healthy/v1": "operator", "refused/v1": "operator"} | dict.fromkeys(
+ROLES = {"healthy/v1": "operator", "refused/v1": "operator", "attested-approval/v1": "attester"} | dict.fromkeys(
     ("release/v1", "gate-result/v1", "look/v1", "page/v1", "accepted-change/v1", "wanted/v1"), "deliverer"
 )  # who may say it at all; what people decide is judged by the policy
 
@@ -354,10 +356,16 @@ class Said:
     says: dict[str, Json] = field(default_factory=dict[str, Json])
     person: dict[str, Json] | None = None
     why: str = ""
+    attester: dict[str, Json] | None = None  # the machine that signed for the person what a forge told
 
     @property
     def who(self) -> str:
         return self.person["name"] if self.person else ""
+
+    @property
+    def signer(self) -> str:
+        """Whose key signed."""
+        return self.attester["name"] if self.attester else self.who
 
     @property
     def is_persons(self) -> bool:
@@ -418,8 +426,11 @@ class Log:
                 self._take_people(said)
             else:
                 said.person = self._signer(said, self._keys)
+            if said.kind == "attested-approval/v1":
+                said.attester, said.person = said.person, self._owner_of(said.says["account"])
+                said.kind = "approval/v1"
         except Exception as error:
-            said.why, said.person = str(error) or type(error).__name__, None
+            said.why, said.person, said.attester = str(error) or type(error).__name__, None, None
         self._no_copy(said)
         self._not_held_back(said)
 
@@ -436,9 +447,18 @@ class Log:
             raise Refused(f"{person['name']} did not hold the role {role!r}")
         if said.kind == "accepted-change/v1" and person["kind"] != "person":
             raise Refused(f"{person['name']} is a machine")
+        if said.kind == "attested-approval/v1" and (person["kind"], said.says["decision"]) != ("machine", "approve"):
+            raise Refused("only a machine attests, and only an approval")
         if not said.envelope.holds(key):
             raise Refused("the signature does not hold")
         return person
+
+    def _owner_of(self, account: str) -> dict[str, Json]:
+        """The person whose account at a forge this is, letter by letter."""
+        for person in self.registers.get(self.now, {"people": []})["people"]:
+            if person["kind"] == "person" and account in person["aliases"]:
+                return person
+        raise Refused(f"no person in the register is known as {account}")
 
     def _no_copy(self, said: Said) -> None:
         copy = (said.envelope.keyid, said.envelope.payload)
@@ -450,13 +470,13 @@ class Log:
     def _not_held_back(self, said: Said) -> None:
         """Whoever keeps a signed word back could bring it after its signer said the contrary."""
         judged = bool(said.person) and said.kind in SHAPES and said.kind != "people/v1"
-        if judged and self._words.get(said.who, -1) >= said.says["log"]["size"]:
+        if judged and self._words.get(said.signer, -1) >= said.says["log"]["size"]:
             said.why, said.person = (
                 "its signer has said something since, which it does not know: it was held back",
                 None,
             )
         elif said.person:
-            self._words[said.who] = said.seq
+            self._words[said.signer] = said.seq
 
     def _grew_from(self, head: Mapping[str, Json], seq: int) -> bool:
         if head["size"] == 0:
@@ -507,13 +527,17 @@ class View:
     def still_holds(self, said: Said) -> bool:
         """Whether who signed an entry has that key and that role by the register of this point."""
         person, _ = keys_of(self.register).get(said.envelope.keyid, ({"name": None, "roles": ()}, ""))
+        if said.attester:
+            same = [p for p in self.register["people"] if p["name"] == said.who and p["kind"] == "person"]
+            held = any(said.says["account"] in p["aliases"] and said.says["role"] in p["roles"] for p in same)
+            return held and person["name"] == said.signer and "attester" in person["roles"]
         return person["name"] == said.who and said.says["role"] in person["roles"]
 
     def agreed_time(self, now: datetime) -> datetime:
         """The newest time that two signers agree has come."""
         newest: dict[str, datetime] = {}
         for s in self.said:
-            newest[s.who] = max(s.time, newest.get(s.who, s.time))
+            newest[s.signer] = max(s.time, newest.get(s.signer, s.time))
         times = sorted(newest.values(), reverse=True)
         return times[1] if len(times) > 1 else next(iter(times), now)
 
@@ -546,6 +570,11 @@ class Rules:
     @property
     def refuses_own_work(self) -> bool:
         return self.policy["self_approval"] == "refused"
+
+    @property
+    def grade(self) -> str:
+        """`signed`: only people's own signatures count here; `attested`: also a forge's word."""
+        return self.policy["environments"].get(self.environment, {}).get("grade", self.policy.get("grade", "signed"))
 
     @property
     def is_protected(self) -> bool:
@@ -626,7 +655,9 @@ def standing_rejects(view: View, release: str, environment: str) -> list[str]:
     """People whose last word on this release here, in a role then held, is no approval."""
     decided = view.of("approval/v1", release, environment)
     last = {
-        s.who: s.says["decision"] for s in decided if s.is_persons and s.says["role"] not in ("deliverer", "operator")
+        s.who: s.says["decision"]
+        for s in decided
+        if s.is_persons and not s.attester and s.says["role"] not in ("deliverer", "operator")
     }
     return [name for name, decision in last.items() if decision != "approve"]
 
@@ -754,6 +785,7 @@ class Case:
         checks = (
             (says["decision"] != "approve", f"it says {says['decision']!r}"),
             (not approval.is_persons, f"{name} is no person who held the role {says['role']}"),
+            (approval.attester and rules.grade != "attested", "a forge says it, and only a signature counts here"),
             (says["role"] not in rules.roles, f"nobody is asked as {says['role']}"),
             (moved, f"it binds another {moved}"),
             (self.plan_of(approval) not in ("", self.plan), f"it is for delivery plan {self.plan_of(approval)}; carried out was {self.plan or 'none'}"),
@@ -1128,14 +1160,19 @@ class _Check:
                 raise Refused(f"{s.who}'s signature counted no more when it was served")
             self.report.add(
                 "good",
-                f"{s.kind.partition('/')[0]} {s.says['role']}",
-                f"{s.who}, {s.time:%F %T} UTC: {s.says['reason']}",
+                f"{'attested ' if s.attester else ''}{s.kind.partition('/')[0]} {s.says['role']}",
+                f"{s.who}, {s.time:%F %T} UTC: {s.says['reason']}{self._attested(s)}",
             )
         self.own_work = sorted({s.who for s in case.approvals} & case.own)
         flagged = f"; own work of {listed(self.own_work)}, which is no four eyes" if self.own_work else ""
         if self.glass and case.missing:
             flagged = f"; {self.glass.who} broke the glass: {listed(case.missing)} did not agree"
         return f"{len(case.approvals)} counted, each bound to this release, evidence, policy, people and page{flagged}"
+
+    @staticmethod
+    def _attested(said: Said) -> str:
+        """By whose word it counts, where the person's own key did not sign."""
+        return f" [{said.says['account']} at the forge, said {said.signer}]" if said.attester else ""
 
     def rejects(self) -> str:
         points = (self.end, self.case.view, self.later.view)
