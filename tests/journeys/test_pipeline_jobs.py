@@ -305,7 +305,7 @@ def test_a_result_that_another_key_signs_counts_for_nothing(forge: Forge) -> Non
     Lockgate.end(process, "gate judge slices")
     assert ("(set aside)", False) in [(e["who"], e["counts"]) for e in forge.desk.ledger()]
     said = pipeline.job("deliver", "--to", "staging", "--here", expect=REFUSED)
-    assert "the result of gate slices does not count: eve does not hold the role deliverer" in said.err
+    assert "the result of gate slices does not count: eve did not hold the role 'deliverer'" in said.err
 
 
 def test_a_failed_gate_stops_and_what_was_waived_does_not(forge: Forge) -> None:
@@ -325,7 +325,7 @@ def test_a_failed_gate_stops_and_what_was_waived_does_not(forge: Forge) -> None:
             in pipeline.job(*command, expect=FAILED).err
         )
 
-    forge.desk("evidence", release)  # the failed gate left a page to waive it by
+    forge.desk("evidence", release)  # the results that came after it left a page that shows them all, to waive it by
     wish = ("--reason", "stock-taking", "--control", "a person looks", "--owner", "bob", "--until", "7d")
     waive = ("waive", "enough_good_data", release, "--env", "staging", "--role")
     forge.desk(*waive, "risk", *wish, "--key", str(forge.folder / "rik"))
