@@ -15,6 +15,7 @@ from lockgate.records.tables import read_toml
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lockgate.forge.settings import GitlabSettings
     from lockgate.ports import Leases, Ledger, Results, Store, Together
     from lockgate.records.digest import Json
     from lockgate.records.tables import Table
@@ -100,6 +101,7 @@ class Settings:
         lease_s: how long a run that says nothing more is believed to be at work.
         groups: column that the checks slice by → one sentence on what its groups are, for the evidence page.
         card: what the owner says the model is for, in `CARD`'s words; empty: nothing was said.
+        gitlab: where the jobs of a rendered pipeline run; None: nothing was said.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Settings:
     ports: Mapping[str, int] = field(default_factory=dict[str, int])
     groups: Mapping[str, str] = field(default_factory=dict[str, str])
     card: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict[str, str | tuple[str, ...]])
+    gitlab: GitlabSettings | None = None
 
 
 @frozen(slots=False)
@@ -231,7 +234,7 @@ def read_settings(text: str) -> Settings:
     'demand'
     """
     file = read_toml(text, FILE)
-    file.only("project", "sources", "sinks", "params", "store", "ledger", "run", "environments", "groups", "card")
+    file.only("project", "sources", "sinks", "params", "store", "ledger", "run", "environments", "groups", "card", "gitlab")
     project, store, ledger, run = (file.table(name) for name in ("project", "store", "ledger", "run"))
     project.only("name", "pipelines", "as_of_file", "banner", "credit", "target")
     store.only("url", "lease_s")
@@ -255,7 +258,16 @@ def read_settings(text: str) -> Settings:
         ports={name: _port(table) for name, table in file.tables("environments").items()},
         groups={name: groups.text(name) for name in groups.content},
         card=_card(file.table("card")),
+        gitlab=_gitlab(file),
     )
+
+
+def _gitlab(file: Table) -> GitlabSettings | None:
+    if "gitlab" not in file.content:
+        return None
+    from lockgate.forge.settings import read_gitlab  # few commands ask
+
+    return read_gitlab(file.table("gitlab"))
 
 
 def _card(table: Table) -> dict[str, str | tuple[str, ...]]:
