@@ -234,7 +234,9 @@ def read_settings(text: str) -> Settings:
     'demand'
     """
     file = read_toml(text, FILE)
-    file.only("project", "sources", "sinks", "params", "store", "ledger", "run", "environments", "groups", "card", "gitlab")
+    file.only(
+        "project", "sources", "sinks", "params", "store", "ledger", "run", "environments", "groups", "card", "gitlab"
+    )
     project, store, ledger, run = (file.table(name) for name in ("project", "store", "ledger", "run"))
     project.only("name", "pipelines", "as_of_file", "banner", "credit", "target")
     store.only("url", "lease_s")

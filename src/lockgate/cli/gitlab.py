@@ -16,8 +16,12 @@ __all__ = ["gitlab", "gitlab_arguments", "has"]
 def gitlab_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     rendering = actions.add_parser("render", help="write .gitlab-ci.yml and ci/lockgate.gitlab-ci.yml")
-    rendering.add_argument("--child", action="store_true", help="a child pipeline: one job for each step that has to run")
-    rendering.add_argument("--out", type=Path, metavar="FILE", help="with --child: where to (default: lockgate-child.yml)")
+    rendering.add_argument(
+        "--child", action="store_true", help="a child pipeline: one job for each step that has to run"
+    )
+    rendering.add_argument(
+        "--out", type=Path, metavar="FILE", help="with --child: where to (default: lockgate-child.yml)"
+    )
     checking = actions.add_parser("check", help="exit 1 when the committed files are stale, or would open a gate")
     for each in (rendering, checking):
         each.add_argument("--json", action="store_true", help="for machines")
@@ -45,7 +49,7 @@ def has(path: tuple[str, ...]) -> bool:
     parser: argparse.ArgumentParser = Parser()
     getattr(importlib.import_module(f"lockgate.cli.{places[path[0]]}"), f"{path[0]}_arguments")(parser)
     for word in path[1:]:
-        choices = [a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+        choices = [a.choices for a in parser._actions if isinstance(a.choices, dict)]  # only subcommands have names
         found = next((c[word] for c in choices if word in c), None)
         if found is None and word not in parser._option_string_actions:
             return False
@@ -57,7 +61,9 @@ def _render(arguments: argparse.Namespace) -> int:
     """Write the files, and say what a team still has to do."""
     project = open_project(Path.cwd())
     if arguments.out and not arguments.child:
-        raise UsageError("the committed files have fixed places", value="--out without --child", allowed="--child --out FILE")
+        raise UsageError(
+            "the committed files have fixed places", value="--out without --child", allowed="--child --out FILE"
+        )
     if arguments.child:
         from lockgate.cli.gitlab_child import child
 

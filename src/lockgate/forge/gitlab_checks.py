@@ -147,7 +147,10 @@ def _way_kept(looked: _Looked) -> Iterator[tuple[str, str]]:
     for job, _ in looked.ours():
         wanted, found = looked.expected.ahead(job.name), looked.ahead(job.name)
         if lost := [j.name for j in looked.expected.jobs if j.name in wanted - found and j.name in looked.jobs]:
-            yield job.name, f"does not need {', '.join(lost[:NAMED])}{' …' if len(lost) > NAMED else ''}: by stages alone it may start without"
+            yield (
+                job.name,
+                f"does not need {', '.join(lost[:NAMED])}{' …' if len(lost) > NAMED else ''}: by stages alone it may start without",
+            )
 
 
 def _needs_hold(looked: _Looked) -> Iterator[tuple[str, str]]:
@@ -182,19 +185,23 @@ def _soft(looked: _Looked) -> Iterator[tuple[str, str]]:
     for job, content in looked.ours():
         allowed = {"exit_codes": [job.soft]} if job.soft is not None else False
         said = [content.get("allow_failure", False), *(r.get("allow_failure", allowed) for r in _rules(content))]
-        for found in said:
-            codes = found.get("exit_codes") if isinstance(found, dict) else None
-            found = {"exit_codes": [codes]} if isinstance(codes, int) else found
+        for found in (_allowance(s) for s in said):
             if found not in (False, allowed):
                 only = f"exit code {job.soft} alone" if job.soft is not None else "no failure"
                 yield job.name, f"allow_failure {found}: {only} may pass here"
 
 
+def _allowance(said: Json) -> Json:
+    """`exit_codes: 3` and `exit_codes: [3]` say the same."""
+    codes = cast("Config", said).get("exit_codes") if isinstance(said, dict) else None
+    return {"exit_codes": [codes]} if isinstance(codes, int) else said
+
+
 def _in_time(looked: _Looked) -> Iterator[tuple[str, str]]:
     """`when: always` starts a job though what it needs failed."""
     for job, content in looked.ours():
-        whens = {content.get("when"), *(r.get("when") for r in _rules(content))} - {None}
-        for when in sorted(whens - {job.when, "on_success", "never"} | ({"never"} & whens)):
+        whens = {str(p["when"]) for p in (content, *_rules(content)) if "when" in p}
+        for when in sorted(whens - {job.when, "on_success", "never"}):
             yield job.name, f"when: {when}, where the declaration asks for {job.when}"
 
 
@@ -209,7 +216,10 @@ def _retries(looked: _Looked) -> Iterator[tuple[str, str]]:
             whens = {found["when"]} if isinstance(found.get("when"), str) else set(found.get("when", {"always"}))
             codes = [found["exit_codes"]] if isinstance(found.get("exit_codes"), int) else found.get("exit_codes", [])
             if wrong := [*sorted(whens - RETRIED), *(str(c) for c in codes if c != OUTSIDE)]:
-                yield job.name, f"retry on {', '.join(wrong)}: only failures of the runner and exit code {OUTSIDE} say nothing about the change"
+                yield (
+                    job.name,
+                    f"retry on {', '.join(wrong)}: only failures of the runner and exit code {OUTSIDE} say nothing about the change",
+                )
 
 
 def _tiers(looked: _Looked) -> Iterator[tuple[str, str]]:

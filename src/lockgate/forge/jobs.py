@@ -274,5 +274,9 @@ def _existing(jobs: Iterable[Job], has: Has) -> tuple[Job, ...]:
 
 
 def _digest(declared: Declared, settings: GitlabSettings) -> str:
-    made = {"declaration": declared.says, "pipelines": to_json(declared.pipelines), "unprotected": list(declared.unprotected)}
+    made = {
+        "declaration": declared.says,
+        "pipelines": to_json(declared.pipelines),
+        "unprotected": list(declared.unprotected),
+    }
     return sha256_bytes(canonical({**made, "gitlab": to_json(settings)}))

@@ -15,8 +15,25 @@ __all__ = ["TIERS", "GitlabSettings", "read_gitlab"]
 TIERS: Final = ("production", "staging", "testing", "development", "other")
 """The words that GitLab knows; it refuses a pipeline with another one."""
 
-TIER_WORDS: Final = {"prod": "production", "live": "production", "stag": "staging", "test": "testing", "dev": "development"}
-KEYS: Final = ("cache", "cache_key", "child_bytes", "environments", "image", "merge_requests", "setup", "steps", "tags", "variables")
+TIER_WORDS: Final = {
+    "prod": "production",
+    "live": "production",
+    "stag": "staging",
+    "test": "testing",
+    "dev": "development",
+}
+KEYS: Final = (
+    "cache",
+    "cache_key",
+    "child_bytes",
+    "environments",
+    "image",
+    "merge_requests",
+    "setup",
+    "steps",
+    "tags",
+    "variables",
+)
 
 
 @frozen(kw_only=True)

@@ -113,8 +113,9 @@ def declared(project: Project, graph: Graph) -> tuple[Declared, Walk | None]:
 def _rendering(project: Project, *, now: dt.datetime, has: Has) -> tuple[JobGraph, str]:
     settings = project.settings.gitlab or GitlabSettings()
     found, walk = declared(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
-    for name in {**settings.urls, **settings.tiers} if walk else {}:
-        walk.check(name)
+    for name in {**settings.urls, **settings.tiers}:
+        if walk:
+            walk.check(name)
     graph = job_graph(found, settings, has=has)
     return graph, gitlab_yaml.render(graph, settings)
 
