@@ -38,7 +38,7 @@ INFRASTRUCTURE: Final = ("api_failure", "runner_system_failure", "scheduler_fail
 """Failures that say nothing about the change; with them exit code 5, by which Lockgate says that something outside is down."""
 
 OUTSIDE: Final = 5
-PLAIN: Final = re.compile(r"[A-Za-z_./$][^\x00-\x1f\x7f\"#]*|\$[^\x00-\x1f\x7f#]*")
+PLAIN: Final = re.compile(r"[A-Za-z_/][^\"#]*|[.$][A-Za-z_/][^#]*")
 WORDS: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
@@ -180,8 +180,11 @@ def _scalar(value: Json) -> str:
     """Plain where YAML reads it back as the same text, else in double quotes as JSON writes it."""
     if not isinstance(value, str):
         return json.dumps(value)
-    plain = PLAIN.fullmatch(value) and value.lower() not in WORDS and ": " not in value
-    return value if plain and value == value.strip() and value[-1] != ":" else json.dumps(value)
+    plain = PLAIN.fullmatch(value) and value.isprintable() and value.lower() not in WORDS and ": " not in value
+    if plain and value == value.strip() and value[-1] != ":":
+        return value
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
 
 
 def _one_line(text: str) -> str:
