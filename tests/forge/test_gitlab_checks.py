@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from forge.declared_way import whole
 from forge.test_gitlab_yaml import schema_says
-from lockgate.forge.gitlab_checks import CHECKS, check, merged
-from lockgate.forge.gitlab_yaml import read, render, root_file
+from lockgate.forge.gitlab_checks import CHECKS, check
+from lockgate.forge.gitlab_file import merged, read
+from lockgate.forge.gitlab_yaml import render, root_file
 from lockgate.forge.settings import GitlabSettings
 
 GOOD = render(whole(), GitlabSettings())

@@ -11,8 +11,8 @@ import yaml
 from forge.declared_way import DECLARED, whole
 from hypothesis import given
 from hypothesis import strategies as st
-from lockgate.forge.gitlab_checks import merged
-from lockgate.forge.gitlab_yaml import RULES, block, read, render, root_file
+from lockgate.forge.gitlab_file import merged, read
+from lockgate.forge.gitlab_yaml import RULES, block, render, root_file
 from lockgate.forge.jobs import MOST_NEEDS, Runs, child_graph
 from lockgate.forge.settings import GitlabSettings, read_gitlab
 from lockgate.errors import UsageError

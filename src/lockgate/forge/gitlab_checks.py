@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
+from lockgate.forge.gitlab_file import CiFile, Config, conditions_of, file_of, lines_of, needs_of, place_of, rules_of
 from lockgate.forge.gitlab_yaml import INFRASTRUCTURE, RULES
 from lockgate.forge.settings import TIERS
 from lockgate.records.frozen import frozen
@@ -18,13 +19,8 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.jobs import Job, JobGraph
 
-__all__ = ["CHECKS", "Finding", "check", "merged"]
+__all__ = ["CHECKS", "Finding", "check"]
 
-Config = Mapping[str, Any]
-GLOBAL: Final = frozenset({
-    "after_script", "before_script", "cache", "default", "image", "include", "pages", "services", "spec", "stages",
-    "variables", "workflow",
-})  # fmt: skip
 BUILT_IN: Final = (".pre", "build", "test", "deploy", ".post")
 SHELL: Final = re.compile(r"&&|\|\||[;|&<>`]|\$\(|^\s*(set|trap|exec|eval|if|while)\b|\n")
 RETRIED: Final = frozenset(INFRASTRUCTURE)
@@ -44,45 +40,25 @@ class Finding:
 
 @frozen
 class _Looked:
-    """The file and the jobs in it, with `extends` resolved, beside what the declaration asks for."""
+    """The file beside what the declaration asks for."""
 
-    config: Config
-    jobs: Mapping[str, Config]
+    file: CiFile
     expected: JobGraph
+
+    @property
+    def jobs(self) -> Mapping[str, Config]:
+        """The jobs in the file."""
+        return self.file.jobs
 
     def ours(self) -> Iterator[tuple[Job, Config]]:
         """The jobs that the declaration asks for, where the file has them."""
         return ((job, self.jobs[job.name]) for job in self.expected.jobs if job.name in self.jobs)
 
-    def needs(self, name: str) -> list[str]:
-        """Jobs that one names in `needs`, those of other pipelines left out."""
-        return [n["job"] for n in _needs(self.jobs.get(name, {})) if "pipeline" not in n and "project" not in n]
-
-    def ahead(self, name: str) -> set[str]:
-        """All jobs that must have succeeded before one, as GitLab sees it."""
-        found: set[str] = set()
-        todo = self.needs(name)
-        while todo:
-            if (each := todo.pop()) not in found:
-                found.add(each)
-                todo += self.needs(each)
-        return found
-
 
 def check(config: Json, expected: JobGraph) -> tuple[Finding, ...]:
     """Look at a file as GitLab does after its includes (`merged`), beside the jobs that the declaration asks for."""
-    named = {n: c for n, c in cast("Config", config).items() if n not in GLOBAL and isinstance(c, dict)}
-    jobs = {n: _extended(c, named) for n, c in named.items() if not n.startswith(".")}
-    looked = _Looked(config, jobs, expected)
+    looked = _Looked(file_of(config), expected)
     return tuple(Finding(name, job, says) for name, rule in CHECKS.items() for job, says in rule(looked))
-
-
-def merged(root: Json, included: Json) -> Json:
-    """A file with what it includes: on both sides mappings are merged, of everything else the including file's counts."""
-    if isinstance(root, dict) and isinstance(included, dict):
-        both = {**cast("Config", included), **cast("Config", root)}
-        return {n: merged(root[n], included[n]) if n in root and n in included else v for n, v in both.items()}
-    return root
 
 
 def _missing(looked: _Looked) -> Iterator[tuple[str, str]]:
@@ -95,14 +71,14 @@ def _commands(looked: _Looked) -> Iterator[tuple[str, str]]:
     """What the job calls is what the declaration asks for."""
     for job, content in looked.ours():
         wanted = [shlex.join(c) for c in job.commands]
-        if _lines(content, "script") != wanted:
+        if lines_of(content, "script") != wanted:
             yield job.name, f"its script is not `{'`, `'.join(wanted)}`"
 
 
 def _one_call(looked: _Looked) -> Iterator[tuple[str, str]]:
     """`false && echo` ends a script with success, and `a | b` with b's exit code: one line, one call."""
     for name, content in looked.jobs.items():
-        lines = _lines(content, "script")
+        lines = lines_of(content, "script")
         if any("lockgate" in line for line in lines):
             for line in lines:
                 if SHELL.search(line) or not line.startswith("lockgate "):
@@ -110,7 +86,7 @@ def _one_call(looked: _Looked) -> Iterator[tuple[str, str]]:
 
 
 def _stages(looked: _Looked) -> Iterator[tuple[str, str]]:
-    known = [*cast("list[str]", looked.config.get("stages", ())), *BUILT_IN]
+    known = [*cast("list[str]", looked.file.config.get("stages", ())), *BUILT_IN]
     for name, content in looked.jobs.items():
         if (stage := content.get("stage", "test")) not in known:
             yield name, f"stage {stage} is not in `stages`"
@@ -118,16 +94,18 @@ def _stages(looked: _Looked) -> Iterator[tuple[str, str]]:
 
 def _needs_exist(looked: _Looked) -> Iterator[tuple[str, str]]:
     for name, content in looked.jobs.items():
-        for need in _needs(content):
+        for need in needs_of(content):
             if need["job"] not in looked.jobs and "pipeline" not in need and "project" not in need:
                 yield name, f"needs {need['job']}, which is in no pipeline"
 
 
 def _needs_order(looked: _Looked) -> Iterator[tuple[str, str]]:
-    order = {stage: n for n, stage in enumerate([".pre", *cast("list[str]", looked.config.get("stages", ())), ".post"])}
+    order = {
+        stage: n for n, stage in enumerate([".pre", *cast("list[str]", looked.file.config.get("stages", ())), ".post"])
+    }
     for name, content in looked.jobs.items():
         here = order.get(str(content.get("stage")), 0)
-        for need in looked.needs(name):
+        for need in looked.file.needs(name):
             if order.get(str(looked.jobs.get(need, {}).get("stage")), 0) > here:
                 yield name, f"needs {need}, whose stage comes later"
 
@@ -135,9 +113,9 @@ def _needs_order(looked: _Looked) -> Iterator[tuple[str, str]]:
 def _needs_same_pipelines(looked: _Looked) -> Iterator[tuple[str, str]]:
     """GitLab makes no pipeline at all when a job in it needs one that is not."""
     for name in looked.jobs:
-        mine = _conditions(looked.jobs[name])
-        for need in looked.needs(name):
-            theirs = _conditions(looked.jobs.get(need, {}))
+        mine = conditions_of(looked.jobs[name])
+        for need in looked.file.needs(name):
+            theirs = conditions_of(looked.jobs.get(need, {}))
             if theirs and (lacking := [c for c in mine or ["always"] if c not in theirs]):
                 yield name, f"needs {need}, which is not there when {lacking[0]}"
 
@@ -145,7 +123,7 @@ def _needs_same_pipelines(looked: _Looked) -> Iterator[tuple[str, str]]:
 def _way_kept(looked: _Looked) -> Iterator[tuple[str, str]]:
     """Everything that the declaration puts before a job is before it in the file."""
     for job, _ in looked.ours():
-        wanted, found = looked.expected.ahead(job.name), looked.ahead(job.name)
+        wanted, found = looked.expected.ahead(job.name), looked.file.ahead(job.name)
         if lost := [j.name for j in looked.expected.jobs if j.name in wanted - found and j.name in looked.jobs]:
             yield (
                 job.name,
@@ -156,7 +134,7 @@ def _way_kept(looked: _Looked) -> Iterator[tuple[str, str]]:
 def _needs_hold(looked: _Looked) -> Iterator[tuple[str, str]]:
     """An optional need is no need where the job is left out."""
     for name, content in looked.jobs.items():
-        for need in _needs(content):
+        for need in needs_of(content):
             if need.get("optional") and need["job"] in {j.name for j in looked.expected.jobs}:
                 yield name, f"needs {need['job']} only optionally: without it, it starts all the same"
 
@@ -164,7 +142,7 @@ def _needs_hold(looked: _Looked) -> Iterator[tuple[str, str]]:
 def _manual_blocks(looked: _Looked) -> Iterator[tuple[str, str]]:
     """GitLab's default for a manual job is to hold up in `rules` and not to at the job; it is said, so that nobody guesses."""
     for name, content in looked.jobs.items():
-        places = [*_rules(content), *([content] if content.get("when") == "manual" else [])]
+        places = [*rules_of(content), *([content] if content.get("when") == "manual" else [])]
         if any(p.get("when") == "manual" and p.get("allow_failure") is not False for p in places):
             yield name, "is manual without `allow_failure: false` beside it: what comes after may not wait"
 
@@ -174,9 +152,9 @@ def _manual_needed(looked: _Looked) -> Iterator[tuple[str, str]]:
     for job, _ in looked.ours():
         if job.when == "manual":
             after = [j.name for j in looked.expected.jobs if job.name in j.needs and j.name in looked.jobs]
-            if not any(job.name in looked.needs(n) for n in after):
+            if not any(job.name in looked.file.needs(n) for n in after):
                 yield job.name, "nobody needs it, so it holds up nobody"
-            if any(r.get("when", "on_success") != "manual" for r in _rules(looked.jobs[job.name])):
+            if any(r.get("when", "on_success") != "manual" for r in rules_of(looked.jobs[job.name])):
                 yield job.name, "starts by itself in some pipelines: no person is waited for"
 
 
@@ -184,7 +162,7 @@ def _soft(looked: _Looked) -> Iterator[tuple[str, str]]:
     """Only an uncertain gate with an approval behind it may be red and pass."""
     for job, content in looked.ours():
         allowed = {"exit_codes": [job.soft]} if job.soft is not None else False
-        said = [content.get("allow_failure", False), *(r.get("allow_failure", allowed) for r in _rules(content))]
+        said = [content.get("allow_failure", False), *(r.get("allow_failure", allowed) for r in rules_of(content))]
         for found in (_allowance(s) for s in said):
             if found not in (False, allowed):
                 only = f"exit code {job.soft} alone" if job.soft is not None else "no failure"
@@ -200,7 +178,7 @@ def _allowance(said: Json) -> Json:
 def _in_time(looked: _Looked) -> Iterator[tuple[str, str]]:
     """`when: always` starts a job though what it needs failed."""
     for job, content in looked.ours():
-        whens = {str(p["when"]) for p in (content, *_rules(content)) if "when" in p}
+        whens = {str(p["when"]) for p in (content, *rules_of(content)) if "when" in p}
         for when in sorted(whens - {job.when, "on_success", "never"}):
             yield job.name, f"when: {when}, where the declaration asks for {job.when}"
 
@@ -224,7 +202,7 @@ def _retries(looked: _Looked) -> Iterator[tuple[str, str]]:
 
 def _tiers(looked: _Looked) -> Iterator[tuple[str, str]]:
     for name, content in looked.jobs.items():
-        tier = _place(content).get("deployment_tier")
+        tier = place_of(content).get("deployment_tier")
         if tier is not None and tier not in TIERS:
             yield name, f"deployment_tier {tier} is none of {', '.join(TIERS)}: GitLab makes no pipeline"
 
@@ -234,7 +212,7 @@ def _deploys(looked: _Looked) -> Iterator[tuple[str, str]]:
     for job, content in looked.ours():
         if job.place is None:
             continue
-        place = _place(content)
+        place = place_of(content)
         if place.get("name") != job.place.name or (place.get("action", "start") == "start") != job.place.deploys:
             yield job.name, f"is not bound to the environment {job.place.name} as the declaration says"
         if job.place.deploys and content.get("resource_group") != job.resource:
@@ -248,7 +226,7 @@ def _dotenv(looked: _Looked) -> Iterator[tuple[str, str]]:
     for name, content in looked.jobs.items():
         if "dotenv" not in content.get("artifacts", {}).get("reports", {}):
             continue
-        takers = [n for c in looked.jobs.values() for n in _needs(c) if n["job"] == name]
+        takers = [n for c in looked.jobs.values() for n in needs_of(c) if n["job"] == name]
         if not any(n.get("artifacts", True) for n in takers):
             yield name, "writes a dotenv report that no job takes by `needs`"
 
@@ -265,7 +243,7 @@ def _shown(looked: _Looked) -> Iterator[tuple[str, str]]:
 def _signing(looked: _Looked) -> Iterator[tuple[str, str]]:
     """Keyless signing takes no token of a child pipeline."""
     for name, content in looked.jobs.items():
-        if "id_tokens" in content and RULES["child"] in _conditions(content):
+        if "id_tokens" in content and RULES["child"] in conditions_of(content):
             yield name, "has id_tokens in a child pipeline, where nothing can be signed with them"
 
 
@@ -273,7 +251,7 @@ def _events(looked: _Looked) -> Iterator[tuple[str, str]]:
     """A job is in the pipelines that the declaration says; a child's job without its rule is refused by GitLab."""
     for job, content in looked.ours():
         wanted = [RULES[e] for e in job.events]
-        if sorted(_conditions(content)) != sorted(wanted):
+        if sorted(conditions_of(content)) != sorted(wanted):
             yield job.name, "its rules are not those of the pipelines it belongs to"
 
 
@@ -299,39 +277,3 @@ CHECKS: Final[Mapping[str, Callable[[_Looked], Iterator[tuple[str, str]]]]] = {
     "signing": _signing,
     "events": _events,
 }
-
-
-def _extended(content: Config, named: Mapping[str, Config], seen: tuple[str, ...] = ()) -> Config:
-    """A job with what it extends."""
-    given: Any = content.get("extends", ())
-    parents = [given] if isinstance(given, str) else list(given)
-    found: Json = {}
-    for parent in parents:
-        if parent in named and parent not in seen:
-            found = merged(_extended(named[parent], named, (*seen, parent)), found)
-    return merged(dict(content), found)
-
-
-def _needs(content: Config) -> list[dict[str, Any]]:
-    found: list[Any] = content.get("needs") or []
-    items = [n if isinstance(n, dict) else {"job": n} for n in found]
-    return [{"job": "", **n} for n in items]
-
-
-def _rules(content: Config) -> list[Config]:
-    return [r for r in content.get("rules") or [] if isinstance(r, dict)]
-
-
-def _conditions(content: Config) -> list[str]:
-    """The conditions of rules that let the job in."""
-    return [str(r.get("if", "always")) for r in _rules(content) if r.get("when") != "never"]
-
-
-def _place(content: Config) -> Config:
-    found: Any = content.get("environment", {})
-    return {"name": found} if isinstance(found, str) else found
-
-
-def _lines(content: Config, key: str) -> list[str]:
-    found: Any = content.get(key, [])
-    return [found] if isinstance(found, str) else [str(line) for line in found]

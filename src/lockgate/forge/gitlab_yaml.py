@@ -6,14 +6,14 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
     from lockgate.forge.settings import GitlabSettings
     from lockgate.records.digest import Json
     from lockgate.records.jobs import Event, Job, JobGraph
 
-__all__ = ["FILE", "MARK", "ROOT", "block", "read", "render", "root_file"]
+__all__ = ["FILE", "MARK", "ROOT", "block", "render", "root_file"]
 
 FILE: Final = "ci/lockgate.gitlab-ci.yml"
 ROOT: Final = ".gitlab-ci.yml"
@@ -60,26 +60,6 @@ def render(graph: JobGraph, settings: GitlabSettings, *, day: str = "$CI_PIPELIN
         stage = job.stage
         parts.append(_text([*heading, f"# {_one_line(job.says)}", *block(job.name, _job(job))]))
     return "\n".join(parts)
-
-
-def read(text: str) -> Json:
-    """Parse a CI file; `!reference` is read as the list it holds. Raises ValueError where it is no YAML.
-
-    Needs the extra `gitlab`: ImportError says that it is not installed.
-    """
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """Knows GitLab's one tag."""
-
-    def reference(loader: Any, node: Any) -> list[str]:
-        return loader.construct_sequence(node)
-
-    cast("Any", Loader).add_constructor("!reference", reference)
-    try:
-        return Loader(text).get_single_data()
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from error
 
 
 def _template(settings: GitlabSettings, day: str) -> dict[str, Json]:

@@ -10,7 +10,7 @@ from lockgate.delivery.graph import graph_of
 from lockgate.delivery.walk import Walk, walk_of
 from lockgate.durable import write_atomic
 from lockgate.errors import UsageError
-from lockgate.forge import gitlab_checks, gitlab_yaml
+from lockgate.forge import gitlab_checks, gitlab_file, gitlab_yaml
 from lockgate.forge.gitlab_yaml import FILE, MARK, ROOT
 from lockgate.forge.jobs import Declared, Has, Made, job_graph
 from lockgate.forge.settings import GitlabSettings
@@ -89,7 +89,7 @@ def check(project: Project, *, now: dt.datetime, has: Has) -> Checked:
     if root is None or committed is None:
         return Checked(stale=tuple(stale), findings=())
     try:
-        content = gitlab_checks.merged(_read(ROOT, root), _read(FILE, committed))
+        content = gitlab_file.merged(_read(ROOT, root), _read(FILE, committed))
     except ImportError:
         return Checked(stale=tuple(stale), findings=(), looked=False)
     return Checked(stale=tuple(stale), findings=gitlab_checks.check(content, graph))
@@ -203,7 +203,7 @@ def _text_of(project: Project, name: str) -> str | None:
 
 def _read(name: str, text: str) -> Json:
     try:
-        found = gitlab_yaml.read(text)
+        found = gitlab_file.read(text)
     except ValueError as error:
         raise UsageError(f"{name} is not YAML", value=str(error)[:200], next="lockgate gitlab render") from error
     if not isinstance(found, dict):
