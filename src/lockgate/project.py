@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ KINDS = (
     "policies",
     "measured",
     "summaries",
+    "material",
 )
 """Records beside the objects. `lockgate store` looks through all of them: what it does not know it would collect."""
 
@@ -195,9 +197,13 @@ class Project:
         return _is_far(self.settings.store)
 
     def as_of(self, today: dt.date) -> dt.date:
-        """The day the project believes it is: the replayed one, else `today`."""
+        """The day the project believes it is: the replayed one, else that of `LOCKGATE_AS_OF`, else `today`.
+
+        The jobs of one pipeline agree on a day by that variable, whenever each of them runs.
+        """
         if self.settings.as_of_file is None:
-            return today
+            said = os.environ.get("LOCKGATE_AS_OF", "").strip()
+            return _day_said(said) if said else today
         path = self.root / self.settings.as_of_file
         try:
             from lockgate.records.day import read_day
@@ -211,6 +217,16 @@ class Project:
             ) from error
         except ValueError as error:
             raise UsageError("not a day", value=f"{self.settings.as_of_file}: {error}", allowed="YYYY-MM-DD") from error
+
+
+def _day_said(text: str) -> dt.date:
+    from lockgate.records.day import day_in
+
+    try:
+        return day_in(text)
+    except ValueError as error:
+        allowed = "2011-10-15, or a time such as 2011-10-15T22:04:05Z"
+        raise UsageError("not a day", value=f"LOCKGATE_AS_OF: {text}", allowed=allowed) from error
 
 
 def find_root(start: Path) -> Path:

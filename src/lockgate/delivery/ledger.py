@@ -20,6 +20,7 @@ from lockgate.records.decisions import (
     Wanted,
 )
 from lockgate.records.digest import Json, short
+from lockgate.records.forge_job import job_of
 from lockgate.records.waivers import BrokeGlass, Met, Reviewed, Revoked, Waived
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def verified(project: Project, *, fetch: str | None = None) -> dict[str, Json]:
 def _words(claim: Claim | None) -> tuple[str, str]:
     match claim:
         case Proposed():
-            return "proposed", f"release {short(claim.release)}, started by {claim.started_by}"
+            job = job_of(claim.extra)
+            where = f", in {job.words}" if job else ""
+            return "proposed", f"release {short(claim.release)}, started by {claim.started_by}{where}"
         case GateResult():
             return f"gate {claim.verdict.outcome}", f"{claim.verdict.gate}: {short(claim.release)}"
         case Decision():

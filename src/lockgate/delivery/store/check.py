@@ -35,6 +35,7 @@ AGAIN: Mapping[str, str] = {
     "policies": "lockgate deliver, with the same policy and delivery declaration",
     "measured": "lockgate deliver",
     "summaries": "lockgate serve ENV, which signs it again",
+    "material": "lockgate propose",
 }
 """Kind of record → what makes it again."""
 
