@@ -6,6 +6,7 @@ child pipeline's failure pass, and serialises no resource group. So what Lockgat
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -65,27 +66,33 @@ class GitlabProject:
 
     def pipeline(self, number: int, *jobs: str, source: str = "push", needs: bool = False, **variables: str) -> Ran:
         """Play jobs of pipeline `number`; `needs`: with everything before them. No job's process may be left behind."""
-        given = {
-            **self.variables, **variables, MARK: self.mark, "CI_PIPELINE_ID": str(number), "CI_PIPELINE_SOURCE": source,
-            "CI_PIPELINE_CREATED_AT": "2026-11-27T08:00:00Z",
-        }  # fmt: skip
+        more = [*jobs, *(["--needs"] if needs else [])]
+        done = self._call(more, {**variables, "CI_PIPELINE_ID": str(number)}, source)
+        assert self.left() == [], "a job's processes outlive it"
+        out = done.stdout + done.stderr
+        assert "Traceback (most recent call last)" not in out, out
+        return Ran(done.returncode, out, {job: outcome for outcome, job in LINE.findall(done.stdout)})
+
+    def listed(self, *, source: str, **variables: str) -> set[str]:
+        """The jobs that a pipeline would have."""
+        done = self._call(["--list-json"], variables, source)
+        return {job["name"] for job in json.loads(done.stdout) if job["when"] != "never"}
+
+    def _call(self, arguments: list[str], variables: dict[str, str], source: str) -> subprocess.CompletedProcess[str]:
+        given = {**self.variables, **variables, MARK: self.mark, "CI_PIPELINE_SOURCE": source, "CI_PIPELINE_CREATED_AT": "2026-11-27T08:00:00Z"}  # fmt: skip
         assert NODE
         command = [
-            NODE, str(RUNNER), *jobs, *(["--needs"] if needs else []), "--shell-isolation", "--no-artifacts-to-source",
-            "--force-shell-executor", "--color=false", "--ignore-predefined-vars", "CI_PIPELINE_ID,CI_PIPELINE_SOURCE,CI_PIPELINE_CREATED_AT",
+            NODE, str(RUNNER), *arguments, "--shell-isolation", "--no-artifacts-to-source", "--force-shell-executor", "--color=false",
+            "--ignore-predefined-vars", "CI_PIPELINE_ID,CI_PIPELINE_SOURCE,CI_PIPELINE_CREATED_AT",
             *(["--unset-variable", "CI_COMMIT_BRANCH"] if source == MERGE_REQUEST else []),
             *(part for n, v in given.items() for part in ("--variable", f"{n}={v}")),
         ]  # fmt: skip
         environment = {
             "PATH": f"{COMMAND.parent}:{os.environ['PATH']}", "HOME": str(self.home), "TMPDIR": str(self.home), MARK: self.mark,
         }  # fmt: skip
-        done = subprocess.run(
+        return subprocess.run(
             command, cwd=self.lockgate.root, env=environment, capture_output=True, text=True, timeout=280
         )
-        assert self.left() == [], "a job's processes outlive it"
-        out = done.stdout + done.stderr
-        assert "Traceback (most recent call last)" not in out, out
-        return Ran(done.returncode, out, {job: outcome for outcome, job in LINE.findall(done.stdout)})
 
     def left(self) -> list[str]:
         """Command lines of processes that were started by a job and are still there."""
