@@ -20,6 +20,7 @@ from lockgate.delivery.propose import may_deliver
 from lockgate.delivery.recording import leads_to, record_verdict, served_for, takes_served
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import LockgateError, NotFound, StepFailed, WaitingForHuman, did_you_mean
+from lockgate.gates.binding import results
 from lockgate.records.digest import short
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.evidence import Evidence, Verdict
     from lockgate.records.forge_job import ForgeJob
+    from lockgate.records.trust import Trusted
 
 __all__ = ["JudgedGate", "judge_gate"]
 
@@ -48,7 +50,7 @@ def judge_gate(
     project: Project, name: str, ref: str | None = None, *, clock: Callable[[], dt.datetime], wait_seconds: float,
     job: ForgeJob | None = None, tell: Callable[[Event], None] = lambda _: None,
 ) -> JudgedGate:  # fmt: skip
-    """Measure one gate, sign its result, and keep a page that shows it if it failed.
+    """Measure one gate, sign its result, and keep a page if a gate failed: people waive and mend by what it shows.
 
     Args:
         ref: a release; None: the pipeline's, or outside of one the newest.
@@ -71,7 +73,7 @@ def judge_gate(
     record_verdict(project, walk, release, verdict, judged, now=clock())
     passing = Passing(project, walk, release, clock, _tell_nobody)
     waived = passing.over(gate, leads_to(walk, gate)) if verdict.outcome == "fail" else ""
-    if verdict.outcome == "fail" and not waived:
+    if _failed_before(walk, read_ledger(project), release, leads_to(walk, gate)):
         keep_recorded_page(project, walk, release, leads_to(walk, gate), on, now=clock(), tell=tell)
     error = None if waived else _error(walk, gate, release, verdict, passing)
     return JudgedGate(release=release, verdict=verdict, evidence=judged.evidence[name], waived=waived, error=error)
@@ -87,6 +89,13 @@ def _named(walk: Walk, name: str) -> Gate:
             next="lockgate gate plan",
         )
     return gates[name]
+
+
+def _failed_before(walk: Walk, trust: Trusted, release: str, environment: str) -> bool:
+    """Whether a gate on the way failed. Each result that follows makes another page, so the last one shows them all."""
+    gates = {s.name for s in walk.stages_before(environment) if isinstance(s, Gate)}
+    said = results(trust.said, release=release, policy=walk.digest)
+    return any(r.verdict.outcome == "fail" for g, r in said.items() if g in gates)
 
 
 def _error(walk: Walk, gate: Gate, release: str, verdict: Verdict, passing: Passing) -> LockgateError | None:
