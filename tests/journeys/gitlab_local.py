@@ -64,10 +64,18 @@ class GitlabProject:
     variables: dict[str, str] = field(default_factory=dict[str, str])
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def pipeline(self, number: int, *jobs: str, source: str = "push", needs: bool = False, **variables: str) -> Ran:
+    def pipeline(
+        self,
+        number: int,
+        *jobs: str,
+        source: str = "push",
+        needs: bool = False,
+        within: float = 280.0,
+        **variables: str,
+    ) -> Ran:
         """Play jobs of pipeline `number`; `needs`: with everything before them. No job's process may be left behind."""
         more = [*jobs, *(["--needs"] if needs else [])]
-        done = self._call(more, {**variables, "CI_PIPELINE_ID": str(number)}, source)
+        done = self._call(more, {**variables, "CI_PIPELINE_ID": str(number)}, source, within)
         assert self.left() == [], "a job's processes outlive it"
         out = done.stdout + done.stderr
         assert "Traceback (most recent call last)" not in out, out
@@ -75,10 +83,12 @@ class GitlabProject:
 
     def listed(self, *, source: str, **variables: str) -> set[str]:
         """The jobs that a pipeline would have."""
-        done = self._call(["--list-json"], variables, source)
+        done = self._call(["--list-json"], variables, source, 60.0)
         return {job["name"] for job in json.loads(done.stdout) if job["when"] != "never"}
 
-    def _call(self, arguments: list[str], variables: dict[str, str], source: str) -> subprocess.CompletedProcess[str]:
+    def _call(
+        self, arguments: list[str], variables: dict[str, str], source: str, within: float
+    ) -> subprocess.CompletedProcess[str]:
         given = {**self.variables, **variables, MARK: self.mark, "CI_PIPELINE_SOURCE": source, "CI_PIPELINE_CREATED_AT": "2026-11-27T08:00:00Z"}  # fmt: skip
         assert NODE
         command = [
@@ -110,19 +120,34 @@ class GitlabProject:
         shutil.rmtree(self.lockgate.root / ".gitlab-ci-local", ignore_errors=True)
 
 
-def on_gitlab(lockgate: Lockgate, folder: Path, *, toml: str = "") -> GitlabProject:
-    """Make a project one whose jobs share a store and a ledger, render its pipeline, and push it."""
+IGNORED = (".lockgate/", "__pycache__/", ".gitlab-ci-local/")
+
+
+def on_gitlab(
+    lockgate: Lockgate,
+    folder: Path,
+    *,
+    toml: str = "",
+    ignored: tuple[str, ...] = IGNORED,
+    tracked: tuple[str, ...] = (),
+) -> GitlabProject:
+    """Make a project one whose jobs share a store and a ledger, render its pipeline, and push it.
+
+    `ignored`: what is in no clone. `tracked`: files in it that are, all the same.
+    """
     root = lockgate.root
     settings = root / "lockgate.toml"
     shared = f'\n[store]\nurl = "{(folder / "shared").as_uri()}"\n\n[gitlab]\nsetup = []\ncache = []\n'
     settings.write_text(settings.read_text() + shared + toml)
-    (root / ".gitignore").write_text(".lockgate/\n__pycache__/\n.gitlab-ci-local/\n")
+    (root / ".gitignore").write_text("\n".join(ignored) + "\n")
     if (root / ".lockgate").is_dir():  # what the project knew before it shared anything
         shutil.copytree(root / ".lockgate", folder / "shared", ignore=shutil.ignore_patterns("key*", "tmp", "bob*"))
     lockgate("gitlab", "render")
     remote = folder / "remote.git"
     git(root, "init", "--quiet", "--bare", str(remote))
     git(root, "remote", "add", "origin", str(remote))
+    for file in tracked:
+        git(root, "add", "--force", file)
     push(root, "render the pipeline")
     git(root, "remote", "set-head", "origin", "main")
     (folder / "home").mkdir()

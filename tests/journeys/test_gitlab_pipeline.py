@@ -89,7 +89,9 @@ def test_from_data_to_production_and_back(project: GitlabProject, served: tuple[
     risen(project, 2)
     second = shop.release()
     assert second != first
-    assert project.pipeline(2, "approve:production").jobs == {"approve:production": "FAIL"}, "nobody signed for this one"
+    assert project.pipeline(2, "approve:production").jobs == {"approve:production": "FAIL"}, (
+        "nobody signed for this one"
+    )
     assert production.predict()["release"] == first
     shop.approve()
     both_jobs = project.pipeline(
