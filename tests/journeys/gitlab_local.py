@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import uuid
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from journeys.walking import COMMAND, Lockgate, git
+from journeys.walking import COMMAND, Lockgate, git, until
 
 VENV = Path(sys.executable).parents[1]
 RUNNER = VENV / "gitlab" / "node_modules" / "gitlab-ci-local" / "dist" / "index.js"
@@ -106,11 +107,20 @@ class GitlabProject:
 
     def left(self) -> list[str]:
         """Command lines of processes that were started by a job and are still there."""
-        found: list[str] = []
+        return list(self._left().values())
+
+    def end_left(self) -> None:
+        """End them."""
+        for pid in self._left():
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not self._left(), what=self.left)
+
+    def _left(self) -> dict[int, str]:
+        found: dict[int, str] = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 if f"{MARK}={self.mark}".encode() in (folder / "environ").read_bytes():
-                    found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                    found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             except OSError:
                 continue
         return found
