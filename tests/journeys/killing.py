@@ -42,6 +42,7 @@ RECORDS = (
     "policies",
     "measured",
     "summaries",
+    "material",
 )
 
 
