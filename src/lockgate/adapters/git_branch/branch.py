@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BranchCopy"]
 
-TOKEN: Final = "LOCKGATE_LEDGER_TOKEN"
+VARIABLE: Final = "LOCKGATE_LEDGER_TOKEN"
 FETCHED: Final = "refs/lockgate/fetched"
 MADE: Final = "refs/lockgate/made"
 WHO: Final = "lockgate <lockgate@localhost>"
@@ -111,7 +111,7 @@ class BranchCopy:
             raise ServiceUnavailable(
                 "the ledger's branch cannot be reached", value=f"{SECRET.sub('', self._remote)}, {self.branch}: {_why(done)}",
                 allowed="a git remote that answers",
-                next=f"git ls-remote {SECRET.sub('', self._remote)}   (with a token: {TOKEN})",
+                next=f"git ls-remote {SECRET.sub('', self._remote)}   (with a token: {VARIABLE})",
             )  # fmt: skip
         return done.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
 
@@ -125,7 +125,7 @@ class BranchCopy:
         if not self._address:
             named = _git(["-C", str(self._root), "remote", "get-url", self._remote], _environment({}), None)
             self._address = named.stdout.decode().strip() if named.returncode == 0 else self._remote
-        return _environment(_reached(self._address, os.environ.get(TOKEN, "")))
+        return _environment(_reached(self._address, os.environ.get(VARIABLE, "")))
 
 
 def _reached(address: str, token: str) -> dict[str, str]:
