@@ -26,6 +26,7 @@ __all__ = ["KINDS", "Project", "Settings", "SinkSettings", "SourceSettings", "ad
 
 FILE = "lockgate.toml"
 OWN_STORE = ".lockgate"
+LEDGER_BRANCH = "lockgate/ledger"
 CARD = ("owner", "intended", "forbidden", "limits", "licence", "review_by")
 KINDS = (
     "results",
@@ -137,6 +138,11 @@ class Project:
         seen = self.home / "ledger-seen"
         if url and _is_far(url):
             return adapter("s3.ledger", "S3Ledger")(url, seen=seen)
+        if url and url.startswith("git:"):
+            remote, _, branch = url.removeprefix("git:").partition("#")
+            return adapter("git_branch.ledger", "BranchLedger")(
+                remote or "origin", branch or LEDGER_BRANCH, root=self.root, copy=self.home / "ledger.git", seen=seen
+            )
         folder = _folder(self.root, url) if url else self.store_folder / "ledger"
         return adapter("ledger_file", "FileLedger")(folder, seen=seen)
 
@@ -264,7 +270,7 @@ def _folder(root: Path, url: str) -> Path:
         return (root / url).resolve()
     if scheme != "file":
         raise UsageError(
-            "a store of unknown kind", value=url, allowed="file://…, s3://BUCKET/PREFIX, or a folder",
+            "a place of unknown kind", value=url, allowed="file://…, s3://BUCKET/PREFIX, a folder; a ledger: git:REMOTE#BRANCH",
             next=f"edit {FILE}",
         )  # fmt: skip
     return (root / rest).resolve()
