@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from lockgate.errors import UsageError, did_you_mean
-from lockgate.records.people import DELIVERER, OPERATOR, TRUSTEE
+from lockgate.records.people import ATTESTER, DELIVERER, OPERATOR, TRUSTEE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
