@@ -12,7 +12,7 @@ from base64 import b64decode as unbase64
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -406,6 +406,17 @@ def kept_back(honest: bool) -> str:
     before = desk.scene.signed("pat", Decision, **desk.decision())
     desk.decides("pat", decision="reject")
     desk.scene.append(desk.scene.signed("pat", Decision, **desk.decision()) if honest else before)
+    return named(desk.standing())
+
+
+@attack("a reject that a carrier puts behind an approval signed beside it, as if it had been held back", "reject")
+def swapped(honest: bool) -> str:
+    """Both were signed upon the same head, because the first seemed not to have arrived. The twin never rejected."""
+    desk = Desk()
+    word = "approve" if honest else "reject"
+    second = desk.scene.signed("pat", Decision, **desk.decision(decision=word, reason="the second try"))
+    desk.decides("pat")
+    desk.scene.append(second)
     return named(desk.standing())
 
 
@@ -975,6 +986,16 @@ def test_the_policy_may_let_the_editor_and_the_waivers_author_sign() -> None:
     desk.decides("pat")
     assert desk.standing().granted
     assert named(desk.standing(OWNER)) == "policy_editor"
+
+
+def test_a_time_at_the_end_of_all_times_stops_nobody() -> None:
+    """Whoever carries an entry writes its time; none makes a sum run over."""
+    case = Waiving()
+    now, case.desk.scene.now = case.desk.scene.now, datetime(9999, 12, 31, 23, 50, tzinfo=UTC)
+    both(case)
+    case.desk.scene.now = now
+    found = waivers(case.desk.scene.trusted(), release=case.desk.release, policy=POLICY, ask=case.desk.ask, now=None)
+    assert len(found) == 1
 
 
 RUBBISH = {

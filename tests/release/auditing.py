@@ -212,7 +212,7 @@ def main_code_says(office: Office, *, after: dt.timedelta = dt.timedelta(0)) -> 
         now = office.scene.now + after
         current = binding(
             trusted, release=release, environment=environment, policy=office.policy_digest,
-            page=sha256_bytes(office.page) if ask.roles else "",
+            page=_newest_page(trusted, release, environment) if ask.roles else "",
         )  # fmt: skip
         stands = standing(trusted, current, ask=office.ask(), now=now)
         return (
@@ -246,6 +246,12 @@ def main_code_says(office: Office, *, after: dt.timedelta = dt.timedelta(0)) -> 
     ]
     stands = authorised(then, origin, ask=ask, now=at, gone=gone)
     return _gates_pass(office, trusted.before(wish.entry.seq), passed) and set(failed) <= set(passed) and stands.granted
+
+
+def _newest_page(trusted: Trusted, release: str, environment: str) -> str:
+    """The page that people see now, which `deliver` looks up in the ledger: whatever else somebody signed under was not shown."""
+    claims = (s.claim for s in reversed(trusted.said) if s.person and isinstance(s.claim, Shown))
+    return next((c.page for c in claims if (c.release, c.environment) == (release, environment)), "")
 
 
 def _gates_pass(office: Office, trusted: Trusted, passed: Mapping[str, str]) -> bool:

@@ -179,8 +179,8 @@ def approves_for_a_plan(office: Office, chance: random.Random) -> object:
 
 def holds_back(office: Office, chance: random.Random) -> object:
     """Somebody signs, says something else (or is rolled back from), and then the first word comes in."""
-    who = chance.choice(["pat", "pia"])
-    envelope = office.scene.signed(who, Decision, **office.decision(reason="the first try"))
+    who, word = chance.choice(["pat", "pia"]), chance.choice(["approve", "approve", "reject"])
+    envelope = office.scene.signed(who, Decision, **office.decision(reason="the first try", decision=word))
     act = chance.choice([rejects, revokes, rolls_back, approves, judges, time_passes])
     act(office, chance)
     if chance.random() < 0.5:

@@ -317,7 +317,7 @@ def _about_time(
         yield "clock", _behind(agreed, now)
     if now >= said.not_after:
         yield "not_after", f"it expired at {said.not_after:%F %T %Z}"
-    if valid_for is not None and said.not_after > min(time, now) + valid_for + SKEW:
+    if valid_for is not None and said.not_after - min(time, now) > valid_for + SKEW:
         yield "not_after", f"it would count until {said.not_after:%F %T %Z}, longer than the {valid_for} allowed"
 
 

@@ -81,7 +81,7 @@ def _against_glass(
         yield "reason", "it gives no reason"
     if now >= claim.not_after:
         yield "not_after", f"it was over at {claim.not_after:%F %T} UTC"
-    if claim.not_after > min(said.entry.time, now) + duration(rules.lasts) + SKEW:
+    if claim.not_after - min(said.entry.time, now) > duration(rules.lasts) + SKEW:
         yield "not_after", f"it would count until {claim.not_after:%F %T} UTC, longer than the {rules.lasts} allowed"
     if said.entry.digest in revoked(trusted, ask.exceptions.revokers):
         yield "revoked", "it was revoked"

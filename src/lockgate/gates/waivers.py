@@ -122,7 +122,7 @@ def _against_signature(
         yield "author", f"{person.name} is an author of this release or started its run"
     if said.entry.digest in gone:
         yield "revoked", f"{person.name}'s signature was revoked"
-    if claim.not_after > min(said.entry.time, now or said.entry.time) + duration(rules.longest) + SKEW:
+    if claim.not_after - min(said.entry.time, now or said.entry.time) > duration(rules.longest) + SKEW:
         yield "not_after", f"it would stand until {claim.not_after:%F %T} UTC, longer than the {rules.longest} allowed"
     if not still_holds(said, trusted, claim.role):
         yield "left", f"{person.name} does not hold the key or the role {claim.role} any more"

@@ -309,11 +309,15 @@ class _Fold:
 def _held_back(said: Said, words: Mapping[str, int]) -> bool:
     """Whether its signer had said something since. Whoever keeps a signed word back could else bring it after a reject.
 
-    A register of people needs no such rule: it follows the one before it by version and digest.
+    A reject and a revocation count all the same: a carrier who swaps two words must not lose the stricter one. A register
+    of people needs no such rule: it follows the one before it by version and digest.
     """
-    if said.claim is None or said.person is None or isinstance(said.claim, PeopleSet):
+    claim, person = said.claim, said.person
+    if claim is None or person is None or isinstance(claim, PeopleSet | Revoked):
         return False
-    return words.get(said.signer, -1) >= said.claim.log.size
+    if isinstance(claim, Decision) and claim.decision != "approve":
+        return False
+    return words.get(said.signer, -1) >= claim.log.size
 
 
 def _owner_of(people: People, account: str) -> Person | None:

@@ -468,9 +468,13 @@ class Log:
             self._copies.add(copy)
 
     def _not_held_back(self, said: Said) -> None:
-        """Whoever keeps a signed word back could bring it after its signer said the contrary."""
-        judged = bool(said.person) and said.kind in SHAPES and said.kind != "people/v1"
-        if judged and self._words.get(said.signer, -1) >= said.says["log"]["size"]:
+        """Whoever keeps a signed word back could bring it after its signer said the contrary. Rejects and revocations count."""
+        judged = bool(said.person) and said.kind in SHAPES and said.kind not in ("people/v1", "revocation/v1")
+        if (
+            judged
+            and said.says.get("decision", "approve") in ("approve", "accept", "withdraw")
+            and self._words.get(said.signer, -1) >= said.says["log"]["size"]
+        ):
             said.why, said.person = (
                 "its signer has said something since, which it does not know: it was held back",
                 None,
