@@ -67,7 +67,7 @@ EVERY: Mapping[str, Gate] = {
     "representation": gates.representation("region", dict.fromkeys(GROUPS.tolist(), "0.3333333")),
     "skew": gates.skew(),
     "slices": gates.slices(by=["region"]),
-    "split": gates.split(day="date", label_days=0),
+    "split": gates.split(day="date", apart=["shop"]),
     "staleness": gates.staleness(day="date", max_data_days=2, max_model_days=60, max_holdout_days=30),
 }
 """Constructor → a gate that `good_inputs` passes."""
@@ -89,7 +89,7 @@ def sales(rows: int, *, seed: int = 0) -> Scored:
     columns = {
         "product": _names("P", at // DAYS), "date": day, "as_of": day - 7, "actual": truth, "units": answer,
         "low": answer - 1.3, "high": answer + 1.3, "best_simple": mean, "mean_28": mean,
-        "region": GROUPS[chance.integers(0, 3, rows)],
+        "region": GROUPS[chance.integers(0, 3, rows)], "shop": _names("s", at % 5_000),
     }  # fmt: skip
     return Scored(columns=columns, truth="actual", answer="units", day="date", low="low", high="high", keys=("product", "date"))  # fmt: skip
 
@@ -117,6 +117,7 @@ def learned(rows: int) -> Rows:
     columns = {
         "product": _names("P", at // DAYS), "date": FIRST_DAY - 8 - at % DAYS, "actual": truth,
         "mean_28": truth + chance.normal(0, 2, rows), "weekday": (at % 7).astype(float),
+        "region": GROUPS[chance.integers(0, 3, rows)], "shop": _names("t", at % 5_000),
     }  # fmt: skip
     return Rows(columns=columns)
 

@@ -99,10 +99,9 @@ class Scored:
         also = AS_OF in self.columns and AS_OF not in self.keys
         return (*self.keys, AS_OF) if self.keys and also else self.keys
 
-    def names(self) -> list[tuple[object, ...]]:
-        """What names each row, by `identity`, in order. A null equals a null: a field may be left out of a request."""
-        columns = ([None if cell != cell else cell for cell in self.column(k).tolist()] for k in self.identity)
-        return list(zip(*columns, strict=True))
+    def named_by(self) -> tuple[Column, ...]:
+        """The columns of `identity`, in order."""
+        return tuple(self.column(name) for name in self.identity)
 
     def column(self, name: str) -> Column:
         """One column as it is. Raises NotFound with the names there are."""
