@@ -44,7 +44,9 @@ def numbered(
         if size * distinct > LARGEST:
             used, found = np.unique(found, return_inverse=True)
             size = len(used)
-        found, size = found * distinct + more, size * distinct
+        found *= distinct
+        found += more
+        size *= distinct
     return tuple(np.split(found, np.cumsum(lengths)[:-1]))
 
 
@@ -95,8 +97,8 @@ def _one_kind(columns: Sequence[Column]) -> bool:
 
 
 def _by_value(columns: Sequence[Column]) -> tuple[Numbers, int]:
-    distinct, which = np.unique(np.concatenate(columns), return_inverse=True)
-    return which.astype(np.int64, copy=False), max(1, len(distinct))
+    distinct = np.unique(np.concatenate(columns))  # nulls are one, and come last
+    return np.concatenate([np.searchsorted(distinct, c) for c in columns]), max(1, len(distinct))
 
 
 def _by_cell(columns: Sequence[Column], cells: Callable[[Column], Sequence[object]] | None) -> tuple[Numbers, int]:
