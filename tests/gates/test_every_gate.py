@@ -16,6 +16,7 @@ import pytest
 
 from gates.every_gate import EVERY, Inputs, good_inputs, needs, served
 from lockgate import gates
+from lockgate.declare import Gate
 from lockgate.evaluation.scored import Scored
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.rows import Rows
@@ -208,6 +209,38 @@ def test_one_row_never_passes_what_rests_on_an_interval(name: str, tmp_path: Pat
     found = decide(name, {n: CASES["one row"](value) for n, value in given.items()})
     exact = ("export", "no_leak", "skew")  # every row compared: one row that is the same is all there is
     assert found.outcome == "pass" if name in exact else found.outcome in ("fail", "uncertain")
+
+
+# ── many rows, many groups ───────────────────────────────────────────────────
+
+MANY = 100_000
+BY_NAME = (
+    ("champion_slices", gates.champion_slices(by=["product"], min_n=20)),
+    ("enough_good_data", gates.enough_good_data(per="product")),
+    ("slices", gates.slices(by=["product"], min_n=20)),
+    ("bounded_loss", gates.bounded_loss("mae", ["product"], 9, min_n=20)),
+    ("interval_coverage", gates.interval_coverage(by=["product"], min_n=20)),
+    ("representation", gates.representation("id", {"p1": 0.5, "p2": 0.5})),
+    ("calibration", gates.calibration(by=["id"])),
+    ("fairness", gates.fairness("selection_rate", ["id"])),
+)
+
+
+@pytest.mark.parametrize(("name", "gate"), BY_NAME, ids=[name for name, _ in BY_NAME])
+def test_a_column_of_ids_costs_no_more_than_rows(name: str, gate: Gate, tmp_path: Path) -> None:
+    """Thousands of groups: summed one by one they would take minutes and all memory. What is not judged is listed."""
+    given = good_inputs(name, MANY, tmp_path)
+    evidence = measure(gate, given)
+    found = verdict(gate, evidence)
+    assert not CRASH.search(found.reason), found.reason
+    assert found.outcome in ("pass", "fail", "uncertain")
+    names = len(set(given["scored"].column("id" if "id" in given["scored"].columns else "product").tolist()))
+    assert len(evidence.groups) + len(evidence.not_assessed) >= min(names, 100)
+
+
+@pytest.mark.parametrize("name", ["leakage", "champion", "champion_slices", "enough_good_data", "split"])
+def test_rows_are_matched_by_the_hundred_thousand(name: str, tmp_path: Path) -> None:
+    assert decide(name, good_inputs(name, MANY, tmp_path)).outcome == "pass"
 
 
 # ── what is not a table ──────────────────────────────────────────────────────

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 __all__ = ["MOST_GROUPS", "Folded", "folded"]
 
-MOST_GROUPS = 200
-"""More groups than this of one column are no declared groups; each would be tested at less than five in twenty thousand."""
+MOST_GROUPS = 100
+"""More groups than this of one column are no declared groups: each would be tested at less than five in ten thousand, and pairs
+of groups grow with the square."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

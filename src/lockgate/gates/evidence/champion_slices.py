@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lockgate.evaluation.comparison import on_common_rows, relative_at
+from lockgate.evaluation.folding import MOST_GROUPS
 from lockgate.evaluation.intervals import Interval
 from lockgate.evaluation.metrics import Metric, metric_named
 from lockgate.evaluation.resampling import SEED
@@ -21,8 +22,6 @@ __all__ = ["evidence"]
 KIND = "champion_slices"
 NAME = "relative_difference"
 ALPHA = 0.05
-MOST_GROUPS = 100
-"""More groups than this are no declared slices; each would be tested at less than five in ten thousand."""
 
 
 def evidence(
