@@ -24,5 +24,5 @@ def test_it_stands_in_lineage_and_on_the_evidence_page(ran: Lockgate, fresh: Cal
     card = lockgate.root / "card.md"
     lockgate("evidence", "latest", "--to", str(page), "--card", str(card))
     for text in (page.read_text(), card.read_text()):
-        assert f"model: {WORDS}" in text
+        assert f"Step model: {WORDS}" in text
         assert "the same argument, by name" in text

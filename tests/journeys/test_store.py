@@ -49,7 +49,13 @@ def test_each_flipped_object_is_found_named_and_healed(delivered: Lockgate, fres
         | {
             d
             for c in contents
-            for d in (c.get("artifact", {}).get("object"), c.get("manifest"), c.get("page"), c.get("card"))
+            for d in (
+                c.get("artifact", {}).get("object"),
+                c.get("manifest"),
+                c.get("page"),
+                c.get("card"),
+                c.get("pack"),
+            )
         }
         | (versions := {c["version"] for c in contents if "version" in c})
         | {d for v in versions for _, d in json.loads(objects(lockgate.root)[v].read_bytes())[1]}

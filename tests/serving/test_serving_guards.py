@@ -111,7 +111,7 @@ def approve(
 ) -> Entry:
     """A product owner signs for staging what is true in this scene."""
     facts = binding(scene.trusted(), release=release, environment="staging", policy="sha256:policy", page="sha256:page")
-    bound = {f.name: getattr(facts, f.name) for f in fields(facts)}
+    bound = {f.name: getattr(facts, f.name) for f in fields(facts) if f.name != "plan"}
     return scene.say(
         who, Decision, decision=decision, role="product-owner", reason="fit", accepted=(),
         not_after=scene.now + valid_for, **bound,

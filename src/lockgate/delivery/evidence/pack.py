@@ -250,6 +250,8 @@ def _limits(manifest: Manifest, purpose: Purpose | None) -> tuple[str, ...]:
         else ()
     )
     stands = (
-        f"{name.rpartition('.')[2]}: {s['accepted']}." for name, s in manifest.lineage.steps.items() if "accepted" in s
+        f"Step {name.rpartition('.')[2]}: {s['accepted']}."
+        for name, s in manifest.lineage.steps.items()
+        if "accepted" in s
     )
     return (*(purpose.limits if purpose else ()), *reach, *stands)
