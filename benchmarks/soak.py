@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         kills = [_row(c) for c in cases if "kill" in c.get("classname", "")]
         mutations = [_properties(c) for c in cases if "mutations" in c.get("classname", "")]
-        page = _page(commit, kills) + _packages(cases) + _agreement(cases, commit) + _mutations(mutations)
+        page = _page(commit, kills) + _packages(cases) + _gates(cases) + _agreement(cases, commit) + _mutations(mutations)
         (ROOT / "benchmarks" / "soak.md").write_text(page)
     else:
         _replace([_row(c) for c in cases if "kill" in c.get("classname", "")], commit)
@@ -103,10 +103,19 @@ def _page(commit: str, rows: list[tuple[str, str, str, str]]) -> str:
 
 
 def _packages(cases: list[ET.Element]) -> str:
-    """The longest journeys: releases made again and compared, of other packages too."""
-    ran = [c for c in cases if not any(k in c.get("classname", "") for k in ("kill", "mutations", "agrees"))]
+    """The longest journeys: releases made again and compared, the demand example in a pipeline, two writers of one ledger."""
+    other = ("kill", "mutations", "agrees", "ten_million")
+    ran = [c for c in cases if not any(k in c.get("classname", "") for k in other)]
     rows = [f"| {c.get('name', '').removeprefix('test_').replace('_', ' ')} | {_outcome(c)} |\n" for c in ran]
-    return "\n# Releases made again and compared\n\n| journey | outcome |\n|---|---|\n" + "".join(rows)
+    return "\n# Long journeys\n\n| journey | outcome |\n|---|---|\n" + "".join(rows)
+
+
+def _gates(cases: list[ET.Element]) -> str:
+    """Every gate on ten million rows; seconds of the processor, and memory with the inputs."""
+    ran = [(_properties(c), _outcome(c)) for c in cases if "ten_million" in c.get("classname", "")]
+    rows = [f"| {f.get('gate')} | {f.get('seconds')} | {f.get('gibibytes')} | {outcome} |\n" for f, outcome in ran]
+    head = "\n# Every gate on ten million rows\n\n| gate | seconds | GiB with the inputs | outcome |\n|---|---:|---:|---|\n"
+    return head + "".join(rows)
 
 
 def _outcome(case: ET.Element) -> str:
