@@ -168,8 +168,9 @@ def test_skew_of_a_feature_is_found_though_every_answer_is_the_same(tmp_path: Pa
     assert (differ["prediction"], differ["above_bar"]) == ("0", "40")
 
 
-def test_the_columns_of_the_page_are_counted_by_what_the_model_sees(tmp_path: Path) -> None:
-    """`savings` is seen otherwise than it is asked (a gap is -1), so both are shown."""
+def test_the_page_shows_what_the_model_sees_where_it_is_not_what_was_asked(tmp_path: Path) -> None:
+    """`savings` is seen otherwise than it is asked (a gap is -1); `above_bar` is seen as these rows hold it."""
     found = seen_by(tmp_path, trained())
     columns = {d["column"]: d["role"] for d in distributions(found, found, None)["columns"]}  # type: ignore[index, union-attr]
-    assert columns["feature:above_bar"] == columns["feature:savings"] == "feature"
+    assert columns["feature:savings"] == columns["savings"] == columns["above_bar"] == "feature"
+    assert "feature:above_bar" not in columns

@@ -253,7 +253,7 @@ def _answer_all(release: Answering, table: Table, *, seen: bool = False) -> Tabl
 
 def _with_features(release: OpenRelease, answered: Table, as_of: dt.date) -> Table:
     """Rows that were answered as of one day, with what the model sees of them."""
-    from lockgate.gates.rows import FEATURE
+    from lockgate.records.findings import FEATURE
 
     seen = release.features(answered, as_of)
     return answered if seen is None else answered.hstack(seen.rename(lambda name: FEATURE + name))
