@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.errors import NotFound, did_you_mean
+from lockgate.records.findings import FEATURE
 
 __all__ = ["FEATURE", "Column", "Rows", "day_of", "is_missing"]
 
 Column = NDArray[Any]
-FEATURE = "feature:"
-"""Before a column's name: what the release host computed, beside what the training table holds under the plain name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

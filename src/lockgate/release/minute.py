@@ -60,9 +60,11 @@ def _which(verdict: Verdict, unsure: Sequence[Verdict]) -> str:
 
 
 def better(pack: Pack) -> str:
-    """By the paired comparison with the live release, in the words of the check that made it."""
+    """By the paired comparison with the live release, or while there is none with the best simple method, in its check's words."""
     if pack.live is None:
-        return f"No release is live in {pack.environment} yet; there is none to be better than."
+        none = f"No release is live in {pack.environment} yet; there is none to be better than."
+        simple = [v for v in pack.verdicts if v.kind == "beats_baseline"]
+        return " ".join([none, *(wording.sentence(v.reason) for v in simple)])
     checks = [v for v in pack.verdicts if v.kind == "champion"]
     return " ".join(wording.sentence(v.reason) for v in checks) or "No check compared the two."
 
