@@ -33,7 +33,9 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         kills = [_row(c) for c in cases if "kill" in c.get("classname", "")]
         mutations = [_properties(c) for c in cases if "mutations" in c.get("classname", "")]
-        page = _page(commit, kills) + _packages(cases) + _gates(cases) + _agreement(cases, commit) + _mutations(mutations)
+        page = (
+            _page(commit, kills) + _packages(cases) + _gates(cases) + _agreement(cases, commit) + _mutations(mutations)
+        )
         (ROOT / "benchmarks" / "soak.md").write_text(page)
     else:
         _replace([_row(c) for c in cases if "kill" in c.get("classname", "")], commit)
