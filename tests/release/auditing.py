@@ -21,7 +21,8 @@ from lockgate.records.digest import canonical, sha256_bytes
 from lockgate.records.evidence import Verdict
 from lockgate.records.ledger import Entry, encode_line
 from lockgate.records.people import Person
-from lockgate.records.trust import Trusted, rejects, revoked
+from lockgate.records.in_force import rejects, revoked
+from lockgate.records.trust import Trusted
 from lockgate.release import verify
 from lockgate.testing.scene import CAST, Scene
 

@@ -13,7 +13,7 @@ from lockgate.gates.binding import ask_for, results
 from lockgate.gates.what_stands import passed_over
 from lockgate.records import decisions
 from lockgate.records.digest import short
-from lockgate.records.trust import rejects, revoked
+from lockgate.records.in_force import rejects, revoked
 from lockgate.records.waivers import BrokeGlass
 
 if TYPE_CHECKING:

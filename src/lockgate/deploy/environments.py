@@ -19,7 +19,8 @@ from lockgate.records.decisions import (
     Wanted,
 )
 from lockgate.records.digest import short
-from lockgate.records.trust import Said, Trusted, rejects
+from lockgate.records.in_force import rejects
+from lockgate.records.trust import Said, Trusted
 from lockgate.records.waivers import BrokeGlass
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from lockgate.gates.seats import seats
 from lockgate.gates.waivers import SKEW, standing_waivers
 from lockgate.records.decisions import PLAN, Attested, Decision, Proposed, Wanted
 from lockgate.records.digest import short
-from lockgate.records.trust import Said, Trusted, rejects, revoked, still_holds
+from lockgate.records.in_force import rejects, revoked, still_holds
+from lockgate.records.trust import Said, Trusted
 from lockgate.records.waivers import BrokeGlass
 
 if TYPE_CHECKING:

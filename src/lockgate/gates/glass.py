@@ -10,7 +10,7 @@ from lockgate.gates.binding import results
 from lockgate.gates.exceptions import duration
 from lockgate.gates.waivers import SKEW
 from lockgate.records.decisions import result_digest
-from lockgate.records.trust import revoked
+from lockgate.records.in_force import revoked
 from lockgate.records.waivers import BrokeGlass, Reviewed
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from lockgate.gates.binding import results
 from lockgate.gates.exceptions import duration
 from lockgate.gates.seats import seats
 from lockgate.records.decisions import result_digest
-from lockgate.records.trust import revoked, still_holds
+from lockgate.records.in_force import revoked, still_holds
 from lockgate.records.waivers import Waived
 
 if TYPE_CHECKING:

@@ -110,6 +110,10 @@ class People:
         """The one who is called so, by name or alias."""
         return next((p for p in self.people if p.is_called(name)), None)
 
+    def behind(self, account: str) -> Person | None:
+        """The person, never a machine, whose account at a forge this is, letter by letter."""
+        return next((p for p in self.people if p.kind == "person" and account in p.aliases), None)
+
 
 NOBODY: Final = People(version=0, people=())
 
