@@ -46,12 +46,18 @@ def propose(
         if known and (job is None or any(job.is_of_the_pipeline(job_of(c.extra)) for c in known)):
             return None
         return Proposed(
-            release=manifest.digest, name=walk.training.name, authors=code_authors(project.root, files),
+            release=manifest.digest, name=walk.training.name, authors=_authors(project, files, job),
             started_by=starter.name, lineage=digest("lineage", to_json(manifest.lineage)), log=trust.head,
             extra={FORGE: to_json(job)} if job else {},
         )  # fmt: skip
 
     return append(project, claim, now=now) is not None
+
+
+def _authors(project: Project, files: Sequence[str], job: ForgeJob | None) -> tuple[str, ...]:
+    """Everybody who committed to the files, and at a forge the account that started the pipeline."""
+    found = code_authors(project.root, files)
+    return (*found, job.account) if job and job.account and job.account not in found else found
 
 
 def look(project: Project, release: str, holdout: str, *, now: dt.datetime) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, cast
+from urllib.parse import urlsplit
 
 from lockgate.records.digest import Json
 
-__all__ = ["FORGE", "ForgeJob", "job_in", "job_of"]
+__all__ = ["FORGE", "ForgeJob", "account_of", "job_in", "job_of"]
 
 FORGE: Final = "forge"
 """In `extra` of `Proposed`: the job that proposed the release."""
@@ -16,15 +17,24 @@ FORGE: Final = "forge"
 VARIABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "gitlab": {
         "pipeline": "CI_PIPELINE_ID", "commit": "CI_COMMIT_SHA", "job": "CI_JOB_ID", "ref": "CI_COMMIT_REF_NAME",
-        "project": "CI_PROJECT_PATH",
+        "project": "CI_PROJECT_PATH", "address": "CI_SERVER_URL", "user": "GITLAB_USER_ID",
     },
 }  # fmt: skip
 """Kind of forge → field → the variable by which it tells its jobs."""
 
 
+def account_of(kind: str, address: str, user: str) -> str:
+    """The alias by which a register of people knows an account. By its number: a name can be given to somebody else.
+
+    >>> account_of("gitlab", "https://gitlab.example.org", "42")
+    'gitlab:gitlab.example.org/42'
+    """
+    return f"{kind}:{urlsplit(address).netloc}/{user}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgeJob:
-    """One job. `pipeline` and `commit` say which pipeline it belongs to; the rest is for people."""
+    """One job. `user` is the number of the account that started it at `address`. `pipeline` and `commit` say which pipeline it belongs to; the rest is for people."""
 
     kind: str
     pipeline: str
@@ -32,6 +42,17 @@ class ForgeJob:
     job: str = ""
     ref: str = ""
     project: str = ""
+    address: str = ""
+    user: str = ""
+
+    @property
+    def account(self) -> str:
+        """Who started the job, as a register of people knows the account; empty where the forge did not say.
+
+        >>> ForgeJob(kind="gitlab", pipeline="12", commit="ab", address="https://gitlab.example.org", user="42").account
+        'gitlab:gitlab.example.org/42'
+        """
+        return account_of(self.kind, self.address, self.user) if self.address and self.user else ""
 
     def is_of_the_pipeline(self, other: ForgeJob | None) -> bool:
         """Whether both jobs belong to one pipeline."""
@@ -52,7 +73,7 @@ def job_in(environment: Mapping[str, str]) -> ForgeJob | None:
     """The job that these environment variables tell of; None outside of a pipeline.
 
     >>> job_in({"CI_PIPELINE_ID": "12", "CI_COMMIT_SHA": "ab", "CI_JOB_ID": "3"})
-    ForgeJob(kind='gitlab', pipeline='12', commit='ab', job='3', ref='', project='')
+    ForgeJob(kind='gitlab', pipeline='12', commit='ab', job='3', ref='', project='', address='', user='')
     >>> job_in({"CI_PIPELINE_ID": "12"}) is None
     True
     """
