@@ -23,8 +23,9 @@ def test_the_page_works_as_written(tmp_path: Path) -> None:
         for command in commands:
             line, _, remark = command.removeprefix("$ lockgate ").partition("#")
             code = int(found[1]) if (found := re.search(r"exit (\d)", remark)) else 0
-            done = shop(*shlex.split(line), expect=code)
-            assert all(len(said) <= 100 for said in done.out.splitlines() if str(tmp_path) not in said), done.text
+            words = shlex.split(line)
+            done = shop(*words, expect=code)
+            assert words[0] == "evidence" or all(len(said) <= 100 for said in done.out.splitlines()), done.text
         assert shop.live() == shop.release()
         assert (shop.root / "reports" / "enough_good_data.xml").is_file()
         promised = dict(re.findall(r"^\| `([a-z -]+) --json` \| (.*) \|$", PAGE.read_text(), re.MULTILINE))

@@ -53,10 +53,11 @@ def made_in(walk: Walk, ran: RunRecord) -> JudgedOn:
 
 
 def keep_judged_on(project: Project, release: str, on: JudgedOn) -> None:
-    """Note it under the release's name, once."""
-    kept = project.results("material")
-    if kept.get(release) is None:
-        kept.put(release, to_json(on))
+    """Note it under the release's name; again only when an object of it was lost and made again."""
+    kept, noted = project.results("material"), to_json(on)
+    known = kept.get(release)
+    if known is None or (known != noted and not all(project.store.has(a["object"]) for a in known.values() if a)):
+        kept.put(release, noted)
 
 
 def judged_on(project: Project, walk: Walk, release: str) -> JudgedOn:
