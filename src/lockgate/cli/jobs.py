@@ -78,6 +78,8 @@ def _lines(found: Asked) -> list[str]:
     release, stands = short(found.release), found.stands
     rows = [[r.role, f"{len(r.people)} of {r.need}", ", ".join(r.people) or "nobody yet"] for r in stands.roles]
     lines = [table(rows, header=["role", "signed", "by"])] if rows else []
+    if stands.attested:
+        lines.append(plain(f"by a button at the forge: {', '.join(stands.attested)}"))
     if stands.own_work:
         lines.append(plain(f"own work, flagged: {', '.join(stands.own_work)}"))
     if stands.glass:
@@ -94,5 +96,6 @@ def _json(found: Asked) -> dict[str, Json]:
         "release": found.release, "environment": found.environment, "granted": stands.granted, "missing": stands.missing,
         "roles": [{"role": r.role, "need": r.need, "signed": list(r.people)} for r in stands.roles],
         "uncertain": list(found.ask.uncertain), "rejected_by": list(stands.rejected_by), "own_work": list(stands.own_work),
+        "attested": list(stands.attested),
         "glass": stands.glass or None, "page": found.page or None, "sign": found.sign or None,
     }  # fmt: skip

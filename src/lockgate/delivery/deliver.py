@@ -169,11 +169,10 @@ class _Walking:
             self._done(f"approval {approval.role}", "skipped", f"{stands.glass} broke the glass")
             return
         if stands.granted:
-            names = ", ".join(p for r in stands.roles for p in r.people)
             self._done(
                 f"approval {approval.role}",
                 "pass",
-                f"signed by {names}" + ("" if stands.four_eyes else " (own work, flagged)"),
+                stands.words + ("" if stands.four_eyes else " (own work, flagged)"),
             )
             return
         self._done(f"approval {approval.role}", "refused" if stands.rejected_by else "waiting", stands.missing)

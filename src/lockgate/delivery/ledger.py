@@ -8,6 +8,7 @@ from lockgate.delivery.anchor import check_anchors
 from lockgate.delivery.identity import read_ledger
 from lockgate.records.decisions import (
     AcceptedChange,
+    Attested,
     Claim,
     Decision,
     GateResult,
@@ -68,7 +69,7 @@ def _words(claim: Claim | None) -> tuple[str, str]:
             accepted = f", accepting {', '.join(claim.accepted)}" if claim.accepted else ""
             on = f", on condition: {'; '.join(c.text for c in claim.conditions)}" if claim.conditions else ""
             return (
-                claim.decision,
+                f"attested {claim.decision}" if isinstance(claim, Attested) else claim.decision,
                 f"{short(claim.release)} for {claim.environment} as {claim.role}{accepted}: {claim.reason}{on}",
             )
         case Wanted():

@@ -91,6 +91,15 @@ class Standing:
         return self.granted and self.agreed and bool(self.approvals) and not self.own_work
 
     @property
+    def words(self) -> str:
+        """Who agreed, and by what: their own signature, or a button at the forge."""
+        people = list(dict.fromkeys(p for r in self.roles for p in r.people))
+        signed = [p for p in people if p not in self.attested]
+        pressed = [p for p in people if p in self.attested]
+        parts = [f"signed by {listed(signed)}"] if signed else []
+        return "; ".join([*parts, *([f"by a button at the forge: {listed(pressed)}"] if pressed else [])])
+
+    @property
     def missing(self) -> str:
         """What is still needed, in words; empty when granted."""
         if self.rejected_by:

@@ -74,6 +74,7 @@ def attest(project: Project, environment: str, pressed: Pressed, *, clock: Calla
     walk, trust = walk_now(project, now=now), read_ledger(project)
     walk.check(environment)
     release = chosen(walk, trust, None, pressed.job).release
+    _check_grade(walk.ask(trust, release, environment))
     check_recorded(walk, trust, release, environment, now=now)
     _check_attester(who(project, trust))
     account = pressed_by(pressed.claims, pressed.told, pressed.job, environment=environment)
@@ -81,7 +82,6 @@ def attest(project: Project, environment: str, pressed: Pressed, *, clock: Calla
 
     def claim(trust: Trusted) -> Attested | None:
         ask = walk.ask(trust, release, environment)
-        _check_grade(ask)
         person = _person(trust, account, pressed)
         page = page_of(project, walk, trust, release=release, environment=environment)
         if page is None:
