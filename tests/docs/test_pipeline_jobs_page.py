@@ -27,6 +27,9 @@ def test_the_page_works_as_written(tmp_path: Path) -> None:
             done = shop(*words, expect=code)
             assert words[0] == "evidence" or all(len(said) <= 100 for said in done.out.splitlines()), done.text
         assert shop.live() == shop.release()
+        log = shop.ledger()
+        shop("deliver")
+        assert shop.ledger() == log, "every result stands there as `deliver` would sign it"
         assert (shop.root / "reports" / "enough_good_data.xml").is_file()
         promised = dict(re.findall(r"^\| `([a-z -]+) --json` \| (.*) \|$", PAGE.read_text(), re.MULTILINE))
         for name, arguments in {

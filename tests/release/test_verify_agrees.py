@@ -14,9 +14,11 @@ import pytest
 
 from lockgate.gates.binding import results
 from lockgate.records.decisions import Attested, Decision, GateResult, Proposed, result_digest
+from lockgate.records.forge_job import FORGE, ForgeJob
 from lockgate.records.ledger import Entry, Head
 from lockgate.records.statement import PREDICATES, Statement, seal
 from lockgate.records.waivers import BrokeGlass, Condition, Met, Reviewed, Revoked, Waived
+from lockgate.records.wire import to_json
 from lockgate.testing.ledger import MemorySigner
 from lockgate.testing.scene import CAST, Scene, person, release
 
@@ -222,6 +224,7 @@ def is_registered_again(office: Office, chance: random.Random) -> object:
         authors=(author,),
         started_by="sam",
         lineage="",
+        extra={FORGE: to_json(ForgeJob(kind="gitlab", pipeline="2", commit="c"))},
     )
 
 
