@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from lockgate.records.evidence import Estimate
@@ -104,8 +105,17 @@ def basis(estimate: Estimate) -> str:
     return rows + over
 
 
+IDENTIFIER = re.compile(r"[A-Za-z]\w*(?:[/.]\w|_)")  # its first word is a name that code knows
+
+
 def capitalized(text: str) -> str:
-    """The first letter as a capital, the rest as it is."""
+    """The first letter as a capital, the rest as it is; an identifier, a path or a dotted name stays as it is written.
+
+    >>> capitalized("all misses"), capitalized("demand/features.py changed"), capitalized("model.learning_rate 0.1")
+    ('All misses', 'demand/features.py changed', 'model.learning_rate 0.1')
+    """
+    if IDENTIFIER.match(text):
+        return text
     return text[:1].upper() + text[1:]
 
 
