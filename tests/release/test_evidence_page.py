@@ -722,3 +722,7 @@ def test_an_identifier_keeps_its_case() -> None:
     assert wording.sentence("demand/features.py changed") == "demand/features.py changed."
     assert wording.sentence("model.learning_rate 0.1 → 0.05") == "model.learning_rate 0.1 → 0.05."
     assert wording.sentence("all misses. more") == "All misses. more."
+
+
+def test_a_typical_change_of_an_answer_says_its_number(pack: Pack) -> None:
+    assert "Answers: typical change of an answer: 1.3 units" in _answer(pack, "What changed?")

@@ -214,6 +214,8 @@ def _fates(rows: Sequence[Change], most: int) -> list[str]:
 
 def _from_to(change: Change) -> str:
     """Numbers and days are worth saying; what else changed is only named."""
+    if change.kind == "answers" and not change.words and change.after is not None:
+        return f"{change.what}: {change.after}"
     if change.words or change.kind not in ("data", "features", "metrics", "parameters", "packages"):
         return change.words or change.what
     if change.before is None or change.after is None:
