@@ -120,7 +120,9 @@ def _told(pack: Pack) -> tuple[tuple[str, tuple[str, ...]], ...]:
     for kind, sentence in pack.told:
         told[wording.capitalized(kind)].append(wording.sentence(sentence))
     for kind, sentence in minute.said(pack, len(pack.changes)):
-        told.setdefault(kind, [wording.sentence(sentence)])
+        told.setdefault(
+            kind, [f"{sentence}." if kind == "Packages" else wording.sentence(sentence)]
+        )  # names of packages keep their case
     return tuple((kind, tuple(sentences)) for kind, sentences in told.items())
 
 
