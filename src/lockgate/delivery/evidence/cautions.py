@@ -46,7 +46,7 @@ def _sum(summary: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _dishonest(summary: Mapping[str, Json], verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """Groups whose coverage is outside what is allowed and surely not what is promised. All answers together have their check."""
+    """Groups that get less than is allowed and surely less than is promised, or surely more than is allowed. All answers together have their check."""
     allowed = _allowed(verdicts)
     if allowed is None:
         return
@@ -55,11 +55,12 @@ def _dishonest(summary: Mapping[str, Json], verdicts: Sequence[Verdict]) -> Iter
         value, promised = decimal_of(group.estimate.value), sum(allowed) / 2
         if group.by == "all" or value is None or low is None or high is None:
             continue
-        if allowed[0] <= value <= allowed[1] or low <= promised <= high:
+        short = value < allowed[0] and high < promised  # too narrow misleads; too wide only wastes, so it must be sure
+        if not short and low <= allowed[1]:
             continue
         least, most = (round_percent(str(end)) for end in allowed)
         yield (
-            f"Intervals are too {'narrow' if value < allowed[0] else 'wide'} for one group ({group_name(group.by, group.group)}): "
+            f"Intervals are too {'narrow' if short else 'wide'} for one group ({group_name(group.by, group.group)}): "
             f"{number(group.estimate.value, 'share')} of its truths lie inside (95% interval {number(group.estimate.low, 'share')} "
             f"to {number(group.estimate.high, 'share')}); {least} to {most} is allowed for all answers together."
         )
