@@ -304,6 +304,6 @@ def settled(held: Held) -> str:
         return f"Even {MANY_TIMES} times as many {noun}s{where} might not settle it; a person must weigh it."
     needed = max(have + 1, int((have * growth).to_integral_value(rounding="ROUND_CEILING")))
     others = ", and as many times more of the others," if where and "rows" in e.extra else ""
-    return (
-        f"About {needed:,} {noun}s{where} instead of {have:,}{others} would settle it, if the number stays where it is."
-    )
+    passes = held.value >= held.near if held.is_floor else held.value <= held.near
+    way = "pass" if passes else "fail"
+    return f"About {needed:,} {noun}s{where} instead of {have:,}{others} would settle it as a {way}, if the number stays where it is."

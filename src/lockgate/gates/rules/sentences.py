@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from lockgate.records.evidence import Estimate
@@ -109,21 +110,30 @@ def basis(estimate: Estimate) -> str:
     return rows + over
 
 
+IDENTIFIER = re.compile(r"[A-Za-z]\w*(?:[/.]\w|_)")  # its first word is a name that code knows
+
+
 def capitalized(text: str) -> str:
-    """The first letter as a capital, the rest as it is."""
+    """The first letter as a capital, the rest as it is; an identifier, a path or a dotted name stays as it is written.
+
+    >>> capitalized("all misses"), capitalized("demand/features.py changed"), capitalized("model.learning_rate 0.1")
+    ('All misses', 'demand/features.py changed', 'model.learning_rate 0.1')
+    """
+    if IDENTIFIER.match(text):
+        return text
     return text[:1].upper() + text[1:]
 
 
-def more_needed(value: Decimal, bound: Decimal, limit: Decimal, estimate: Estimate) -> str:
+def more_needed(value: Decimal, bound: Decimal, limit: Decimal, estimate: Estimate, *, passes: bool) -> str:
     """What would move the interval off the limit, if the number stays: its width shrinks with the root of the days.
 
-    Days, clusters or rows: what the estimate resampled.
+    Days, clusters or rows: what the estimate resampled. `passes`: the number itself lies on the allowed side of the limit.
 
     >>> wape = Estimate(name="wape", value="-0.01", n=900, blocks=24)
-    >>> more_needed(Decimal("-0.01"), Decimal("0.002"), Decimal(0), wape)
-    'About 11 more days of the same kind would settle it, if the number stays where it is.'
-    >>> more_needed(Decimal("-0.01"), Decimal("-0.022"), Decimal(0), Estimate(name="wape", value="-0.01", n=900))
-    'About 396 more rows of the same kind would settle it, if the number stays where it is.'
+    >>> more_needed(Decimal("-0.01"), Decimal("0.002"), Decimal(0), wape, passes=True)
+    'About 11 more days of the same kind would settle it as a pass, if the number stays where it is.'
+    >>> more_needed(Decimal("-0.01"), Decimal("-0.022"), Decimal(0), Estimate(name="wape", value="-0.01", n=900), passes=False)
+    'About 396 more rows of the same kind would settle it as a fail, if the number stays where it is.'
     """
     units, noun = estimate.blocks or estimate.n, estimate.block
     gap, reach = abs(value - limit), abs(bound - value)
@@ -133,4 +143,4 @@ def more_needed(value: Decimal, bound: Decimal, limit: Decimal, estimate: Estima
     more = max(1, int((units * (ratio - 1)).to_integral_value(rounding="ROUND_CEILING")))
     soon = "" if more <= SOON * units else " That is a long wait; a person must weigh it."
     plural = noun if more == 1 else f"{noun}s"
-    return f"About {more:,} more {plural} of the same kind would settle it, if the number stays where it is.{soon}"
+    return f"About {more:,} more {plural} of the same kind would settle it as a {'pass' if passes else 'fail'}, if the number stays where it is.{soon}"
