@@ -36,7 +36,8 @@ def verdict(name: str, scored: Scored) -> tuple[Verdict, Evidence]:
 def scored_at(loanapp: Path):
     """The judging rows as a release decides them: `(reweigh, cost) → Scored`."""
     clean = applications(loanapp)
-    learned, table = training(clean), holdout(judging(clean), best_simple(learned))
+    learned = training(clean)
+    table = holdout(judging(clean), best_simple(learned))
     trees = {reweigh: booster(learned, weights(learned, reweigh)) for reweigh in (False, True)}
 
     def at(reweigh: bool, cost: float) -> Scored:
