@@ -248,7 +248,11 @@ def _answer_all(release: Answering, table: Table, *, seen: bool = False) -> Tabl
     answered = [(as_of, part.hstack(release.predict(part, as_of))) for as_of, part in parts]
     if seen:
         answered = [(as_of, _with_features(cast("OpenRelease", release), part, as_of)) for as_of, part in answered]
-    return pl.concat(part for _, part in answered) if answered else table.hstack(frames.request_frame([], release.response))
+    return (
+        pl.concat(part for _, part in answered)
+        if answered
+        else table.hstack(frames.request_frame([], release.response))
+    )
 
 
 def _with_features(release: OpenRelease, answered: Table, as_of: dt.date) -> Table:
