@@ -9,6 +9,7 @@ from lockgate.records.evidence import Estimate
 __all__ = ["basis", "capitalized", "group", "higher_or_lower", "more_needed", "number", "percent", "span", "times"]
 
 TENTH, HUNDREDTH, SMALLEST = Decimal("0.1"), Decimal("0.01"), Decimal("1e-9")
+LARGEST = Decimal("1e15")  # nobody counts more digits; far more of them are beyond the precision of decimals
 SOON = 3  # more than three times the days there are is not "soon"
 
 
@@ -26,14 +27,18 @@ def number(value: Decimal) -> str:
 
     >>> number(Decimal("1234.5")), number(Decimal("0.0123")), number(Decimal("3.00")), number(Decimal("0.999"))
     ('1,234.5', '0.012', '3', '1')
+    >>> number(Decimal("-1e308"))
+    '-1.0e+308'
     """
     return _fine(value) or _stripped(format(value.quantize(HUNDREDTH), ",f"))
 
 
 def _fine(value: Decimal) -> str:
-    """Zero and very small numbers; nothing for all others."""
+    """Zero, very small and very large numbers; nothing for all others."""
     if value == 0:
         return "0"
+    if abs(value) >= LARGEST:
+        return f"{value:.1e}"
     if abs(value) >= TENTH:
         return ""
     if abs(value) < SMALLEST:
@@ -73,10 +78,10 @@ def span(low: Decimal, high: Decimal, unit: str = "day") -> str:
 def times(ratio: Decimal) -> str:
     """A ratio in words.
 
-    >>> times(Decimal("1.6234"))
-    '1.62 times'
+    >>> times(Decimal("1.6234")), times(Decimal("2e200"))
+    ('1.62 times', '2.0e+200 times')
     """
-    return f"{ratio.quantize(Decimal('0.01')):,f} times"
+    return f"{ratio:.1e} times" if ratio >= LARGEST else f"{ratio.quantize(HUNDREDTH):,f} times"
 
 
 def group(by: str, name: str) -> str:

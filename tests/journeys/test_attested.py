@@ -1,0 +1,168 @@
+"""Somebody presses Play: what the forge's API and the job's ID token say becomes an approval, or is refused by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lockgate.delivery.forge.attest import Attestation, Pressed, attest
+from lockgate.errors import NotFound, PermissionRefused
+from lockgate.forge.pressed import ToldJob
+from lockgate.project import open_project
+from lockgate.records.forge_job import ForgeJob
+
+from journeys.test_pipeline_jobs import BEFORE_STAGING, Forge, Pipeline, found
+from journeys.walking import HUMAN, Server, commit, git
+
+BOB, EVE = "gitlab:gitlab.example.org/42", "gitlab:gitlab.example.org/66"
+ATTESTED = '\n[environments.production]\ngrade = "attested"\n'
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A pipeline whose release waits before production; `play` is what its manual job does once somebody started it."""
+
+    forge: Forge
+    pipeline: Pipeline
+    release: str
+
+    def pressed(self, **changes: Any) -> Pressed:
+        job = ForgeJob(
+            kind="gitlab",
+            pipeline=self.pipeline.id,
+            commit=self.pipeline.commit,
+            job="900",
+            address="https://gitlab.example.org",
+            user="42",
+        )
+        claims = {
+            "iss": "https://gitlab.example.org", "job_id": "900", "pipeline_id": job.pipeline, "sha": job.commit, "user_id": "42",
+            "user_login": "bob", "ref_protected": "true", "environment": "production",
+        }  # fmt: skip
+        told = ToldJob(
+            job="900",
+            name="approve:production",
+            pipeline=job.pipeline,
+            commit=job.commit,
+            ref="main",
+            status="running",
+            user="42",
+            login="bob",
+        )
+        return replace(Pressed(job=job, claims=claims, told=told), **changes)
+
+    def play(self, *, key: str = "runner", **changes: Any) -> Attestation:
+        clone = self.pipeline.clone()
+        with environment({"LOCKGATE_KEY": str(self.forge.folder / key)}):
+            return attest(
+                open_project(clone.root), "production", self.pressed(**changes), clock=lambda: datetime.now(UTC)
+            )
+
+
+class environment:
+    """Variables of the process for the length of a block."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+
+    def __enter__(self) -> None:
+        self._before = {n: os.environ.get(n) for n in self._names}
+        os.environ.update(self._names)
+
+    def __exit__(self, *_: object) -> None:
+        for name, value in self._before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+def waiting(folder: Path, *, policy: str = ATTESTED) -> Iterator[Waiting]:
+    forge = found(folder)
+    desk = forge.desk
+    with (desk.root / "policy.toml").open("a") as file:
+        file.write(policy)
+    git(desk.root, "add", "-A")
+    commit(desk.root, "grade")
+    key = lambda name: ("--key", str(forge.folder / f"{name}.pub"))
+    desk("people", "add", "bob", "--role", "product-owner", "--alias", BOB, *key("bob"))
+    desk("people", "add", "eve", "--role", "guest", "--alias", EVE, *key("eve"))
+    desk("people", "add", "runner", "--machine", "--role", "attester", "--role", "deliverer", *key("runner"))
+    pipeline = forge.pipeline(70)
+    with Server(desk, "staging"), Server(desk, "production"):
+        release = pipeline.propose()
+        pipeline.judge(*BEFORE_STAGING)
+        pipeline.job("deliver", "--to", "staging", "--here")
+        pipeline.judge("integration")
+        pipeline.job("approvals", "production", expect=HUMAN)
+        yield Waiting(forge, pipeline, release)
+
+
+@pytest.fixture(scope="module")
+def waits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waiting]:
+    yield from waiting(tmp_path_factory.mktemp("attested"))
+
+
+def changed(field: str, **changes: Any) -> Callable[[Waiting], dict[str, Any]]:
+    """One part of what token, API or variables say is another."""
+
+    def change(waits: Waiting) -> dict[str, Any]:
+        now = getattr(waits.pressed(), field)
+        return {field: {**now, **changes} if isinstance(now, dict) else replace(now, **changes)}
+
+    return change
+
+
+REFUSED: dict[str, tuple[str, Callable[[Waiting], dict[str, Any]]]] = {
+    "the token is of another job": ("job", changed("claims", job_id="901")),
+    "the API tells of another job": ("job", changed("told", job="901")),
+    "the process runs in another job": ("job", changed("job", job="901")),
+    "the token is of another pipeline": ("pipeline", changed("claims", pipeline_id="71")),
+    "the token is of another commit": ("commit", changed("claims", sha="b" * 40)),
+    "token and API name two people": ("user", changed("told", user="66", login="eve")),
+    "the job is over": ("status", changed("told", status="success")),
+    "the branch is not protected": ("ref_protected", changed("claims", ref_protected="false")),
+    "the token is for another environment": ("environment", changed("claims", environment="staging")),
+    "nobody has this account": ("belongs to nobody", lambda w: {**changed("claims", user_id="43")(w), **changed("told", user="43")(w)}),
+    "who pressed does not hold the role": ("does not hold a role", lambda w: {**changed("claims", user_id="66")(w), **changed("told", user="66", login="eve")(w)}),
+    "the key is no attester's": ("may not say what a forge says", lambda _: {"key": "bot"}),
+    "the pipeline proposed nothing": ("proposed no release", changed("job", pipeline="99")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_does_not_hold_together_is_named(waits: Waiting, what: str) -> None:
+    words, change = REFUSED[what]
+    before = len(waits.forge.desk.ledger())
+    with pytest.raises((PermissionRefused, NotFound)) as refused:
+        waits.play(**change(waits))
+    assert words in str(refused.value)
+    assert len(waits.forge.desk.ledger()) == before
+
+
+def test_a_button_takes_a_release_to_production_and_everybody_sees_that_it_was_a_button(waits: Waiting) -> None:
+    desk = waits.forge.desk
+    said = waits.play(reason="looks fit")
+    assert (said.person, said.role, said.release) == ("bob", "product-owner", waits.release)
+    assert waits.play().entry == ""  # pressed again: it stands there already
+    told = waits.pipeline.job("approvals", "production")
+    assert "by a button at the forge: bob" in told.out
+    waits.pipeline.job("deliver", "--to", "production", "--here")
+    assert desk.live() == waits.release
+    assert any(e["what"] == "attested approve" and e["who"] == "bob" for e in desk.ledger())
+    page = waits.forge.folder / "page.html"
+    desk("evidence", "production", "--to", str(page))
+    assert "a forge says who pressed the button" in page.read_text()
+
+
+@pytest.mark.parametrize("grade", ["signed", ""])
+def test_where_the_policy_asks_for_signatures_a_button_is_refused(tmp_path: Path, grade: str) -> None:
+    text = f'\n[environments.production]\ngrade = "{grade}"\n' if grade else "\n"
+    steps = waiting(tmp_path, policy=text)
+    waits = next(steps)
+    with pytest.raises(PermissionRefused, match="takes only what people sign with their own keys"):
+        waits.play()
+    steps.close()
