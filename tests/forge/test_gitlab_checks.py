@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from forge.declared_way import whole
+from forge.declared_way import DECLARED, whole
 from forge.test_gitlab_yaml import schema_says
 from lockgate.forge.gitlab_checks import CHECKS, check
 from lockgate.forge.gitlab_file import merged, read
@@ -120,3 +121,11 @@ def test_a_teams_own_jobs_are_none_of_our_business() -> None:
 
 def test_every_check_is_tried() -> None:
     assert set(CHECKS) == {name for name, _, _ in BREAKS.values()} | {"missing"}
+
+
+def test_a_file_for_approvals_by_a_button_is_good_and_the_schema_takes_it(tmp_path: Path) -> None:
+    graph = whole(replace(DECLARED, attested=("production",)))
+    text = render(graph, GitlabSettings())
+    assert "LOCKGATE_ID_TOKEN:\n      aud: lockgate" in text
+    assert {f.check for f in check(merged(read(root_file()), read(text)), graph)} == set()
+    assert schema_says(tmp_path, text).returncode == 0

@@ -170,3 +170,14 @@ def test_too_large_a_child_has_one_job_per_pipeline() -> None:
 def test_a_project_that_delivers_nothing_has_no_release() -> None:
     graph = job_graph(replace(DECLARED, delivers=None, stages=()), GitlabSettings(), has=everything)
     assert [j.name for j in graph.jobs] == ["check", "data:sales", "data:weather", "train:shop", "monitor"]
+
+
+def test_an_environment_that_takes_a_button_has_a_page_before_it_and_a_token_for_it() -> None:
+    signed, attested = whole(DECLARED), whole(replace(DECLARED, attested=("production",)))
+    ask, approve = (next(j for j in attested.jobs if j.name == f"{n}:production") for n in ("ask", "approve"))
+    assert (ask.when, ask.soft, approve.when, approve.needs) == ("on_success", 3, "manual", ("ask:production",))
+    assert [c[1:3] for c in approve.commands] == [("gitlab", "attest"), ("approvals", "production")]
+    assert approve.audience == "lockgate"
+    assert next(j for j in attested.jobs if j.name == "deploy:production").needs == ("approve:production",)
+    assert not any(j.audience or j.name.startswith("ask:") for j in signed.jobs)
+    assert signed.digest != attested.digest

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,9 +17,10 @@ from lockgate.errors import NotFound, PermissionRefused
 from lockgate.forge.pressed import ToldJob
 from lockgate.project import open_project
 from lockgate.records.forge_job import ForgeJob
+from lockgate.testing.gitlab import MAINTAINER, GitLab
 
 from journeys.test_pipeline_jobs import BEFORE_STAGING, Forge, Pipeline, found
-from journeys.walking import HUMAN, Server, commit, git
+from journeys.walking import GOOD, HUMAN, OUTSIDE, REFUSED, USAGE, Server, commit, git
 
 BOB, EVE = "gitlab:gitlab.example.org/42", "gitlab:gitlab.example.org/66"
 ATTESTED = '\n[environments.production]\ngrade = "attested"\n'
@@ -80,7 +82,9 @@ class environment:
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
-def waiting(folder: Path, *, policy: str = ATTESTED) -> Iterator[Waiting]:
+def waiting(
+    folder: Path, *, policy: str = ATTESTED, account: str = BOB, commit_in: GitLab | None = None
+) -> Iterator[Waiting]:
     forge = found(folder)
     desk = forge.desk
     with (desk.root / "policy.toml").open("a") as file:
@@ -88,10 +92,11 @@ def waiting(folder: Path, *, policy: str = ATTESTED) -> Iterator[Waiting]:
     git(desk.root, "add", "-A")
     commit(desk.root, "grade")
     key = lambda name: ("--key", str(forge.folder / f"{name}.pub"))
-    desk("people", "add", "bob", "--role", "product-owner", "--alias", BOB, *key("bob"))
+    desk("people", "add", "bob", "--role", "product-owner", "--alias", account, *key("bob"))
     desk("people", "add", "eve", "--role", "guest", "--alias", EVE, *key("eve"))
     desk("people", "add", "runner", "--machine", "--role", "attester", "--role", "deliverer", *key("runner"))
-    pipeline = forge.pipeline(70)
+    number = 70 if commit_in is None else commit_in.pipeline(sha=git(desk.root, "rev-parse", "HEAD").strip())
+    pipeline = forge.pipeline(number)
     with Server(desk, "staging"), Server(desk, "production"):
         release = pipeline.propose()
         pipeline.judge(*BEFORE_STAGING)
@@ -116,7 +121,7 @@ def changed(field: str, **changes: Any) -> Callable[[Waiting], dict[str, Any]]:
     return change
 
 
-REFUSED: dict[str, tuple[str, Callable[[Waiting], dict[str, Any]]]] = {
+WRONG: dict[str, tuple[str, Callable[[Waiting], dict[str, Any]]]] = {
     "the token is of another job": ("job", changed("claims", job_id="901")),
     "the API tells of another job": ("job", changed("told", job="901")),
     "the process runs in another job": ("job", changed("job", job="901")),
@@ -133,9 +138,9 @@ REFUSED: dict[str, tuple[str, Callable[[Waiting], dict[str, Any]]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("what", WRONG)
 def test_what_does_not_hold_together_is_named(waits: Waiting, what: str) -> None:
-    words, change = REFUSED[what]
+    words, change = WRONG[what]
     before = len(waits.forge.desk.ledger())
     with pytest.raises((PermissionRefused, NotFound)) as refused:
         waits.play(**change(waits))
@@ -156,6 +161,49 @@ def test_a_button_takes_a_release_to_production_and_everybody_sees_that_it_was_a
     page = waits.forge.folder / "page.html"
     desk("evidence", "production", "--to", str(page))
     assert "a forge says who pressed the button" in page.read_text()
+
+
+def test_the_job_itself_asks_the_api_and_checks_the_token(tmp_path: Path) -> None:
+    """`lockgate gitlab attest`, as the manual job calls it, against a double of GitLab; a second one is told apart from the first."""
+    with GitLab() as gitlab:
+        maintainers = [{"access_level": MAINTAINER}]
+        gitlab.project.protected_branches["main"] = {
+            "name": "main",
+            "push_access_levels": maintainers,
+            "merge_access_levels": maintainers,
+        }
+        bob = gitlab.user("bob")
+        steps = waiting(tmp_path, account=f"gitlab:{urlsplit(gitlab.url).netloc}/{bob.id}", commit_in=gitlab)
+        waits = next(steps)
+        job = gitlab.job(
+            "approve:production", pipeline=int(waits.pipeline.id), user="bob", role=MAINTAINER, environment="production"
+        )
+        names = {
+            **gitlab.variables(job), "GITLAB_USER_ID": str(bob.id), "LOCKGATE_KEY": str(waits.forge.folder / "runner"),
+            "LOCKGATE_ID_TOKEN": gitlab.id_token(job, aud="lockgate", now=datetime.now(UTC)), "LOCKGATE_REASON": "looks fit",
+        }  # fmt: skip
+        clone = waits.pipeline.clone()
+
+        def attests(expect: int, **changes: str) -> str:
+            done = replace(clone, env={**clone.env, **names, **changes})(
+                "gitlab", "attest", "production", expect=expect
+            )
+            assert not any(secret in done.text for secret in (names["LOCKGATE_ID_TOKEN"], names["CI_JOB_TOKEN"]))
+            return done.text
+
+        assert "exp" in attests(
+            REFUSED, LOCKGATE_ID_TOKEN=gitlab.id_token(job, aud="lockgate", now=datetime(2020, 1, 1, tzinfo=UTC))
+        )
+        assert "aud" in attests(REFUSED, LOCKGATE_ID_TOKEN=gitlab.id_token(job, aud="vault", now=datetime.now(UTC)))
+        assert "CI_JOB_TOKEN" in attests(REFUSED, CI_JOB_TOKEN="glcbt-wrong")
+        assert "LOCKGATE_ID_TOKEN" in attests(USAGE, LOCKGATE_ID_TOKEN="")
+        assert "https only" in attests(USAGE, CI_API_V4_URL="http://gitlab.example.org/api/v4")
+        assert "does not answer" in attests(OUTSIDE, CI_API_V4_URL="http://127.0.0.1:9/api/v4")
+        assert "said so" in attests(GOOD)
+        assert "stood in the ledger before" in attests(GOOD)
+        said = next(e for e in waits.forge.desk.ledger() if e["what"] == "attested approve")
+        assert (said["who"], "looks fit" in said["about"]) == ("bob", True)
+        steps.close()
 
 
 @pytest.mark.parametrize("grade", ["signed", ""])

@@ -1,4 +1,4 @@
-"""`gitlab render`, `gitlab check`: the delivery pipeline as GitLab's file."""
+"""`gitlab render | check | attest`: the delivery pipeline as GitLab's file, and what its jobs say of GitLab."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from lockgate.cli.gitlab_attest import attest, attest_arguments
 from lockgate.cli.render import now, plain, print_json, table
 from lockgate.errors import UsageError
 from lockgate.project import open_project
@@ -23,13 +24,15 @@ def gitlab_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="FILE", help="with --child: where to (default: lockgate-child.yml)"
     )
     checking = actions.add_parser("check", help="exit 1 when the committed files are stale, or would open a gate")
-    for each in (rendering, checking):
+    attesting = actions.add_parser("attest", help="in a manual job: say that the person who started it approves")
+    attest_arguments(attesting)
+    for each in (rendering, checking, attesting):
         each.add_argument("--json", action="store_true", help="for machines")
 
 
 def gitlab(arguments: argparse.Namespace) -> int:
     """One of the actions."""
-    return {"render": _render, "check": _check}[arguments.action](arguments)
+    return {"render": _render, "check": _check, "attest": attest}[arguments.action](arguments)
 
 
 def has(path: tuple[str, ...]) -> bool:

@@ -37,6 +37,7 @@ RULES: Final[Mapping[Event, str]] = {
 INFRASTRUCTURE: Final = ("api_failure", "runner_system_failure", "scheduler_failure", "stuck_or_timeout_failure")
 """Failures that say nothing about the change; with them exit code 5, by which Lockgate says that something outside is down."""
 
+IDENTITY: Final = "LOCKGATE_ID_TOKEN"
 OUTSIDE: Final = 5
 PLAIN: Final = re.compile(r"[A-Za-z_/][^\"#]*|[.$][A-Za-z_/][^#]*")
 WORDS: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
@@ -84,6 +85,7 @@ def _job(job: Job) -> dict[str, Json]:
         "needs": None if job.needs == () and _waits_for_stages(job) else list(job.needs),
         "rules": [_rule(job, event) for event in job.events],
         "environment": _environment(job),
+        "id_tokens": {IDENTITY: {"aud": job.audience}} if job.audience else None,
         "resource_group": job.resource or None,
         "interruptible": job.interruptible,
         "retry": None if job.retries or job.spawns else 0,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lockgate.declare import Approval, DeployTo, Gate
+from lockgate.forge.id_token import AUDIENCE
 from lockgate.records.digest import Json, canonical, sha256_bytes
 from lockgate.records.frozen import frozen
 from lockgate.records.jobs import Event, Job, JobGraph, Place
@@ -36,6 +37,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "release": ("propose",),
     "gate": ("gate", "judge"),
     "report": ("gitlab", "report"),
+    "ask": ("approvals",),
     "approve": ("approvals",),
     "deploy": ("deliver", "--here"),
     "publish": ("gitlab", "publish"),
@@ -64,6 +66,7 @@ class Declared:
         delivers: the training pipeline that is released; None: nothing is.
         stages: of the delivery pipeline.
         unprotected: environments that a release may enter while a gate is uncertain.
+        attested: environments that take the forge's word for who pressed a button.
         says: the declaration as JSON; its digest stands in the rendered file.
     """
 
@@ -71,6 +74,7 @@ class Declared:
     delivers: str | None = None
     stages: tuple[Stage, ...] = ()
     unprotected: tuple[str, ...] = ()
+    attested: tuple[str, ...] = ()
     says: Json = None
 
 
@@ -175,7 +179,8 @@ def _way(declared: Declared, settings: GitlabSettings) -> list[Job]:
         ahead = tuple(g.name for g in gates) or before
         if stretch.environment:
             last = stretch.environment == environments[-1]
-            rise = _rise(_place(stretch.environment, settings, last=last), ahead, asked=stretch.asked)
+            place = _place(stretch.environment, settings, last=last)
+            rise = _rise(place, ahead, asked=stretch.asked, attested=stretch.environment in declared.attested)
             jobs += rise
             here, before = stretch.environment, (rise[-1].name,)
     return [*jobs, *_publish(environments)]
@@ -206,10 +211,27 @@ def _stretches(stages: Sequence[Stage]) -> list[_Stretch]:
     return [*found, _Stretch(tuple(gates), asked, "")]
 
 
-def _rise(place: Place, ahead: tuple[str, ...], *, asked: bool) -> list[Job]:
+def _rise(place: Place, ahead: tuple[str, ...], *, asked: bool, attested: bool) -> list[Job]:
     """Ask people, where they are asked, and deploy: people are asked once before an environment, in all roles."""
-    approve = [_approve(place, ahead)] if asked else []
-    return [*approve, _deploy(place, tuple(j.name for j in approve) or ahead)]
+    if not asked:
+        return [_deploy(place, ahead)]
+    approve = _approve(place, ahead)
+    if not attested:
+        return [approve, _deploy(place, (approve.name,))]
+    ask = _ask(place, ahead)
+    pressed = replace(
+        approve, needs=(ask.name,), commands=(("lockgate", "gitlab", "attest", place.name), *approve.commands), audience=AUDIENCE,
+        says="who starts it approves what the job before it showed; several people start it one after the other",
+    )  # fmt: skip
+    return [ask, pressed, _deploy(place, (pressed.name,))]
+
+
+def _ask(place: Place, needs: tuple[str, ...]) -> Job:
+    """The page must be there before somebody can press a button under it."""
+    return Job(
+        name=f"ask:{place.name}", stage=f"approve-{place.name}", commands=(("lockgate", "approvals", place.name),), needs=needs,
+        events=RISING, soft=UNCERTAIN, says="makes the page that people are asked under",
+    )  # fmt: skip
 
 
 def _gate(gate: Gate, needs: tuple[str, ...], here: str, events: tuple[Event, ...], *, soft: bool) -> Job:
@@ -278,5 +300,6 @@ def _digest(declared: Declared, settings: GitlabSettings) -> str:
         "declaration": declared.says,
         "pipelines": to_json(declared.pipelines),
         "unprotected": list(declared.unprotected),
+        **({"attested": list(declared.attested)} if declared.attested else {}),
     }
     return sha256_bytes(canonical({**made, "gitlab": to_json(settings)}))

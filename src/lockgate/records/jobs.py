@@ -47,6 +47,7 @@ class Job:
         interruptible: a newer pipeline may end it.
         reports: kind of report → the file in which the forge finds it.
         keep: files that are kept with the job; `shows`: the name under which people are shown them.
+        audience: for whom the forge makes the job a signed token of who it is and who started it; empty: none.
         spawns: the job and its file that hold the pipeline to start; this job then has no commands.
     """
 
@@ -65,6 +66,7 @@ class Job:
     reports: Mapping[str, str] = field(default_factory=dict[str, str])
     keep: tuple[str, ...] = ()
     shows: str = ""
+    audience: str = ""
     spawns: tuple[str, str] | None = None
 
 

@@ -104,9 +104,11 @@ def declared(project: Project, graph: Graph) -> tuple[Declared, Walk | None]:
         return Declared(pipelines=pipelines), None
     walk = walk_of(project, graph)
     unprotected = [e for e in walk.environments if not walk.policy.environment(e).protected]
+    attested = [e for e in walk.environments if walk.policy.environment(e).grade == "attested"]
     says: Json = declaration(Pipeline(walk.delivery.name, kind="delivery", stages=walk.stages))
     return Declared(
-        pipelines=pipelines, delivers=walk.training.name, stages=walk.stages, unprotected=tuple(unprotected), says=says
+        pipelines=pipelines, delivers=walk.training.name, stages=walk.stages, unprotected=tuple(unprotected),
+        attested=tuple(attested), says=says,
     ), walk  # fmt: skip
 
 
