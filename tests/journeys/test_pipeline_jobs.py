@@ -103,10 +103,11 @@ class Pipeline:
         return release
 
 
-def found(folder: Path) -> Forge:
+def found(folder: Path, *, settings: str = "") -> Forge:
+    """A shop with its people; `settings`: more of `lockgate.toml`."""
     desk = make_shop(folder / "desk")
-    with (desk.root / "lockgate.toml").open("a") as settings:
-        settings.write('\n[store]\nurl = "file://../store"\n')
+    with (desk.root / "lockgate.toml").open("a") as file:
+        file.write('\n[store]\nurl = "file://../store"\n' + settings)
     for gate in ("gates.no_leak(),", 'gates.beats_baseline(baseline="best_simple", metric="wape"),'):
         edit(desk.root, "shop/delivery.py", gate, "")  # fewer jobs; the page on them has all gates
     desk("init", "--person", "ada")
