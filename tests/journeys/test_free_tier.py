@@ -68,6 +68,7 @@ class Team:
         pipeline.judge(*BEFORE_STAGING)
         pipeline.job("deliver", "--to", "staging", "--here")
         pipeline.judge("integration")
+        pipeline.job("approvals", "production", expect=HUMAN)  # makes the page that people sign under
         return release
 
     def as_before(self) -> None:
