@@ -266,6 +266,11 @@ def _is_far(url: str) -> bool:
 def _folder(root: Path, url: str) -> Path:
     """`file://…` or a path, relative to the project. Other schemes come with their adapters."""
     scheme, separator, rest = url.partition("://")
+    if url.startswith("gitlab:"):
+        raise UsageError(
+            "packages of GitLab hold no store yet, and never a ledger: of two writers the last one would win", value=url,
+            allowed='[store] url = "s3://BUCKET/PREFIX" or a shared folder; [ledger] url = "git:"', next=f"edit {FILE}",
+        )  # fmt: skip
     if not separator:
         return (root / url).resolve()
     if scheme != "file":

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from lockgate.adapters.git_branch.ledger import BranchLedger
-from lockgate.errors import IntegrityError, MovedOn, ServiceUnavailable
+from lockgate.errors import IntegrityError, MovedOn, ServiceUnavailable, UsageError
 from lockgate.project import open_project
 from lockgate.records.statement import PREDICATES, Envelope, Statement, seal
 from lockgate.testing.ledger import LEDGER_CHECKS, MemorySigner
@@ -247,3 +247,9 @@ def test_a_project_names_it_in_one_line(remote: Path) -> None:
     ledger = open_project(root).ledger
     ledger.append(envelope("a"), after=ledger.head(), time=NOON)
     assert words(copy(remote)) == ["a"]
+
+
+def test_a_ledger_on_packages_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "lockgate.toml").write_text('[project]\nname = "p"\npipelines = []\n[ledger]\nurl = "gitlab:"\n')
+    with pytest.raises(UsageError, match="of two writers the last one would win"):
+        _ = open_project(tmp_path).ledger
