@@ -21,12 +21,7 @@ from lockgate.evaluation.groups import group_gaps
 from lockgate.evaluation.intervals import wilson
 from lockgate.evaluation.mcnemar import discordant
 from lockgate.evaluation.metrics import METRICS
-from lockgate.evaluation.planning import (
-    chances_of_comparison,
-    chances_of_gap,
-    error_of_gap,
-    error_of_paired_shares,
-)
+from lockgate.evaluation.verdict_chances import Asked, chances, rate_gap
 from lockgate.gates.evidence import champion
 from lockgate.gates.rules import judge, three_way
 from lockgate.testing.oracle import equal_groups, shares, two_classifiers, two_groups
@@ -85,7 +80,7 @@ def fairness(runs: int) -> int:
         )
         found, marks = held(seen, table, runs)
         bad += marks.count("!")
-        plan = chances_of_gap(gap, limit=LIMIT, error=error_of_gap(RATE, rows, rows))
+        plan = chances(Asked(limit=LIMIT, error=rate_gap(RATE, 2 * rows, 2)[0], both_sides=True), gap)
         point, overlap = (sum(share for said, share in seen.items() if said[at]) for at in (1, 2))
         print(
             f"{rows:14,}  {gap:.2f}   {shown(found)}{marks}  {shown(table)}    {shown([plan.passes, plan.uncertain, plan.fails])}    {point:.3f} ({table_point:.3f})   {overlap:.3f}"
@@ -120,7 +115,7 @@ def champions(runs: int) -> int:
         )
         found, marks = held(seen, table, runs)
         bad += marks.count("!")
-        plan = chances_of_comparison(gain, margin=MARGIN, error=error_of_paired_shares(DISCORDANT, gain, rows))
+        plan = chances(Asked(limit=MARGIN, error=sqrt((DISCORDANT - gain * gain) / rows)), -gain)
         point, overlap = (sum(share for said, share in seen.items() if said[at]) for at in (1, 2))
         print(
             f"{rows:14,}  {gain:+.2f}   {shown(found)}{marks}  {shown(table)}    {shown([plan.passes, plan.uncertain, plan.fails])}    {point:.3f}          {overlap:.3f}"

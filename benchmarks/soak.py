@@ -17,6 +17,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+READINGS = "# Two readings of the rules"
 
 
 def main(arguments: list[str]) -> int:
@@ -32,9 +33,13 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         kills = [_row(c) for c in cases if "kill" in c.get("classname", "")]
         mutations = [_properties(c) for c in cases if "mutations" in c.get("classname", "")]
-        (ROOT / "benchmarks" / "soak.md").write_text(_page(commit, kills) + _packages(cases) + _mutations(mutations))
+        page = (
+            _page(commit, kills) + _packages(cases) + _gates(cases) + _agreement(cases, commit) + _mutations(mutations)
+        )
+        (ROOT / "benchmarks" / "soak.md").write_text(page)
     else:
         _replace([_row(c) for c in cases if "kill" in c.get("classname", "")], commit)
+        _replace_agreement(cases, commit)
     return done.returncode
 
 
@@ -46,6 +51,34 @@ def _replace(rows: list[tuple[str, str, str, str]], commit: str) -> None:
         for line in page.read_text().splitlines()
     ]
     page.write_text("\n".join(lines) + "\n")
+
+
+def _replace_agreement(cases: list[ET.Element], commit: str) -> None:
+    """Put the section in the place of the old one, or before that on mutations."""
+    page, made = ROOT / "benchmarks" / "soak.md", _agreement(cases, commit)
+    before, mark, after = page.read_text().partition("\n# Mutations")
+    if made:
+        page.write_text(before.partition(f"\n{READINGS}\n")[0] + made + mark + after)
+
+
+def _agreement(cases: list[ET.Element], commit: str) -> str:
+    """Generated ledgers, judged by the code that decides and by the stand-alone verifier; empty when none was."""
+    found = [p for c in cases if "ledgers" in (p := _properties(c))]
+    if not found:
+        return ""
+
+    def total(name: str) -> int:
+        return sum(int(p.get(name, 0)) for p in found)
+
+    rows = "".join(
+        f"| {w} | {total(f'let in, {w}'):,} | {total(f'refused, {w}'):,} |\n" for w in ("served", "never served")
+    )
+    return (
+        f"\n{READINGS}\n\n{total('ledgers'):,} generated ledgers, seeds from {min(int(p['first']) for p in found)} on, at {commit}: "
+        f"{total('disagreements')} about which the code that decides and `release/verify.py`, which shares no line with it, say "
+        "something else. What happens in them: `tests/release/test_verify_agrees.py`.\n\n"
+        f"| release | both let it in | both refuse it |\n|---|---:|---:|\n{rows}"
+    )
 
 
 def _properties(case: ET.Element) -> dict[str, str]:
@@ -72,10 +105,19 @@ def _page(commit: str, rows: list[tuple[str, str, str, str]]) -> str:
 
 
 def _packages(cases: list[ET.Element]) -> str:
-    """The longest journeys: releases made again and compared, of other packages too."""
-    ran = [c for c in cases if not any(k in c.get("classname", "") for k in ("kill", "mutations"))]
+    """The longest journeys: releases made again and compared, the demand example in a pipeline, two writers of one ledger."""
+    other = ("kill", "mutations", "agrees", "ten_million")
+    ran = [c for c in cases if not any(k in c.get("classname", "") for k in other)]
     rows = [f"| {c.get('name', '').removeprefix('test_').replace('_', ' ')} | {_outcome(c)} |\n" for c in ran]
-    return "\n# Releases made again and compared\n\n| journey | outcome |\n|---|---|\n" + "".join(rows)
+    return "\n# Long journeys\n\n| journey | outcome |\n|---|---|\n" + "".join(rows)
+
+
+def _gates(cases: list[ET.Element]) -> str:
+    """Every gate on ten million rows; seconds of the processor, and memory with the inputs."""
+    ran = [(_properties(c), _outcome(c)) for c in cases if "ten_million" in c.get("classname", "")]
+    rows = [f"| {f.get('gate')} | {f.get('seconds')} | {f.get('gibibytes')} | {outcome} |\n" for f, outcome in ran]
+    head = "\n# Every gate on ten million rows\n\n| gate | seconds | GiB with the inputs | outcome |\n|---|---:|---:|---|\n"
+    return head + "".join(rows)
 
 
 def _outcome(case: ET.Element) -> str:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lockgate.errors import NotFound, UsageError
 from lockgate.records.frozen import field, frozen
+from lockgate.records.sources import SinkSettings, SourceSettings, read_sink, read_source
 from lockgate.records.tables import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lockgate.forge.settings import GitlabSettings
     from lockgate.ports import Leases, Ledger, Results, Store, Together
     from lockgate.records.digest import Json
     from lockgate.records.tables import Table
@@ -23,9 +26,8 @@ __all__ = ["KINDS", "Project", "Settings", "SinkSettings", "SourceSettings", "ad
 
 FILE = "lockgate.toml"
 OWN_STORE = ".lockgate"
+LEDGER_BRANCH = "lockgate/ledger"
 CARD = ("owner", "intended", "forbidden", "limits", "licence", "review_by")
-ROWS = ("query", "watermark", "refresh", "version")
-PAST = ("date", "date_format")
 KINDS = (
     "results",
     "graphs",
@@ -37,54 +39,9 @@ KINDS = (
     "policies",
     "measured",
     "summaries",
+    "material",
 )
 """Records beside the objects. `lockgate store` looks through all of them: what it does not know it would collect."""
-
-
-@frozen
-class SourceSettings:
-    """One `[sources.NAME]` table.
-
-    Attributes:
-        kind: `file` (a file, folder or glob as it is now), `folder` (files that arrive) or `sqlite` (rows).
-        settle_s: folder: a file counts once it was left alone for so long.
-        query: rows: a select without the watermark's condition.
-        watermark: rows: the column that only grows.
-        refresh: rows: `new` reads behind the watermark, `full` everything each time.
-        version: another number forgets what was read and begins anew.
-        date: the column of a CSV table with the day on which a row was known; `date_format`: how it is written, where
-            that is not 2011-10-15. A backtest shows a past day the rows before it.
-        timeless: it says the same on every day, or every step that reads it cuts it at `as_of`.
-    """
-
-    name: str
-    kind: str
-    path: str
-    settle_s: float = 0.0
-    query: str = ""
-    watermark: str = ""
-    refresh: str = "new"
-    version: int = 1
-    date: str = ""
-    date_format: str = ""
-    timeless: bool = False
-
-
-@frozen
-class SinkSettings:
-    """One `[sinks.NAME]` table: the step whose table is written, and where to.
-
-    Attributes:
-        mode: `append` adds rows behind those written before, `replace` writes all anew, `upsert` goes by `key`.
-    """
-
-    name: str
-    kind: str
-    path: str
-    step: str
-    table: str
-    mode: str
-    key: tuple[str, ...] = ()
 
 
 @frozen
@@ -100,6 +57,7 @@ class Settings:
         lease_s: how long a run that says nothing more is believed to be at work.
         groups: column that the checks slice by → one sentence on what its groups are, for the evidence page.
         card: what the owner says the model is for, in `CARD`'s words; empty: nothing was said.
+        gitlab: where the jobs of a rendered pipeline run; None: nothing was said.
     """
 
     name: str
@@ -118,6 +76,7 @@ class Settings:
     ports: Mapping[str, int] = field(default_factory=dict[str, int])
     groups: Mapping[str, str] = field(default_factory=dict[str, str])
     card: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict[str, str | tuple[str, ...]])
+    gitlab: GitlabSettings | None = None
 
 
 @frozen(slots=False)
@@ -179,6 +138,11 @@ class Project:
         seen = self.home / "ledger-seen"
         if url and _is_far(url):
             return adapter("s3.ledger", "S3Ledger")(url, seen=seen)
+        if url and url.startswith("git:"):
+            remote, _, branch = url.removeprefix("git:").partition("#")
+            return adapter("git_branch.ledger", "BranchLedger")(
+                remote or "origin", branch or LEDGER_BRANCH, root=self.root, copy=self.home / "ledger.git", seen=seen
+            )
         folder = _folder(self.root, url) if url else self.store_folder / "ledger"
         return adapter("ledger_file", "FileLedger")(folder, seen=seen)
 
@@ -192,9 +156,13 @@ class Project:
         return _is_far(self.settings.store)
 
     def as_of(self, today: dt.date) -> dt.date:
-        """The day the project believes it is: the replayed one, else `today`."""
+        """The day the project believes it is: the replayed one, else that of `LOCKGATE_AS_OF`, else `today`.
+
+        The jobs of one pipeline agree on a day by that variable, whenever each of them runs.
+        """
         if self.settings.as_of_file is None:
-            return today
+            said = os.environ.get("LOCKGATE_AS_OF", "").strip()
+            return _day_said(said) if said else today
         path = self.root / self.settings.as_of_file
         try:
             from lockgate.records.day import read_day
@@ -208,6 +176,16 @@ class Project:
             ) from error
         except ValueError as error:
             raise UsageError("not a day", value=f"{self.settings.as_of_file}: {error}", allowed="YYYY-MM-DD") from error
+
+
+def _day_said(text: str) -> dt.date:
+    from lockgate.records.day import day_in
+
+    try:
+        return day_in(text)
+    except ValueError as error:
+        allowed = "2011-10-15, or a time such as 2011-10-15T22:04:05Z"
+        raise UsageError("not a day", value=f"LOCKGATE_AS_OF: {text}", allowed=allowed) from error
 
 
 def find_root(start: Path) -> Path:
@@ -231,7 +209,9 @@ def read_settings(text: str) -> Settings:
     'demand'
     """
     file = read_toml(text, FILE)
-    file.only("project", "sources", "sinks", "params", "store", "ledger", "run", "environments", "groups", "card")
+    file.only(
+        "project", "sources", "sinks", "params", "store", "ledger", "run", "environments", "groups", "card", "gitlab"
+    )
     project, store, ledger, run = (file.table(name) for name in ("project", "store", "ledger", "run"))
     project.only("name", "pipelines", "as_of_file", "banner", "credit", "target")
     store.only("url", "lease_s")
@@ -241,8 +221,8 @@ def read_settings(text: str) -> Settings:
     return Settings(
         name=project.text("name"),
         pipelines=project.texts("pipelines"),
-        sources=tuple(_source(name, table) for name, table in file.tables("sources").items()),
-        sinks=tuple(_sink(name, table) for name, table in file.tables("sinks").items()),
+        sources=tuple(read_source(name, table) for name, table in file.tables("sources").items()),
+        sinks=tuple(read_sink(name, table) for name, table in file.tables("sinks").items()),
         params={name: table.content for name, table in file.tables("params").items()},
         as_of_file=project.maybe_text("as_of_file"),
         banner=project.text("banner", ""),
@@ -255,7 +235,16 @@ def read_settings(text: str) -> Settings:
         ports={name: _port(table) for name, table in file.tables("environments").items()},
         groups={name: groups.text(name) for name in groups.content},
         card=_card(file.table("card")),
+        gitlab=_gitlab(file),
     )
+
+
+def _gitlab(file: Table) -> GitlabSettings | None:
+    if "gitlab" not in file.content:
+        return None
+    from lockgate.forge.settings import read_gitlab  # few commands ask
+
+    return read_gitlab(file.table("gitlab"))
 
 
 def _card(table: Table) -> dict[str, str | tuple[str, ...]]:
@@ -263,45 +252,6 @@ def _card(table: Table) -> dict[str, str | tuple[str, ...]]:
     table.only(*CARD)
     lists = ("forbidden", "limits")
     return {n: table.texts(n) if n in lists else table.text(n) for n in CARD if n in table.content}
-
-
-def _source(name: str, table: Table) -> SourceSettings:
-    kind = table.one_of("kind", ("file", "folder", "sqlite"))
-    table.only("kind", "path", "timeless", *{"file": PAST, "folder": ("settle", *PAST), "sqlite": ROWS}[kind])
-    path, timeless = table.text("path"), table.truth("timeless", False)
-    if kind != "sqlite":
-        settle_s = _seconds(table, "settle", "2s") if kind == "folder" else 0.0
-        date, written = table.text("date", ""), table.text("date_format", "")
-        if timeless and date:
-            raise table.wrong("timeless", True, "either `date` or `timeless`")
-        return SourceSettings(name, kind, path, settle_s, date=date, date_format=written, timeless=timeless)
-    query, refresh = table.text("query").strip().rstrip(";"), table.one_of("refresh", ("new", "full"), "new")
-    if ":" + "watermark" in query:
-        raise table.wrong("query", query, "a select without :watermark; the rows behind it are chosen for you")
-    return SourceSettings(
-        name, kind, path, query=query, refresh=refresh, version=table.number("version", 1, least=1),
-        watermark=table.text("watermark", "" if refresh == "full" else None), timeless=timeless,
-    )  # fmt: skip
-
-
-def _sink(name: str, table: Table) -> SinkSettings:
-    table.only("kind", "path", "from", "table", "mode", "key")
-    mode, key = table.one_of("mode", ("append", "replace", "upsert")), table.texts("key", ())
-    if (mode == "upsert") != bool(key):
-        raise table.wrong("key", list(key), 'the columns that name a row, ["…"], for mode = "upsert" and only for it')
-    return SinkSettings(
-        name, table.one_of("kind", ("sqlite",)), table.text("path"), table.text("from"), table.text("table", name), mode, key
-    )  # fmt: skip
-
-
-def _seconds(table: Table, key: str, default: str) -> float:
-    """`2s`, `0.5s`, `1m`."""
-    from lockgate.records.spans import seconds
-
-    try:
-        return seconds(table.text(key, default))
-    except ValueError as error:
-        raise table.wrong(key, table.content[key], "a time such as 0s, 0.5s, 2s or 1m") from error
 
 
 def _port(table: Table) -> int:
@@ -316,11 +266,16 @@ def _is_far(url: str) -> bool:
 def _folder(root: Path, url: str) -> Path:
     """`file://…` or a path, relative to the project. Other schemes come with their adapters."""
     scheme, separator, rest = url.partition("://")
+    if url.startswith("gitlab:"):
+        raise UsageError(
+            "packages of GitLab hold no store yet, and never a ledger: of two writers the last one would win", value=url,
+            allowed='[store] url = "s3://BUCKET/PREFIX" or a shared folder; [ledger] url = "git:"', next=f"edit {FILE}",
+        )  # fmt: skip
     if not separator:
         return (root / url).resolve()
     if scheme != "file":
         raise UsageError(
-            "a store of unknown kind", value=url, allowed="file://…, s3://BUCKET/PREFIX, or a folder",
+            "a place of unknown kind", value=url, allowed="file://…, s3://BUCKET/PREFIX, a folder; a ledger: git:REMOTE#BRANCH",
             next=f"edit {FILE}",
         )  # fmt: skip
     return (root / rest).resolve()

@@ -36,6 +36,7 @@ PLANTED = {
     "records/digest.py": ("from lockgate.project import Project", "The house"),
     "gates/stage.py": ("import lockgate.ports", "Judging is pure"),
     "build/plan.py": ("import lockgate.release.bundle", "The engine room knows no stage"),
+    "forge/jobs.py": ("import lockgate.durable", "What a forge is told is pure"),
     "delivery/run.py": ("import lockgate.adapters.local", "Nobody imports an adapter"),
     "adapters/files.py": ("import lockgate.adapters.local", "Adapters do not know each other"),
     "build/trace.py": ("import numpy", "are plain Python"),

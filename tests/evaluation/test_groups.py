@@ -11,6 +11,7 @@ from lockgate.evaluation.groups import group_gaps
 from lockgate.evaluation.joint import reach_of, sidak
 from lockgate.evaluation.metrics import METRICS
 from lockgate.evaluation.scored import Scored
+from lockgate.evaluation.verdict_chances import Asked, growth_needed, rate_gap
 from lockgate.testing.scored import decided_table, scored_table
 
 RATES = ["selection_rate", "tpr", "fpr", "ppv", "accuracy"]
@@ -86,7 +87,9 @@ def test_what_so_few_rows_can_decide():
     gap = found.groups[0]
     assert gap.reach == pytest.approx(0.0679, abs=1e-4)  # 1.96 * sqrt(2 * .4 * .6 / 400)
     assert gap.detectable == pytest.approx((1.959964 + 0.841621) * 0.034641, abs=1e-4)
-    assert gap.rows_needed(0.1) == pytest.approx(505, abs=1)  # as planning.rows_for_gap
+    assert gap.rows_needed(0.1) == pytest.approx(505, abs=1)
+    planned = growth_needed(Asked(limit=0.1, error=rate_gap(0.4, 800, 2)[0], both_sides=True))
+    assert gap.rows_needed(0.1) == pytest.approx(400 * planned, abs=1)
     assert gap.rows_needed(0.0) == 0
 
 

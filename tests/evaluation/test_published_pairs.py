@@ -1,19 +1,15 @@
-"""Published numbers of paired tests, multiplicity, ranks, folds and repeated looks. Each test names its source."""
+"""Published numbers of paired tests and of multiplicity. Each test names its source."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from lockgate.evaluation.folds import corrected_t, variance_factor
 from lockgate.evaluation.intervals import clopper_pearson, jeffreys, wilson
 from lockgate.evaluation.mcnemar import discordant, mcnemar, paired_shares
 from lockgate.evaluation.multiplicity import adjusted
-from lockgate.evaluation.planning import chances_of_comparison, chances_of_gap, error_of_gap, error_of_paired_shares
-from lockgate.evaluation.ranking import critical_difference, friedman, signed_ranks
 from lockgate.evaluation.roc import auc, compare_auc, delong
 from lockgate.evaluation.scored import Scored
-from lockgate.evaluation.sequential import false_alarm, group_sequential, likelihood_ratio
 
 # ── McNemar ──────────────────────────────────────────────────────────────────
 
@@ -167,115 +163,3 @@ def test_adjusted_p_values_against_scipy():
     p = np.random.default_rng(0).random(40) ** 2
     assert adjusted(p, "benjamini_hochberg") == pytest.approx(false_discovery_control(p))
     assert adjusted(p, "benjamini_yekutieli") == pytest.approx(false_discovery_control(p, method="by"))
-
-
-# ── several methods on several data sets: Demšar 2006 ────────────────────────
-
-DEMSAR_TABLE_6 = [
-    [0.763, 0.768, 0.771, 0.798], [0.599, 0.591, 0.590, 0.569], [0.954, 0.971, 0.968, 0.967],
-    [0.628, 0.661, 0.654, 0.657], [0.882, 0.888, 0.886, 0.898], [0.936, 0.931, 0.916, 0.931], [0.661, 0.668, 0.609, 0.685],
-    [0.583, 0.583, 0.563, 0.625], [0.775, 0.838, 0.866, 0.875], [1.0, 1.0, 1.0, 1.0], [0.940, 0.962, 0.965, 0.962],
-    [0.619, 0.666, 0.614, 0.669], [0.972, 0.981, 0.975, 0.975], [0.957, 0.978, 0.946, 0.970],
-]  # fmt: skip
-
-
-def voting_as_ranked():
-    """The row `voting` prints .975 twice and is ranked 2 and 3: the numbers before rounding differed."""
-    table = [list(row) for row in DEMSAR_TABLE_6]
-    table[12][2] += 1e-4
-    return table
-
-
-def test_friedman_and_nemenyi():
-    found = friedman(voting_as_ranked())
-    assert found.ranks.round(3).tolist() == [3.143, 2.0, 2.893, 1.964]
-    assert (round(found.chi2, 2), round(found.f, 2)) == (9.28, 3.69)
-    assert found.f_p_value < 0.05  # F(3, 39) at 5% is 2.85
-    assert critical_difference(4, 14) == pytest.approx(1.25, abs=5e-3)
-
-
-def test_friedman_with_the_tie_as_printed():
-    found = friedman(DEMSAR_TABLE_6)
-    assert found.ranks.round(3).tolist() == [3.143, 2.0, 2.929, 1.929]
-    assert found.chi2 == pytest.approx(9.857, abs=5e-4)
-
-
-def test_wilcoxon_of_demsar():
-    plain, pruned = (np.array(DEMSAR_TABLE_6)[:, at] for at in (0, 1))
-    assert signed_ranks(plain, pruned) == (93.0, 12.0)
-
-
-# ── folds, and looking again ─────────────────────────────────────────────────
-
-
-def test_nadeau_bengio_2003():
-    assert variance_factor(10, 1 / 9) == pytest.approx(0.2111, abs=5e-5)
-    differences = np.random.default_rng(1).normal(0.01, 0.02, 10)
-    naive = differences.mean() / (differences.std(ddof=1) / np.sqrt(10))
-    statistic, p_value = corrected_t(differences, test_over_train=1 / 9)
-    assert statistic == pytest.approx(naive * np.sqrt(0.1 / 0.21111111))
-    assert 0 < p_value < 1
-    assert np.isnan(corrected_t([0.1, 0.1], test_over_train=1 / 9)[0])
-
-
-@pytest.mark.parametrize(
-    ("looks", "alarms"),
-    [(1, 0.05), (2, 0.083), (3, 0.107), (4, 0.126), (5, 0.142), (10, 0.193), (20, 0.248), (50, 0.320)],
-)
-def test_repeated_looks_of_armitage_mcpherson_rowe_1969(looks, alarms):
-    assert false_alarm([1.959964] * looks) == pytest.approx(alarms, abs=6e-4)
-
-
-@pytest.mark.parametrize(
-    ("looks", "pocock", "obrien_fleming"),
-    [(2, 2.178, 1.977), (3, 2.289, 2.004), (4, 2.361, 2.024), (5, 2.413, 2.040), (10, 2.555, 2.087)],
-)
-def test_constants_of_pocock_and_obrien_fleming(looks, pocock, obrien_fleming):
-    """Jennison and Turnbull 2000, tables 2.1 and 2.3."""
-    assert group_sequential(looks) == pytest.approx(pocock, abs=1.1e-3)
-    assert group_sequential(looks, "obrien_fleming") == pytest.approx(obrien_fleming, abs=1.1e-3)
-
-
-def test_mixture_sequential_likelihood_ratio():
-    assert likelihood_ratio(100, 0.3, variance=1.0, spread=0.1) == pytest.approx(18.028637, abs=5e-7)
-
-
-def test_peeking_after_every_row():
-    """A hundred seeded series of 300 rows without an effect: the always-valid test errs at most as promised."""
-    valid = naive = 0
-    for seed in range(100):
-        rows = np.random.default_rng(seed).normal(size=300)
-        means = np.cumsum(rows) / np.arange(1, 301)
-        valid += any(likelihood_ratio(n, m, variance=1.0, spread=0.1) > 20 for n, m in enumerate(means, start=1))
-        naive += bool((np.abs(means[9:]) * np.sqrt(np.arange(10, 301)) > 1.96).any())
-    assert valid <= 11
-    assert naive > 25
-
-
-# ── what a gate can decide: simulated tables of 100,000 runs ─────────────────
-
-
-@pytest.mark.parametrize(
-    ("rows", "gap", "passes", "fails"),
-    [(100, 0.1, 0.0, 0.024), (100, 0.2, 0.0, 0.304), (400, 0, 0.655, 0), (400, 0.05, 0.3, 0), (400, 0.2, 0, 0.828),
-     (1600, 0.05, 0.828, 0), (1600, 0.1, 0.026, 0.024), (1600, 0.15, 0, 0.826)],
-)  # fmt: skip
-def test_planned_chances_of_a_gap(rows, gap, passes, fails):
-    found = chances_of_gap(gap, limit=0.1, error=error_of_gap(0.4, rows, rows))
-    assert (found.passes, found.fails) == pytest.approx((passes, fails), abs=0.01)
-    assert found.passes + found.uncertain + found.fails == pytest.approx(1)
-
-
-@pytest.mark.parametrize(
-    ("rows", "gain", "passes", "fails"),
-    [
-        (1000, 0, 0.206, 0.001),
-        (2000, 0, 0.352, 0),
-        (2000, -0.01, 0.025, 0.024),
-        (5000, -0.02, 0, 0.712),
-        (10000, 0, 0.943, 0),
-    ],
-)
-def test_planned_chances_of_a_comparison(rows, gain, passes, fails):
-    found = chances_of_comparison(gain, margin=0.01, error=error_of_paired_shares(0.08, gain, rows))
-    assert (found.passes, found.fails) == pytest.approx((passes, fails), abs=0.008)

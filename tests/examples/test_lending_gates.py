@@ -9,10 +9,11 @@ import pytest
 from lending.applications import applications
 from lending.decide import decided
 from lending.delivery import delivery
-from lending.holdout import holdout
+from lending.holdout import best_simple, holdout
 from lending.split import judging, training
 from lending.train import bar, booster, weights
 
+from lockgate import gates
 from lockgate.declare import Gate
 from lockgate.evaluation.scored import Scored
 from lockgate.gates.measure import called
@@ -35,7 +36,8 @@ def verdict(name: str, scored: Scored) -> tuple[Verdict, Evidence]:
 def scored_at(loanapp: Path):
     """The judging rows as a release decides them: `(reweigh, cost) → Scored`."""
     clean = applications(loanapp)
-    learned, table = training(clean), holdout(judging(clean), "the 28/36 rule")
+    learned = training(clean)
+    table = holdout(judging(clean), best_simple(learned))
     trees = {reweigh: booster(learned, weights(learned, reweigh)) for reweigh in (False, True)}
 
     def at(reweigh: bool, cost: float) -> Scored:
@@ -63,6 +65,41 @@ def test_the_sentence_of_the_first_release(scored_at) -> None:
     assert "black with 42.9%, against 81.0% of the group white, a ratio of 0.53" in found.reason
     counted = {g.group: g.estimate.extra["rows"] for g in evidence.groups}
     assert counted == {"black": 119, "hispanic": 76}
+
+
+def test_better_than_the_rule_on_average_and_fewer_yeses_for_one_group(scored_at) -> None:
+    """The first release: the gate on the average passes, and the one that looks at groups stops it. README, “The story”."""
+    scored = scored_at(False, 6.0)
+    average, evidence = verdict("beats_baseline", scored)
+    assert average.outcome == "pass", average.reason
+    assert float(evidence.statistic.low or 0) > 0.09
+    assert verdict("four_fifths", scored)[0].outcome == "fail"
+
+    def yes(answers: np.ndarray, race: str) -> float:
+        return round(float(np.mean(answers[scored.labels("race") == race])), 3)
+
+    rule, model = scored.columns["best_simple"], scored.role("answer")
+    assert [yes(rule, race) for race in ("black", "white")] == [0.445, 0.707]
+    assert [yes(model, race) for race in ("black", "white")] == [0.429, 0.81]
+
+
+def test_between_the_choices_only_the_later_passes_by_shares(scored_at) -> None:
+    """README, “The mend”: what the first choice of a bar, 1.5 to 1, was found to be on the judging rows."""
+    shares, _ = verdict("four_fifths", scored_at(True, 1.5))
+    assert "a ratio of 0.82; 95% interval 0.72 to 0.9," in shares.reason
+    errors, _ = verdict("error_gap", scored_at(True, 1.5))
+    assert "7.3 points higher; 95% interval 1.9 to 17.1 points higher" in errors.reason
+
+
+def test_the_gate_that_is_not_there(scored_at) -> None:
+    """README: calibration per race would judge the white applicants only, or fail for black ones on bins of twelve rows."""
+    for reweigh, cost in ((False, 6.0), (True, 1.0)):
+        for least, outcome in ((500, "uncertain"), (50, "fail")):
+            gate = gates.calibration(by=["race"], min_n=least)
+            evidence = called(gate, {"scored": scored_at(reweigh, cost)})
+            found = judge(evidence, gate.rule, {"max_error": "0.05", "min_slope": "0.8", "max_slope": "1.25"})
+            assert found.outcome == outcome, found.reason
+            assert (least == 500) == ("race: black (119 rows, fewer than 500)" in found.reason)
 
 
 def test_the_third_release_passes_by_shares_and_is_inside_by_errors_but_not_for_certain(scored_at) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lockgate.gates.approvals import Standing, standing
 from lockgate.gates.binding import Ask, Binding, RoleAsked, binding, decide
-from lockgate.records.decisions import Decision, GateResult
+from lockgate.records.decisions import Decision, GateResult, Shown
 from lockgate.records.evidence import Verdict
 from lockgate.records.people import Person
 from lockgate.testing.scene import CAST, Scene, release
@@ -26,6 +26,12 @@ class Desk:
         self.ask = ask
         self.release = self.scene.propose("r1")
         self.measured("slices", outcome)
+        self.shows()
+
+    def shows(self, page: str = PAGE, *, by: str = "bot", environment: str = "production", **fields: Any) -> None:
+        self.scene.say(
+            by, Shown, release=self.release, environment=environment, shows="s", page=page, card="c", **fields
+        )
 
     def measured(
         self, gate: str, outcome: str = "pass", *, policy: str = POLICY, evidence: str = "e", by: str = "bot"

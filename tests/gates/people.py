@@ -43,27 +43,44 @@ def folder(name: str) -> Path:
 
 
 def compas() -> Scored:
-    """ProPublica's 7,214 rows: medium or high risk is the answer, a new offence within two years what happened."""
+    """ProPublica's 7,214 rows: medium or high risk is the answer, a new offence within two years what happened.
+
+    `screened`: the 6,172 rows that ProPublica's analysis keeps: screened within thirty days of the arrest, a charge that is a
+    crime, a score. `score`: the decile's middle; it was never meant as a probability.
+    """
     with (folder("compas") / "compas-scores-two-years.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    kept = [
+        abs(float(r["days_b_screening_arrest"] or "nan")) <= 30 and r["is_recid"] != "-1"
+        and r["c_charge_degree"] != "O" and r["score_text"] != "N/A" for r in rows
+    ]  # fmt: skip
     columns = {
         "race": np.array([r["race"] for r in rows]),
         "sex": np.array([r["sex"] for r in rows]),
+        "screened": np.array(kept),
         "again": np.array([float(r["two_year_recid"]) for r in rows]),
         "risk": np.array([float(r["score_text"] != "Low") for r in rows]),
-        "decile": np.array([float(r["decile_score"]) / 10 for r in rows]),
+        "score": np.array([(float(r["decile_score"]) - 0.5) / 10 for r in rows]),
     }
-    return Scored(columns=columns, truth="again", answer="risk", score="decile")
+    return Scored(columns=columns, truth="again", answer="risk", score="score")
 
 
-def adult() -> Scored:
-    """UCI Adult, training file: who earns more than 50,000. What happened stands as the answer, too."""
-    lines = (folder("adult") / "adult.data").read_text().splitlines()
-    rows = [[cell.strip() for cell in line.split(",")] for line in lines if line.strip()]
+ADULT = (
+    "age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship", "race", "sex",
+    "capital-gain", "capital-loss", "hours-per-week", "native-country",
+)  # fmt: skip
+NUMBERS = ("age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "hours-per-week")
+
+
+def adult(*files: str) -> Scored:
+    """UCI Adult: who earns more than 50,000. What happened stands as the answer, too. `complete`: nothing is missing."""
+    lines = [line for name in files or ("adult.data",) for line in (folder("adult") / name).read_text().splitlines()]
+    rows = [[cell.strip() for cell in line.split(",")] for line in lines if line.count(",") == len(ADULT)]
     rich = np.array([float(r[-1].startswith(">50K")) for r in rows])
+    cells = {name: np.array([r[at] for r in rows]) for at, name in enumerate(ADULT)}
     columns = {
-        "sex": np.array([r[9] for r in rows]),
-        "race": np.array([r[8] for r in rows]),
+        **{name: c.astype(float) if name in NUMBERS else c for name, c in cells.items()},
+        "complete": np.array(["?" not in r for r in rows]),
         "rich": rich,
         "answer": rich,
     }

@@ -10,7 +10,7 @@ import pytest
 
 from lockgate.gates.approvals import Standing, authorised, standing
 from lockgate.gates.binding import Ask, RoleAsked, binding, decide
-from lockgate.records.decisions import PLAN, Decision, GateResult, Wanted
+from lockgate.records.decisions import PLAN, Decision, GateResult, Shown, Wanted
 from lockgate.records.evidence import Verdict
 from lockgate.testing.scene import Scene, release
 
@@ -27,6 +27,7 @@ class Desk:
         self.release = self.scene.propose("r1")
         verdict = Verdict(gate="slices", kind="k", outcome="pass", reason="r", evidence=release("e"))
         self.scene.say("bot", GateResult, release=self.release, verdict=verdict, policy=POLICY)
+        self.scene.say("bot", Shown, release=self.release, environment="production", shows="s", page=PAGE, card="c")
         made = decide(
             "approve", role="product-owner", reason="as planned", current=self._current(plan), ask=OWNER,
             log=self.scene.ledger.head(), now=self.scene.now,

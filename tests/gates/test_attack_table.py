@@ -8,16 +8,21 @@ docs/trust.md is this one.
 from __future__ import annotations
 
 import re
+from base64 import b64decode as unbase64
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gates.desk import OWNER, PAGE, POLICY, WEEK, Desk
 
-from lockgate.errors import IntegrityError
+from lockgate.deploy.environments import fold
+from lockgate.errors import IntegrityError, UsageError
 from lockgate.gates.approvals import Standing, authorised
 from lockgate.gates.binding import Ask, RoleAsked, evidence_root, results
 from lockgate.gates.exceptions import BreakGlassRules, Exceptions, WaiverRules
@@ -25,10 +30,12 @@ from lockgate.gates.glass import against_glass, broken_glass
 from lockgate.gates.waivers import waivers
 from lockgate.gates.what_stands import passed_over
 from lockgate.records.checkpoint import contradiction, read_checkpoint, sign_checkpoint
-from lockgate.records.decisions import Decision, GateResult, PeopleSet, Proposed, Shown, read_claim, result_digest
+from lockgate.records.decisions import Decision, GateResult, PeopleSet, Proposed, read_claim, result_digest
+from lockgate.records.digest import canonical, sha256_bytes
 from lockgate.records.evidence import Verdict
-from lockgate.records.ledger import EMPTY, decode_line, encode_line
-from lockgate.records.people import Person
+from lockgate.records.ledger import EMPTY, Entry, Head, decode_line, encode_line
+from lockgate.records.people import People, Person, check_people
+from lockgate.records.statement import Envelope, pae
 from lockgate.records.waivers import BrokeGlass, Condition, Met, Reviewed, Revoked, Waived
 from lockgate.testing.ledger import MemoryLedger, MemorySigner
 from lockgate.testing.scene import CAST, Scene, person, release
@@ -107,6 +114,7 @@ def unregistered(honest: bool) -> str:
     if not honest:
         desk.release = release("r9")
     desk.measured("slices")
+    desk.shows()
     desk.decides("pat")
     return named(desk.standing())
 
@@ -176,15 +184,82 @@ def blanket(honest: bool) -> str:
 @attack("a page whose questions the policy wants answered, and are not", "answers")
 def silent(honest: bool) -> str:
     desk = Desk(ask=replace(OWNER, answers=True))
-    shown(desk, questions=("Is it fit?",))
+    desk.shows(questions=("Is it fit?",))
     desk.decides("pat", answers={"Is it fit?": "yes" if honest else "  "})
     return named(desk.standing())
 
 
-def shown(desk: Desk, **fields: Any) -> None:
-    desk.scene.say(
-        "bot", Shown, release=desk.release, environment="production", shows="s", page=PAGE, card="c", **fields
-    )
+@attack("a page that was said again without its questions", "answers")
+def questions_dropped(honest: bool) -> str:
+    desk = Desk(ask=replace(OWNER, answers=True))
+    desk.shows(questions=("Is it fit?",))
+    desk.shows(questions=("Is it fit?",) if honest else ())
+    desk.decides("pat", answers={"Is it fit?": "yes"} if honest else {})
+    return named(desk.standing())
+
+
+@attack("an approval under a page that no deliverer ever showed", "page")
+def never_shown(honest: bool) -> str:
+    return served(by="bot" if honest else "pia")
+
+
+@attack("an approval under a page that was shown before another environment", "page")
+def shown_elsewhere(honest: bool) -> str:
+    return served(environment="production" if honest else "staging")
+
+
+def served(**shown: Any) -> str:
+    """What a server says to an approval of this page; the deliverer asks it to follow."""
+    desk, page = Desk(), release("a page of one's own")
+    desk.shows(page, **shown)
+    desk.decides("pat", page=page)
+    return followed(desk)
+
+
+def followed(desk: Desk, *, after: timedelta = timedelta(0), **wish: Any) -> str:
+    """The deliverer cites the newest entry; a server looks at it some time `after`."""
+    cited = desk.scene.ledger.read()[-1].digest
+    want = desk.scene.want(desk.release, "production", authorised_by=(cited,), **wish)
+    return named(authorised(desk.scene.trusted(), want.digest, ask=desk.ask, now=desk.scene.now + after))
+
+
+@attack("an approval that is for one delivery plan, used for another", "plan")
+def another_plan(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat", extra={"plan": release("plan")})
+    return followed(desk, extra={"plan": release("plan" if honest else "plan 2")})
+
+
+@attack("an approval that is for a delivery plan, used where none is carried out", "plan")
+def no_plan(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat", extra={"plan": release("plan")})
+    return followed(desk, extra={"plan": release("plan")} if honest else {})
+
+
+@attack("an approval signed under a clock that is ahead, so that it counts longer", "not_after")
+def clock_ahead(honest: bool) -> str:
+    """Its time in the ledger is that of its signer's machine, and so is the time it gives itself."""
+    desk = Desk()
+    now = desk.scene.now
+    desk.scene.now += timedelta(0) if honest else timedelta(days=365)
+    desk.decides("pat")
+    desk.scene.now = now + DAY
+    return named(desk.standing())
+
+
+@attack("a server that says `healthy` by a clock that is behind, once the approval has expired", "clock")
+def healthy_back_dated(honest: bool) -> str:
+    """A restart judges as of that moment, so the moment must fit what others signed before it."""
+    desk = Desk()
+    desk.decides("pat")
+    cited = desk.scene.ledger.read()[-1].digest
+    want = desk.scene.want(desk.release, "production", authorised_by=(cited,))
+    said_at = desk.scene.now + DAY
+    desk.scene.now += timedelta(days=1 if honest else 30)
+    desk.measured("champion", policy=release("a later policy"))
+    desk.scene.propose("r2")
+    return named(authorised(desk.scene.trusted(), want.digest, ask=desk.ask, now=said_at))
 
 
 # ── who signs ───────────────────────────────────────────────────────────────
@@ -212,6 +287,63 @@ def own_work(honest: bool) -> str:
     return named(desk.standing())
 
 
+@attack("a release approved by its author, whose name is written with the accent apart", "author")
+def accent_apart(honest: bool) -> str:
+    desk = Desk((*CAST, person("Zo\u00eb", "product-owner")))
+    author = "Zora" if honest else "Zoe\u0308"
+    desk.scene.say(
+        "bot", Proposed, release=desk.release, name="d", authors=(f"{author} <z@home>",), started_by="bot", lineage=""
+    )
+    desk.decides("Zo\u00eb")
+    return named(desk.standing())
+
+
+@attack("two people whose names look the same", "name")
+def lookalikes(honest: bool) -> str:
+    return registered(person("zoe"), person("zora" if honest else "Zoe\u200b"))
+
+
+@attack("one key under two names, once as a point in its short form", "key")
+def short_form(honest: bool) -> str:
+    return registered(
+        person("one", keys=(p256(short=False),)), person("two", keys=(p256(short=not honest, word=2 - honest),))
+    )
+
+
+@attack("one key under two names, once with something behind it", "key")
+def something_behind(honest: bool) -> str:
+    mine = MemorySigner("one").public_key()
+    behind = wire("ssh-ed25519", unbase64(mine.split(" ")[1])[-32:], b"behind")
+    return registered(person("one"), person("two", **({} if honest else {"keys": (behind,)})))
+
+
+@attack("one key under two names, once as a hardware key", "key")
+def said_to_be_hardware(honest: bool) -> str:
+    raw = unbase64(MemorySigner("two" if honest else "one").public_key().split(" ")[1])[-32:]
+    return registered(person("one"), person("two", keys=(wire("sk-ssh-ed25519@openssh.com", raw, b"ssh:"),)))
+
+
+def registered(*more: Person) -> str:
+    """What a register with these people in it is refused for."""
+    try:
+        check_people(People(version=1, people=(*CAST, *more)))
+    except UsageError as error:
+        return "key" if "key" in error.what else "name"
+    return ""
+
+
+def wire(kind: str, *parts: bytes) -> str:
+    """A public key line of these strings in SSH's wire form."""
+    blob = b"".join(len(p).to_bytes(4, "big") + p for p in (kind.encode(), *parts))
+    return f"{kind} {b64encode(blob).decode()}"
+
+
+def p256(*, short: bool, word: int = 2) -> str:
+    public = ec.derive_private_key(word, ec.SECP256R1()).public_key()
+    form = PublicFormat.CompressedPoint if short else PublicFormat.UncompressedPoint
+    return wire("ecdsa-sha2-nistp256", b"nistp256", public.public_bytes(Encoding.X962, form))
+
+
 @attack("a release approved by who started its run as somebody else's robot", "author")
 def run_starter(honest: bool) -> str:
     desk = Desk()
@@ -224,7 +356,7 @@ def run_starter(honest: bool) -> str:
 @attack("an approval by who changed the policy last", "policy_editor")
 def editor(honest: bool) -> str:
     desk = Desk()
-    shown(desk, policy_editors=("ada" if honest else "pat",))
+    desk.shows(policy_editors=("ada" if honest else "pat",))
     desk.decides("pat")
     return named(desk.standing())
 
@@ -265,6 +397,56 @@ def copied(honest: bool) -> str:
         desk.decides("pat", decision="reject")
     desk.scene.append(old)
     return named(desk.standing())
+
+
+@attack("an approval from before its signer's reject, kept back until after it", "reject")
+def kept_back(honest: bool) -> str:
+    """Whoever carries envelopes to the ledger can keep one back; the twin is signed after the reject, by who knows of it."""
+    desk = Desk()
+    before = desk.scene.signed("pat", Decision, **desk.decision())
+    desk.decides("pat", decision="reject")
+    desk.scene.append(desk.scene.signed("pat", Decision, **desk.decision()) if honest else before)
+    return named(desk.standing())
+
+
+@attack("a reject that a carrier puts behind an approval signed beside it, as if it had been held back", "reject")
+def swapped(honest: bool) -> str:
+    """Both were signed upon the same head, because the first seemed not to have arrived. The twin never rejected."""
+    desk = Desk()
+    word = "approve" if honest else "reject"
+    second = desk.scene.signed("pat", Decision, **desk.decision(decision=word, reason="the second try"))
+    desk.decides("pat")
+    desk.scene.append(second)
+    return named(desk.standing())
+
+
+@attack("a second approval from before a revocation, kept back until after it", "log")
+def kept_back_twice(honest: bool) -> str:
+    desk = Desk()
+    before = desk.scene.signed("pat", Decision, **desk.decision(reason="the first try"))
+    desk.decides("pat")
+    entry = desk.scene.ledger.read()[-1].digest
+    desk.scene.say(
+        "pat", Revoked, release=desk.release, environment="production", entry=entry, role="", reason="an error"
+    )
+    desk.scene.append(desk.scene.signed("pat", Decision, **desk.decision()) if honest else before)
+    return named(desk.standing())
+
+
+@attack("an approval from before a rollback, kept back until after it", "withdrawn")
+def kept_back_from_a_rollback(honest: bool) -> str:
+    """What a rollback took away comes back by the word of somebody who knew of it."""
+    desk = Desk()
+    first = desk.scene.propose("before")
+    old = desk.scene.want(first, "production")
+    desk.scene.healthy(old)
+    desk.scene.healthy(desk.scene.want(desk.release, "production"))
+    before = desk.scene.signed("pat", Decision, **desk.decision())
+    desk.scene.want(first, "production", by="bot", because="rolled-back", authorised_by=(old.digest,))
+    approval = desk.scene.append(desk.scene.signed("pat", Decision, **desk.decision()) if honest else before)
+    again = desk.scene.want(desk.release, "production", authorised_by=(approval.digest,))
+    wanted = fold(desk.scene.trusted(), approved_only=()).of("production").wanted
+    return "" if wanted and wanted.entry == again.digest else "withdrawn"
 
 
 @attack("a wish that cites the approval of a key that was stolen, and is taken out of the register since", "left")
@@ -426,6 +608,13 @@ def met_by_stranger(honest: bool) -> str:
 @attack("an approval whose condition is past its day", "conditions")
 def overdue(honest: bool) -> str:
     return condition(met="", days=3 if honest else 1)
+
+
+@attack("an approval whose condition's day came before a server took the release", "conditions")
+def due_on_the_way(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat", conditions=(Condition(text="tell the shops", due=desk.scene.now + DAY),))
+    return followed(desk, after=timedelta(hours=1 if honest else 40))
 
 
 def condition(*, met: str, days: int = 0) -> str:
@@ -592,6 +781,27 @@ def waiver_left(honest: bool) -> str:
     return case.field()
 
 
+@attack("a waiver that one person signs under two names, with one key, having been renamed between", "left")
+def renamed(honest: bool) -> str:
+    old = person("rik", "risk", "product-owner")
+    new = replace(old, name="rick") if not honest else person("rick", "risk", "product-owner")
+    case = Waiving(cast=tuple(old if p.name == "rik" else p for p in CAST))
+    case.signs("rik", "risk")
+    case.desk.scene.change_people(*(p for p in CAST if p.name != "rik"), *([old] if honest else []), new)
+    case.signs("rick" if honest else "rik", "product-owner")
+    return case.field()
+
+
+@attack("a waiver signed under a clock that is ahead, so that it stands longer", "not_after")
+def waiver_clock_ahead(honest: bool) -> str:
+    case = Waiving()
+    now = case.desk.scene.now
+    case.words = {"not_after": now + (29 if honest else 300) * DAY}
+    case.desk.scene.now += timedelta(0) if honest else 290 * DAY
+    both(case)
+    return case.field(after=now + DAY - case.desk.scene.now)
+
+
 @attack("a waiver where the policy has no word on waivers", "role")
 def no_waivers(honest: bool) -> str:
     case = both(Waiving())
@@ -603,6 +813,18 @@ def waiver_author(honest: bool) -> str:
     case = Waiving()
     for who, role in (("rik", "risk"), ("pat", "product-owner"))[:: 1 if honest else -1]:
         case.signs(who, role)
+    case.desk.decides("pat")
+    return named(case.desk.standing())
+
+
+@attack("an approval by who wrote the waiver, and signed it once more behind the second person", "waiver_author")
+def waiver_author_hides(honest: bool) -> str:
+    """The first signature is in a role that does not count, so that the second person's seems to be the first."""
+    case = Waiving()
+    if not honest:
+        case.signs("pat", "risk")
+    case.signs("rik", "risk")
+    case.signs("pat", "product-owner")
     case.desk.decides("pat")
     return named(case.desk.standing())
 
@@ -703,6 +925,23 @@ def glass_revoked(honest: bool) -> str:
     return case.field()
 
 
+@attack("glass broken over another uncertain result than the present one", "results")
+def glass_over_an_older_doubt(honest: bool) -> str:
+    case = Emergency(outcome="uncertain")
+    case.breaks()
+    case.desk.measured("slices", "uncertain", evidence="e" if honest else "worse")
+    return case.field()
+
+
+@attack("glass broken under a clock that is ahead, so that it lasts longer", "not_after")
+def glass_clock_ahead(honest: bool) -> str:
+    case = Emergency()
+    now = case.desk.scene.now
+    case.desk.scene.now += timedelta(0) if honest else 30 * DAY
+    case.breaks()
+    return case.field(after=now + timedelta(hours=1) - case.desk.scene.now)
+
+
 @attack("glass broken over a gate that the policy lets nobody pass over", "never")
 def glass_never(honest: bool) -> str:
     case = Emergency(gate="slices" if honest else "no_leak")
@@ -743,10 +982,56 @@ reviewing("a review closed without a finding", by="rik", role="risk", finding=""
 
 def test_the_policy_may_let_the_editor_and_the_waivers_author_sign() -> None:
     desk = Desk(ask=replace(OWNER, exclude=()))
-    shown(desk, policy_editors=("pat",))
+    desk.shows(policy_editors=("pat",))
     desk.decides("pat")
     assert desk.standing().granted
     assert named(desk.standing(OWNER)) == "policy_editor"
+
+
+def test_a_time_at_the_end_of_all_times_stops_nobody() -> None:
+    """Whoever carries an entry writes its time; none makes a sum run over."""
+    case = Waiving()
+    now, case.desk.scene.now = case.desk.scene.now, datetime(9999, 12, 31, 23, 50, tzinfo=UTC)
+    both(case)
+    case.desk.scene.now = now
+    found = waivers(case.desk.scene.trusted(), release=case.desk.release, policy=POLICY, ask=case.desk.ask, now=None)
+    assert len(found) == 1
+
+
+RUBBISH = {
+    "half a character": '"x": "\\ud800"', "no number": '"x": NaN', "no end": '"x": 1e999', "minus no end": '"x": [-Infinity]',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH.values(), ids=RUBBISH.keys())
+@pytest.mark.parametrize("who", ["mallory", "pia", "bot"])
+def test_a_line_that_has_no_canonical_form_stops_nobody(rubbish: str, who: str) -> None:
+    """Whoever can append a line, even without a key, must not stop the house by one that cannot be digested."""
+    case = Emergency()
+    case.desk.measured("slices")
+    case.desk.decides("pat")
+    for kind, said in (
+        (Waived, {"gate": "slices", "environment": "production", "result": "r", "role": "risk", "reason": "r", "control": "c",
+                  "owner": "o", "page": PAGE, "not_after": case.desk.scene.now + DAY}),
+        (GateResult, {"verdict": Verdict(gate="zz", kind="k", outcome="pass", reason="r", evidence="e"), "policy": POLICY}),
+    ):  # fmt: skip
+        sealed = case.desk.scene.signed(who, kind, release=case.desk.release, **said)
+        payload = sealed.payload.replace(b'"predicate":{', b'"predicate":{' + rubbish.encode() + b",")
+        signature = MemorySigner(who).sign(pae(sealed.payload_type, payload))
+        chained = replace(sealed, payload=payload, signature=signature)
+        head = case.desk.scene.ledger.head()
+        case.desk.scene.ledger.entries.append(entry_without_a_look(chained, head, case.desk.scene.now))  # type: ignore[attr-defined]
+    assert case.desk.standing().granted
+    assert (
+        waivers(case.desk.scene.trusted(), release=case.desk.release, policy=POLICY, ask=case.desk.ask, now=None) == ()
+    )
+
+
+def entry_without_a_look(envelope: Envelope, after: Head, time: datetime) -> Entry:
+    """The line that somebody writes who does not use our code."""
+    body = {"envelope": envelope.to_json(), "prev": after.digest, "seq": after.size, "time": time.isoformat()}
+    digest = sha256_bytes(canonical(body))
+    return decode_line(canonical({"digest": digest, **body}), after=after)
 
 
 # ── the table ───────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gates.people import adult, applicants, compas, german
+from gates.people import applicants, compas
 from lockgate import gates
 from lockgate.declare import Gate
 from lockgate.errors import UsageError
@@ -128,22 +128,6 @@ def test_compas_as_published() -> None:
         in found.reason
     )
     assert decide(gates.fairness("accuracy", ["race"], against=white), scored).outcome == "pass"
-
-
-def test_adult_and_german_credit_as_published() -> None:
-    """Adult: women earn more than 50,000 in 10.95% of rows, men in 30.57%, ratio .358; German credit: over 25 years .7284 and .5789."""
-    found = measure(gates.fairness("selection_rate", ["sex"], against={"sex": "Male"}), {"scored": adult()})
-    assert (found.statistic.value, found.statistic.extra["own"]) == ("-0.196276", "0.109461")
-    ratio = measure(
-        gates.fairness("selection_rate", ["sex"], against={"sex": "Male"}, min_ratio=0.8), {"scored": adult()}
-    )
-    assert ratio.statistic.value == "0.358023"  # published to five digits: .35802
-    old = measure(
-        gates.fairness("selection_rate", ["over_25"], against={"over_25": "yes"}, on="ratio"), {"scored": german()}
-    )
-    assert str(old.statistic.value)[:6] == "0.7948"
-    assert str(old.statistic.extra["against"])[:6] == "0.7283"
-    assert verdict(gates.fairness("selection_rate", ["over_25"], on="ratio"), old).outcome == "uncertain"
 
 
 def test_four_fifths_of_the_uniform_guidelines() -> None:

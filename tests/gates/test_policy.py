@@ -66,7 +66,7 @@ def test_an_empty_file_is_strict() -> None:
         ("[aproval]", "approval?"),
         ("[approval]\nself_aproval = 'flagged'", "self_approval?"),
         ("[approval]\nself_approval = 'allowed'", "refused, flagged"),
-        ("[approval]\ngrade = 'attested'", "allowed: signed"),
+        ("[approval]\ngrade = 'pressed'", "allowed: signed, attested"),
         ("[roles.owner]\nneeds = 1", "need?"),
         ("[roles.owner]\nneed = 0", "at least 1"),
         ("[roles.owner]\nneed = true", "at least 1"),

@@ -46,7 +46,9 @@ def test_uncertain_says_what_would_settle_it():
     found = judge(relative(-0.01, -0.025, 0.005), "better", {})
     assert found.outcome == "uncertain"
     assert "2.5% lower to 0.5% higher" in found.reason
-    assert found.settles.startswith("About 30 more days of the same kind would settle it")
+    assert found.settles.startswith("About 30 more days of the same kind would settle it as a pass, if")
+    worse = judge(relative(0.01, -0.005, 0.025), "better", {})
+    assert worse.settles.startswith("About 30 more days of the same kind would settle it as a fail, if")
     assert "Even thirty times" in judge(relative(0.0, -0.02, 0.02), "better", {}).settles
 
 

@@ -21,7 +21,14 @@ def gitlab() -> Iterator[GitLab]:
 
 
 def ask(
-    gitlab: GitLab, method: str, path: str, token: str = "", said: Any = None, *, header: str = "PRIVATE-TOKEN", timeout: float = 5
+    gitlab: GitLab,
+    method: str,
+    path: str,
+    token: str = "",
+    said: Any = None,
+    *,
+    header: str = "PRIVATE-TOKEN",
+    timeout: float = 5,
 ) -> tuple[int, Any, Any]:
     data = said if isinstance(said, bytes) or said is None else json.dumps(said).encode()
     headers = {header: token} if token else {}
@@ -75,7 +82,10 @@ def test_tokens_open_what_their_kind_scope_and_role_open(gitlab: GitLab) -> None
     notes = "/projects/42/merge_requests/7/notes"
     assert ask(gitlab, "PUT", f"{GENERIC}/a", of_job, b"x", header="JOB-TOKEN")[0] == 201
     assert ask(gitlab, "GET", notes, of_job, header="JOB-TOKEN")[0] == 200
-    assert ask(gitlab, "POST", notes, of_job, {"body": "hi"}, header="JOB-TOKEN")[:2] == (401, {"message": "401 Unauthorized"})
+    assert ask(gitlab, "POST", notes, of_job, {"body": "hi"}, header="JOB-TOKEN")[:2] == (
+        401,
+        {"message": "401 Unauthorized"},
+    )
     assert ask(gitlab, "PUT", f"{GENERIC}/a", "", b"x")[0] == 401
     assert ask(gitlab, "PUT", f"{GENERIC}/a", "glpat-nobody", b"x")[0] == 401
     reads = gitlab.project_token(scopes=("read_api",))
@@ -125,7 +135,9 @@ def test_lists_come_in_pages(gitlab: GitLab) -> None:
 
 def test_a_job_belongs_to_who_played_it(gitlab: GitLab) -> None:
     gitlab.project.protected_branches["main"] = {
-        "name": "main", "push_access_levels": [{"access_level": 40}], "merge_access_levels": [{"access_level": 40}],
+        "name": "main",
+        "push_access_levels": [{"access_level": 40}],
+        "merge_access_levels": [{"access_level": 40}],
     }
     dev, boss = gitlab.person("dev"), gitlab.person("boss", role=MAINTAINER)
     job = gitlab.job("approve", pipeline=gitlab.pipeline(), user="dev", status="manual", environment="production")
@@ -162,12 +174,17 @@ def test_id_tokens_carry_the_job_and_are_checked_with_the_published_key(gitlab: 
     (key,) = ask(gitlab, "GET", keys_at.removeprefix(gitlab.url))[1]["keys"]
     plain = lambda part: base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
     n, e = (int.from_bytes(plain(key[x]), "big") for x in "ne")
-    rsa.RSAPublicNumbers(e, n).public_key().verify(plain(signature), f"{head}.{body}".encode(), padding.PKCS1v15(), SHA256())
+    rsa.RSAPublicNumbers(e, n).public_key().verify(
+        plain(signature), f"{head}.{body}".encode(), padding.PKCS1v15(), SHA256()
+    )
     assert json.loads(plain(head)) == {"kid": key["kid"], "typ": "JWT", "alg": "RS256"}
     said = json.loads(plain(body))
     assert said["sub"] == "project_path:group/shop:ref_type:branch:ref:main"
     assert (said["job_id"], said["user_login"], said["environment"], said["ref_protected"]) == (
-        str(job["id"]), "ada", "production", "false",
+        str(job["id"]),
+        "ada",
+        "production",
+        "false",
     )
 
 

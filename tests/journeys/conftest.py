@@ -85,6 +85,14 @@ def known(ran: Lockgate, waiting: Lockgate, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
+def proposed(known: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
+    """The first release exists, and no gate has judged it."""
+    lockgate = copy(known, tmp_path_factory.mktemp("proposed") / "shop")
+    lockgate("propose")
+    return lockgate
+
+
+@pytest.fixture(scope="session")
 def approved(waiting: Lockgate, tmp_path_factory: pytest.TempPathFactory) -> Lockgate:
     """Bob signed for the first release."""
     lockgate = copy(waiting, tmp_path_factory.mktemp("approved") / "shop")

@@ -42,6 +42,7 @@ RECORDS = (
     "policies",
     "measured",
     "summaries",
+    "material",
 )
 
 
@@ -94,6 +95,22 @@ def again_deliver_alone(lockgate: Lockgate) -> None:
 def again_deliver(lockgate: Lockgate) -> None:
     lockgate("deliver", expect=HUMAN)
     assert lockgate.live("staging") == lockgate.release()
+
+
+def again_propose(lockgate: Lockgate) -> None:
+    lockgate("propose")
+    assert [e["what"] for e in lockgate.ledger()].count("proposed") == 1
+    lockgate("gate", "judge", "slices")  # by what was noted
+
+
+def again_judge(lockgate: Lockgate) -> None:
+    lockgate("gate", "judge", "slices")
+    assert [e["what"] for e in lockgate.ledger()].count("gate pass") == 1
+
+
+def again_here(lockgate: Lockgate) -> None:
+    lockgate("deliver", "--to", "production", "--here")
+    assert is_live(lockgate)
 
 
 def again_go_live(lockgate: Lockgate) -> None:
@@ -165,6 +182,9 @@ SCENES = (
     Scene("deliver alone", "known", ("deliver", "--wait", "0"), again_deliver_alone, always, code=OUTSIDE, sample=4),
     Scene("deliver", "known", ("deliver",), again_deliver, always, code=HUMAN, serves=True, sample=2),
     Scene("deliver, approved", "approved", ("deliver",), again_go_live, is_live, serves=True, sample=2),
+    Scene("propose", "known", ("propose",), again_propose, always, sample=3),
+    Scene("gate judge", "proposed", ("gate", "judge", "slices"), again_judge, always),
+    Scene("deliver here", "approved", ("deliver", "--to", "production", "--here"), again_here, is_live, serves=True),
     Scene("approve", "waiting", ("approve", "latest", "--role", "product-owner", "--reason", "ok", "--key", ".lockgate/bob"), again_approve, is_approved),
     Scene("rollback", "delivered_twice", ("rollback", "production"), again_rollback, is_rolled_back),
     Scene("feedback import", "asked", ("feedback", "import", "labels.csv"), again_feedback, always),

@@ -180,11 +180,14 @@ def test_the_page_for_auditors_works_as_written(delivered: Lockgate, fresh: Copi
     find = "S=$(basename statements/*-approval.json .json); NAME=$(basename keys/bob-*.pem .pem)"
     script = "\n".join([*lines[:3], find, *lines[3:]])
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "ROOT": root_of(lockgate)}
+    environment = {**os.environ, "PATH": path, "ROOT": root_of(lockgate), "CODE": str(lockgate.root), "PROJECT": "shop"}
+    subprocess.run(["git", "init", "-q"], cwd=lockgate.root, check=True)
+    lockgate("ledger", "anchor")
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=lockgate.root, capture_output=True, text=True, env=environment
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 fit, the newest after" in done.stdout
     assert "PASSED  Release " in done.stdout and "Signature Verified Successfully" in done.stdout
     module = [sys.executable, "-m", "lockgate.release.verify", "audit", "--trust", root_of(lockgate)]
     assert subprocess.run(module, cwd=lockgate.root, capture_output=True).returncode == 0

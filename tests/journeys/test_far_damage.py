@@ -27,7 +27,18 @@ from journeys.far import Far, counted, flipped, name_of, share
 from journeys.test_packs import FILES, FLOW, TOML
 from journeys.walking import GOOD, HUMAN, OUTSIDE, REFUSED, Lockgate, both, commit, copy, edit, make_shop
 
-RECORDS = ("results", "graphs", "sources", "releases", "bundles", "pages", "policies", "measured", "summaries")
+RECORDS = (
+    "results",
+    "graphs",
+    "sources",
+    "releases",
+    "bundles",
+    "pages",
+    "policies",
+    "measured",
+    "summaries",
+    "material",
+)
 DEAD_LEASE = {"owner": "nobody", "until_s": 1.0, "lasts_s": 1.0}
 
 

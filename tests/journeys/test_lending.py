@@ -88,6 +88,7 @@ def test_the_page_says_so_before_any_average(story: Path) -> None:
         in shortest
     )
     assert "group “race: black”: 44.3%, between 32.4% and 56.8%, n = 79 rows; 15.6% of white." in shortest
+    assert "Accuracy is 13.3% higher than the best simple method" in shortest  # better on average, and stopped
     assert "worst served is race: black with 42.9%, against 81.0% of the group white, a ratio of 0.53" in page
     assert page.index("race: black") < page.index("All rows together")
 

@@ -20,7 +20,18 @@ def store_of(lockgate: Lockgate) -> Path:
 
 
 def records(lockgate: Lockgate) -> dict[Path, str]:
-    kinds = ("results", "graphs", "sources", "releases", "bundles", "pages", "policies", "measured", "summaries")
+    kinds = (
+        "results",
+        "graphs",
+        "sources",
+        "releases",
+        "bundles",
+        "pages",
+        "policies",
+        "measured",
+        "summaries",
+        "material",
+    )
     return {p: kind for kind in kinds for p in (store_of(lockgate) / kind).glob("??/*")}
 
 

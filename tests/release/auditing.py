@@ -21,7 +21,8 @@ from lockgate.records.digest import canonical, sha256_bytes
 from lockgate.records.evidence import Verdict
 from lockgate.records.ledger import Entry, encode_line
 from lockgate.records.people import Person
-from lockgate.records.trust import Trusted, rejects, revoked
+from lockgate.records.in_force import rejects, revoked
+from lockgate.records.trust import Trusted
 from lockgate.release import verify
 from lockgate.testing.scene import CAST, Scene
 
@@ -138,7 +139,7 @@ class Office:
         lines = b"".join(encode_line(entry) for entry in self.scene.ledger.read())
         page, judged = self._as_decided()
         found: dict[str, bytes | Path] = {
-            "ledger.jsonl": lines, "policy.json": self.policy, "page.html": page, "card.md": card(page),
+            "ledger.jsonl": lines, "policy.json": self.policy, **({"page.html": page, "card.md": card(page)} if page else {}),
             "bundle.json": canonical({"release": self.release, "environment": self.environment}),
             "README.txt": b"read me\n", "verify.py": Path(verify.__file__).read_bytes(),
             "release/manifest.json": self.manifest, **{f"release/{p}": d for p, d in FILES.items()},
@@ -147,7 +148,7 @@ class Office:
         return {**found, **verify.copies_in(verify.Log(lines))}
 
     def _as_decided(self) -> tuple[bytes, dict[str, bytes]]:
-        """Page and evidence as of the delivery behind what was served last, as `ledger bundle` picks them."""
+        """Page (empty: none was shown) and evidence as of the delivery behind what was served last, as `ledger bundle` picks them."""
         trusted = self.scene.trusted()
         asks = (self.environment,) if self.ask().roles else ()
         wish = trusted.at(delivery_of(trusted, self.release, self.environment, approved_only=asks))
@@ -159,7 +160,8 @@ class Office:
         )
         claims = (s.claim for s in reversed(then.said) if s.person and isinstance(s.claim, Shown))
         shown = [c.page for c in claims if (c.release, c.environment) == (self.release, self.environment)]
-        page = next((p for p in PAGES if sha256_bytes(p) in (cited or shown)[:1]), self.page)
+        signed = (cited[:1] if cited[:1] and cited[0] in shown else []) if cited else shown[:1]
+        page = next((p for p in PAGES if sha256_bytes(p) in signed), b"")
         found = results(then.said, release=self.release, policy=self.policy_digest)
         bytes_of = {(g, sha256_bytes(evidence(g, w))): evidence(g, w) for g in found for w in WORDS}
         return page, {
@@ -211,7 +213,7 @@ def main_code_says(office: Office, *, after: dt.timedelta = dt.timedelta(0)) -> 
         now = office.scene.now + after
         current = binding(
             trusted, release=release, environment=environment, policy=office.policy_digest,
-            page=sha256_bytes(office.page) if ask.roles else "",
+            page=_newest_page(trusted, release, environment) if ask.roles else "",
         )  # fmt: skip
         stands = standing(trusted, current, ask=office.ask(), now=now)
         return (
@@ -234,7 +236,7 @@ def main_code_says(office: Office, *, after: dt.timedelta = dt.timedelta(0)) -> 
         ),
         None,
     )
-    if healthy is None or not _was_shown(office, trusted, origin):
+    if healthy is None:
         return False
     then, at = trusted.before(healthy.entry.seq), healthy.entry.time
     passed = passed_over(then, release=release, policy=office.policy_digest, ask=ask, now=at, gone=gone)
@@ -245,6 +247,12 @@ def main_code_says(office: Office, *, after: dt.timedelta = dt.timedelta(0)) -> 
     ]
     stands = authorised(then, origin, ask=ask, now=at, gone=gone)
     return _gates_pass(office, trusted.before(wish.entry.seq), passed) and set(failed) <= set(passed) and stands.granted
+
+
+def _newest_page(trusted: Trusted, release: str, environment: str) -> str:
+    """The page that people see now, which `deliver` looks up in the ledger: whatever else somebody signed under was not shown."""
+    claims = (s.claim for s in reversed(trusted.said) if s.person and isinstance(s.claim, Shown))
+    return next((c.page for c in claims if (c.release, c.environment) == (release, environment)), "")
 
 
 def _gates_pass(office: Office, trusted: Trusted, passed: Mapping[str, str]) -> bool:
@@ -261,16 +269,3 @@ def _gates_pass(office: Office, trusted: Trusted, passed: Mapping[str, str]) -> 
         ):
             return False
     return False
-
-
-def _was_shown(office: Office, trusted: Trusted, origin: str) -> bool:
-    """The verifier asks more than `authorised` does: the page that the approvals bind is one that a deliverer showed here."""
-    cited = [a.claim.page for a in approvals_behind(trusted, origin) if isinstance(a.claim, Decision)]
-    then = trusted.before(next(s.entry.seq for s in trusted.said if s.entry.digest == origin))
-    here = (office.release, office.environment)
-    shown = {
-        s.claim.page
-        for s in then.said
-        if s.person and isinstance(s.claim, Shown) and (s.claim.release, s.claim.environment) == here
-    }
-    return not cited or cited[0] in shown

@@ -45,7 +45,11 @@ def reasons(requests: pl.DataFrame, bar: float) -> list[list[str]]:
     return [[f"An income of {income:g} against {bar:g}."] for income in requests["income"]]
 
 
-@predictor(request=Request, response=Decision, explain=reasons)
+def features(requests: pl.DataFrame, bar: float) -> pl.DataFrame:
+    return requests.select(above_bar=pl.col("income") - bar, savings=pl.col("savings").fill_null(-1.0))
+
+
+@predictor(request=Request, response=Decision, explain=reasonsFEATURES)
 def decide(requests: pl.DataFrame, bar: float) -> pl.DataFrame:
     return requests.select(
         score=(pl.col("income") / 100), approve=pl.col("income") >= bar, note=pl.lit("a word")
@@ -54,8 +58,11 @@ def decide(requests: pl.DataFrame, bar: float) -> pl.DataFrame:
 YES_AND_SCORE = 'score: float\n    approve: bool = field(metadata={"yes": "lend", "no": "ask a person"})'
 
 
-def code(*, response: str = YES_AND_SCORE, answered: str = '"score", "approve"') -> dict[str, bytes]:
-    text = PIPELINES.replace("RESPONSE", response).replace("ANSWERED", answered)
+def code(
+    *, response: str = YES_AND_SCORE, answered: str = '"score", "approve"', features: str = ""
+) -> dict[str, bytes]:
+    """`features`: what the predictor declares, such as ", features=features"."""
+    text = PIPELINES.replace("RESPONSE", response).replace("ANSWERED", answered).replace("FEATURES", features)
     return {"toybank/__init__.py": b"", "toybank/pipelines.py": text.encode()}
 
 

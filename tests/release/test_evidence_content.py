@@ -99,6 +99,16 @@ def test_cautions() -> None:
     assert "75% to 85% is allowed" in found[2]
 
 
+def test_a_group_whose_coverage_falls_short_is_warned_of_although_its_interval_touches_what_is_allowed() -> None:
+    def found(value: str, low: str, high: str) -> tuple[str, ...]:
+        estimate = {"name": "coverage", "value": value, "low": low, "high": high, "unit": "share", "n": 308}
+        return cautions(manifest(), {"coverage": [{"by": "new", "group": "true", "estimate": estimate}]}, judged())
+
+    assert "one group (new): 68.8% of its truths" in found("0.6883", "0.6223", "0.7543")[0]
+    assert found("0.70", "0.58", "0.82") == ()  # too few rows to say: what is promised is in the interval
+    assert found("0.77", "0.76", "0.78") == ()  # inside what is allowed
+
+
 def test_nothing_to_be_careful_about() -> None:
     days = [{"date": "2011-10-01", "actual": 100.0, "forecast": 96.0}]
     assert cautions(manifest(), {"days": days}, judged()) == ()

@@ -675,3 +675,54 @@ def test_card_says_what_the_page_says(pack: Pack) -> None:
 def test_card_puts_the_worst_group_first(pack: Pack) -> None:
     rows = [line for line in render_card(pack).splitlines() if line.startswith("| ")]
     assert rows[1].startswith("| new | 86.4% | ± 9.8 points | 308 |")
+
+
+# --- what an officer found on it
+
+
+def _answer(pack: Pack, question: str) -> str:
+    return next(a.answer for a in answers(pack) if a.question == question)
+
+
+def _judged(gate: str, outcome: str, reason: str, kind: str = "champion") -> Verdict:
+    return Verdict(gate=gate, kind=kind, outcome=outcome, reason=reason)
+
+
+def test_a_comparison_of_another_environment_does_not_contradict_the_one_that_was_decided() -> None:
+    idle = _judged("champion_staging", "not_applicable", "Nothing is live in staging.")
+    won = _judged("champion", "pass", "Better by 2%.")
+    both = bare(live="sha256:" + "1" * 64, verdicts=(idle, won))
+    assert _answer(both, "Is it better than the live release?") == "Better by 2%."
+    section = render(both).partition('<h2 id="better">')[2].partition("</section>")[0]
+    assert "Better by 2%." in section
+    assert "Nothing is live in staging." not in section
+    alone = dataclasses.replace(both, verdicts=(idle,))
+    assert _answer(alone, "Is it better than the live release?") == "Nothing is live in staging."
+
+
+def test_a_waiver_stands_on_the_first_screen_and_in_the_table() -> None:
+    fails = _judged("slices", "fail", "New products miss by 80%.", kind="slices")
+    waived = bare(verdicts=(fails,), waived={"slices": "is waived by Ada (owner) until 2026-01-01: known"})
+    assert _answer(waived, "What is let through by a waiver?") == (
+        "Slices fails and is waived by Ada (owner) until 2026-01-01: known."
+    )
+    assert re.search("fails.{0,20} and is waived", Page(render(waived)).text)
+    plain = dataclasses.replace(waived, waived={})
+    assert not [a for a in answers(plain) if "waiver" in a.question]
+
+
+def test_up_to_four_things_that_were_not_assessed_are_named() -> None:
+    few = bare(missing=("fairness: no groups", "skew: no log", "size: no limit"))
+    assert _answer(few, "What was not assessed?") == "Fairness; skew; size."
+    many = bare(missing=tuple(f"{name}: why" for name in "abcdef"))
+    assert _answer(many, "What was not assessed?") == "A; b; c; d; and 2 more things."
+
+
+def test_an_identifier_keeps_its_case() -> None:
+    assert wording.sentence("demand/features.py changed") == "demand/features.py changed."
+    assert wording.sentence("model.learning_rate 0.1 → 0.05") == "model.learning_rate 0.1 → 0.05."
+    assert wording.sentence("all misses. more") == "All misses. more."
+
+
+def test_a_typical_change_of_an_answer_says_its_number(pack: Pack) -> None:
+    assert "Answers: typical change of an answer: 1.3 units" in _answer(pack, "What changed?")

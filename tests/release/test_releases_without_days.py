@@ -13,11 +13,13 @@ import pytest
 from lockgate import codecs
 from lockgate.errors import ContractBroken, UsageError
 from lockgate.evaluation.comparison import on_common_rows
+from lockgate.evaluation.distributions import distributions
 from lockgate.evaluation.scored import Scored
+from lockgate.gates.evidence.skew import evidence
 from lockgate.records.release import Manifest
 from lockgate.release.client import ReleaseHost
 from lockgate.release.cases import cases
-from lockgate.release.scoring import scored
+from lockgate.release.scoring import replayed, scored
 
 Made = tuple[Path, Manifest]
 ASKED = {"income": 60.0, "jobs": 2}
@@ -127,3 +129,48 @@ def test_a_release_that_answers_a_score_only_cannot_be_judged(tmp_path: Path) ->
 def test_booleans_become_numbers_where_they_are_measured(answered: Scored) -> None:
     assert answered.columns["approve"].dtype == np.bool_
     assert float(np.mean(answered.role("answer") == answered.role("truth"))) == pytest.approx(0.9)
+
+
+def seen_by(folder: Path, table: pl.DataFrame, *, features: str = ", features=features") -> Scored:
+    """Training rows, asked again of a release that declares what its model sees."""
+    made = bank.make(folder, features=features)
+    codecs.save("polars.ipc", table, folder / "trained.arrow")
+    return replayed(made[0], folder / "trained.arrow")
+
+
+def trained(**columns: pl.Expr) -> pl.DataFrame:
+    """Training rows: the request, the answer of then, and the features of then."""
+    rows = bank.holdout().drop("actual", "group", "savings")
+    return rows.with_columns(
+        prediction=(pl.col("income") >= 50).cast(pl.Float64), above_bar=pl.col("income") - 50,
+        savings=bank.holdout()["savings"], **columns,
+    )  # fmt: skip
+
+
+def test_what_the_model_sees_is_beside_the_answer(tmp_path: Path) -> None:
+    found = seen_by(tmp_path, trained())
+    assert found.columns["feature:above_bar"].tolist() == [float(row % 100 - 50) for row in range(400)]
+    assert found.columns["feature:savings"][:2].tolist() == [-1.0, 1.0]
+
+
+def test_without_a_declaration_only_answers_are_there(tmp_path: Path) -> None:
+    found = seen_by(tmp_path, trained(), features="")
+    assert not [name for name in found.columns if name.startswith("feature:")]
+    assert "declares no features" in evidence(found).not_assessed[0]
+
+
+def test_skew_of_a_feature_is_found_though_every_answer_is_the_same(tmp_path: Path) -> None:
+    """Training saw incomes one too high for one row in ten: no decision shows it, the feature does."""
+    table = trained().with_columns(above_bar=pl.col("above_bar") + (pl.arange(400) % 10 == 0))
+    found = evidence(seen_by(tmp_path, table.drop("savings").with_columns(savings=bank.holdout()["savings"])))
+    differ = found.params["differ"]
+    assert isinstance(differ, dict)
+    assert (differ["prediction"], differ["above_bar"]) == ("0", "40")
+
+
+def test_the_page_shows_what_the_model_sees_where_it_is_not_what_was_asked(tmp_path: Path) -> None:
+    """`savings` is seen otherwise than it is asked (a gap is -1); `above_bar` is seen as these rows hold it."""
+    found = seen_by(tmp_path, trained())
+    columns = {d["column"]: d["role"] for d in distributions(found, found, None)["columns"]}  # type: ignore[index, union-attr]
+    assert columns["feature:savings"] == columns["savings"] == columns["above_bar"] == "feature"
+    assert "feature:above_bar" not in columns

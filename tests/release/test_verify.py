@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
 import random
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,7 +19,8 @@ import pytest
 
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.gates.binding import results
-from lockgate.records.decisions import Shown, result_digest
+from lockgate.records.checkpoint import sign_checkpoint
+from lockgate.records.decisions import Decision, Proposed, Shown, result_digest
 from lockgate.records.digest import canonical, sha256_bytes
 from lockgate.records.ledger import EMPTY, encode_line
 from lockgate.records.people import Person
@@ -324,7 +327,128 @@ def test_a_waiver_and_broken_glass_are_said(tmp_path: Path) -> None:
     assert any("broke the glass: 1 more product-owner did not agree" in detail for _, _, detail in report.rows)
 
 
+def planned(approved: str, carried: str, *, delivered: bool = True) -> Office:
+    """An approval for one delivery plan (empty: for any), and a deployment as part of one."""
+    office = Office().ready()
+    approval = office.decides(**({"extra": {"plan": release(approved)}} if approved else {}))
+    if delivered:
+        wanted = office.delivers(approval, **({"extra": {"plan": release(carried)}} if carried else {}))
+        office.scene.healthy(wanted)
+    return office
+
+
+def shown_by(who: str = "bot", environment: str = "production") -> Office:
+    """A page of one's own, signed under and served."""
+    office = Office().ready()
+    office.shows(b"page 2", by=who, environment=environment)
+    office.served(office.decides())
+    return office
+
+
+def kept_back(*, reject: bool, before: bool) -> Office:
+    """An approval signed before its signer said the contrary, and appended after it; or signed after it."""
+    office = Office().ready()
+    envelope = office.scene.signed("pat", Decision, **office.decision(reason="the first try"))
+    if reject:
+        office.decides("pat", decision="reject")
+    else:
+        entry = office.decides("pat").digest
+        said = {"release": office.release, "environment": "production", "entry": entry, "role": "", "reason": "no"}
+        office.scene.say("pat", Revoked, **said)
+    again = office.scene.signed("pat", Decision, **office.decision(reason="the first try"))
+    office.served(office.scene.append(envelope if before else again))
+    return office
+
+
+def kept_back_from_a_rollback(*, before: bool) -> Office:
+    office = Office().ready()
+    first = office.scene.propose("before")
+    old = office.scene.want(first, "production", authorised_by=(office.decides(release=first).digest,))
+    office.scene.healthy(old)
+    office.served(office.decides())
+    envelope = office.scene.signed("pia", Decision, **office.decision())
+    office.scene.healthy(
+        office.scene.want(first, "production", by="bot", because="rolled-back", authorised_by=(old.digest,))
+    )
+    again = office.scene.signed("pia", Decision, **office.decision())
+    office.served(office.scene.append(envelope if before else again))
+    return office
+
+
+def due_on_the_way(*, hours: int) -> Office:
+    office = Office().ready()
+    due = office.scene.now + timedelta(days=1)
+    wanted = office.delivers(office.decides(conditions=(Condition(text="the shops were told", due=due),)))
+    office.scene.now += timedelta(hours=hours)
+    office.scene.healthy(wanted)
+    return office
+
+
+def healthy_back_dated(*, days: int) -> Office:
+    """Two people sign something after the approval expired; then a server says that it was healthy before."""
+    office = Office().ready()
+    wanted, then = office.delivers(office.decides()), office.scene.now + timedelta(days=1)
+    office.scene.now += timedelta(days=days)
+    office.scene.propose("later")
+    office.measures("slices", policy=release("a later policy"))
+    office.scene.now = then
+    office.scene.healthy(wanted)
+    return office
+
+
+def clock_ahead(*, days: int) -> Office:
+    office, now = Office().ready(), Office().scene.now
+    office.scene.now += timedelta(days=days)
+    office.decides()
+    office.scene.now = now + timedelta(hours=1)
+    return office
+
+
+def accent_apart(author: str) -> Office:
+    office = Office((*CAST, person("Zo\u00eb", "product-owner"))).ready()
+    said = {"name": "demand", "authors": (f"{author} <z@home>",), "started_by": "sam", "lineage": ""}
+    office.scene.say("sam", Proposed, release=office.release, **said)
+    return decided_by(office, "Zo\u00eb")
+
+
+def doubtful_again(word: str) -> Office:
+    """The glass is broken over a doubt; then the gate is measured again."""
+    office = Office(toml=EXCEPTIONS).ready(outcome="uncertain")
+    glass = office.scene.say(
+        "rik", BrokeGlass, release=office.release, environment="production", role="risk", reason="the shop is down",
+        results={"slices": result_of(office, "slices")}, policy=office.policy_digest, people=office.scene.people.digest,
+        not_after=office.scene.now + timedelta(hours=12),
+    )  # fmt: skip
+    office.measures("slices", "uncertain", word=word)
+    office.served(glass)
+    return office
+
+
 ATTACKS: dict[str, tuple[Callable[[], Held], str, Callable[[], Held]]] = {
+    "an approval for another delivery plan": (lambda: Held(planned("p", "q")), "it is for delivery plan", lambda: Held(planned("p", "p"))),
+    "an approval for a plan where none is carried out": (lambda: Held(planned("p", "")), "carried out was none", lambda: Held(planned("", "q"))),
+    "an approval for a plan that nobody has begun": (
+        lambda: Held(planned("p", "", delivered=False)), "carried out was none", lambda: Held(planned("", "", delivered=False))),
+    "a page that no deliverer showed": (lambda: Held(shown_by("pia")), "nobody signed that this page was shown", lambda: Held(shown_by())),
+    "a page that was shown elsewhere": (lambda: Held(shown_by(environment="staging")), "nobody signed that this page was shown", lambda: Held(shown_by())),
+    "an approval that was kept back until after its signer's reject": (
+        lambda: Held(kept_back(reject=True, before=True)), "1 more product-owner",
+        lambda: Held(kept_back(reject=True, before=False))),
+    "an approval that was kept back until after a revocation": (
+        lambda: Held(kept_back(reject=False, before=True)), "served without an approval", lambda: Held(kept_back(reject=False, before=False))),
+    "an approval that was kept back until after a rollback": (
+        lambda: Held(kept_back_from_a_rollback(before=True)), "rolled back", lambda: Held(kept_back_from_a_rollback(before=False))),
+    "a condition whose day came before it was served": (lambda: Held(due_on_the_way(hours=40)), "counted no more when it was served", lambda: Held(due_on_the_way(hours=4))),
+    "a server's clock that is behind": (lambda: Held(healthy_back_dated(days=30)), "counted no more when it was served", lambda: Held(healthy_back_dated(days=1))),
+    "a signer's clock that is ahead": (lambda: Held(clock_ahead(days=300)), "longer than the policy allows", lambda: Held(clock_ahead(days=0))),
+    "an author whose accent is written apart": (lambda: Held(accent_apart("Zoe\u0308")), "it is their own work", lambda: Held(accent_apart("Zora"))),
+    "glass over another doubt than the present one": (lambda: Held(doubtful_again("f")), "1 more product-owner", lambda: Held(doubtful_again("e"))),
+    "evidence of no gate": (lambda: Held(served(), {"evidence/fairness.json": b"{}"}), "evidence/fairness.json is not what a gate judged", lambda: Held(served())),
+    "a page beside glass that nobody was shown": (
+        lambda: Held(for_staging(policy=lambda o: o.policy_digest).office, {"page.html": b"all is well", "card.md": None}, {"policy": Office().policy_digest}),
+        "nobody signed that page.html was shown", lambda: for_staging(policy=lambda o: o.policy_digest)),
+    "sums that list something else": (
+        lambda: Held(served(), {"release/SHA256SUMS": b""}), "SHA256SUMS is not what the release lists", lambda: Held(served())),
     "an approval of another release": (lambda: Held(approved(release=RELEASE_2)), "1 more product-owner", lambda: Held(approved())),
     "an approval for another environment": (lambda: Held(approved(environment="staging")), "1 more product-owner", lambda: Held(approved())),
     "an approval under another policy": (lambda: Held(approved(policy=release("p"))), "binds another policy", lambda: Held(approved())),
@@ -358,6 +482,8 @@ ATTACKS: dict[str, tuple[Callable[[], Held], str, Callable[[], Held]]] = {
     "another card in the bundle": (lambda: Held(served(), {"card.md": b"nicer"}), "card.md is", lambda: Held(served(), {"card.md": card(b"page")})),
     "evidence that was not judged": (lambda: Held(served(), {"evidence/slices.json": b"{}"}), "evidence/slices.json is", lambda: Held(served())),
     "evidence left out": (lambda: Held(served(), {"evidence/slices.json": None}), "is not in the bundle", lambda: Held(served())),
+    "another log behind an anchor": (
+        lambda: anchored(cut=True), "anchor 2 saw", lambda: anchored(cut=False)),
     "another policy in the bundle": (lambda: Held(served(), {"policy.json": Office(toml="[roles.product-owner]\nneed = 2\n").policy}), "policy.json is", lambda: Held(served())),
     "another file of the release": (lambda: Held(served(), {"release/lock.txt": b"numpy==1.0\n"}), "lock.txt is not what the release lists", lambda: Held(served())),
     "a file too many in the release": (lambda: Held(served(), {"release/code/extra.py": b""}), "code/extra.py is not listed", lambda: Held(served())),
@@ -434,6 +560,90 @@ def test_a_log_cut_before_the_reject_needs_an_anchor(tmp_path: Path) -> None:
     twin = served()
     anchored = Held(twin, asked={"head": twin.scene.ledger.read()[-3].digest}).checked(tmp_path / "twin")
     assert anchored.passed, anchored.sentence
+
+
+def checkpoint(office: Office, *, by: str = "bot") -> bytes:
+    return sign_checkpoint(office.scene.trusted(), MemorySigner(by))
+
+
+def anchored(*, cut: bool) -> Held:
+    """An anchor before and one after a reject; the operator hands over the log without it, or a release without a reject."""
+    office = served()
+    first = checkpoint(office)
+    whole = b"".join(encode_line(entry) for entry in office.scene.ledger.read())
+    office.decides("pia", decision="reject" if cut else "approve")
+    held = with_log(office, whole) if cut else Held(office)
+    file = Path(tempfile.mkdtemp()) / "anchors.jsonl"
+    file.write_bytes(first + checkpoint(office))
+    return replace(held, asked={"anchors": file})
+
+
+FALSE_ANCHORS: dict[str, tuple[Callable[[Office], bytes], str]] = {
+    "rewritten": (lambda o: checkpoint(served(reason="another")), "saw another entry"),
+    "longer": (lambda o: checkpoint(after_one_more(served())), "the log was cut"),
+    "of another log": (lambda o: checkpoint(Office((*CAST, person("zoe"))).ready()), "founded by"),
+    "by a stranger": (lambda o: checkpoint(o, by="mallory"), "not signed with a key"),
+    "no checkpoint": (lambda o: canonical(o.scene.ledger.read()[-1].envelope.to_json()), "is no checkpoint"),
+    "forged": (lambda o: checkpoint(o).replace(b'"sig":"', b'"sig":"AAAA'), "not signed with a key"),
+    "rubbish": (lambda o: b"{}\n", "cannot be read"),
+    "nothing": (lambda o: b"\n", "holds no anchor"),
+}
+
+
+def after_one_more(office: Office) -> Office:
+    office.scene.propose("another")
+    return office
+
+
+@pytest.mark.parametrize("kind", FALSE_ANCHORS)
+def test_an_anchor_that_does_not_fit_refuses(kind: str, tmp_path: Path) -> None:
+    made, why = FALSE_ANCHORS[kind]
+    file = tmp_path / "anchors.jsonl"
+    file.write_bytes(made(served()))
+    report = Held(served(), asked={"anchors": file}).checked(tmp_path / "bundle")
+    assert report.sentence.startswith("REFUSED  anchors: "), report.sentence
+    assert any(part in report.sentence for part in why.split("|")), report.sentence
+    file.write_bytes(checkpoint(served()))
+    report = Held(after_one_more(served()), asked={"anchors": file}).checked(tmp_path / "twin")
+    assert report.passed and any("1 came since" in detail for _, _, detail in report.rows), report.sentence
+
+
+SHADOWS = ("__future__", "argparse", "json", "hashlib", "pathlib", "cryptography", "unicodedata", "encodings")
+
+
+@pytest.mark.parametrize("module", SHADOWS)
+def test_a_module_of_whoever_made_the_bundle_is_not_run(module: str, tmp_path: Path) -> None:
+    """An auditor compares the sha256 of verify.py, runs it, and so runs nothing else that lies beside it."""
+    office = served()
+    lie = b"print('PASSED')\nraise SystemExit(0)\n"
+    folder = office.bundle(tmp_path, **{f"{module}.py": lie})
+    root = office.scene.trusted().root
+    done = subprocess.run([sys.executable, "verify.py", "--trust", root], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert f"{module}.py does not belong here" in done.stdout
+
+
+def test_links_and_pipes_are_no_files(tmp_path: Path) -> None:
+    """An unpacked archive can hold them; nothing is read through them, and nothing waits for them."""
+    office = served()
+    asked = verify.Asked(trust=office.scene.trusted().root)
+    for name, make in (("release/lib", lambda p: p.symlink_to("/etc")), ("page.txt", lambda p: p.symlink_to("page.html")),
+                       ("evidence/more.json", os.mkfifo)):  # fmt: skip
+        folder = office.bundle(tmp_path / name.replace("/", "-"))
+        make(folder / name)
+        report = verify.verify(folder, asked, now=office.scene.now)
+        assert "is neither a file nor a folder" in report.sentence
+
+
+def test_what_the_bundle_carries_is_checked_also_when_the_files_lie_elsewhere(tmp_path: Path) -> None:
+    office = served()
+    whole = office.bundle(tmp_path / "whole") / "release"
+    for changes, why in (
+        ({"release/lock.txt": b"numpy==1.0\n"}, "lock.txt is not"),
+        ({"release/x.py": b""}, "x.py is not listed"),
+    ):
+        assert why in Held(office, dict(changes), {"files": whole}).checked(tmp_path / why).sentence
+    assert Held(office, {}, {"files": whole}).checked(tmp_path / "twin").passed
 
 
 def test_what_is_no_bundle_is_refused_without_a_traceback(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from lockgate.delivery.wish import check_wish
 from lockgate.errors import NotFound, PermissionRefused, StepFailed
 from lockgate.gates.binding import binding
 from lockgate.gates.policy import parse_policy
-from lockgate.records.decisions import Decision
+from lockgate.records.decisions import PLAN, Decision, GateResult, Shown
+from lockgate.records.evidence import Verdict
 from lockgate.records.ledger import Entry
 from lockgate.records.wire import from_json
 from lockgate.serving import connection, worker
@@ -111,7 +112,10 @@ def approve(
 ) -> Entry:
     """A product owner signs for staging what is true in this scene."""
     facts = binding(scene.trusted(), release=release, environment="staging", policy="sha256:policy", page="sha256:page")
-    bound = {f.name: getattr(facts, f.name) for f in fields(facts) if f.name != "plan"}
+    bound = {f.name: getattr(facts, f.name) for f in fields(facts) if f.name != PLAN}
+    scene.say(
+        "bot", Shown, release=release, environment="staging", shows="blake3:s", page="sha256:page", card="sha256:card"
+    )
     return scene.say(
         who, Decision, decision=decision, role="product-owner", reason="fit", accepted=(),
         not_after=scene.now + valid_for, **bound,
@@ -135,6 +139,20 @@ def test_a_rollback_cites_one_delivery_of_its_own_release() -> None:
             )
     twin = scene.want(good, "staging", by="bot", because="rolled-back", authorised_by=(honest.digest,))
     check_wish(scene.trusted(), Wanted(release=good, entry=twin.digest), OWNED, environment="staging", now=scene.now)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "good"), [("pass", True), ("fail", False), ("uncertain", False), ("harmful", False)]
+)
+def test_a_server_follows_nothing_that_a_gate_did_not_pass(outcome: str, good: bool) -> None:
+    """Also an outcome of a newer version stops it, and a doubt where nobody is asked to accept one."""
+    scene = Scene()
+    first = scene.propose("r1")
+    verdict = Verdict(gate="slices", kind="k", outcome=outcome, reason="r", evidence="blake3:e")  # type: ignore[arg-type]
+    scene.say("bot", GateResult, release=first, verdict=verdict, policy="sha256:policy")
+    asked = Wanted(release=first, entry=scene.want(first, "staging").digest)
+    with contextlib.nullcontext() if good else pytest.raises(PermissionRefused, match="not passed"):
+        check_wish(scene.trusted(), asked, GATED, environment="staging", now=scene.now)
 
 
 @pytest.mark.parametrize("rejected", [True, False])

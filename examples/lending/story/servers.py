@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import socket
 import subprocess
 import time
 import tomllib
@@ -26,17 +25,34 @@ def running() -> Iterator[str]:
     """Serve both environments for the length of the block; answers production's address."""
     LOGS.mkdir(parents=True, exist_ok=True)
     environments = tomllib.loads(Path("lockgate.toml").read_text())["environments"]
-    ports = {name: _free(table["port"]) for name, table in environments.items()}
-    processes = [_start(name, port) for name, port in ports.items()]
+    processes = {name: _start(name, table["port"]) for name, table in environments.items()}
     try:
-        for name in ports:
-            _until(lambda name=name: "listens on" in (LOGS / f"{name}.log").read_text(), f"{name} did not start")
-        yield f"http://127.0.0.1:{ports['production']}"
+        for name, table in environments.items():
+            if not _listens(name, processes[name]) and "already in use" in _log(name):
+                note(f"port {table['port']} is taken; {name} takes another")
+                processes[name] = _start(name, 0)
+            if not _listens(name, processes[name]):
+                raise _failed(f"{name} did not start")
+        yield _log("production").splitlines()[0].rpartition(" ")[2]
     finally:
-        for process in processes:
+        for process in processes.values():
             process.terminate()
-        for process in processes:
+        for process in processes.values():
             process.wait()
+
+
+def _listens(name: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until the server listens, or has ended."""
+    ends = time.monotonic() + START_SECONDS
+    while "listens on" not in _log(name):
+        if process.poll() is not None or time.monotonic() > ends:
+            return "listens on" in _log(name)
+        time.sleep(0.1)
+    return True
+
+
+def _log(name: str) -> str:
+    return (LOGS / f"{name}.log").read_text()
 
 
 def wait_until_live(address: str) -> None:
@@ -72,23 +88,13 @@ def _until(true: Callable[[], bool], otherwise: str) -> None:
     ends = time.monotonic() + START_SECONDS
     while not true():
         if time.monotonic() > ends:
-            note(f"{otherwise}.\n  next: lockgate status; look into {LOGS}/*.log")
-            raise Failed(5)
+            raise _failed(otherwise)
         time.sleep(0.1)
 
 
-def _free(port: int) -> int:
-    """The port of `lockgate.toml`, or any other when somebody has it."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        chosen: int = probe.getsockname()[1]
-    note(f"port {port} is taken; using {chosen}")
-    return chosen
+def _failed(what: str) -> Failed:
+    note(f"{what}.\n  next: lockgate status; look into {LOGS}/*.log")
+    return Failed(5)
 
 
 def _start(name: str, port: int) -> subprocess.Popen[bytes]:

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from lockgate.cli.cells import PARAM, left_out
+from lockgate.cli.cells import PARAM, left_out, unmoved
 from lockgate.cli.render import Progress, now, print_json, table
 from lockgate.delivery import run as delivery
 from lockgate.errors import UsageError
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         print_json({"run": record.run, "pipeline": record.pipeline, "as_of": record.as_of.isoformat(), "steps": to_json(record.steps)})  # fmt: skip
     else:
-        print(f"done  {counted['run']} run, {counted['reuse']} reused" if record.error is None else
+        print(f"done  {counted['run']} run, {counted['reuse']} reused{unmoved(arguments.to, counted['run'])}" if record.error is None else
               f"stopped  {counted['run']} run, {counted['reuse']} reused, {counted['failed']} failed, {counted['blocked']} not reached")  # fmt: skip
     for line in left_out(record.planned.sources.values()):
         print(line, file=sys.stderr)

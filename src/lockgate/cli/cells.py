@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lockgate.delivery.data.difference import Difference
     from lockgate.delivery.sources.seeing import Seen
 
-__all__ = ["PARAM", "count_bytes", "counts", "holds", "left_out", "when"]
+__all__ = ["PARAM", "count_bytes", "counts", "holds", "left_out", "unmoved", "when"]
 
 PARAM = "another value, this time only; say it again for each"
 
@@ -67,3 +67,12 @@ def left_out(sources: Iterable[Seen]) -> list[str]:
         for s in sources
         if s.waiting
     ]
+
+
+def unmoved(to: str | None, ran: int) -> str:
+    """What `run --to STEP` says more when nothing ran: it is how a planned `maybe` ends.
+
+    >>> unmoved("shop.model", 0), unmoved("shop.model", 2), unmoved(None, 0)
+    (': nothing that shop.model is made from changed, so nothing ran', '', '')
+    """
+    return "" if ran or not to else f": nothing that {to} is made from changed, so nothing ran"

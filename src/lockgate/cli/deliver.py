@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 
 def deliver_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("release", nargs="?", metavar="RELEASE", help="with --here: which (default: the pipeline's)")
     parser.add_argument("--to", metavar="ENV", help="stop when this environment serves the release")
+    parser.add_argument(
+        "--here", action="store_true", help="one deployment by what the ledger holds; nothing runs, nothing is judged"
+    )
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help=PARAM)
     parser.add_argument(
         "--plan", action="store_true", help="what would run, be asked, and change; nothing runs, nothing is written"
@@ -52,10 +56,19 @@ def deliver_arguments(parser: argparse.ArgumentParser) -> None:
 
 def deliver(arguments: argparse.Namespace) -> int:
     """Exit 1 when a gate failed, 3 when a person is asked, 5 when nobody serves an environment."""
-    if arguments.plan or arguments.save:
+    if (arguments.plan or arguments.save) and not arguments.here:
         from lockgate.cli.deliver_plan import show  # most deliveries are carried out
 
         return show(arguments)
+    if arguments.here:
+        from lockgate.cli.deliver_here import here
+
+        return here(arguments)
+    if arguments.release:
+        raise UsageError(
+            "without --here the release is what this working copy makes", value=arguments.release,
+            allowed="lockgate deliver RELEASE --to ENV --here", next="lockgate deliver --help",
+        )  # fmt: skip
     out = sys.stderr if arguments.json else sys.stdout
 
     def say(stage: StageRecord) -> None:
@@ -68,7 +81,7 @@ def deliver(arguments: argparse.Namespace) -> int:
         answer_seconds=arguments.wait, hammer=hammer, agreed=_agreed(arguments)))  # fmt: skip
     if arguments.json:
         print_json({"release": done.release, "run": done.run, "stages": to_json(done.stages) if done.stages else [],
-                    "verdicts": [_judged(v, e) for v, e in zip(done.verdicts, done.evidence, strict=True)],
+                    "verdicts": [judged_json(v, e) for v, e in zip(done.verdicts, done.evidence, strict=True)],
                     "page": done.page or None})  # fmt: skip
     elif done.error is None:
         print(f"done  release {short(done.release)} is delivered")
@@ -102,7 +115,7 @@ def _hammer(arguments: argparse.Namespace) -> Hammer | None:
     return None
 
 
-def _judged(verdict: Verdict, evidence: Evidence) -> dict[str, Json]:
+def judged_json(verdict: Verdict, evidence: Evidence) -> dict[str, Json]:
     """A verdict with the number it rests on; `evidence` is a digest."""
     found = evidence.statistic
     interval = (

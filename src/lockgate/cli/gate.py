@@ -1,4 +1,4 @@
-"""`gate plan`, `gate backtest`: what gates can tell before anybody trains, and would have said on past days."""
+"""`gate judge`, `gate plan`, `gate backtest`: what a gate says, what gates can tell, and would have said on past days."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.cli.backtest import backtest, backtest_arguments
+from lockgate.cli.judge import judge, judge_arguments
 from lockgate.cli.render import now, plain, print_json, table
 from lockgate.errors import UsageError
 from lockgate.records.wire import to_json
@@ -22,6 +23,7 @@ STATED = ("rows", "rate", "limit", "groups", "discordance", "spread")
 
 def gate_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    judge_arguments(actions.add_parser("judge", help="one gate on one release: measure, decide, sign"))
     one = actions.add_parser(
         "plan", help="how likely each gate passes, stays uncertain or fails, before anybody trains"
     )
@@ -44,7 +46,7 @@ def gate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def gate(arguments: argparse.Namespace) -> int:
     """One of the actions."""
-    return {"plan": _plan, "backtest": backtest}[arguments.action](arguments)
+    return {"judge": judge, "plan": _plan, "backtest": backtest}[arguments.action](arguments)
 
 
 def _plan(arguments: argparse.Namespace) -> int:

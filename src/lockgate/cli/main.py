@@ -40,7 +40,7 @@ COMMANDS = {
         "runs": ("look", "past runs"),
         "graph": ("graph", "what is made of what, how fresh it is and what it cost"),
         "releases": ("evidence", "releases and their state"),
-        "gate": ("gate", "plan | backtest: what gates can tell, and would have said on past days"),
+        "gate": ("gate", "judge | plan | backtest: one gate on a release; what gates can tell, or would have said"),
         "evidence": ("evidence", "the evidence page of a release"),
         "reproduce": ("reproduce", "make a release again from its lineage and compare"),
     },
@@ -56,9 +56,12 @@ COMMANDS = {
         "ledger": ("ledger", "log | verify | anchor | bundle: what was decided, and proof of it for others"),
     },
     "Operating": {
+        "propose": ("jobs", "run what is missing, bundle a release, and say in the ledger that it exists"),
+        "approvals": ("jobs", "whether everybody has signed before an environment; who is missing, and how they sign"),
         "adopt": ("adopt", "make a project of a dvc.yaml, and show what its stages read undeclared"),
         "stream": ("stream", "run a pipeline whenever its sources have something new; write its sinks"),
         "store": ("store", "how large it is; check | gc: find and heal damage, collect garbage"),
+        "gitlab": ("gitlab", "render | check: the delivery pipeline as GitLab's file"),
         "feedback": ("operate", "import: join what happened to what was predicted"),
     },
 }

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from lockgate.cli.render import now
 from lockgate.delivery import init as delivery
+from lockgate.errors import LockgateError, UsageError
+
+TEMPLATES = ("gitlab",)
 
 if TYPE_CHECKING:
     import argparse
@@ -16,6 +19,9 @@ def init_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", nargs="?", default=".", metavar="DIR")
     parser.add_argument("--name", help="the project's name (default: the folder's)")
     parser.add_argument("--person", help="your name in the ledger (default: your login)")
+    parser.add_argument(
+        "--template", choices=TEMPLATES, help="first write a small project that works, for a GitLab repository"
+    )
     parser.add_argument("--role", action="append", default=[], metavar="ROLE", help="a further role you hold")
 
 
@@ -27,6 +33,8 @@ def init(arguments: argparse.Namespace) -> int:
     if arguments.dir == ".":
         delivery.refuse_nested(root)
     root.mkdir(parents=True, exist_ok=True)
+    if arguments.template:
+        return _from_template(root, arguments)
     made = delivery.init(
         root, name=arguments.name, person=arguments.person, login=getpass.getuser(), roles=arguments.role, now=now()
     )
@@ -42,4 +50,28 @@ def init(arguments: argparse.Namespace) -> int:
     print(
         f"\nnext: {where}lockgate run\nlater: a server started with `--trust` and the trust root above believes this ledger only"
     )
+    return 0
+
+
+def _from_template(root: Path, arguments: argparse.Namespace) -> int:
+    """Write a template's files and its pipeline. The ledger is founded later: where it will be is a choice to make first."""
+    from lockgate.cli.gitlab import has
+    from lockgate.delivery.forge.render import render
+    from lockgate.delivery.template import write_template
+    from lockgate.project import open_project
+
+    if arguments.person or arguments.role:
+        raise UsageError("the ledger is founded after a template was written", value="--person or --role", allowed="later",
+                         next=f"lockgate init --template {arguments.template}, and then what its README.md says")  # fmt: skip
+    at = now()
+    name = arguments.name or root.resolve().name
+    made = write_template(root, arguments.template, name=name, today=at.date())
+    try:
+        made += render(open_project(root.resolve()), now=at, has=has).wrote
+    except LockgateError as error:  # a package that the pipelines import is not installed yet
+        print(f"{error}\nwhen that is mended: lockgate gitlab render")
+    for path in made:
+        print(f"made        {path}")
+    where = "" if arguments.dir == "." else f"cd {arguments.dir} && "
+    print(f"\nnext: {where}lockgate run\nlater: README.md says what your team does in GitLab, once")
     return 0

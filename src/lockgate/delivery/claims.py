@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from lockgate.delivery.identity import append
 from lockgate.delivery.lineage import code_authors
-from lockgate.gates.binding import results
+from lockgate.delivery.recorded import is_stale, newest_results
 from lockgate.records.decisions import GateResult, Looked, Proposed, Shown, result_digest
 from lockgate.records.digest import digest
+from lockgate.records.forge_job import FORGE, job_of
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
     from lockgate.records.evidence import Verdict
+    from lockgate.records.forge_job import ForgeJob
     from lockgate.records.people import Person
     from lockgate.records.release import Manifest
     from lockgate.records.trust import Trusted
@@ -29,19 +31,33 @@ __all__ = ["look", "propose", "record", "show", "shown"]
 
 
 def propose(
-    project: Project, walk: Walk, manifest: Manifest, starter: Person, files: Sequence[str], *, now: dt.datetime
-) -> None:
-    """Register a release with who started the run and everybody who committed to `files`: all code it comes from."""
+    project: Project, walk: Walk, manifest: Manifest, starter: Person, files: Sequence[str], *, now: dt.datetime,
+    job: ForgeJob | None = None,
+) -> bool:  # fmt: skip
+    """Register a release with who started the run and everybody who committed to `files`: all code it comes from.
+
+    `job`: of a forge's pipeline. Another pipeline that makes the same release says so again: whose own work it is, is
+    then everybody whom either names. Answers whether anything was said.
+    """
 
     def claim(trust: Trusted) -> Proposed | None:
-        if any(isinstance(s.claim, Proposed) and s.person and s.claim.release == manifest.digest for s in trust.said):
+        said = (s.claim for s in trust.said if s.person and isinstance(s.claim, Proposed))
+        known = [c for c in said if c.release == manifest.digest]
+        if known and (job is None or any(job.is_of_the_pipeline(job_of(c.extra)) for c in known)):
             return None
         return Proposed(
-            release=manifest.digest, name=walk.training.name, authors=code_authors(project.root, files),
+            release=manifest.digest, name=walk.training.name, authors=_authors(project, files, job),
             started_by=starter.name, lineage=digest("lineage", to_json(manifest.lineage)), log=trust.head,
+            extra={FORGE: to_json(job)} if job else {},
         )  # fmt: skip
 
-    append(project, claim, now=now)
+    return append(project, claim, now=now) is not None
+
+
+def _authors(project: Project, files: Sequence[str], job: ForgeJob | None) -> tuple[str, ...]:
+    """Everybody who committed to the files, and at a forge the account that started the pipeline."""
+    found = code_authors(project.root, files)
+    return (*found, job.account) if job and job.account and job.account not in found else found
 
 
 def look(project: Project, release: str, holdout: str, *, now: dt.datetime) -> None:
@@ -60,7 +76,7 @@ def record(
     project: Project, walk: Walk, release: str, verdict: Verdict, inputs: Mapping[str, str], *,
     evidence_sha256: str = "", now: dt.datetime,
 ) -> None:  # fmt: skip
-    """Sign what a gate said under the present policy, unless exactly this stands there already.
+    """Sign what a gate said under the present policy, unless exactly this stands there already, of the same live release.
 
     `evidence_sha256` is of the evidence's bytes: `verdict.evidence` is a digest of the house, which no auditor can compute.
     """
@@ -70,8 +86,9 @@ def record(
         made = GateResult(
             release=release, verdict=verdict, policy=walk.digest, inputs=inputs, log=trust.head, extra=extra
         )
-        known = results(trust.said, release=release, policy=walk.digest).get(verdict.gate)
-        return None if known and result_digest(known) == result_digest(made) else made
+        said, known = newest_results(walk, trust, release).get(verdict.gate, (None, None))
+        same = known is not None and result_digest(known) == result_digest(made)
+        return None if same and said and not is_stale(walk, trust, said, made) else made
 
     append(project, claim, now=now)
 

@@ -14,6 +14,7 @@ from lockgate.delivery.identity import append, holder, read_ledger
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import named
 from lockgate.delivery.walk import Walk, walk_now
+from lockgate.delivery.wish import NO_FAILURE
 from lockgate.durable import write_atomic
 from lockgate.errors import NotFound, PermissionRefused, UsageError
 from lockgate.gates.approvals import objection
@@ -120,7 +121,7 @@ def _check_gates(walk: Walk, trust: Trusted, release: str, ask: Ask, now: dt.dat
     """Nobody approves over a gate that was not run, or that failed and is not waived."""
     found = results(trust.said, release=release, policy=walk.digest)
     passed = passed_over(trust, release=release, policy=walk.digest, ask=ask, now=now)
-    if failed := [n for n, r in found.items() if r.verdict.outcome == "fail" and n not in passed]:
+    if failed := [n for n, r in found.items() if r.verdict.outcome not in NO_FAILURE and n not in passed]:
         waive = f"\n           lockgate waive {failed[0]} {short(release)} …" if ask.exceptions.waivers.need else ""
         raise PermissionRefused(
             "nobody can approve over a failed gate", value=", ".join(failed),

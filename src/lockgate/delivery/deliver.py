@@ -5,44 +5,35 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
 from lockgate.declare import Approval, DeployTo, Gate
-from lockgate.delivery.ask import ask_environment
-from lockgate.delivery.audit.kept import keep_evidence, keep_policy
-from lockgate.delivery.claims import look, propose, record
+from lockgate.delivery.asking import check_somebody_is_asked, stopped
+from lockgate.delivery.claims import look, propose
 from lockgate.delivery.delivered import Delivered, StageRecord
 from lockgate.delivery.delivery_plan.agreed import check_agreed, check_live
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.evidence.page import keep_page
 from lockgate.delivery.glass import Hammer, may_break
-from lockgate.delivery.history import history_of
-from lockgate.delivery.identity import read_ledger, who
-from lockgate.delivery.inspecting import card_of, kept_contracts, manifest_kept
-from lockgate.delivery.judge import NOTHING_JUDGED, Judged, Material, judge
-from lockgate.delivery.keep import keep_value
-from lockgate.delivery.lineage import code_files
+from lockgate.delivery.identity import read_ledger
+from lockgate.delivery.judge import NOTHING_JUDGED, Judged, judge
+from lockgate.delivery.lineage import check_whole_history, code_files
+from lockgate.delivery.material import made_in, material_for
 from lockgate.delivery.passing import Passing
-from lockgate.delivery.releases import build_release, manifest_of
-from lockgate.delivery.run import plan, run
+from lockgate.delivery.propose import bring_forth, may_deliver
+from lockgate.delivery.recording import record_verdict, served_for, takes_served
+from lockgate.delivery.run import plan
 from lockgate.delivery.walk import Walk, walk_now
 from lockgate.deploy.environments import fold
 from lockgate.errors import (
     LockgateError,
-    PermissionRefused,
     ServiceUnavailable,
     StepFailed,
-    WaitingForHuman,
 )
 from lockgate.gates.approvals import Standing, standing
 from lockgate.gates.binding import Ask, binding
-from lockgate.gates.history import History
-from lockgate.gates.served import Served
 from lockgate.records.digest import short
-from lockgate.records.evidence import Verdict
-from lockgate.records.people import DELIVERER
-from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -56,8 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["deliver"]
 
-POLL_SECONDS = 0.2
-GATE_INPUTS = ("scored", "champion", "replayed", "@holdout", "@served")
 ANSWER_SECONDS = 30.0
 """How long an environment may take to verify, warm and swap, unless told otherwise."""
 
@@ -83,10 +72,7 @@ def deliver(
     Raises what `run` failed with; how the walk itself ends stands in the record.
     """
     now = clock()
-    me = who(project, read_ledger(project))
-    if DELIVERER not in me.roles:
-        held = ", ".join(me.roles) or "no role"
-        raise PermissionRefused(f"{me.name} may not deliver", value=held, allowed=DELIVERER, next="lockgate people")
+    me = may_deliver(project)
     walk = walk_now(project, now=now)
     to, params = (agreed.to, agreed.params) if agreed else (to, params)
     if to is not None:
@@ -96,11 +82,8 @@ def deliver(
     planned = plan(project, walk.delivery.name, now=now, params=params, graph=walk.graph)
     if agreed:
         check_agreed(project, agreed, walk, planned, read_ledger(project))
-    ran = run(project, walk.delivery.name, now=now, tell=tell, agreed=planned)
-    if ran.error is not None:
-        raise ran.error
-    manifest = build_release(project, walk.training, ran)
-    keep_policy(project, walk)
+    check_whole_history(project.root)
+    ran, manifest = bring_forth(project, walk, planned, now=now, tell=tell)
     if agreed:
         check_live(agreed, walk, read_ledger(project), release=manifest.digest)
     propose(project, walk, manifest, me, code_files(walk.training, ran), now=clock())
@@ -136,7 +119,7 @@ class _Walking:
     def go(self, to: str | None) -> Delivered:
         error: LockgateError | None = None
         try:
-            look(self.project, self.release, self._holdout().digest, now=self.clock())
+            look(self.project, self.release, made_in(self.walk, self.ran).holdout.digest, now=self.clock())
             self.judged = self._judge()
             for position, stage in enumerate(self.walk.stages):
                 self.position = position
@@ -160,11 +143,11 @@ class _Walking:
                 self._deploy(stage.environment)
 
     def _gate(self, gate: Gate) -> None:
-        if "served" in self.walk.gates[gate.name]["takes"] and self.served is None:
-            self.served = self._ask(gate)
+        if takes_served(self.walk, gate.name) and self.served is None:
+            self.served = served_for(self.project, self.walk, gate, self.release, wait_seconds=self.answer_seconds)
             self.judged = self._judge()
         verdict = self.judged.verdicts[gate.name]
-        self._record(verdict)
+        record_verdict(self.project, self.walk, self.release, verdict, self.judged, now=self.clock())
         if verdict.outcome == "fail" and (why := self.passing.over(gate, self._next_environment())):
             self._done(gate.name, "waived", f"{why}. The gate itself failed: {verdict.reason}")
             return
@@ -186,40 +169,20 @@ class _Walking:
             self._done(f"approval {approval.role}", "skipped", f"{stands.glass} broke the glass")
             return
         if stands.granted:
-            names = ", ".join(p for r in stands.roles for p in r.people)
             self._done(
                 f"approval {approval.role}",
                 "pass",
-                f"signed by {names}" + ("" if stands.four_eyes else " (own work, flagged)"),
+                stands.words + ("" if stands.four_eyes else " (own work, flagged)"),
             )
             return
-        accept = "".join(f" --accept {g}" for g in ask.uncertain)
-        asked = next((r.role for r in stands.roles if len(r.people) < r.need), approval.role)  # others may have signed
         self._done(f"approval {approval.role}", "refused" if stands.rejected_by else "waiting", stands.missing)
-        if stands.rejected_by:
-            raise StepFailed(
-                "a person rejected this release", value=stands.missing, next="lockgate releases --rejected"
-            )
-        raise WaitingForHuman(
-            f"release {short(self.release)} waits for a person before {environment}",
-            value=stands.missing,
-            next=f"lockgate evidence {short(self.release)}\n           "
-            f'lockgate approve {short(self.release)} --role {asked} --reason "…"{accept}{self._where(approval, environment)}',
-        )
-
-    def _where(self, approval: Approval, environment: str) -> str:
-        """The environment must be said when a role is asked before more than one."""
-        return f" --env {environment}" if self.walk.stages.count(approval) > 1 else ""
+        raise stopped(self.walk, self.release, ask, stands)
 
     def _deploy(self, environment: str) -> None:
-        rules = self.walk.policy.environment(environment)
         ask, stands = self._standing(environment)
-        nobody = bool(ask.uncertain) and not ask.roles and rules.protected
-        if nobody and not stands.glass and not self.passing.break_for(environment):
-            raise WaitingForHuman(
-                f"{environment} is protected and nobody is asked before it", value="uncertain: " + ", ".join(ask.uncertain),
-                allowed="an approval stage before it, or `protected = false` in policy.toml",
-            )  # fmt: skip
+        nobody = bool(ask.uncertain) and not ask.roles and self.walk.policy.environment(environment).protected
+        if not (nobody and not stands.glass and self.passing.break_for(environment)):
+            check_somebody_is_asked(self.walk, ask, stands)
         stage = f"deploy {environment}"
         self.passing.check(environment, self.judged.verdicts)
         wanted = want(
@@ -281,55 +244,12 @@ class _Walking:
         after = self.walk.stages[self.position :]
         return next((s.environment for s in after if isinstance(s, DeployTo)), self.walk.environments[-1])
 
-    def _holdout(self) -> Artifact:
-        return self.ran.artifacts[self.walk.training.holdout or ""]
-
     def _judge(self) -> Judged:
-        trust = read_ledger(self.project)
-        last = self.walk.environments[-1] if self.walk.environments else ""
-        live = fold(trust, approved_only=self.walk.approved_only).of(last).opponent(self.release)
-        material = Material(
-            release=self.release,
-            live=live,
-            holdout=self._holdout(),
-            trained=self.ran.artifacts.get(self.walk.training.trained_rows or ""),
-            manifest=keep_value(self.project, to_json(manifest_of(self.project, self.release)), dict),
-            served=self.served,
-            live_manifest=manifest_kept(self.project, live),
-            card=card_of(self.project),
-            training_table=self.ran.artifacts.get(self.walk.training.training_table or ""),
-            contracts=kept_contracts(self.project, self.walk),
-            history=self._history(trust),
+        made = made_in(self.walk, self.ran)
+        material = material_for(
+            self.project, self.walk, read_ledger(self.project), self.release, made, served=self.served
         )
         return judge(self.project, self.walk, material, trace=self.ran.planned.graph.trace, tell=self.tell)
-
-    def _history(self, trust: Trusted) -> Artifact | None:
-        """What approved releases measured, if a gate asks for it."""
-        if not any("history" in gate["takes"] for gate in self.walk.gates.values()):
-            return None
-        return keep_value(self.project, history_of(trust, release=self.release), History)
-
-    def _record(self, verdict: Verdict) -> None:
-        inputs = {n: a.digest for n, a in self.judged.artifacts.items() if n in GATE_INPUTS}
-        artifact = self.judged.artifacts.get(f"gate.{verdict.gate}")
-        sha256 = keep_evidence(self.project, artifact) if artifact else ""
-        record(self.project, self.walk, self.release, verdict, inputs, evidence_sha256=sha256, now=self.clock())
-
-    def _ask(self, gate: Gate) -> Artifact:
-        """Ask the environment that was entered last: holdout rows and consumers' requests, over HTTP."""
-        before = self.walk.stages[: self.position]
-        environment = next((s.environment for s in reversed(before) if isinstance(s, DeployTo)), None)
-        if environment is None:
-            raise StepFailed(
-                f"gate {gate.name} needs a deployment before it",
-                value=gate.name,
-                allowed='deploy_to("staging") earlier',
-            )
-        found = ask_environment(
-            self.project, environment, self.release,
-            consumers=cast("str | None", gate.params.get("consumers")), wait_seconds=self.answer_seconds,
-        )  # fmt: skip
-        return keep_value(self.project, found, Served)
 
     def _done(self, stage: str, outcome: str, text: str) -> None:
         done = StageRecord(stage, outcome, text)

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from lockgate.declare import Gate
 from lockgate.delivery.identity import read_ledger
-from lockgate.delivery.judge import evidence_in
+from lockgate.delivery.judge import evidence_behind
 from lockgate.delivery.walk import walk_now
-from lockgate.errors import IntegrityError, NotFound, did_you_mean
+from lockgate.errors import NotFound, did_you_mean
 from lockgate.gates.planning import GatePlan, of_evidence
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import limits_of
 from lockgate.records.decisions import GateResult
-from lockgate.records.evidence import Estimate, Evidence
-from lockgate.records.wire import from_json
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -57,18 +55,7 @@ def _plan(project: Project, walk: Walk, gate: Gate, verdict: Verdict | None) -> 
     limits = limits_of(gate.rule, limits_for(walk.policy, gate))
     if verdict is None:
         return GatePlan(gate=gate.name, asks=_shown(limits), basis="nothing", why="no evidence yet")
-    return of_evidence(gate.name, gate.rule, limits, _evidence(project, gate, verdict))
-
-
-def _evidence(project: Project, gate: Gate, verdict: Verdict) -> Evidence:
-    """The evidence behind a verdict; the signed number alone, when its bytes are gone from the store."""
-    try:
-        return evidence_in(project, str(verdict.extra["object"]))
-    except (KeyError, TypeError, ValueError, NotFound, IntegrityError):
-        signed = verdict.extra.get("statistic")
-        nothing = Estimate(name="nothing", value=None, why="its evidence is no longer in the store")
-        statistic = from_json(Estimate, signed) if signed else nothing
-        return Evidence(gate=gate.name, kind=verdict.kind, statistic=statistic, params=dict(gate.params))
+    return of_evidence(gate.name, gate.rule, limits, evidence_behind(project, verdict, params=gate.params))
 
 
 def _shown(limits: Mapping[str, Decimal]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.gates.history import History, Measured
 from lockgate.records.decisions import Decision, GateResult
-from lockgate.records.trust import rejects
+from lockgate.records.in_force import rejects
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -5,7 +5,7 @@ Scoring the holdout is a step like any other: done once per release and holdout,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -14,6 +14,7 @@ from lockgate.build.execute import Event
 from lockgate.declare import Gate
 from lockgate.delivery.inspecting import artifact_steps, contracts_of
 from lockgate.delivery.measuring import answering, measure, measured_with
+from lockgate.errors import IntegrityError, NotFound
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import judge as judge_by_rule
@@ -21,15 +22,17 @@ from lockgate.records.artifact import Artifact
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, Verdict
 from lockgate.records.graph import Definition, Node, Trace
+from lockgate.records.wire import from_json
 
 if TYPE_CHECKING:
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
     from lockgate.records.plan import StepRecord
 
-__all__ = ["NOTHING_JUDGED", "Judged", "Material", "evidence_in", "judge", "judged_by"]
+__all__ = ["NOTHING_JUDGED", "Judged", "Material", "evidence_behind", "evidence_in", "judge", "judged_by"]
 
 EVIDENCE = "lockgate.records.evidence:Evidence"
+ANSWERS = ("scored", "champion", "replayed")
 COMPARED = ("better", "not_worse", "superior", "alike", "parity_of_errors", "no_slice_worse", "no_step_back")
 """Rules of gates whose metric can say which of two answers is better: such a metric is what a page is about."""
 
@@ -75,16 +78,19 @@ NOTHING_JUDGED = Judged(evidence={}, verdicts={}, artifacts={}, steps=())
 
 def judge(
     project: Project, walk: Walk, material: Material, *, trace: Trace, tell: Callable[[Event], None] = lambda _: None,
-    paged: bool = True,
+    paged: bool = True, only: Collection[str] | None = None,
 ) -> Judged:  # fmt: skip
     """Measure all gates whose inputs exist now; `integration` waits for `served`.
 
     Args:
         trace: that of the graph the walk was read from: a gate's code must still be the text that it captured.
         paged: make also what only an evidence page shows, beside the summary.
+        only: these gates, and the releases' answers, which every result and every page names.
     """
     nodes = _nodes(walk, material)
     nodes = nodes if paged else _behind(nodes, [n for n in nodes if n.startswith("gate.") or n == "summary"])
+    if only is not None:
+        nodes = _behind(nodes, [n for n in nodes if n in ANSWERS or n.removeprefix("gate.") in only])
     releases = {"@release": material.release} | ({"@live": material.live} if material.live else {})
     done = measure(project, nodes, releases=releases, given=_given(material), trace=trace, tell=tell)
     evidence = {n: _evidence(project, walk, n, done.artifacts, done.steps) for n in walk.gates if f"gate.{n}" in nodes}
@@ -164,6 +170,17 @@ def _given(material: Material) -> dict[str, Artifact]:
 def evidence_in(project: Project, stored: str) -> Evidence:
     """The evidence that an object of the store holds, by the codec that its step wrote it with."""
     return cast("Evidence", codecs.load("json", project.store.get(stored), Evidence))
+
+
+def evidence_behind(project: Project, verdict: Verdict, *, params: Mapping[str, Json]) -> Evidence:
+    """The evidence behind a signed verdict; the signed number alone, when its bytes are gone from the store."""
+    try:
+        return evidence_in(project, str(verdict.extra["object"]))
+    except (KeyError, TypeError, ValueError, NotFound, IntegrityError):
+        signed = verdict.extra.get("statistic")
+        nothing = Estimate(name="nothing", value=None, why="its evidence is no longer in the store")
+        statistic = from_json(Estimate, signed) if signed else nothing
+        return Evidence(gate=verdict.gate, kind=verdict.kind, statistic=statistic, params=dict(params))
 
 
 def _evidence(

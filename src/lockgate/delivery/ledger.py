@@ -8,6 +8,7 @@ from lockgate.delivery.anchor import check_anchors
 from lockgate.delivery.identity import read_ledger
 from lockgate.records.decisions import (
     AcceptedChange,
+    Attested,
     Claim,
     Decision,
     GateResult,
@@ -20,6 +21,7 @@ from lockgate.records.decisions import (
     Wanted,
 )
 from lockgate.records.digest import Json, short
+from lockgate.records.forge_job import job_of
 from lockgate.records.waivers import BrokeGlass, Met, Reviewed, Revoked, Waived
 
 if TYPE_CHECKING:
@@ -58,14 +60,16 @@ def verified(project: Project, *, fetch: str | None = None) -> dict[str, Json]:
 def _words(claim: Claim | None) -> tuple[str, str]:
     match claim:
         case Proposed():
-            return "proposed", f"release {short(claim.release)}, started by {claim.started_by}"
+            job = job_of(claim.extra)
+            where = f", in {job.words}" if job else ""
+            return "proposed", f"release {short(claim.release)}, started by {claim.started_by}{where}"
         case GateResult():
             return f"gate {claim.verdict.outcome}", f"{claim.verdict.gate}: {short(claim.release)}"
         case Decision():
             accepted = f", accepting {', '.join(claim.accepted)}" if claim.accepted else ""
             on = f", on condition: {'; '.join(c.text for c in claim.conditions)}" if claim.conditions else ""
             return (
-                claim.decision,
+                f"attested {claim.decision}" if isinstance(claim, Attested) else claim.decision,
                 f"{short(claim.release)} for {claim.environment} as {claim.role}{accepted}: {claim.reason}{on}",
             )
         case Wanted():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
+from lockgate.errors import UsageError
 from lockgate.records.digest import digest
 from lockgate.records.release import Lineage
 
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.graph import Node, PipelineInfo
 
-__all__ = ["Origin", "code_authors", "code_digest", "code_files", "commit_of", "last_editors", "lineage_of"]
+__all__ = [
+    "Origin",
+    "check_whole_history",
+    "code_authors",
+    "code_digest",
+    "code_files",
+    "commit_of",
+    "last_editors",
+    "lineage_of",
+]
 
 Origin = tuple[str, bool]
 """The commit of a release's files, and whether any of them differs from it."""
@@ -95,6 +105,15 @@ def code_authors(root: Path, files: Sequence[str]) -> tuple[str, ...]:
     """Names and addresses of everybody who committed to these files."""
     lines = (_git(root, "log", "--format=%ae%n%an", "--", *files) or "").splitlines()
     return tuple(sorted({line.strip() for line in lines if line.strip()}))
+
+
+def check_whole_history(root: Path) -> None:
+    """Raise UsageError in a clone without its older commits: git would name the wrong people as authors."""
+    if _git(root, "rev-parse", "--is-shallow-repository") == "true":
+        raise UsageError(
+            "this clone lacks older commits, so nobody can say who wrote the release", value="a shallow clone",
+            allowed="a clone with its whole history; in a GitLab job: GIT_DEPTH: 0", next="git fetch --unshallow",
+        )  # fmt: skip
 
 
 def last_editors(root: Path, files: Sequence[str]) -> tuple[str, ...]:

@@ -13,9 +13,9 @@ from lockgate.delivery.identity import append, read_ledger, who
 from lockgate.errors import NotFound, PermissionRefused, UsageError, did_you_mean
 from lockgate.records.decisions import PeopleSet
 from lockgate.records.digest import short
+from lockgate.records.in_force import pending_people
 from lockgate.records.people import TRUSTEE, succeed
 from lockgate.records.statement import fingerprint, plain_key
-from lockgate.records.trust import pending_people
 
 if TYPE_CHECKING:
     import datetime as dt

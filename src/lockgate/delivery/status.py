@@ -16,7 +16,7 @@ from lockgate.gates.approvals import standing
 from lockgate.gates.binding import binding, results
 from lockgate.gates.what_stands import WhatStands, passed_over, what_stands
 from lockgate.records.digest import short
-from lockgate.records.trust import revoked
+from lockgate.records.in_force import revoked
 
 if TYPE_CHECKING:
     import datetime as dt

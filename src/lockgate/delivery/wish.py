@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lockgate.declare import Gate
 from lockgate.deploy.environments import fold
@@ -13,7 +13,7 @@ from lockgate.gates.binding import ask_for, results
 from lockgate.gates.what_stands import passed_over
 from lockgate.records import decisions
 from lockgate.records.digest import short
-from lockgate.records.trust import rejects, revoked
+from lockgate.records.in_force import rejects, revoked
 from lockgate.records.waivers import BrokeGlass
 
 if TYPE_CHECKING:
@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from lockgate.gates.binding import Ask
     from lockgate.records.trust import Said, Trusted
 
-__all__ = ["approvals_behind", "check_wish", "delivery_behind", "delivery_of", "policy_behind", "stopped_wishes"]
+__all__ = [
+    "NO_FAILURE",
+    "approvals_behind",
+    "check_wish",
+    "delivery_behind",
+    "delivery_of",
+    "policy_behind",
+    "stopped_wishes",
+]
+
+
+NO_FAILURE: Final = ("pass", "not_applicable", "uncertain")
 
 
 class Asked(Protocol):
@@ -142,7 +153,10 @@ def _first_healthy(read: Trusted, origin: str, release: str) -> Said | None:
 
 @dataclass(frozen=True, slots=True)
 class _Passes:
-    """Which failed gates do not stop a release, being waived; as of then, by the server's own policy."""
+    """Which gates stop a release, not being waived; as of then, by the server's own policy.
+
+    An outcome that this version does not know stops it: a newer one may mean harm by it (law 8).
+    """
 
     read: Trusted
     release: str
@@ -153,7 +167,7 @@ class _Passes:
     def failed(self, policy: str) -> list[str]:
         """The gates whose results under this policy stop the release."""
         found = results(self.read.said, release=self.release, policy=policy)
-        bad = [g for g, r in found.items() if r.verdict.outcome == "fail"]
+        bad = [g for g, r in found.items() if r.verdict.outcome not in NO_FAILURE]
         passed = bad and passed_over(
             self.read, release=self.release, policy=policy, ask=self.ask, now=self.at, gone=self.gone
         )
@@ -176,6 +190,8 @@ def _check_gates(
     found = results(read.said, release=passes.release, policy=policy)
     gates = list(found) if was_healthy else [s.name for s in walk.stages_before(environment) if isinstance(s, Gate)]
     failed = passes.failed(policy)
+    if not (was_healthy or passes.ask.roles) and walk.policy.environment(environment).protected:
+        failed += [g for g, r in found.items() if r.verdict.outcome == "uncertain"]  # nobody is asked to accept it
     if bad := [g for g in gates if g not in found or g in failed]:
         others = {c.policy for c in _results_of(read, passes.release)}
         elsewhere = "" if found else _judged_elsewhere(others - {policy}, policy)

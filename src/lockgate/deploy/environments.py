@@ -19,7 +19,8 @@ from lockgate.records.decisions import (
     Wanted,
 )
 from lockgate.records.digest import short
-from lockgate.records.trust import Said, Trusted, rejects
+from lockgate.records.in_force import rejects
+from lockgate.records.trust import Said, Trusted
 from lockgate.records.waivers import BrokeGlass
 
 if TYPE_CHECKING:
@@ -129,9 +130,9 @@ def fold(trusted: Trusted, *, approved_only: Collection[str]) -> Deployments:
 
 
 def taken_away(there: Environment, release: str, approvals: Iterable[Said]) -> Want | None:
-    """The rollback that took a release away from an environment, unless one of these approvals came after it."""
+    """The rollback that took a release away from an environment, unless the signer of one of these approvals knew of it."""
     back = there.withdrawn.get(release)
-    return back if back and all(a.entry.seq < back.seq for a in approvals) else None
+    return back if back and all(a.claim is None or a.claim.log.size <= back.seq for a in approvals) else None
 
 
 class _Past:

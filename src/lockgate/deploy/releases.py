@@ -9,7 +9,8 @@ from lockgate.deploy.stopped import Stop, stops
 from lockgate.errors import NotFound, PermissionRefused, UsageError, did_you_mean
 from lockgate.records.decisions import Decision, GateResult, Proposed
 from lockgate.records.digest import short
-from lockgate.records.trust import Said, Trusted, rejects
+from lockgate.records.in_force import rejects
+from lockgate.records.trust import Said, Trusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lockgate.records.decisions import Decision, GateResult
-from lockgate.records.trust import Said, Trusted, rejects
+from lockgate.records.in_force import rejects
+from lockgate.records.trust import Said, Trusted
 
 if TYPE_CHECKING:
     from datetime import datetime

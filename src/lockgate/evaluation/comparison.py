@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lockgate.errors import UsageError
 from lockgate.evaluation.intervals import Interval
+from lockgate.evaluation.matching import numbered, seen_before, where_in
 from lockgate.evaluation.metrics import Metric
 from lockgate.evaluation.resampling import FAR, REPLICATES, SEED, Resamples, ratios, resample
 from lockgate.evaluation.scored import Scored
@@ -95,10 +96,7 @@ def on_common_rows(first: Scored, second: Scored) -> tuple[Scored, Scored]:
     Raises UsageError when a key names two rows, when rows cannot be matched, or when their truths differ.
     """
     if first.identity and first.identity == second.identity:
-        left, right = _positions(first), _positions(second)
-        shared = [key for key in left if key in right]
-        first = first.subset(np.array([left[key] for key in shared], dtype=np.int64))
-        second = second.subset(np.array([right[key] for key in shared], dtype=np.int64))
+        first, second = _matched(first, second)
     if not same_rows(first, second):
         what = "truths" if first.unit == "row" else f"{first.unit}s and truths"
         raise UsageError(
@@ -116,13 +114,17 @@ def same_rows(first: Scored, second: Scored) -> bool:
     return same_blocks and np.array_equal(first.role("truth"), second.role("truth"), equal_nan=True)
 
 
-def _positions(scored: Scored) -> dict[tuple[object, ...], int]:
-    positions = {key: at for at, key in enumerate(scored.names())}
-    if len(positions) < len(scored):
-        raise UsageError(
-            "two scored rows have the same key", value=", ".join(scored.identity), allowed="one row per key"
-        )
-    return positions
+def _matched(first: Scored, second: Scored) -> tuple[Scored, Scored]:
+    """Both cut to the rows that they share; a table that is cut to all of its rows in their order is not copied."""
+    ours, theirs = numbered(first.named_by(), second.named_by())
+    for numbers in (ours, theirs):
+        if seen_before(numbers).any():
+            what, value = "two scored rows have the same key", ", ".join(first.identity)
+            raise UsageError(what, value=value, allowed="one row per key")
+    if np.array_equal(ours, theirs):
+        return first, second
+    left, right = where_in(ours, theirs)
+    return (first if len(left) == len(first) else first.subset(left)), second.subset(right)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lockgate.evaluation.scored import AS_OF, MISSING, Scored
 from lockgate.records.digest import Json
 from lockgate.records.evidence import decimal
-from lockgate.records.findings import Distribution, Part, PartName, Spread
+from lockgate.records.findings import FEATURE, Distribution, Part, PartName, Spread
 from lockgate.records.wire import to_json
 
 __all__ = ["chance_of", "distributions", "shift_between"]
@@ -110,13 +110,26 @@ def _roles(scored: Scored, by: Sequence[str]) -> dict[str, Role]:
         ("truth", [scored.truth]), ("answer", [scored.answer]), ("asked", asked), ("group", [b for b in by if b in scored.columns])
     ]  # fmt: skip
     known = {name for _, names in named for name in names}
-    rest = [n for n, v in scored.columns.items() if n not in known and n not in hidden and v.dtype.kind in "fbU"]
+    rest = [
+        n
+        for n, v in scored.columns.items()
+        if n not in known and n not in hidden and v.dtype.kind in "fbU" and not _is_repeated(n, scored.columns)
+    ]
     ordered: dict[str, Role] = {}
     named.append(("feature", rest))
     for role, names in named:
         for name in names:
             ordered.setdefault(name, role)
     return ordered
+
+
+def _is_repeated(name: str, columns: Columns) -> bool:
+    """The model sees exactly what the row says under the plain name; one figure is enough."""
+    plain = columns.get(name.removeprefix(FEATURE)) if name.startswith(FEATURE) else None
+    if plain is None:
+        return False
+    seen = columns[name]
+    return bool(np.array_equal(seen, plain, equal_nan=seen.dtype.kind == plain.dtype.kind == "f"))
 
 
 def _is_decision(values: NDArray[Any]) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.evaluation.blocks import Blocks, blocks_of
+from lockgate.evaluation.folding import Folded, folded
 from lockgate.evaluation.metrics import SHARE, Metric
 from lockgate.evaluation.scored import Scored
 from lockgate.evaluation.slices import MIN_DAYS
@@ -54,11 +55,11 @@ def sides_of(
     """Every group that can be judged, with those it is held against; and what cannot be judged, with the reason."""
     terms = metric.rows(scored)
     groupings = list(_groupings(scored, by, reference, crossed))
-    blocks = blocks_of(scored, *terms, *(g.group for g in groupings))
+    folds = [folded(g.names, g.group, min_n=min_n, always={g.reference} if g.reference else ()) for g in groupings]
+    blocks = blocks_of(scored, *terms, *(fold.group for fold in folds))
     rows = np.ones_like(terms[0])
     sides, not_assessed = list[Side](), list[str]()
-    for grouping in groupings:
-        sums = blocks.sums([*terms, rows], grouping.group, len(grouping.names))
+    for grouping, fold in zip(groupings, folds, strict=True):
         if len(grouping.names) < 2:
             not_assessed.append(f"{grouping.by}: only one group, nothing to compare")
             continue
@@ -68,10 +69,10 @@ def sides_of(
                 f"{grouping.by}: no group '{grouping.reference}' to hold others against (there: {there})"
             )
             continue
-        for side in _against(grouping, blocks, sums):
-            why = _too_small(side, metric, min_n)
-            not_assessed += [f"{side}: {why}"] if why else []
-            sides += [] if why else [side]
+        found = list(_against(grouping, fold, blocks, blocks.sums([*terms, rows], fold.group, fold.cells)))
+        whys = {**fold.left_out, **{side.name: why for side in found if (why := _too_small(side, metric, min_n))}}
+        not_assessed += [f"{grouping.by} = {name}: {whys[name]}" for name in grouping.names if name in whys]
+        sides += [side for side in found if side.name not in whys]
     return sides, not_assessed
 
 
@@ -97,12 +98,12 @@ def _cross(parts: Sequence[tuple[NDArray[np.str_], NDArray[np.int64]]]) -> tuple
     return tuple(found), group
 
 
-def _against(grouping: _Grouping, blocks: Blocks, sums: Floats) -> Iterator[Side]:
+def _against(grouping: _Grouping, fold: Folded, blocks: Blocks, sums: Floats) -> Iterator[Side]:
     everybody = sums.sum(1)
-    for at, name in enumerate(grouping.names):
+    for at, name in enumerate(fold.names):
         if name == grouping.reference:
             continue
-        others = sums[:, grouping.names.index(grouping.reference)] if grouping.reference else everybody - sums[:, at]
+        others = sums[:, fold.names.index(grouping.reference)] if grouping.reference else everybody - sums[:, at]
         yield Side(
             by=grouping.by, name=name, against=grouping.reference or REST, blocks=blocks, own=sums[:, at], others=others
         )  # fmt: skip

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.evaluation.blocks import Blocks, blocks_of
+from lockgate.evaluation.folding import Folded, folded
 from lockgate.evaluation.intervals import Interval
 from lockgate.evaluation.metrics import Metric
 from lockgate.evaluation.resampling import (
@@ -84,15 +85,16 @@ def slice_by(
     `min_days` holds for clusters, too, where these are resampled; for single rows `min_n` is all that counts.
     """
     terms = metric.rows(scored)
-    cells = {column: scored.groups(column) for column in dict.fromkeys(columns)}
-    blocks = blocks_of(scored, *terms, *(cell for _, cell in cells.values()))
+    groups_of = {column: scored.groups(column) for column in dict.fromkeys(columns)}
+    cells = {column: folded(names.tolist(), cell, min_n=min_n) for column, (names, cell) in groups_of.items()}
+    blocks = blocks_of(scored, *terms, *(fold.group for fold in cells.values()))
     tallies = list[_Tally]()
     not_assessed = list[str]()
-    for column, (names, cell) in cells.items():
-        found = _tallies(blocks, terms, column, names.tolist(), cell)
-        reasons = [_too_small(tally, min_n, min_days) for tally in found]
-        kept = [tally for tally, reason in zip(found, reasons, strict=True) if not reason]
-        not_assessed += [f"{t.by} = {t.name}: {r}" for t, r in zip(found, reasons, strict=True) if r]
+    for column, fold in cells.items():
+        found = _tallies(blocks, terms, column, fold)
+        reasons = {**fold.left_out, **{tally.name: why for tally in found if (why := _too_small(tally, min_days))}}
+        kept = [tally for tally in found if tally.name not in reasons]
+        not_assessed += [f"{column} = {name}: {reasons[name]}" for name in sorted(reasons)]
         if len(kept) < 2:
             not_assessed.append(f"{column}: {'only one group' if kept else 'no group'} to judge, nothing to compare")
         tallies += kept
@@ -112,21 +114,17 @@ def slice_by(
     return Slices(groups=tuple(ranked), worst_over_best=ratio, worst=worst, best=best, not_assessed=tuple(not_assessed))
 
 
-def _tallies(
-    blocks: Blocks, terms: Sequence[NDArray[np.float64]], column: str, names: Sequence[str], cell: NDArray[np.int64]
-) -> list[_Tally]:
-    sums = blocks.sums([*terms, np.ones_like(terms[0])], cell, len(names))
+def _tallies(blocks: Blocks, terms: Sequence[NDArray[np.float64]], column: str, fold: Folded) -> list[_Tally]:
+    sums = blocks.sums([*terms, np.ones_like(terms[0])], fold.group, fold.cells)
     rows = blocks.total(sums[:, :, 2])
     seen = (sums[:, :, 2] > 0).sum(0)
     return [
         _Tally(by=column, name=name, n=int(rows[i]), blocks=int(seen[i]), unit=blocks.unit, sums=sums[:, i])
-        for i, name in enumerate(names)
+        for i, name in enumerate(fold.names)
     ]
 
 
-def _too_small(tally: _Tally, min_n: int, min_blocks: int) -> str:
-    if tally.n < min_n:
-        return f"{tally.n:,} row{'s' * (tally.n != 1)}, fewer than {min_n:,}"
+def _too_small(tally: _Tally, min_blocks: int) -> str:
     if tally.unit != "row" and tally.blocks < min_blocks:
         return f"rows on {tally.blocks} {tally.unit}{'s' * (tally.blocks != 1)}, fewer than {min_blocks}"
     if not tally.sums[:, 1].sum() > 0:

@@ -26,7 +26,6 @@ __all__ = [
     "growth_needed",
     "rate_gap",
     "reach_of",
-    "rows_for_half_width",
 ]
 
 POWER = 0.8
@@ -169,15 +168,6 @@ def rate_gap(rate: float, rows: int, groups: int) -> tuple[float, int]:
         )  # fmt: skip
     each = rows / groups
     return sqrt(rate * (1 - rate) * (1 / each + 1 / (rows - each))), 1 if groups == 2 else groups
-
-
-def rows_for_half_width(rate: float, half_width: float, *, level: float = 0.95) -> int:
-    """How many rows an interval of a rate needs to reach no further than `half_width`.
-
-    >>> rows_for_half_width(0.5, 0.05)
-    385
-    """
-    return ceil(rate * (1 - rate) * (reach_of(level) / half_width) ** 2)
 
 
 def _alone(asked: Asked, true: float) -> tuple[float, float]:

@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from lockgate.errors import NotFound
-from lockgate.gates.authors import authors, policy_editors, questions_of
+from lockgate.gates.authors import authors, policy_editors, questions_of, was_shown
 from lockgate.gates.binding import binding, listed, results
 from lockgate.gates.conditions import conditions_of
 from lockgate.gates.glass import glass_in_force
 from lockgate.gates.seats import seats
 from lockgate.gates.waivers import SKEW, standing_waivers
-from lockgate.records.decisions import PLAN, Decision, Proposed, Wanted
+from lockgate.records.decisions import PLAN, Attested, Decision, Proposed, Wanted
 from lockgate.records.digest import short
-from lockgate.records.trust import Said, Trusted, rejects, revoked, still_holds
+from lockgate.records.in_force import rejects, revoked, still_holds
+from lockgate.records.trust import Said, Trusted
 from lockgate.records.waivers import BrokeGlass
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Standing:
         approvals: digests of the ledger entries that were counted: what a deployment is authorised by.
         rejected_by: people whose reject stands.
         own_work: people who are counted although it is their own work (`self_approval = "flagged"`).
+        attested: people who are counted by a forge's word, not by their own signature.
         not_counted: every other approval of this ledger, with its first reason.
         glass: who broke the glass, so that nobody else needs to agree; empty when nobody did.
 
@@ -69,6 +71,7 @@ class Standing:
     approvals: tuple[str, ...]
     rejected_by: tuple[str, ...]
     own_work: tuple[str, ...]
+    attested: tuple[str, ...]
     not_counted: tuple[Objection, ...]
     glass: str = ""
 
@@ -86,6 +89,15 @@ class Standing:
     def four_eyes(self) -> bool:
         """Granted by people, none of whom approved their own work."""
         return self.granted and self.agreed and bool(self.approvals) and not self.own_work
+
+    @property
+    def words(self) -> str:
+        """Who agreed, and by what: their own signature, or a button at the forge."""
+        people = list(dict.fromkeys(p for r in self.roles for p in r.people))
+        signed = [p for p in people if p not in self.attested]
+        pressed = [p for p in people if p in self.attested]
+        parts = [f"signed by {listed(signed)}"] if signed else []
+        return "; ".join([*parts, *([f"by a button at the forge: {listed(pressed)}"] if pressed else [])])
 
     @property
     def missing(self) -> str:
@@ -126,6 +138,7 @@ def standing(
         ),
         rejected_by=tuple(s.person.name for s in standing_rejects if s.person),
         own_work=tuple(sorted({p for people in seated.values() for p in people} & own)),
+        attested=tuple(sorted({p.name for s, d, p in counted if s.attester and p.name in seated[d.role]})),
         not_counted=tuple(objections),
         glass=glass.person.name if glass and glass.person else "",
     )
@@ -180,25 +193,30 @@ def authorised(trusted: Trusted, want: str, *, ask: Ask, now: datetime, gone: fr
     uncertain = tuple(sorted(name for name, result in found.items() if result.verdict.outcome == "uncertain"))
     current = binding(
         then, release=claim.release, environment=claim.environment, policy=policy, page=page,
-        plan=str(claim.extra.get(PLAN, "")),
+        plan=plan if isinstance(plan := claim.extra.get(PLAN), str) else "",
     )  # fmt: skip
     gone = revoked(trusted, ask.exceptions.revokers) if gone is None else gone
     stands = standing(then, current, ask=replace(ask, uncertain=uncertain), now=said.entry.time, gone=gone)
     counted = [s for s in then.said if s.entry.digest in stands.approvals]
-    if lost := [o for s in counted if (o := _lost_since(s, trusted, now))]:
+    if lost := [o for s in counted if (o := _lost_since(s, trusted, ask, now))]:
         nobody = tuple(replace(r, people=()) for r in stands.roles)
         stands = replace(stands, roles=nobody, glass="", not_counted=(*stands.not_counted, *lost))
     since = rejects(trusted.said, release=claim.release, environment=claim.environment)
     return replace(stands, rejected_by=tuple(s.person.name for s in since if s.person))
 
 
-def _lost_since(said: Said, trusted: Trusted, now: datetime) -> Objection | None:
-    """Why an approval that counted once does no more: it expired, or its signer lost key or role."""
+def _lost_since(said: Said, trusted: Trusted, ask: Ask, now: datetime) -> Objection | None:
+    """Why an approval that counted once does no more: it expired, a condition's day came, its signer lost key or role."""
     claim, name = said.claim, said.person.name if said.person else ""
+    late = [c for c in conditions_of(said, trusted, ask) if c.holds_back(now)]
     if not isinstance(claim, Decision | BrokeGlass) or now >= claim.not_after:
         field, why = "not_after", f"{name}'s signature has expired"
     elif not still_holds(said, trusted, claim.role):
         field, why = "left", f"{name} does not hold the key or the role {claim.role} any more"
+    elif late:
+        field, why = "conditions", f"not met yet: {late[0].text}"
+    elif (agreed := _agreed_time(trusted, now)) > now + SKEW:
+        field, why = "clock", _behind(agreed, now)
     else:
         return None
     return Objection(field=field, why=why, entry=said.entry.digest, person=name)
@@ -243,10 +261,12 @@ def _reasons(
     if said.decision != "approve":
         yield "decision", f"it says {said.decision!r}"
     yield from _about_person(said, person, ask)
+    if isinstance(said, Attested) and ask.grade == "signed":
+        yield "grade", f"a forge says that {person.name} pressed a button; {ask.environment} takes only a signature"
     for field in BOUND:
         if getattr(said, field) != getattr(current, field):
             yield field, f"it binds {field} {short(getattr(said, field))}; now it is {short(getattr(current, field))}"
-    if (plan := said.extra.get(PLAN)) and plan != current.plan:
+    if (plan := said.extra.get(PLAN, "")) not in ("", current.plan):
         carried = f"plan {short(current.plan)} is carried out" if current.plan else "no saved plan is carried out"
         yield PLAN, f"it is for delivery plan {short(str(plan))}; {carried} (lockgate deliver --planned FILE)"
     yield from _about_time(said, trusted, ask, time=time, now=now)
@@ -255,6 +275,8 @@ def _reasons(
         yield "accepted", f"it accepts the uncertain gates {accepted}; uncertain are {uncertain}"
     if not any(isinstance(s.claim, Proposed) and s.person and s.claim.release == current.release for s in trusted.said):
         yield "author", "nobody registered this release, so whose work it is is unknown"
+    if not was_shown(trusted, current.page, release=current.release, environment=current.environment):
+        yield "page", f"no deliverer signed that the page {short(current.page)} was shown before {current.environment}"
     if ask.self_approval == "refused":
         yield from _own_work(person, trusted, current, ask, now=now)
     if ask.answers and (silent := _unanswered(said, trusted, current.page)):
@@ -271,7 +293,7 @@ def _own_work(
         yield "policy_editor", f"{person.name} changed the policy last that this release is judged by"
     if "waiver_author" in ask.exclude:
         waived = standing_waivers(trusted, release=current.release, policy=current.policy, ask=ask, now=now)
-        if wrote := sorted(gate for gate, w in waived.items() if w.signers[0][1] == person.name):
+        if wrote := sorted(gate for gate, w in waived.items() if w.wrote == person.name):
             yield "waiver_author", f"{person.name} wrote the waiver of {listed(wrote)}"
 
 
@@ -302,11 +324,15 @@ def _about_time(
     agreed = _agreed_time(trusted, now)
     valid_for = ask.valid_for(said.role)
     if agreed > now + SKEW:
-        yield "clock", f"this machine's clock ({now:%F %T}) is behind that of the ledger ({agreed:%F %T})"
+        yield "clock", _behind(agreed, now)
     if now >= said.not_after:
         yield "not_after", f"it expired at {said.not_after:%F %T %Z}"
-    if valid_for is not None and said.not_after > time + valid_for + SKEW:
+    if valid_for is not None and said.not_after - min(time, now) > valid_for + SKEW:
         yield "not_after", f"it would count until {said.not_after:%F %T %Z}, longer than the {valid_for} allowed"
+
+
+def _behind(agreed: datetime, now: datetime) -> str:
+    return f"this machine's clock ({now:%F %T}) is behind that of the ledger ({agreed:%F %T})"
 
 
 def _agreed_time(trusted: Trusted, now: datetime) -> datetime:
@@ -314,6 +340,6 @@ def _agreed_time(trusted: Trusted, now: datetime) -> datetime:
     newest: dict[str, datetime] = {}
     for said in trusted.said:
         if said.person:
-            newest[said.person.name] = max(said.entry.time, newest.get(said.person.name, said.entry.time))
+            newest[said.signer] = max(said.entry.time, newest.get(said.signer, said.entry.time))
     times = sorted(newest.values(), reverse=True)
     return times[1] if len(times) > 1 else next(iter(times), now)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from lockgate.records.trust import Trusted
 
-__all__ = ["authors", "policy_editors", "questions_of"]
+__all__ = ["authors", "policy_editors", "questions_of", "was_shown"]
 
 
 def authors(trusted: Trusted, release: str) -> frozenset[str]:
@@ -29,8 +29,13 @@ def policy_editors(trusted: Trusted, page: str) -> frozenset[str]:
 
 
 def questions_of(trusted: Trusted, page: str) -> tuple[str, ...]:
-    """The questions that a page asks who signs under it, as the deliverer who signed the page says."""
-    return next((shown.questions for shown in _pages(trusted, page)), ())
+    """The questions that a page asks who signs under it, as deliverers signed; who signs it again takes none away."""
+    return tuple(dict.fromkeys(q for shown in _pages(trusted, page) for q in shown.questions))
+
+
+def was_shown(trusted: Trusted, page: str, *, release: str, environment: str) -> bool:
+    """Whether a deliverer signed that people see this page of this release before this environment (law 9)."""
+    return any((s.release, s.environment) == (release, environment) for s in _pages(trusted, page))
 
 
 def _pages(trusted: Trusted, page: str) -> Iterator[Shown]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from lockgate.declare import Approval, DeployTo
 from lockgate.errors import UsageError, did_you_mean
 from lockgate.gates.exceptions import Exceptions
-from lockgate.gates.policy import EXCLUDED, Excluded, Policy, SelfApproval, duration
+from lockgate.gates.policy import EXCLUDED, Excluded, Grade, Policy, SelfApproval, duration
 from lockgate.records.decisions import PLAN, Decision, GateResult, result_digest
 from lockgate.records.digest import Json, canonical, sha256_bytes
 from lockgate.records.waivers import Condition
@@ -57,6 +57,7 @@ class Ask:
     Attributes:
         uncertain: gates to accept by name.
         exclude, answers, exceptions: as the policy says.
+        grade: `signed`: only people's own signatures count; `attested`: also what a machine says that a forge said.
         environment, onward: where it is asked, and that environment with all that come after it.
     """
 
@@ -66,6 +67,7 @@ class Ask:
     exclude: tuple[Excluded, ...] = EXCLUDED
     answers: bool = False
     exceptions: Exceptions = field(default_factory=Exceptions)
+    grade: Grade = "signed"
     environment: str = ""
     onward: tuple[str, ...] = ()
 
@@ -89,6 +91,7 @@ def ask_for(stages: Sequence[Stage], environment: str, *, policy: Policy, uncert
                 return Ask(
                     roles=tuple(asked), uncertain=tuple(sorted(uncertain)), self_approval=policy.self_approval,
                     exclude=policy.exclude, answers=policy.answers, exceptions=policy.exceptions,
+                    grade=policy.environment(environment).grade,
                     environment=environment, onward=tuple(known[known.index(environment) :]),
                 )  # fmt: skip
             asked = []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from lockgate.declare import Gate
 from lockgate.errors import UsageError
 
-__all__ = ["Number", "declared", "limits_as_text"]
+__all__ = ["Number", "columns", "declared", "limits_as_text"]
 
 Number = int | float | str | Decimal
 
@@ -24,6 +24,13 @@ def declared(
 def limits_as_text(gate: str, limits: Mapping[str, Number | None]) -> dict[str, object]:
     """Decimal strings, so that no reader rounds a limit differently."""
     return {key: _decimal(gate, key, value) for key, value in limits.items() if value is not None}
+
+
+def columns(gate: str, by: Sequence[str]) -> list[str]:
+    """Columns to slice by. Raises UsageError for none, and for one name that would be taken letter by letter."""
+    if isinstance(by, str) or not by:
+        raise UsageError(f"gates.{gate} needs columns to slice by", value=repr(by), allowed='by=["volume_band"]')
+    return list(by)
 
 
 def _decimal(gate: str, key: str, value: Any) -> str:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from lockgate.errors import UsageError, did_you_mean
-from lockgate.records.people import DELIVERER, OPERATOR, TRUSTEE
+from lockgate.records.people import ATTESTER, DELIVERER, OPERATOR, TRUSTEE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,7 +86,7 @@ def _roles(table: Table, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
 
 def _refuse_machine_roles(table: Table, key: str, roles: Iterable[str]) -> None:
     for role in roles:
-        if role in (DELIVERER, OPERATOR):
+        if role in (ATTESTER, DELIVERER, OPERATOR):
             raise table.wrong(key, role, "roles of people; a pipeline's roles decide nothing")
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from lockgate.gates.binding import results
 from lockgate.gates.exceptions import duration
 from lockgate.gates.waivers import SKEW
-from lockgate.records.trust import revoked
+from lockgate.records.decisions import result_digest
+from lockgate.records.in_force import revoked
 from lockgate.records.waivers import BrokeGlass, Reviewed
 
 if TYPE_CHECKING:
@@ -79,12 +81,14 @@ def _against_glass(
         yield "reason", "it gives no reason"
     if now >= claim.not_after:
         yield "not_after", f"it was over at {claim.not_after:%F %T} UTC"
-    if claim.not_after > said.entry.time + duration(rules.lasts) + SKEW:
+    if claim.not_after - min(said.entry.time, now) > duration(rules.lasts) + SKEW:
         yield "not_after", f"it would count until {claim.not_after:%F %T} UTC, longer than the {rules.lasts} allowed"
     if said.entry.digest in revoked(trusted, ask.exceptions.revokers):
         yield "revoked", "it was revoked"
-    if uncovered := sorted(set(ask.uncertain) - set(claim.results)):
-        yield "results", f"it does not name {', '.join(uncovered)}"
+    if ask.uncertain:
+        present = {g: result_digest(r) for g, r in results(trusted.said, release=release, policy=policy).items()}
+        if uncovered := [g for g in ask.uncertain if claim.results.get(g, "") != present.get(g)]:
+            yield "results", f"it does not name {', '.join(uncovered)} with its present result"
 
 
 def broken_glass(trusted: Trusted, *, ask: Ask) -> tuple[Glass, ...]:

@@ -39,15 +39,18 @@ __all__ = [
 SelfApproval = Literal["refused", "flagged"]
 Excluded = Literal["policy_editor", "waiver_author"]
 EXCLUDED: Final[tuple[Excluded, ...]] = ("policy_editor", "waiver_author")
-Grade = Literal["signed"]
-GRADES: Final = ("signed",)
+Grade = Literal["signed", "attested"]
+GRADES: Final = ("signed", "attested")
 
 SHOW: Final = "lockgate deliver --plan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentRules:
-    """An unprotected environment may be entered while a gate is uncertain and no person has accepted it yet."""
+    """An unprotected environment may be entered while a gate is uncertain and no person has accepted it yet.
+
+    `grade`: `signed` counts only what people signed with their own keys; `attested` also what a forge says they pressed.
+    """
 
     protected: bool = True
     grade: Grade = "signed"

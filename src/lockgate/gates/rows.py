@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.errors import NotFound, did_you_mean
+from lockgate.records.findings import FEATURE
 
-__all__ = ["FEATURE", "Column", "Rows", "day_of", "is_missing", "keys_of"]
+__all__ = ["FEATURE", "Column", "Rows", "day_of", "is_missing"]
 
 Column = NDArray[Any]
-FEATURE = "feature:"
-"""Before a column's name: what the release host computed, beside what the training table holds under the plain name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +36,6 @@ class Rows:
         if name not in self.columns:
             raise NotFound("no such column in the training table", value=name, allowed=did_you_mean(name, self.columns))
         return self.columns[name]
-
-
-def keys_of(columns: Sequence[Column]) -> list[tuple[object, ...]]:
-    """One tuple per row; days as ISO text, so that dates and times of one day are told apart from numbers.
-
-    >>> keys_of([np.array(["a", "b"]), np.array(["2020-01-01", "2020-01-02"], "datetime64[D]")])
-    [('a', '2020-01-01'), ('b', '2020-01-02')]
-    """
-    return list(zip(*(_cells(c) for c in columns), strict=True))
-
-
-def _cells(column: Column) -> list[object]:
-    return np.datetime_as_string(column).tolist() if column.dtype.kind == "M" else column.tolist()
 
 
 def day_of(column: Column, *, latest: bool) -> np.datetime64 | None:

@@ -39,7 +39,8 @@ def skill(truth: Floats, answer: Floats) -> float:
         ranks = rankdata(answer)
         wins = ranks[high].sum() - high.sum() * (high.sum() + 1) / 2
         return float(2 * wins / (high.sum() * (~high).sum()) - 1)
-    return float(1 - ((truth - answer) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
+    with np.errstate(over="ignore", invalid="ignore"):  # a miss too large to square is no skill at all
+        return float(1 - ((truth - answer) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
 
 
 def alone(feature: Column, target: Floats, asked: Column) -> Floats:

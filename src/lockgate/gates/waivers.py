@@ -15,7 +15,7 @@ from lockgate.gates.binding import results
 from lockgate.gates.exceptions import duration
 from lockgate.gates.seats import seats
 from lockgate.records.decisions import result_digest
-from lockgate.records.trust import revoked, still_holds
+from lockgate.records.in_force import revoked, still_holds
 from lockgate.records.waivers import Waived
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Waiver:
 
     Attributes:
         result: digest of the gate result. control: what is done instead. owner: who answers for it.
-        signers: (role, person), in the order of their signatures; the first wrote it.
+        signers: (role, person), in the order of their signatures.
+        wrote: who signed these words first, whether or not that signature counts.
         entries: digests of their ledger entries.
         field, why: what keeps it from standing; both empty when it stands.
     """
@@ -50,6 +51,7 @@ class Waiver:
     not_after: datetime
     signers: tuple[tuple[str, str], ...]
     entries: tuple[str, ...]
+    wrote: str = ""
     field: str = ""
     why: str = ""
 
@@ -84,27 +86,28 @@ def waivers(
     gone = revoked(trusted, ask.exceptions.revokers) if gone is None else gone
     found: list[Waiver] = []
     for saids in same.values():
-        objections = [(s, next(_against_signature(s, trusted, ask, own, gone), None)) for s in saids]
-        made = _made([s for s, against in objections if against is None], saids[0])
+        objections = [(s, next(_against_signature(s, trusted, ask, own, gone, now), None)) for s in saids]
+        wrote = next((s.person.name for s in saids if s.person), "")
+        made = _made([s for s, against in objections if against is None], saids[0], wrote)
         against = next(_against_waiver(made, trusted, policy, ask), None)
         against = against or _short_of_signers(made, ask, [a for _, a in objections if a]) or _over(made, now)
         found.append(replace(made, field=against[0], why=against[1]) if against else made)
     return tuple(found)
 
 
-def _made(signed: list[Said], first: Said) -> Waiver:
+def _made(signed: list[Said], first: Said, wrote: str) -> Waiver:
     claim = first.claim
     assert isinstance(claim, Waived)
     signers = [(s.claim.role, s.person.name) for s in signed if s.person and isinstance(s.claim, Waived)]
     return Waiver(
         gate=claim.gate, release=claim.release, environment=claim.environment, result=claim.result, reason=claim.reason,
         control=claim.control, owner=claim.owner, not_after=claim.not_after, signers=tuple(dict.fromkeys(signers)),
-        entries=tuple(s.entry.digest for s in signed),
+        entries=tuple(s.entry.digest for s in signed), wrote=wrote,
     )  # fmt: skip
 
 
 def _against_signature(
-    said: Said, trusted: Trusted, ask: Ask, own: frozenset[str], gone: frozenset[str]
+    said: Said, trusted: Trusted, ask: Ask, own: frozenset[str], gone: frozenset[str], now: datetime | None
 ) -> Iterator[tuple[str, str]]:
     """Why one signature under a waiver does not count."""
     claim, person, rules = said.claim, said.person, ask.exceptions.waivers
@@ -119,7 +122,7 @@ def _against_signature(
         yield "author", f"{person.name} is an author of this release or started its run"
     if said.entry.digest in gone:
         yield "revoked", f"{person.name}'s signature was revoked"
-    if claim.not_after > said.entry.time + duration(rules.longest) + SKEW:
+    if claim.not_after - min(said.entry.time, now or said.entry.time) > duration(rules.longest) + SKEW:
         yield "not_after", f"it would stand until {claim.not_after:%F %T} UTC, longer than the {rules.longest} allowed"
     if not still_holds(said, trusted, claim.role):
         yield "left", f"{person.name} does not hold the key or the role {claim.role} any more"

@@ -26,6 +26,7 @@ __all__ = [
     "CLAIMS",
     "PLAN",
     "AcceptedChange",
+    "Attested",
     "Claim",
     "Decision",
     "GateResult",
@@ -106,6 +107,21 @@ class Decision:
     conditions: tuple[Condition, ...] = ()
     answers: Mapping[str, str] = field(default_factory=dict[str, str])
     extra: Extra = field(default_factory=dict[str, Json])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attested(Decision):
+    """`attested-approval/v1`: a machine says that a forge says that a person approved exactly this. Never a reject.
+
+    Attributes:
+        account: who pressed the button, by the forge's own word: `gitlab:NAME`, which the register knows as an alias.
+        forge: what that rests on, as texts: issuer, project, pipeline, job, commit, ref, and claims of the ID token.
+
+    """
+
+    predicate_type: ClassVar[str] = PREDICATES + "attested-approval/v1"
+    account: str
+    forge: Extra
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,14 +250,14 @@ class PeopleSet:
 
 Claim: TypeAlias = (
     Proposed | GateResult | Decision | Wanted | Healthy | Refused | Looked | Shown | AcceptedChange | PeopleSet
-    | Waived | Revoked | BrokeGlass | Reviewed | Met
+    | Waived | Revoked | BrokeGlass | Reviewed | Met | Attested
 )  # fmt: skip
 
 CLAIMS: Final[Mapping[str, type[Claim]]] = {
     kind.predicate_type: kind
     for kind in (
         Proposed, GateResult, Decision, Wanted, Healthy, Refused, Looked, Shown, AcceptedChange, PeopleSet,
-        Waived, Revoked, BrokeGlass, Reviewed, Met,
+        Waived, Revoked, BrokeGlass, Reviewed, Met, Attested,
     )
 }  # fmt: skip
 

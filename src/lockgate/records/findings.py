@@ -14,6 +14,7 @@ from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate
 
 __all__ = [
+    "FEATURE",
     "Builder",
     "Dependence",
     "DependencePoint",
@@ -27,6 +28,9 @@ __all__ = [
     "ReliabilityBin",
     "Spread",
 ]
+
+FEATURE = "feature:"
+"""Before a column's name: what the release host computed, beside what a table holds under the plain name."""
 
 PartName = Literal["train", "holdout", "now"]
 

@@ -13,16 +13,29 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from lockgate.errors import PermissionRefused, UsageError
 from lockgate.records.digest import Json, canonical, sha256_bytes
-from lockgate.records.statement import fingerprint, plain_key
+from lockgate.records.statement import fingerprint, material, plain_key
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["DELIVERER", "NOBODY", "OPERATOR", "TRUSTEE", "People", "Person", "check_people", "found", "succeed"]
+__all__ = [
+    "ATTESTER",
+    "DELIVERER",
+    "NOBODY",
+    "OPERATOR",
+    "TRUSTEE",
+    "People",
+    "Person",
+    "check_people",
+    "found",
+    "plain_name",
+    "succeed",
+]
 
 TRUSTEE: Final = "trustee"  # may sign a change of people
 DELIVERER: Final = "deliverer"  # may register releases and gate results, and ask for a deployment
+ATTESTER: Final = "attester"  # a machine that may say what a forge says a person decided
 OPERATOR: Final = "operator"  # may roll back, and say what an environment serves
 
 
@@ -50,9 +63,23 @@ class Person:
         >>> Person(name="ann", aliases=("ann@example.org",)).is_called("Ann B. <Ann@Example.org>")
         True
         """
-        known = {n.strip().casefold() for n in (self.name, *self.aliases)}
+        known = {plain_name(n) for n in (self.name, *self.aliases)}
         full, _, mail = name.partition("<")
-        return not known.isdisjoint({part.strip().casefold() for part in (name, full, mail.rstrip("> "))} - {""})
+        return not known.isdisjoint({plain_name(part) for part in (name, full, mail.rstrip("> "))} - {""})
+
+
+def plain_name(name: str) -> str:
+    """A name as it is compared: case, spacing, the two ways to write an accent, and signs nobody sees make no other name.
+
+    >>> plain_name("Zoe\\u0308  Ka\\u200by ") == plain_name("zo\\u00eb kay")
+    True
+    """
+    if name.isascii():
+        return " ".join(name.casefold().split())
+    import unicodedata
+
+    seen = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", seen.casefold()).split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +110,10 @@ class People:
         """The one who is called so, by name or alias."""
         return next((p for p in self.people if p.is_called(name)), None)
 
+    def behind(self, account: str) -> Person | None:
+        """The person, never a machine, whose account at a forge this is, letter by letter."""
+        return next((p for p in self.people if p.kind == "person" and account in p.aliases), None)
+
 
 NOBODY: Final = People(version=0, people=())
 
@@ -109,9 +140,9 @@ def _plain(people: Iterable[Person]) -> tuple[Person, ...]:
 
 def check_people(people: People) -> People:
     """Answer the register unchanged, or raise: a name or key given twice, a machine as trustee, too few trustees."""
-    names = [n.strip().casefold() for p in people.people for n in {p.name, *p.aliases}]
+    names = [n for p in people.people for n in {plain_name(n) for n in (p.name, *p.aliases)}]
     _refuse_twice("a name or alias belongs to two", names)
-    _refuse_twice("a key belongs to two, so nobody could tell who signed", _fingerprints(people))
+    _refuse_twice("a key belongs to two, so nobody could tell who signed", _bare_keys(people))
     for person in people.people:
         if person.kind == "machine" and TRUSTEE in person.roles:
             raise PermissionRefused("a machine cannot be a trustee", value=person.name, allowed="kind = person")
@@ -124,8 +155,11 @@ def check_people(people: People) -> People:
     return people
 
 
-def _fingerprints(people: People) -> list[str]:
-    return [fingerprint(key) for person in people.people for key in person.keys]
+def _bare_keys(people: People) -> list[str]:
+    """Each key as its first fingerprint, also where it is registered as another kind of key."""
+    known: dict[bytes, str] = {}
+    every = [key for person in people.people for key in person.keys]
+    return [known.setdefault(material(key), fingerprint(key)) for key in every]
 
 
 def _refuse_twice(what: str, values: list[str]) -> None:

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "KEY_KINDS",
     "NAMESPACE",
     "SCHEME",
     "SK_KINDS",
     "Sshsig",
     "armoured",
     "der_of",
+    "key_material",
     "needs_sshsig",
     "strings_of",
     "to_sign",
@@ -40,6 +42,7 @@ MAGIC: Final = b"SSHSIG"
 SK_ED25519: Final = "sk-ssh-ed25519@openssh.com"
 SK_ECDSA: Final = "sk-ecdsa-sha2-nistp256@openssh.com"
 SK_KINDS: Final = (SK_ED25519, SK_ECDSA)
+KEY_KINDS: Final = ("ssh-ed25519", "ecdsa-sha2-nistp256", *SK_KINDS)
 TOUCHED: Final = 0x01
 """The flag of a hardware key that says a person was there."""
 
@@ -89,6 +92,25 @@ def verify(blob: bytes, message: bytes, public_key: str) -> bool:
         return _holds(found.signature, to_sign(message, hash=found.hash), public_key)
     except (ValueError, struct.error, UnicodeDecodeError, binascii.Error):
         return False
+
+
+def key_material(kind: str, blob: bytes) -> bytes:
+    """The bare public key in a key's blob: 32 bytes of ed25519, or an uncompressed point on P-256.
+
+    ValueError unless the blob is exactly a key of this kind: another packing of the same key would be another
+    fingerprint, and one key could stand under two names.
+    """
+    if kind not in KEY_KINDS:
+        message = f"a key of the kind {kind!r}"
+        raise ValueError(message)
+    curve, application = "nistp256" in kind, kind in SK_KINDS
+    first, *parts = strings_of(blob, 2 + curve + application)
+    raw = parts[1] if curve else parts[0]
+    fits = len(raw) == 65 and raw[0] == 4 and parts[0] == b"nistp256" if curve else len(raw) == 32
+    if first != kind.encode() or not fits:
+        message = f"a {kind} key that is packed in another way than OpenSSH does"
+        raise ValueError(message)
+    return raw
 
 
 def needs_sshsig(public_key: str) -> bool:

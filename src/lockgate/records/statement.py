@@ -30,6 +30,7 @@ __all__ = [
     "Envelope",
     "Statement",
     "fingerprint",
+    "material",
     "pae",
     "plain_key",
     "seal",
@@ -42,7 +43,7 @@ PREDICATES: Final = "https://lockgate.dev/attestation/"
 DEEPEST: Final = 64
 """Nesting of a payload. Readers walk it by recursion, in depths that differ; no statement of ours has ten."""
 
-KEY_KINDS: Final = ("ssh-ed25519", "ecdsa-sha2-nistp256", *sshsig.SK_KINDS)
+KEY_KINDS: Final = sshsig.KEY_KINDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,9 @@ class Envelope:
             ((algorithm, value),) = subject["digest"].items()
             predicate, parts = data["predicate"], (subject["name"], data["predicateType"], algorithm, value)
             known = self.payload_type == PAYLOAD_TYPE and data["_type"] == STATEMENT_TYPE
+            canonical(
+                data
+            )  # what has no canonical form (NaN, half a surrogate pair) would stop whoever digests it later
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise _not_a_statement(self) from error
         if (
@@ -183,7 +187,7 @@ def signature_holds(envelope: Envelope, public_key: str) -> bool:
     try:
         key, extra = _verifier(public_key)
         key.verify(envelope.signature, signed, *extra)
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, UsageError):
         return False
     return True
 
@@ -211,16 +215,14 @@ def plain_key(public_key: str) -> str:
     kind, _, rest = public_key.strip().partition(" ")
     blob = rest.split(" ")[0]
     try:
-        good = kind in KEY_KINDS and _unbase64(blob)[4 : 4 + len(kind)] == kind.encode()
+        sshsig.key_material(kind, _unbase64(blob))
     except (binascii.Error, ValueError):
-        good = False
-    if not good:
         raise UsageError(
             "not a public key that can sign here",
             value=public_key.strip()[:120],
             allowed=f"one line that starts with {', '.join(KEY_KINDS[:-1])} or {KEY_KINDS[-1]}",
             next="ssh-keygen -t ed25519 -f NEW_KEY",
-        )
+        ) from None
     return f"{kind} {blob}"
 
 
@@ -229,3 +231,9 @@ def fingerprint(public_key: str) -> str:
     """The key's OpenSSH fingerprint, as `ssh-keygen -l` prints it: `SHA256:<base64>`."""
     blob = _unbase64(plain_key(public_key).split(" ")[1])
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def material(public_key: str) -> bytes:
+    """The bare key: the same however its line is written, also when it is said to be a hardware key's."""
+    kind, blob = plain_key(public_key).split(" ")
+    return sshsig.key_material(kind, _unbase64(blob))

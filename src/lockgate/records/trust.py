@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from lockgate.errors import IntegrityError, LockgateError, PermissionRefused
 from lockgate.records.decisions import (
     AcceptedChange,
+    Attested,
     Claim,
     Decision,
     GateResult,
@@ -27,6 +28,7 @@ from lockgate.records.decisions import (
 )
 from lockgate.records.ledger import EMPTY, Entry, Head
 from lockgate.records.people import (
+    ATTESTER,
     DELIVERER,
     NOBODY,
     OPERATOR,
@@ -38,12 +40,13 @@ from lockgate.records.statement import Envelope, signature_holds
 from lockgate.records.waivers import Revoked
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Said", "Trusted", "pending_people", "rejects", "revoked", "still_holds", "trusted"]
+__all__ = ["Said", "Trusted", "trusted"]
 
 THREADED_FROM: Final = 256  # signatures; below this a thread pool costs more than it saves
 THREADS: Final = 4  # OpenSSL works outside the interpreter lock
+HELD_BACK: Final = "its signer has said something since, which it does not know: it was held back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,7 @@ class Said:
     Attributes:
         claim: what it says; None when it cannot be read.
         person: who said it, with the roles held then; None when it counts for nothing.
+        attester: the machine that signed for this person what a forge told; None: the person's own key did.
         people: digest of the register in force before this entry.
         field, why: what failed first (`statement`, `key`, `signature`, `log`, `replay`, `role`) and the sentence.
 
@@ -64,6 +68,13 @@ class Said:
     people: str
     field: str = ""
     why: str = ""
+    attester: Person | None = None
+
+    @property
+    def signer(self) -> str:
+        """Whose key signed, by name; empty when it counts for nothing."""
+        by = self.attester or self.person
+        return by.name if by else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,53 +123,6 @@ def trusted(entries: Sequence[Entry], *, pin: str | None = None) -> Trusted:
     return Trusted(said=fold.checked(), people=fold.people, root=fold.root, head=entries[-1].head if entries else EMPTY)
 
 
-def rejects(said: Iterable[Said], *, release: str, environment: str) -> tuple[Said, ...]:
-    """The rejects that stand: each person's last word on this release here, in a role then held, is `reject`.
-
-    Only who rejected can lift it, by approving later. It stands whatever happens to evidence, policy or people; a
-    role that no policy asks any more counts too, or dropping the role would lift its veto.
-    """
-    last: dict[str, Said] = {}
-    for each in said:
-        claim, person = each.claim, each.person
-        if not (isinstance(claim, Decision) and person and person.kind == "person"):
-            continue
-        may = claim.role in person.roles and claim.role not in (DELIVERER, OPERATOR)
-        if may and (claim.release, claim.environment) == (release, environment):
-            last[person.name] = each
-    return tuple(s for s in last.values() if isinstance(s.claim, Decision) and s.claim.decision != "approve")
-
-
-def pending_people(trusted: Trusted) -> dict[str, tuple[People, tuple[str, ...]]]:
-    """Digest → a register that trustees want next, and who of them has signed; it waits for the quorum."""
-    found: dict[str, tuple[People, tuple[str, ...]]] = {}
-    for said in trusted.said:
-        if isinstance(said.claim, PeopleSet) and said.person and said.claim.people.previous == trusted.people.digest:
-            people = said.claim.people
-            signed = found.get(people.digest, (people, ()))[1]
-            found[people.digest] = (people, tuple(dict.fromkeys((*signed, said.person.name))))
-    return found
-
-
-def revoked(trusted: Trusted, revokers: Collection[str] = ()) -> frozenset[str]:
-    """Digests of the entries that count no more: by their own signer's word, or by a person's in one of the `revokers`."""
-    signers = {s.entry.digest: s.person.name for s in trusted.said if s.person}
-    gone: set[str] = set()
-    for said in trusted.said:
-        claim, person = said.claim, said.person
-        if isinstance(claim, Revoked) and person and person.kind == "person":
-            may = claim.role in revokers and claim.role in person.roles
-            if may or signers.get(claim.entry) == person.name:
-                gone.add(claim.entry)
-    return frozenset(gone)
-
-
-def still_holds(said: Said, trusted: Trusted, role: str) -> bool:
-    """Whether who signed an entry has that key and this role by today's register."""
-    owner = trusted.people.by_key().get(said.entry.envelope.keyid)
-    return owner is not None and role in owner[0].roles
-
-
 class _Fold:
     """The running state of `trusted`: the register in force, proposals for the next one, payloads seen."""
 
@@ -190,7 +154,11 @@ class _Fold:
         person, key = owner
         if claim is not None and (why := _not_entitled(claim, person)):
             return self._aside(entry, claim, "role", why)
-        return self._keep(entry, claim, person, key)
+        if not isinstance(claim, Attested):
+            return self._keep(entry, claim, person, key)
+        if (by := self.people.behind(claim.account)) is None:
+            return self._aside(entry, claim, "account", f"no person in the register is known as {claim.account}")
+        return self._keep(entry, claim, by, key, attester=person)
 
     def _owner(self, entry: Entry, claim: Claim | None) -> tuple[Person, str] | None:
         """Whose key it claims to be, when everything but the signature is in order."""
@@ -245,16 +213,19 @@ class _Fold:
         self.root = self.root or after.digest
         self.seconds = {}
 
-    def _keep(self, entry: Entry, claim: Claim | None, person: Person, key: str) -> None:
+    def _keep(
+        self, entry: Entry, claim: Claim | None, person: Person, key: str, *, attester: Person | None = None
+    ) -> None:
         self.unchecked.append((len(self.said), key))
-        self.said.append(Said(entry=entry, claim=claim, person=person, people=self.digest))
+        self.said.append(Said(entry=entry, claim=claim, person=person, people=self.digest, attester=attester))
 
     def _aside(self, entry: Entry, claim: Claim | None, field: str, why: str) -> None:
         self.said.append(Said(entry=entry, claim=claim, person=None, people=self.digest, field=field, why=why))
 
     def checked(self) -> tuple[Said, ...]:
-        """All entries; a signature that does not hold, and the second copy of one that does, are set aside."""
+        """All entries; set aside are a signature that does not hold, the second copy of one that does, and what was held back."""
         copies: set[tuple[str, bytes]] = set()
+        words: dict[str, int] = {}  # person → position of their newest entry
         for (index, _), holds in zip(self.unchecked, self._signatures(), strict=True):
             said = self.said[index]
             copy = (said.entry.envelope.keyid, said.entry.envelope.payload)
@@ -262,8 +233,11 @@ class _Fold:
                 said = replace(said, person=None, field="signature", why="the signature does not hold")
             elif copy in copies:
                 said = replace(said, person=None, field="replay", why="a copy of an earlier entry")
+            elif _held_back(said, words):
+                said = replace(said, person=None, field="log", why=HELD_BACK)
             else:
                 copies.add(copy)
+                words[said.signer] = said.entry.seq
             self.said[index] = said
         return tuple(self.said)
 
@@ -276,6 +250,20 @@ class _Fold:
 
         with ThreadPoolExecutor(THREADS) as pool:
             return [holds for part in pool.map(_verify, _parts(jobs)) for holds in part]
+
+
+def _held_back(said: Said, words: Mapping[str, int]) -> bool:
+    """Whether its signer had said something since. Whoever keeps a signed word back could else bring it after a reject.
+
+    A reject and a revocation count all the same: a carrier who swaps two words must not lose the stricter one. A register
+    of people needs no such rule: it follows the one before it by version and digest.
+    """
+    claim, person = said.claim, said.person
+    if claim is None or person is None or isinstance(claim, PeopleSet | Revoked):
+        return False
+    if isinstance(claim, Decision) and claim.decision != "approve":
+        return False
+    return words.get(said.signer, -1) >= claim.log.size
 
 
 def _parts(jobs: list[tuple[Envelope, str]], size: int = 256) -> list[list[tuple[Envelope, str]]]:
@@ -291,6 +279,12 @@ def _not_entitled(claim: Claim, person: Person) -> str:
     match claim:
         case AcceptedChange() if person.kind != "person":
             return f"{person.name} is a machine, and only a person may accept a change of code"
+        case Attested() if claim.decision != "approve":
+            return "only an approval can be attested; who rejects signs"
+        case Attested() if person.kind != "machine":
+            return f"{person.name} is no machine; a person signs with a key of their own"
+        case Attested():
+            role = ATTESTER
         case AcceptedChange() | Proposed() | GateResult() | Looked() | Shown():
             role = DELIVERER
         case Wanted(because="rolled-back") | Healthy() | Refused():

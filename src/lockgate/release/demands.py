@@ -36,6 +36,8 @@ def limits(verdict: Verdict, evidence: Evidence | None = None) -> str:
             return (
                 f"{round_percent(str(held['nominal']))} promised, {round_percent(low)} to {round_percent(high)} allowed"
             )
+        case ["tolerance"] if verdict.kind == "representation":
+            return f"at most {round_percent(str(held['tolerance'])).removesuffix('%')} points off"
         case ["worst_over_best"]:
             return f"at most {sentences.number(held['worst_over_best'])} times"
         case ["max_bad_share", "min_days", "min_rows"]:

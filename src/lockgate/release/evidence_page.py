@@ -120,7 +120,9 @@ def _told(pack: Pack) -> tuple[tuple[str, tuple[str, ...]], ...]:
     for kind, sentence in pack.told:
         told[wording.capitalized(kind)].append(wording.sentence(sentence))
     for kind, sentence in minute.said(pack, len(pack.changes)):
-        told.setdefault(kind, [wording.sentence(sentence)])
+        told.setdefault(
+            kind, [f"{sentence}." if kind == "Packages" else wording.sentence(sentence)]
+        )  # names of packages keep their case
     return tuple((kind, tuple(sentences)) for kind, sentences in told.items())
 
 
@@ -147,7 +149,7 @@ def _view(pack: Pack) -> View:
         told=_told(pack),
         changes=minute.by_kind([c for c in pack.changes if not c.is_digest and c.kind != "metrics"]),
         digests=tuple(c for c in pack.changes if c.is_digest),
-        better=tuple(c for c in checks if c.verdict.kind in COMPARISONS),
+        better=_comparing(checks),
         metrics=tuple(c for c in pack.changes if c.kind == "metrics"),
         cases=_by_choice(pack.cases),
         authors=minute.people(pack.builder.authors) if pack.builder else (),
@@ -158,6 +160,14 @@ def _view(pack: Pack) -> View:
         figures=figures.draw(pack),
         portraits=portraits.portraits(pack),
     )
+
+
+def _comparing(checks: Sequence[Check]) -> tuple[Check, ...]:
+    """Comparisons, each kind without what does not apply when another of its kind was decided."""
+    kept = {
+        v.gate for kind in COMPARISONS for v in minute.deciding([c.verdict for c in checks if c.verdict.kind == kind])
+    }
+    return tuple(c for c in checks if c.verdict.gate in kept)
 
 
 def _severest_first(verdicts: Sequence[Verdict]) -> list[Verdict]:

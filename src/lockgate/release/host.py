@@ -242,20 +242,24 @@ def _answer_all(release: Answering, table: Table, *, seen: bool = False) -> Tabl
 
     from lockgate.release import frames
 
-    if not release.dated:
-        return table.hstack(release.predict(table, release.as_of))
-    _need_as_of(table)
-    answered = [part.hstack(release.predict(part, as_of)) for as_of, part in frames.parts(table)]
+    if release.dated:
+        _need_as_of(table)
+    parts = frames.parts(table) if release.dated else [(release.as_of, table)]
+    answered = [(as_of, part.hstack(release.predict(part, as_of))) for as_of, part in parts]
     if seen:
-        answered = [_with_features(cast("OpenRelease", release), part) for part in answered]
-    return pl.concat(answered) if answered else table.hstack(frames.request_frame([], release.response))
+        answered = [(as_of, _with_features(cast("OpenRelease", release), part, as_of)) for as_of, part in answered]
+    return (
+        pl.concat(part for _, part in answered)
+        if answered
+        else table.hstack(frames.request_frame([], release.response))
+    )
 
 
-def _with_features(release: OpenRelease, answered: Table) -> Table:
-    """Rows of one day with what the model sees of them."""
-    from lockgate.gates.rows import FEATURE
+def _with_features(release: OpenRelease, answered: Table, as_of: dt.date) -> Table:
+    """Rows that were answered as of one day, with what the model sees of them."""
+    from lockgate.records.findings import FEATURE
 
-    seen = release.features(answered, answered["as_of"][0])
+    seen = release.features(answered, as_of)
     return answered if seen is None else answered.hstack(seen.rename(lambda name: FEATURE + name))
 
 

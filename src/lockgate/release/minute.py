@@ -11,12 +11,13 @@ from lockgate.records.digest import short
 from lockgate.records.evidence import Verdict
 from lockgate.records.pack import Change, ChangeKind, Pack
 from lockgate.release import wording
-from lockgate.release.headline import headline
+from lockgate.release.headline import headline, mark
 from lockgate.release.rates import rates, worst_rate
 
-__all__ = ["Asked", "answers", "better", "by_kind", "certain", "idle", "people", "said", "settled"]
+__all__ = ["Asked", "answers", "better", "by_kind", "certain", "deciding", "idle", "people", "said", "settled"]
 
 SHOWN = 2  # changes of a kind that the summary names
+NAMED = 4  # things not assessed that the summary names
 IDLE = "What if you do nothing?"
 SURE = "How sure each number is stands in its ±, which is half of its 95% interval"
 UNDO = "What happens at a rollback?"
@@ -39,7 +40,13 @@ def answers(pack: Pack) -> tuple[Asked, ...]:
     settles = " ".join(
         wording.sentence(f"{_which(v, unsure)}{v.settles or 'No way was recorded'}") for v in unsure
     ) or settled(pack)
+    waived = (
+        (Asked(question="What is let through by a waiver?", answer=_waived(pack), anchor="checks"),)
+        if _excused(pack)
+        else ()
+    )
     return (
+        *waived,
         Asked(question="Which group is worst off, by how much?", answer=_worst(pack), anchor="worst"),
         Asked(question="Is it better than the live release?", answer=better(pack), anchor="better"),
         Asked(question="What is uncertain?", answer=doubts, anchor="uncertain"),
@@ -60,20 +67,38 @@ def _which(verdict: Verdict, unsure: Sequence[Verdict]) -> str:
 
 
 def better(pack: Pack) -> str:
-    """By the paired comparison with the live release, in the words of the check that made it."""
+    """By the paired comparison with the live release, or while there is none with the best simple method, in its check's words."""
     if pack.live is None:
-        return f"No release is live in {pack.environment} yet; there is none to be better than."
-    checks = [v for v in pack.verdicts if v.kind == "champion"]
+        none = f"No release is live in {pack.environment} yet; there is none to be better than."
+        simple = [v for v in pack.verdicts if v.kind == "beats_baseline"]
+        return " ".join([none, *(wording.sentence(v.reason) for v in simple)])
+    checks = deciding([v for v in pack.verdicts if v.kind == "champion"])
     return " ".join(wording.sentence(v.reason) for v in checks) or "No check compared the two."
+
+
+def deciding(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """Checks that apply; all of them only when none does. What another environment asks would contradict the answer."""
+    return tuple(v for v in verdicts if v.outcome != "not_applicable") or tuple(verdicts)
+
+
+def _excused(pack: Pack) -> list[Verdict]:
+    return [v for v in pack.verdicts if v.gate in pack.waived and mark(v.outcome).tone == "fail"]
+
+
+def _waived(pack: Pack) -> str:
+    """Each failed check that people let pass: its name, by whom, until when and why."""
+    return " ".join(
+        wording.sentence(f"{wording.plain(v.gate)} fails and {pack.waived[v.gate]}") for v in _excused(pack)
+    )
 
 
 def _missing(pack: Pack) -> str:
     found = [*pack.missing, *(line for e in pack.evidence for line in e.not_assessed)]
     if not found:
         return "Nothing was left out that this page knows how to assess."
-    first = found[0].partition(":")[0]
-    more = f", and {wording.count(len(found) - 1, 'more thing')}" if len(found) > 1 else ""
-    return wording.sentence(f"{wording.plain(first)}{more}")
+    names = list(dict.fromkeys(wording.plain(line.partition(":")[0]) for line in found))
+    more = f"; and {wording.count(len(names) - NAMED, 'more thing')}" if len(names) > NAMED else ""
+    return wording.sentence(f"{'; '.join(names[:NAMED])}{more}")
 
 
 def _forbidden(pack: Pack) -> str:
@@ -191,6 +216,8 @@ def _fates(rows: Sequence[Change], most: int) -> list[str]:
 
 def _from_to(change: Change) -> str:
     """Numbers and days are worth saying; what else changed is only named."""
+    if change.kind == "answers" and not change.words and change.after is not None:
+        return f"{change.what}: {change.after}"
     if change.words or change.kind not in ("data", "features", "metrics", "parameters", "packages"):
         return change.words or change.what
     if change.before is None or change.after is None:

@@ -11,7 +11,16 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from lockgate.records.evidence import Estimate
-from lockgate.records.findings import Dependence, Distribution, Importance, Part, Reliability, ReliabilityBin, Spread
+from lockgate.records.findings import (
+    FEATURE,
+    Dependence,
+    Distribution,
+    Importance,
+    Part,
+    Reliability,
+    ReliabilityBin,
+    Spread,
+)
 from lockgate.records.pack import Pack
 from lockgate.release import multiples, plots, wording
 from lockgate.release.multiples import Bin, Range, Series
@@ -27,6 +36,7 @@ ROLES = {
     "truth": "what happened", "answer": "what is answered", "asked": "field of the request", "group": "group of rows",
     "feature": "feature",
 }  # fmt: skip
+SEEN = "what the model sees"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +93,7 @@ def _is_nothing(harm: Estimate) -> bool:
 def _column(distribution: Distribution) -> Portrait:
     words = " ".join(_of_part(distribution, part) for part in distribution.parts)
     series = [Series(name=p.name, shares=_shares(p)) for p in distribution.parts if sum(p.counts)]
-    title = wording.plain(distribution.column)
+    title = wording.plain(distribution.column.removeprefix(FEATURE))
     if distribution.edges:
         ends = (_value(distribution.edges[0]), _value(distribution.edges[-1]))
         drawn = multiples.histogram(ends, series, title=f"How {title} is spread", desc=words)
@@ -92,11 +102,18 @@ def _column(distribution: Distribution) -> Portrait:
     flagged = any(_beyond_chance(p) for p in distribution.parts)
     return Portrait(
         title=title,
-        kicker=ROLES.get(distribution.role, distribution.role),
+        kicker=_kicker(distribution),
         words=words,
         figure=_safe(drawn),
         flagged=flagged,
     )
+
+
+def _kicker(distribution: Distribution) -> str:
+    """What the column is; a feature as the release computes it is told from a column that came with the rows."""
+    if distribution.column.startswith(FEATURE):
+        return SEEN
+    return ROLES.get(distribution.role, distribution.role)
 
 
 def _of_part(distribution: Distribution, part: Part) -> str:

@@ -10,15 +10,20 @@ Nothing in the bundle is believed because it is there. Belief starts with the di
 What cannot be checked fails. Exit 0: let in rightly; 4: not, or not provably; 2: wrong usage.
 """
 
-from __future__ import annotations
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[
+        0
+    ]  # this file's folder, which may hold a `json.py` of whoever made the bundle; hence no `__future__` either
 
 import argparse
 import base64
 import hashlib
 import json
 import re
-import sys
 import textwrap
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -80,9 +85,22 @@ def plain_key(line: str) -> str:
     """An OpenSSH public key line without its comment."""
     kind, _, rest = line.strip().partition(" ")
     blob = rest.split(" ")[0]
-    if kind not in KEY_KINDS or unbase64(blob)[4 : 4 + len(kind)] != kind.encode():
-        raise Refused(f"a key of the kind {kind!r} cannot sign here")
+    bare_key(kind, unbase64(blob))
     return f"{kind} {blob}"
+
+
+def bare_key(kind: str, blob: bytes) -> bytes:
+    """The key itself, of a blob that holds exactly one, packed as OpenSSH does: nobody has one key under two fingerprints."""
+    first, *parts = strings(blob)
+    on_curve, hardware = "nistp256" in kind, kind.startswith("sk-")
+    if kind not in KEY_KINDS or first != kind.encode() or len(parts) != 1 + on_curve + hardware:
+        raise Refused(f"a key of the kind {kind!r} cannot sign here")
+    raw = parts[1] if on_curve else parts[0]
+    if on_curve and (parts[0] != b"nistp256" or len(raw) != 65 or raw[0] != 4):
+        raise Refused("a key on another curve than P-256, or a point that is packed in another way")
+    if not on_curve and len(raw) != 32:
+        raise Refused("a key that is not as long as ed25519's")
+    return raw
 
 
 def fingerprint(line: str) -> str:
@@ -107,14 +125,10 @@ def load_key(line: str) -> tuple[Any, bytes]:
     """A public key, and the application of a hardware key (else empty)."""
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-    kind, *parts = strings(unbase64(plain_key(line).split(" ")[1]))
-    application = parts.pop() if kind.startswith(b"sk-") else b""
-    if kind.endswith((b"nistp256", b"nistp256@openssh.com")):
-        curve, point = parts
-        if curve != b"nistp256":
-            raise Refused("a key on another curve than P-256")
-        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point), application
-    (raw,) = parts
+    kind, blob = plain_key(line).split(" ")
+    raw, application = bare_key(kind, unbase64(blob)), strings(unbase64(blob))[-1] if kind.startswith("sk-") else b""
+    if "nistp256" in kind:
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), raw), application
     return ed25519.Ed25519PublicKey.from_public_bytes(raw), application
 
 
@@ -169,7 +183,7 @@ class Envelope:
     scheme: str = ""
 
     @classmethod
-    def read(cls, data: Json) -> Envelope:
+    def read(cls, data: Json) -> "Envelope":
         (one,) = data["signatures"]
         texts = (data["payloadType"], one["keyid"], one.get("scheme", ""))
         if not all(isinstance(text, str) for text in texts):
@@ -203,6 +217,7 @@ class Envelope:
             raise Refused("not an in-toto Statement v1 about one subject")
         if is_deeper(data, DEEPEST):
             raise Refused("nested too deeply")
+        canonical(data)  # raises for what has no canonical form
         return kind, f"{algorithm}:{value}", predicate
 
 
@@ -227,6 +242,8 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
     "gate-result/v1": {"verdict": "verdict", "policy": "text", "inputs?": "map"},
     "approval/v1": texts("decision role reason environment evidence policy people page")
     | {"accepted": "texts", "not_after": "time", "conditions?": "conditions", "answers?": "map"},
+    "attested-approval/v1": texts("decision role reason environment evidence policy people page account")
+    | {"accepted": "texts", "not_after": "time", "forge": "map", "conditions?": "conditions", "answers?": "map"},
     "waiver/v1": texts("gate environment result role reason control owner page") | {"not_after": "time"},
     "revocation/v1": texts("environment entry role reason"),
     "condition-met/v1": texts("environment entry condition role how"),
@@ -256,7 +273,7 @@ MISSING: Mapping[str, Json] = {
     "conditions": [],
     "maybe time": None,
 }
-ROLES = {"healthy/v1": "operator", "refused/v1": "operator"} | dict.fromkeys(
+ROLES = {"healthy/v1": "operator", "refused/v1": "operator", "attested-approval/v1": "attester"} | dict.fromkeys(
     ("release/v1", "gate-result/v1", "look/v1", "page/v1", "accepted-change/v1", "wanted/v1"), "deliverer"
 )  # who may say it at all; what people decide is judged by the policy
 
@@ -296,8 +313,9 @@ def of_kind(value: Json, kind: str, name: str) -> Json:
 def check_register(register: Mapping[str, Json]) -> None:
     """Names, aliases and keys belong to one each; a machine is no trustee; the quorum can be reached."""
     people = register["people"]
-    names = [plain_name(n) for p in people for n in {p["name"], *p["aliases"]}]
-    keys = [fingerprint(k) for p in people for k in p["keys"]]
+    names = [n for p in people for n in {plain_name(n) for n in (p["name"], *p["aliases"])}]
+    lines = [plain_key(k).split(" ") for p in people for k in p["keys"]]
+    keys = [bare_key(kind, unbase64(blob)).hex() for kind, blob in lines]
     if any(count > 1 for found in (names, keys) for count in Counter(found).values()):
         raise Refused("a name or a key belongs to two")
     if any(p["kind"] == "machine" and "trustee" in p["roles"] for p in people):
@@ -311,7 +329,9 @@ def trustees(register: Mapping[str, Json]) -> list[str]:
 
 
 def plain_name(name: str) -> str:
-    return name.strip().casefold()
+    """Case, spacing, the two ways to write an accent, and signs nobody sees make no other name."""
+    seen = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", seen.casefold()).split())
 
 
 def keys_of(register: Mapping[str, Json]) -> dict[str, tuple[dict[str, Json], str]]:
@@ -336,10 +356,16 @@ class Said:
     says: dict[str, Json] = field(default_factory=dict[str, Json])
     person: dict[str, Json] | None = None
     why: str = ""
+    attester: dict[str, Json] | None = None  # the machine that signed for the person what a forge told
 
     @property
     def who(self) -> str:
         return self.person["name"] if self.person else ""
+
+    @property
+    def signer(self) -> str:
+        """Whose key signed."""
+        return self.attester["name"] if self.attester else self.who
 
     @property
     def is_persons(self) -> bool:
@@ -366,6 +392,7 @@ class Log:
         self._keys: dict[str, tuple[dict[str, Json], str]] = {}
         self._seconds: dict[str, set[str]] = {}
         self._copies: set[tuple[str, bytes]] = set()
+        self._words: dict[str, int] = {}  # person → their newest entry
         *lines, rest = data.split(b"\n")
         for line in lines:
             self._take(self._chained(line))
@@ -399,9 +426,13 @@ class Log:
                 self._take_people(said)
             else:
                 said.person = self._signer(said, self._keys)
+            if said.kind == "attested-approval/v1":
+                said.attester, said.person = said.person, self._owner_of(said.says["account"])
+                said.kind = "approval/v1"
         except Exception as error:
-            said.why, said.person = str(error) or type(error).__name__, None
+            said.why, said.person, said.attester = str(error) or type(error).__name__, None, None
         self._no_copy(said)
+        self._not_held_back(said)
 
     def _signer(self, said: Said, keys: Mapping[str, tuple[dict[str, Json], str]]) -> dict[str, Json]:
         """Who said it: the key was registered, its log is an ancestor, the role was held, the signature holds."""
@@ -416,9 +447,18 @@ class Log:
             raise Refused(f"{person['name']} did not hold the role {role!r}")
         if said.kind == "accepted-change/v1" and person["kind"] != "person":
             raise Refused(f"{person['name']} is a machine")
+        if said.kind == "attested-approval/v1" and (person["kind"], said.says["decision"]) != ("machine", "approve"):
+            raise Refused("only a machine attests, and only an approval")
         if not said.envelope.holds(key):
             raise Refused("the signature does not hold")
         return person
+
+    def _owner_of(self, account: str) -> dict[str, Json]:
+        """The person whose account at a forge this is, letter by letter."""
+        for person in self.registers.get(self.now, {"people": []})["people"]:
+            if person["kind"] == "person" and account in person["aliases"]:
+                return person
+        raise Refused(f"no person in the register is known as {account}")
 
     def _no_copy(self, said: Said) -> None:
         copy = (said.envelope.keyid, said.envelope.payload)
@@ -426,6 +466,21 @@ class Log:
             said.why, said.person = "a copy of an earlier entry", None
         elif said.person:
             self._copies.add(copy)
+
+    def _not_held_back(self, said: Said) -> None:
+        """Whoever keeps a signed word back could bring it after its signer said the contrary. Rejects and revocations count."""
+        judged = bool(said.person) and said.kind in SHAPES and said.kind not in ("people/v1", "revocation/v1")
+        if (
+            judged
+            and said.says.get("decision", "approve") in ("approve", "accept", "withdraw")
+            and self._words.get(said.signer, -1) >= said.says["log"]["size"]
+        ):
+            said.why, said.person = (
+                "its signer has said something since, which it does not know: it was held back",
+                None,
+            )
+        elif said.person:
+            self._words[said.signer] = said.seq
 
     def _grew_from(self, head: Mapping[str, Json], seq: int) -> bool:
         if head["size"] == 0:
@@ -450,7 +505,7 @@ class Log:
             self.root, self.now, self._seconds = self.root or digest, digest, {}
             self.registers[digest], self._keys = after, keys_of(after)
 
-    def before(self, seq: int) -> View:
+    def before(self, seq: int) -> "View":
         """What counted before an entry, with the register in force then."""
         digest = self.said[seq].people if seq < len(self.said) else self.now
         return View([s for s in self.said[:seq] if s.person], self.registers.get(digest, {"people": []}), digest)
@@ -475,8 +530,20 @@ class View:
 
     def still_holds(self, said: Said) -> bool:
         """Whether who signed an entry has that key and that role by the register of this point."""
-        person, _ = keys_of(self.register).get(said.envelope.keyid, ({"roles": ()}, ""))
-        return said.says["role"] in person["roles"]
+        person, _ = keys_of(self.register).get(said.envelope.keyid, ({"name": None, "roles": ()}, ""))
+        if said.attester:
+            same = [p for p in self.register["people"] if p["name"] == said.who and p["kind"] == "person"]
+            held = any(said.says["account"] in p["aliases"] and said.says["role"] in p["roles"] for p in same)
+            return held and person["name"] == said.signer and "attester" in person["roles"]
+        return person["name"] == said.who and said.says["role"] in person["roles"]
+
+    def agreed_time(self, now: datetime) -> datetime:
+        """The newest time that two signers agree has come."""
+        newest: dict[str, datetime] = {}
+        for s in self.said:
+            newest[s.signer] = max(s.time, newest.get(s.signer, s.time))
+        times = sorted(newest.values(), reverse=True)
+        return times[1] if len(times) > 1 else next(iter(times), now)
 
     def known_as(self, names: Collection[str]) -> set[str]:
         """The names, and those under which the register knows the same people."""
@@ -507,6 +574,11 @@ class Rules:
     @property
     def refuses_own_work(self) -> bool:
         return self.policy["self_approval"] == "refused"
+
+    @property
+    def grade(self) -> str:
+        """`signed`: only people's own signatures count here; `attested`: also a forge's word."""
+        return self.policy["environments"].get(self.environment, {}).get("grade", self.policy.get("grade", "signed"))
 
     @property
     def is_protected(self) -> bool:
@@ -587,7 +659,9 @@ def standing_rejects(view: View, release: str, environment: str) -> list[str]:
     """People whose last word on this release here, in a role then held, is no approval."""
     decided = view.of("approval/v1", release, environment)
     last = {
-        s.who: s.says["decision"] for s in decided if s.is_persons and s.says["role"] not in ("deliverer", "operator")
+        s.who: s.says["decision"]
+        for s in decided
+        if s.is_persons and not s.attester and s.says["role"] not in ("deliverer", "operator")
     }
     return [name for name, decision in last.items() if decision != "approve"]
 
@@ -637,8 +711,9 @@ def served_in(environment: str, said: Sequence[Said], *, asks: bool) -> tuple[li
                 withdrawn.pop(s.about, None)
         elif s.says["because"] == "delivered" and is_proposed(past.said, s.about):
             words = [*past.of("approval/v1", s.about, environment), *past.of("break-glass/v1", s.about, environment)]
-            cited = [a.seq for a in words if a.digest in s.says["authorised_by"] and approves(a, s.time)]
-            if (asks and not cited) or max(cited, default=-1) < withdrawn.get(s.about, -1):
+            cited = [a for a in words if a.digest in s.says["authorised_by"] and approves(a, s.time)]
+            newest = max((a.says["log"]["size"] for a in cited), default=-1)  # what the last signer knew of
+            if (asks and not cited) or (s.about in withdrawn and newest <= withdrawn[s.about]):
                 ignored[s.digest] = s
             else:
                 wanted = s
@@ -660,6 +735,7 @@ class Case:
     rules: Rules
     time: datetime
     gone: Collection[str]
+    plan: str = ""  # the delivery plan that was carried out
 
     @cached_property
     def results(self) -> dict[str, Said]:
@@ -694,39 +770,36 @@ class Case:
         """Who signed that this page was shown."""
         return [s for s in self.view.said if s.kind == "page/v1" and s.says["page"] == self.page]
 
-    @cached_property
-    def agreed_time(self) -> datetime:
-        """The newest time that two signers agree has come."""
-        newest: dict[str, datetime] = {}
-        for s in self.view.said:
-            newest[s.who] = max(s.time, newest.get(s.who, s.time))
-        times = sorted(newest.values(), reverse=True)
-        return times[1] if len(times) > 1 else next(iter(times), self.time)
+    @property
+    def clock_is_behind(self) -> bool:
+        return self.view.agreed_time(self.time) > self.time + SKEW
 
     def objection(self, approval: Said) -> str:
         """The first reason why an approval does not count; empty when it does."""
         says, rules, name = approval.says, self.rules, approval.who
         bound = {"policy": self.policy, "people": self.view.people, "evidence": self.evidence, "page": self.page}
         moved = next((field for field, digest in bound.items() if says[field] != digest), "")
-        longest = approval.time + rules.valid_for.get(says["role"], timedelta()) + SKEW
+        longest = min(approval.time, self.time) + rules.valid_for.get(says["role"], timedelta()) + SKEW
         editors = {n for s in self.pages for n in s.says["policy_editors"]}
         excluded = rules.excluded if rules.refuses_own_work else ()
-        wrote = [
-            g for g, signed in self.waived(revoked(self.view.said, rules.revokers)).items() if signed[0].who == name
-        ]
-        questions = next((s.says["questions"] for s in self.pages), []) if rules.policy.get("answers") else []
-        unmet = [c["text"] for c in says["conditions"] if not self._met(approval, c)]
+        waived = self.waived(revoked(self.view.said, rules.revokers))
+        wrote = [g for g, signed in waived.items() if self.wrote(signed[0]) == name]
+        questions = [q for s in self.pages for q in s.says["questions"]] if rules.policy.get("answers") else []
+        unmet = self.unmet(approval)
         checks = (
             (says["decision"] != "approve", f"it says {says['decision']!r}"),
             (not approval.is_persons, f"{name} is no person who held the role {says['role']}"),
+            (approval.attester and rules.grade != "attested", "a forge says it, and only a signature counts here"),
             (says["role"] not in rules.roles, f"nobody is asked as {says['role']}"),
             (moved, f"it binds another {moved}"),
-            (self.agreed_time > self.time + SKEW, "the clock is behind that of the log"),
+            (self.plan_of(approval) not in ("", self.plan), f"it is for delivery plan {self.plan_of(approval)}; carried out was {self.plan or 'none'}"),
+            (self.clock_is_behind, "the clock is behind that of the log"),
             (self.time >= approval.until, f"it expired at {approval.until:%F %T} UTC"),
             (approval.until > longest, "it claims to count longer than the policy allows"),
             (says["accepted"] != self.with_outcome("uncertain"), f"uncertain are {listed(self.with_outcome('uncertain'))}, it accepts {listed(says['accepted'])}"),
             (not is_proposed(self.view.said, self.release), "nobody registered this release"),
             (name in self.refused_authors, "it is their own work"),
+            (not any((s.about, s.says["environment"]) == (self.release, self.here) for s in self.pages), "nobody signed that its page was shown"),
             ("policy_editor" in excluded and name in self.view.known_as(editors), "they changed the policy last"),
             ("waiver_author" in excluded and wrote, f"they wrote the waiver of {listed(wrote)}"),
             (any(not says["answers"].get(q, "").strip() for q in questions), "it leaves questions of the page open"),
@@ -734,6 +807,14 @@ class Case:
             (unmet, f"its condition is not met: {listed(unmet)}"),
         )  # fmt: skip
         return next((why for holds, why in checks if holds), "")
+
+    @staticmethod
+    def plan_of(said: Said) -> Json:
+        """The delivery plan that an approval is for, or a deployment carries out; empty: none."""
+        return said.says.get("plan", "")
+
+    def unmet(self, approval: Said) -> list[str]:
+        return [c["text"] for c in approval.says.get("conditions", ()) if not self._met(approval, c)]
 
     def _met(self, approval: Said, condition: Mapping[str, Json]) -> bool:
         """Met by who set it, or by another person in the same role, never by an author; or not due yet."""
@@ -745,12 +826,22 @@ class Case:
                     return True
         return condition["due"] is not None and self.time < datetime.fromisoformat(condition["due"])
 
+    @staticmethod
+    def words_of(waiver: Said) -> bytes:
+        """What every signer of the same waiver says alike."""
+        said = {n: v for n, v in waiver.says.items() if n not in ("role", "page", "log")}
+        return canonical({**said, "not_after": waiver.until.isoformat()})
+
+    def wrote(self, waiver: Said) -> str:
+        """Who said the words of a waiver first, whether or not that signature counts."""
+        same = self.words_of(waiver)
+        return next(s.who for s in self.view.of("waiver/v1", self.release) if self.words_of(s) == same)
+
     def waived(self, gone: Collection[str]) -> dict[str, list[Said]]:
-        """Gate → who signed the waiver that lets its failed result pass; the first wrote it."""
+        """Gate → who signed the waiver that lets its failed result pass."""
         same: dict[bytes, list[Said]] = {}
         for s in self.view.of("waiver/v1", self.release):
-            said = {n: v for n, v in s.says.items() if n not in ("role", "page", "log")}
-            same.setdefault(canonical({**said, "not_after": s.until.isoformat()}), []).append(s)
+            same.setdefault(self.words_of(s), []).append(s)
         need = self.rules.exception("waivers", "need", {})
         found: dict[str, list[Said]] = {}
         for group in same.values():
@@ -769,7 +860,7 @@ class Case:
         return found
 
     def _may_waive(self, said: Said, need: Mapping[str, int]) -> bool:
-        longest = said.time + duration(self.rules.exception("waivers", "longest", "30d")) + SKEW
+        longest = min(said.time, self.time) + duration(self.rules.exception("waivers", "longest", "30d")) + SKEW
         may = said.is_persons and said.says["role"] in need and said.who not in self.refused_authors
         return may and said.until <= longest and self.view.still_holds(said)
 
@@ -779,9 +870,10 @@ class Case:
         roles, gone = self.rules.exception("break_glass", "roles", ()), revoked(self.view.said, self.rules.revokers)
         for s in reversed([*self.view.of("break-glass/v1", self.release, self.here)]):
             bound = (s.says["policy"], s.says["people"]) == (self.policy, self.view.people)
-            in_time = self.time < s.until <= s.time + lasts + SKEW
+            in_time = self.time < s.until <= min(s.time, self.time) + lasts + SKEW
             if bound and in_time and s.is_persons and s.says["role"] in roles and s.says["reason"].strip():
-                if s.digest not in gone and {*uncertain} <= {*s.says["results"]}:
+                present = {g: self.results[g].result for g in uncertain}
+                if s.digest not in gone and present.items() <= s.says["results"].items():
                     return s if s.digest not in self.gone else None
         return None
 
@@ -829,6 +921,7 @@ class Asked:
     head: str = ""
     files: Path | None = None
     decision_only: bool = False
+    anchors: Path | None = None
 
 
 @dataclass
@@ -848,7 +941,8 @@ def verify(folder: Path, asked: Asked, *, now: datetime) -> Report:
     report = Report()
     check = _Check(folder, asked, now, report)
     steps: dict[str, Callable[[], str]] = {
-        "log": check.log_holds, "trust root": check.root_is_pinned, "question": check.question, "bundle": check.is_whole,
+        "log": check.log_holds, "trust root": check.root_is_pinned, "anchors": check.anchors_hold, "question": check.question,
+        "bundle": check.is_whole,
         "moment": check.moment, "policy": check.policy_is_vouched_for, "gates": check.gates, "page": check.page,
         "approvals": check.approvals, "rejects": check.rejects, "release": check.release_bytes, "summary": check.summary,
     }  # fmt: skip
@@ -909,6 +1003,34 @@ class _Check:
             raise Refused(f"this log was founded by {self.log.root or 'nobody'}, and not by {self.asked.trust}")
         return f"{short(self.log.root)}, the first of {len(self.log.registers)} registers of people"
 
+    def anchors_hold(self) -> str:
+        """The log grew out of every head that was signed and kept outside: cut or rebuilt, it contradicts one of them."""
+        if self.asked.anchors is None:
+            return ""
+        lines = [line for line in self.asked.anchors.read_bytes().splitlines() if line.strip()]
+        newest = max((self._anchored(number, line) for number, line in enumerate(lines, 1)), default=0)
+        if not newest:
+            raise Refused(f"{self.asked.anchors} holds no anchor")
+        return f"{len(lines)} fit, the newest after {newest} entries; {len(self.log.said) - newest} came since"
+
+    def _anchored(self, number: int, line: bytes) -> int:
+        """How many entries the log had at this anchor, a checkpoint signed with a key that was registered then."""
+        envelope = Envelope.read(json.loads(line))
+        kind, head, says = envelope.statement()
+        size, said = says.get("size"), self.log.said
+        if kind != f"{OURS}checkpoint/v1" or type(size) is not int or size < 1:
+            raise Refused(f"anchor {number} is no checkpoint")
+        if says["trust_root"] != self.log.root:
+            raise Refused(f"anchor {number} is of a log that was founded by {says['trust_root']}")
+        if size > len(said):
+            raise Refused(f"anchor {number} saw {size} entries, here are {len(said)}: the log was cut")
+        if said[size - 1].digest != head:
+            raise Refused(f"anchor {number} saw another entry {size - 1}: the log was rewritten")
+        _, key = keys_of(self.log.before(size).register).get(envelope.keyid, ({}, ""))
+        if not key or not envelope.holds(key):
+            raise Refused(f"anchor {number} is not signed with a key that was registered after {size} entries")
+        return size
+
     def question(self) -> str:
         claims = json.loads(self._read("bundle.json"))
         for name in ("release", "environment"):
@@ -925,7 +1047,10 @@ class _Check:
 
     def is_whole(self) -> str:
         """Every file is listed, and what only repeats the log for people repeats it to the byte."""
-        found = sorted(p.relative_to(self.folder).as_posix() for p in self.folder.rglob("*") if not p.is_dir())
+        every = [*self.folder.rglob("*")]
+        if odd := [p for p in every if p.is_symlink() or not (p.is_file() or p.is_dir())]:
+            raise Refused(f"{odd[0].relative_to(self.folder)} is neither a file nor a folder")
+        found = sorted(p.relative_to(self.folder).as_posix() for p in every if not p.is_dir())
         listed_there = (f"{hex_of(sha256_file(self.folder / p))}  {p}\n" for p in found if p != "SHA256SUMS")
         if self._read("SHA256SUMS") != "".join(listed_there).encode():
             raise Refused("SHA256SUMS does not list exactly the files that are here: sha256sum -c SHA256SUMS")
@@ -974,7 +1099,9 @@ class _Check:
             page = pages[-1].says["page"]
         self.shown = next((s for s in reversed(pages) if page in ("", s.says["page"])), None)
         gone = revoked(self.end.said, rules.revokers)
-        self.case = Case(view, self.release, digest, page, rules, wish.time if wish else self.now, gone)
+        plan = Case.plan_of(wish) if wish else ""
+        time, plan = wish.time if wish else self.now, plan if isinstance(plan, str) else ""
+        self.case = Case(view, self.release, digest, page, rules, time, gone, plan)
         at = self.healthy
         self.later = replace(self.case, view=self.log.before(at.seq), time=at.time) if at else self.case
         roles = ", ".join(f"{need} {role}" for role, need in rules.roles.items()) or "nobody"
@@ -1000,13 +1127,25 @@ class _Check:
             self.report.add(verdict["outcome"], f"gate {gate}", words.strip())
         if failed := [g for g in self.later.with_outcome("fail") if g not in self.later.passed_over]:
             raise Refused(f"{listed(failed)} failed before it was served")
+        self._evidence_was_judged()
         return f"{len(rules.gates)} results, the newest of each; every evidence file is the one that was judged"
+
+    def _evidence_was_judged(self) -> None:
+        """Nothing lies in evidence/ that a reader could take for what was judged."""
+        judged = {f"{quote(g, safe='')}.json": s.says.get("evidence_sha256") for g, s in self.case.results.items()}
+        for file in sorted(p for p in (self.folder / "evidence").rglob("*") if not p.is_dir()):
+            name = file.relative_to(self.folder / "evidence").as_posix()
+            if judged.get(name) != sha256_file(file):
+                raise Refused(f"evidence/{name} is not what a gate judged")
 
     def page(self) -> str:
         """The page that people signed under, and the card beside it, as a deliverer signed them."""
+        self.glass = self.case.glass(self.case.with_outcome("uncertain"))
         if self.shown is None:
-            if self.case.page or (self.rules.roles and not self.wish):
+            if (self.case.page or (self.rules.roles and not self.wish)) and not self.glass:
                 raise Refused("nobody signed that this page was shown")
+            if there := [name for name in ("page.html", "card.md") if (self.folder / name).exists()]:
+                raise Refused(f"nobody signed that {there[0]} was shown")
             return ""
         self._read("page.html", self.shown.says["page"])
         self._read("card.md", self.shown.says["card"])
@@ -1014,25 +1153,30 @@ class _Check:
 
     def approvals(self) -> str:
         case = self.case
-        self.glass = case.glass(case.with_outcome("uncertain"))
         if case.missing and not self.glass:
             others = [s for s in case.view.of("approval/v1", self.release, case.here) if s.says["decision"] != "reject"]
             why = [f"{s.who}'s does not count: {w}" for s in others if (w := case.objection(s))]
             raise Refused("; ".join([", ".join(case.missing), *why]))
         self.counted = [*case.approvals, *([self.glass] if self.glass else [])]
         for s in self.counted:
-            if self.healthy and not (self.later.view.still_holds(s) and self.healthy.time < s.until):
+            holds = self.later.view.still_holds(s) and not self.later.unmet(s) and not self.later.clock_is_behind
+            if self.healthy and not (holds and self.healthy.time < s.until):
                 raise Refused(f"{s.who}'s signature counted no more when it was served")
             self.report.add(
                 "good",
-                f"{s.kind.partition('/')[0]} {s.says['role']}",
-                f"{s.who}, {s.time:%F %T} UTC: {s.says['reason']}",
+                f"{'attested ' if s.attester else ''}{s.kind.partition('/')[0]} {s.says['role']}",
+                f"{s.who}, {s.time:%F %T} UTC: {s.says['reason']}{self._attested(s)}",
             )
         self.own_work = sorted({s.who for s in case.approvals} & case.own)
         flagged = f"; own work of {listed(self.own_work)}, which is no four eyes" if self.own_work else ""
         if self.glass and case.missing:
             flagged = f"; {self.glass.who} broke the glass: {listed(case.missing)} did not agree"
         return f"{len(case.approvals)} counted, each bound to this release, evidence, policy, people and page{flagged}"
+
+    @staticmethod
+    def _attested(said: Said) -> str:
+        """By whose word it counts, where the person's own key did not sign."""
+        return f" [{said.says['account']} at the forge, said {said.signer}]" if said.attester else ""
 
     def rejects(self) -> str:
         points = (self.end, self.case.view, self.later.view)
@@ -1042,12 +1186,13 @@ class _Check:
 
     def release_bytes(self) -> str:
         """Every byte of the release, from the bytes themselves."""
-        folder = self.asked.files or self.folder / "release"
+        folder, own = self.asked.files or self.folder / "release", self.folder / "release"
         home = folder if (folder / "manifest.json").is_file() else self.folder / "release"
         data = (home / "manifest.json").read_bytes()
         if sha256(data) != self.release:
             raise Refused(f"manifest.json is {sha256(data)}, and not the release")
         entries = {entry["path"]: entry["sha256"] for entry in json.loads(data)["files"]}
+        self._own_copy(own, entries)
         there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
         there -= {"manifest.json", "SHA256SUMS"}
         if self.asked.decision_only and not there:
@@ -1057,9 +1202,22 @@ class _Check:
             raise Refused(f"{strangers[0]} {what}; where are its files? --files FOLDER, or --decision-only")
         for path, digest in entries.items():
             pure, file = PurePosixPath(path), folder / path
-            if pure.is_absolute() or ".." in pure.parts or file.is_symlink() or sha256_file(file) != digest:
+            inside = not pure.is_absolute() and ".." not in pure.parts and file.is_file() and not file.is_symlink()
+            if not inside or sha256_file(file) != digest:
                 raise Refused(f"{path} is not what the release lists")
         return f"{short(self.release)}: {len(entries)} files, each recomputed from its bytes"
+
+    def _own_copy(self, own: Path, entries: Mapping[str, str]) -> None:
+        """What lies in release/ is the release's, also when the auditor takes its files from elsewhere."""
+        every = {"manifest.json": self.release, **entries}
+        sums = "".join(f"{hex_of(digest)}  {path}\n" for path, digest in sorted(every.items()))
+        every["SHA256SUMS"] = sha256(sums.encode())
+        for file in sorted(p for p in own.rglob("*") if not p.is_dir()):
+            path = file.relative_to(own).as_posix()
+            if path not in every:
+                raise Refused(f"{path} is not listed in the release")
+            if sha256_file(file) != every[path]:
+                raise Refused(f"{path} is not what the release lists")
 
     def summary(self) -> str:
         """The steps of a consumer of SLSA's verification summary. It decides nothing here: what it sums up was checked."""
@@ -1122,7 +1280,7 @@ def copies_in(log: Log) -> dict[str, bytes]:
         copies[f"people/{register['version']:04}.json"] = canonical(register)
         for person in register["people"]:
             for line in person["keys"]:
-                name = f"keys/{quote(person['name'], safe='')}-{fingerprint(line)[7:15].replace('/', '_')}"
+                name = f"keys/{quote(person['name'], safe='')[:120]}-{fingerprint(line)[7:15].replace('/', '_')}"
                 pem = load_key(line)[0].public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
                 copies |= {f"{name}.pub": plain_key(line).encode() + b"\n", f"{name}.pem": pem}
     for s in log.said:
@@ -1152,11 +1310,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--head", default="", metavar="SHA256", help="refuse a log without this entry, known from elsewhere"
     )
     parser.add_argument(
+        "--anchors", type=Path, metavar="FILE", help="refuse a log that contradicts a checkpoint in it, one a line"
+    )
+    parser.add_argument(
         "--files", type=Path, metavar="FOLDER", help="where the release's files are, if not in the bundle"
     )
     parser.add_argument("--decision-only", action="store_true", help="do without the release's files")
     said = parser.parse_args(arguments)
-    asked = Asked(said.trust, said.release, said.env, said.policy, said.head, said.files, said.decision_only)
+    asked = Asked(
+        said.trust, said.release, said.env, said.policy, said.head, said.files, said.decision_only, said.anchors
+    )
     report = verify(said.folder, asked, now=datetime.now(UTC))
     for word, step, detail in report.rows:
         lines = textwrap.wrap(

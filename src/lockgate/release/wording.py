@@ -143,13 +143,22 @@ def round_percent(text: str | None) -> str:
     return str(text) if value is None else f"{_signed(sentences.number(value * 100))}%"
 
 
+APART = frozenset({"difference", "share_difference"})
+
+
 def valued(estimate: Estimate) -> str:
-    """The number of an estimate; a relative difference says which way.
+    """The number of an estimate; a relative difference says which way, two shares lie points apart, a count is whole.
 
     >>> valued(Estimate(name="relative_difference", value="-0.0160508", unit="share"))
     '1.6% lower'
+    >>> valued(Estimate(name="difference", value="0.287", unit="share")), valued(Estimate(name="good", value="76", unit="rows"))
+    ('28.7 points', '76 rows')
     """
     value = decimal_of(estimate.value)
+    if estimate.name in APART:
+        return points(estimate)
+    if estimate.unit == "rows" and value is not None and value == value.to_integral_value():
+        return count(int(value), "row")
     if estimate.name == RELATIVE and value is not None:
         return sentences.higher_or_lower(value)
     return number(estimate.value, estimate.unit)

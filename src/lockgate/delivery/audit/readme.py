@@ -40,6 +40,8 @@ their own digest into it. The same goes for
     --policy sha256:...   the rules that you know to be in force (sha256 of policy.json)
     --head sha256:...     an entry of the log that you saw before: in an older bundle, a git tag, a mail.
                           With it, a log that was cut or rewritten since is refused.
+    --anchors FILE        the same, for signed heads of the log that lie outside, one a line: files
+                          checkpoint.json in the commits of refs/lockgate/NAME of the code's repository
 
 verify.py came with the rest and is as trustworthy as the rest. It is written to be read; or take it from a copy of Lockgate that you trust: src/lockgate/release/verify.py.
 

@@ -16,7 +16,7 @@ from lockgate.errors import LockgateError
 from lockgate.gates.binding import ask_for
 from lockgate.records.delivery_plan import ApprovalAhead, WayBack
 from lockgate.records.digest import short
-from lockgate.records.trust import rejects
+from lockgate.records.in_force import rejects
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -46,17 +46,21 @@ def _sum(summary: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _dishonest(summary: Mapping[str, Json], verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """Groups whose coverage lies outside what is allowed with its whole interval. All answers together have their check."""
+    """Groups that get less than is allowed and surely less than is promised, or surely more than is allowed. All answers together have their check."""
     allowed = _allowed(verdicts)
     if allowed is None:
         return
     for group in (from_json(GroupEstimate, g) for g in summary.get("coverage", ())):
         low, high = decimal_of(group.estimate.low), decimal_of(group.estimate.high)
-        if group.by == "all" or low is None or high is None or (low <= allowed[1] and high >= allowed[0]):
+        value, promised = decimal_of(group.estimate.value), sum(allowed) / 2
+        if group.by == "all" or value is None or low is None or high is None:
+            continue
+        short = value < allowed[0] and high < promised  # too narrow misleads; too wide only wastes, so it must be sure
+        if not short and low <= allowed[1]:
             continue
         least, most = (round_percent(str(end)) for end in allowed)
         yield (
-            f"Intervals are too {'narrow' if high < allowed[0] else 'wide'} for one group ({group_name(group.by, group.group)}): "
+            f"Intervals are too {'narrow' if short else 'wide'} for one group ({group_name(group.by, group.group)}): "
             f"{number(group.estimate.value, 'share')} of its truths lie inside (95% interval {number(group.estimate.low, 'share')} "
             f"to {number(group.estimate.high, 'share')}); {least} to {most} is allowed for all answers together."
         )

@@ -221,6 +221,7 @@ def _rule(ask: Ask) -> SigningRule | None:
         role=first.role,
         people=first.need,
         valid_for=f"{days}d" if days else str(first.valid_for),
+        grade=ask.grade,
         notes=(*others, *notes),
     )
 

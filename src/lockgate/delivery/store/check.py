@@ -35,8 +35,11 @@ AGAIN: Mapping[str, str] = {
     "policies": "lockgate deliver, with the same policy and delivery declaration",
     "measured": "lockgate deliver",
     "summaries": "lockgate serve ENV, which signs it again",
+    "material": "lockgate propose",
 }
 """Kind of record → what makes it again."""
+MADE_AGAIN = ("results", "material")
+"""Kinds that name results of steps, which are forgotten when these are damaged: a run makes and notes them again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,14 +177,14 @@ def _healed(project: Project, fault: Fault, records: tuple[Named, ...]) -> Fault
     if any(r.kind == "sources" and r.key == fault.key for r in records):  # nobody knows what that version held
         project.results("sources").delete(fault.key)
         return replace(fault, healed=f"the version is forgotten; to have it again: {AGAIN['sources']}")
-    forgotten = [r for r in records if r.kind == "results" and fault.key in r.objects]
+    forgotten = [r for r in records if r.kind in MADE_AGAIN and fault.key in r.objects]
     for record in forgotten:
-        project.results("results").delete(record.key)
+        project.results(record.kind).delete(record.key)
     releases = {r.key for r in records if r.kind == "releases" and fault.key in r.objects}
     for record in records:
         if record.kind == "bundles" and (record.record or {}).get("release") in releases:
             project.results("bundles").delete(record.key)  # so that `deliver` builds it again
-    if set(fault.kinds) <= {"results"}:
+    if set(fault.kinds) <= {*MADE_AGAIN}:
         return replace(fault, healed="forgotten; the next run makes it again" if fault.kinds else "removed")
     return fault
 

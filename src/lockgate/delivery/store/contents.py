@@ -101,6 +101,9 @@ def _described(
         case "measured":
             words = f"the evidence of a gate ({short(key)})"
             return words, {found["object"]: words} if found else {}
+        case "material":
+            words = f"what release {short(key)} is judged on"
+            return words, {d: w for a in found.values() if a for d, w in _of_result(project, a, words).items()}
         case "policies" | "summaries":
             return f"{'a policy' if kind == 'policies' else 'a verification summary'} ({short(key)})", {}
         case "sources":

@@ -140,6 +140,8 @@ def _roots(
                 )  # fmt: skip
             case "graphs":
                 stays = record.modified_s >= newest
+            case "material":
+                stays = False  # a young one stays; what is judged later is proposed again, which makes it again
             case _:
                 stays = True
         if stays:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Part", "sizes"]
 
-ORDER = ("releases", "pages", "feedback", "sources", "results", "measured")
+ORDER = ("releases", "pages", "feedback", "sources", "results", "measured", "material")
 """An object that several kinds need counts for the first of them."""
 
 WORDS = {
@@ -27,6 +27,7 @@ WORDS = {
     "sources": "files of sources",
     "results": "results of steps",
     "measured": "evidence of gates",
+    "material": "what releases are judged on",
     "": "what nothing names",
 }
 

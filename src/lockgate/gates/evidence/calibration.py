@@ -58,25 +58,25 @@ def _no_score(scored: Scored) -> str:
 
 def _parts(scored: Scored, by: Sequence[str], min_n: int) -> tuple[list[tuple[str, str, Scored]], list[str]]:
     """All rows, then every group that is large enough; and those that are not."""
-    parts, left_out = [(EVERYBODY, "yes", _drawn(scored))], list[str]()
+    parts, left_out = [(EVERYBODY, "yes", _drawn(scored, np.arange(len(scored))))], list[str]()
     left_out += [f"all but {MOST_ROWS:,} rows, drawn at random"] if len(scored) > MOST_ROWS else []
     for column in dict.fromkeys(by):
-        labels = scored.labels(column)
-        for name in np.unique(labels).tolist():
-            part = scored.subset(labels == name)
-            if len(part) < min_n:
-                left_out.append(f"{column} = {name}: {len(part):,} row{'s' * (len(part) != 1)}, fewer than {min_n:,}")
+        names, group = scored.groups(column)
+        for at, (name, rows) in enumerate(
+            zip(names.tolist(), np.bincount(group, minlength=len(names)).tolist(), strict=True)
+        ):
+            if rows < min_n:
+                left_out.append(f"{column} = {name}: {rows:,} row{'s' * (rows != 1)}, fewer than {min_n:,}")
             else:
-                parts.append((column, name, _drawn(part)))
+                parts.append((column, name, _drawn(scored, np.flatnonzero(group == at))))
     return parts, left_out
 
 
-def _drawn(part: Scored) -> Scored:
-    """At most so many rows; whole clusters or days are not kept together, which only loses rows of each."""
-    if len(part) <= MOST_ROWS:
-        return part
-    chosen = np.random.default_rng(SEED).permutation(len(part))[:MOST_ROWS]
-    return part.subset(np.sort(chosen))
+def _drawn(scored: Scored, rows: np.ndarray) -> Scored:
+    """At most so many of these rows; whole clusters or days are not kept together, which only loses rows of each."""
+    if len(rows) > MOST_ROWS:
+        rows = rows[np.sort(np.random.default_rng(SEED).permutation(len(rows))[:MOST_ROWS])]
+    return scored.subset(rows)
 
 
 def _estimates(column: str, name: str, made: Calibration) -> list[GroupEstimate]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lockgate.evaluation.comparison import on_common_rows, relative_at
+from lockgate.evaluation.folding import MOST_GROUPS
 from lockgate.evaluation.intervals import Interval
 from lockgate.evaluation.metrics import Metric, metric_named
 from lockgate.evaluation.resampling import SEED
@@ -21,8 +22,6 @@ __all__ = ["evidence"]
 KIND = "champion_slices"
 NAME = "relative_difference"
 ALPHA = 0.05
-MOST_GROUPS = 100
-"""More groups than this are no declared slices; each would be tested at less than five in ten thousand."""
 
 
 def evidence(
@@ -64,27 +63,38 @@ def _groups(
     ours: Scored, theirs: Scored, by: Sequence[str], measure: Metric, *, min_n: int, seed: int
 ) -> tuple[list[tuple[str, str, tuple[Interval, ...]]], list[str]]:
     """Column, group and its intervals at every level; and why others have none."""
-    large: list[tuple[str, str, Scored, Scored]] = []
+    large: list[tuple[str, str, np.ndarray]] = []
     skipped: list[str] = []
     for column in dict.fromkeys(by):
-        labels = ours.labels(column)
-        for name in np.unique(labels):
-            mine, other = ours.subset(labels == name), theirs.subset(labels == name)
-            why = _too_small(mine, min_n)
+        names, group = ours.groups(column)
+        small = _too_small(ours, group, len(names), min_n)
+        for at, name in enumerate(names.tolist()):
+            why = small[at] or (f"more than {MOST_GROUPS} groups" if len(large) == MOST_GROUPS else "")
             skipped += [f"{column} = {name}: {why}"] if why else []
-            large += [] if why else [(column, str(name), mine, other)]
-    if len(large) > MOST_GROUPS:
-        skipped += [f"{c} = {n}: more than {MOST_GROUPS} groups" for c, n, _, _ in large[MOST_GROUPS:]]
-        large = large[:MOST_GROUPS]
+            large += [] if why else [(column, name, np.flatnonzero(group == at))]
     levels = [1 - ALPHA / k for k in range(1, len(large) + 1)]
-    found = [(c, n, relative_at(mine, other, metric=measure, levels=levels, seed=seed)) for c, n, mine, other in large]
+    found = [
+        (c, n, relative_at(ours.subset(at), theirs.subset(at), metric=measure, levels=levels, seed=seed))
+        for c, n, at in large
+    ]
     skipped += [f"{c} = {n}: {i[0].why or 'it has no interval'}" for c, n, i in found if not i[0].known]
     return [f for f in found if f[2][0].known], skipped
 
 
-def _too_small(part: Scored, min_n: int) -> str:
-    if len(part) < min_n:
-        return f"{len(part):,} row{'s' * (len(part) != 1)}, fewer than {min_n:,}"
-    if part.unit != "row" and (blocks := len(np.unique(part.column(part.blocks)))) < MIN_DAYS:
-        return f"rows on {blocks} {part.unit}{'s' * (blocks != 1)}, fewer than {MIN_DAYS}"
-    return ""
+def _too_small(scored: Scored, group: np.ndarray, groups: int, min_n: int) -> list[str]:
+    """Per group why it cannot be judged, or nothing."""
+    rows = np.bincount(group, minlength=groups).tolist()
+    blocks = _blocks(scored, group, groups) if scored.unit != "row" else [MIN_DAYS] * groups
+    return [_why(n, days, min_n, scored.unit) for n, days in zip(rows, blocks, strict=True)]
+
+
+def _blocks(scored: Scored, group: np.ndarray, groups: int) -> list[int]:
+    """How many different days or clusters each group has."""
+    labels, block = np.unique(scored.column(scored.blocks), return_inverse=True)
+    return np.bincount(np.unique(group * len(labels) + block) // max(1, len(labels)), minlength=groups).tolist()
+
+
+def _why(rows: int, blocks: int, min_n: int, unit: str) -> str:
+    if rows < min_n:
+        return f"{rows:,} row{'s' * (rows != 1)}, fewer than {min_n:,}"
+    return f"rows on {blocks} {unit}{'s' * (blocks != 1)}, fewer than {MIN_DAYS}" if blocks < MIN_DAYS else ""

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import isfinite
 
 import numpy as np
 
 from lockgate.errors import NotFound, UsageError
+from lockgate.evaluation.matching import is_among, numbered
 from lockgate.evaluation.scored import Scored, plain
 from lockgate.gates.evidence import EXAMPLES, unmeasured
-from lockgate.gates.rows import FEATURE, Column, Rows, keys_of
+from lockgate.gates.rows import FEATURE, Column, Rows
 from lockgate.gates.skill import alone, skill
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, decimal
@@ -25,6 +27,8 @@ __all__ = ["evidence"]
 KIND = "leakage"
 NAME = "shared_keys"
 DIGITS = 3  # significant digits by which numbers of near duplicates agree
+EXPONENTS, SMALLEST = 400, 300  # added, so that every exponent is positive; below 1e-300 all is one exponent
+MOST_TEXTS = 1 << 18  # texts whose plain form is kept, as most come again
 
 NO_TABLE = "the training pipeline names no training_table, so nobody can look at what the model was fitted on"
 
@@ -74,26 +78,40 @@ def evidence(
 
 
 def _shared(scored: Scored, table: Rows, keys: Sequence[str]) -> np.ndarray:
-    trained = set(keys_of([table.column(k) for k in keys]))
-    return np.array([key in trained for key in keys_of([scored.column(k) for k in keys])], dtype=bool)
+    return is_among(*numbered([scored.column(k) for k in keys], [table.column(k) for k in keys]))
 
 
 def _near(scored: Scored, table: Rows, content: Sequence[str]) -> np.ndarray:
-    trained = set(zip(*(_blurred(table.column(c)) for c in content), strict=True))
-    asked = zip(*(_blurred(_of(scored, c)) for c in content), strict=True)
-    return np.array([row in trained for row in asked], dtype=bool)
+    asked, trained = [_of(scored, c) for c in content], [table.column(c) for c in content]
+    return is_among(*numbered([_rounded(c) for c in asked], [_rounded(c) for c in trained], cells=_blurred))
 
 
-def _blurred(column: Column) -> list[object]:
-    """Cells without what does not tell two rows apart: case, accents, spaces, the digits behind the third."""
+def _rounded(column: Column) -> Column:
+    """Numbers as one whole number of sign, exponent and first three digits; everything else as it is.
+
+    >>> _rounded(np.array([0.09996, 0.1, -1234.0, -1230.0, 0.0, 5])).tolist()
+    [399100.0, 399100.0, -403123.0, -403123.0, 0.0, 400500.0]
+    """
+    if column.dtype.kind not in "fiu":
+        return column
+    size = np.abs(column.astype(np.float64))
+    known = np.isfinite(size) & (size > 0)
+    exponent = np.floor(np.log10(size, where=known, out=np.zeros(len(size)))).clip(-SMALLEST)
+    digits = np.rint(np.where(known, size, 0) / 10.0 ** (exponent - DIGITS + 1))
+    code = (exponent + EXPONENTS) * 10**DIGITS + digits
+    next_one = (exponent + EXPONENTS + 1) * 10**DIGITS + 10 ** (DIGITS - 1)
+    code = np.where(digits == 10**DIGITS, next_one, code)  # 1000 of one exponent is 100 of the next
+    return np.where(known, np.copysign(code, column), np.where(size == 0, 0.0, np.nan))
+
+
+def _blurred(column: Column) -> Sequence[object]:
+    """Texts without case, accents and spaces; days as ISO text."""
     if column.dtype.kind == "U":
-        known = {text: _plain(text) for text in np.unique(column).tolist()}
-        return [known[text] for text in column.tolist()]
-    if column.dtype.kind == "f":
-        return [f"{value:.{DIGITS}g}" for value in column.tolist()]
-    return list(keys_of([column]))
+        return [_plain(text) for text in column.tolist()]
+    return np.datetime_as_string(column).tolist() if column.dtype.kind == "M" else column.tolist()
 
 
+@lru_cache(maxsize=MOST_TEXTS)
 def _plain(text: str) -> str:
     letters = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return "".join("".join(letters).casefold().split())

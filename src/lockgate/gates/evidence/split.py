@@ -12,10 +12,11 @@ from typing import cast
 import numpy as np
 
 from lockgate.errors import UsageError
+from lockgate.evaluation.matching import is_among, numbered
 from lockgate.evaluation.scored import AS_OF, Scored, plain
 from lockgate.gates.evidence import EXAMPLES, unmeasured
 from lockgate.gates.evidence.leakage import NO_TABLE
-from lockgate.gates.rows import Rows, day_of, keys_of
+from lockgate.gates.rows import Rows, day_of
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence
 
@@ -47,12 +48,12 @@ def evidence(
         return unmeasured(KIND, NAME, why)
     gap = _gap(scored, training_table, day, label_days) if day else Estimate(name=NAME, value="0", why="not looked at")
     both = {c: _on_both_sides(scored, training_table, c) for c in apart}
-    rows = [{"column": c, "value": value} for c, found in both.items() for value in found[:EXAMPLES]]
+    rows = [{"column": c, "value": value} for c, (found, _) in both.items() for value in found[:EXAMPLES]]
     return Evidence(
         gate=KIND, kind=KIND, statistic=gap, rows=cast("tuple[dict[str, Json], ...]", tuple(rows[:EXAMPLES])),
         also=tuple(
-            Estimate(name=f"on_both_sides.{c}", value=str(len(found)), n=len(np.unique(scored.column(c))), unit="groups")
-            for c, found in both.items()
+            Estimate(name=f"on_both_sides.{c}", value=str(len(found)), n=groups, unit="groups")
+            for c, (found, groups) in both.items()
         ),
         params={"day": day, "label_days": label_days, "apart": list(apart)},
         not_assessed=() if day else ("the gap in time: the gate names no `day` column",),
@@ -76,7 +77,9 @@ def _gap(scored: Scored, table: Rows, day: str, label_days: int) -> Estimate:
     return Estimate(name=NAME, value=str(days), n=len(table), method=f"{first} less {last}", unit="days")
 
 
-def _on_both_sides(scored: Scored, table: Rows, column: str) -> list[Json]:
-    trained = {key for (key,) in keys_of([table.column(column)])}
-    values = np.unique(scored.column(column))
-    return [plain(v) for v, (key,) in zip(values, keys_of([values]), strict=True) if key in trained]
+def _on_both_sides(scored: Scored, table: Rows, column: str) -> tuple[list[Json], int]:
+    """The groups that are on both sides, in order, and how many the holdout has."""
+    ours = scored.column(column)
+    asked, trained = numbered([ours], [table.column(column)])
+    values, first = np.unique(asked, return_index=True)
+    return [plain(v) for v in np.sort(ours[first[is_among(values, trained)]])], len(values)

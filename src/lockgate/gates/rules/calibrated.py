@@ -36,9 +36,10 @@ def _error(held: Held, limits: Limits, at_once: str) -> str:
 
 
 def _slope(held: Held, limits: Limits, at_once: str) -> str:
-    how = "too sure" if held.value < 1 else "too timid" if held.value > 1 else "neither too sure nor too timid"
+    side = "too sure" if held.value < 1 else "too timid"
+    how = {"pass": "are neither too sure nor too timid", "fail": f"are {side}"}.get(held.outcome, f"may be {side}")
     return (
-        f"Probabilities for {held.name} are {how}: slope {_two(held.value)}; {level(held.estimate)} {_two(held.low)} to "
+        f"Probabilities for {held.name} {how}: slope {_two(held.value)}; {level(held.estimate)} {_two(held.low)} to "
         f"{_two(held.high)}{at_once}; {number(limits['min_slope'])} to {number(limits['max_slope'])} is allowed"
     )
 

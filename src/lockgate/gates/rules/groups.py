@@ -120,7 +120,7 @@ def _fair(
     low, high = (shown(bound).removeprefix("a ratio of ") for bound in (first.low, first.high))
     reason = (
         f"{capitalized(str(params['words']))}: {who} is {first.name} with {percent(own)}, against {percent(against)} of "
-        f"{_whom(str(extra['whom']))}, {shown(first.value)}; {level(e)} {_reach(low, high)}{_at_once(held)}; {allowed}{_others(held)}; "
+        f"{_whom(first.group.by, str(extra['whom']))}, {shown(first.value)}; {level(e)} {_reach(low, high)}{_at_once(held)}; {allowed}{_others(held)}; "
         f"{extra['rows']:,} and {e.n - int(extra['rows']):,} rows.{left_out(evidence)}"
     )
     settles = settled(first)
@@ -135,7 +135,9 @@ def _is_worse(held: Held, params: Mapping[str, Json]) -> bool:
     return own != against and (own < against) == (params.get("better") != "lower")
 
 
-def _whom(name: str) -> str:
+def _whom(by: str, name: str) -> str:
+    if name in ("yes", "no"):
+        return group(by, name)
     return name if name.startswith("the ") else f"the group {name}"
 
 
@@ -170,8 +172,9 @@ def bounded(evidence: Evidence, limits: Limits) -> Decision:
     held = decided(evidence, None, limit)
     first = held[0]
     shown = percent if first.estimate.unit == "share" else number
+    who = "the worst group" if first.value == max(h.value for h in held) else "the group that decides"
     reason = (
-        f"{capitalized(str(evidence.params['words']))} of the worst group ({first.name}) is {shown(first.value)}; "
+        f"{capitalized(str(evidence.params['words']))} of {who} ({first.name}) is {shown(first.value)}; "
         f"{level(first.estimate)} {shown(first.low)} to {shown(first.high)}{_at_once(held)}; at most {shown(limit)} is allowed "
         f"in every group{_others(held)}; {basis(first.estimate)}.{left_out(evidence)}"
     )
@@ -301,6 +304,6 @@ def settled(held: Held) -> str:
         return f"Even {MANY_TIMES} times as many {noun}s{where} might not settle it; a person must weigh it."
     needed = max(have + 1, int((have * growth).to_integral_value(rounding="ROUND_CEILING")))
     others = ", and as many times more of the others," if where and "rows" in e.extra else ""
-    return (
-        f"About {needed:,} {noun}s{where} instead of {have:,}{others} would settle it, if the number stays where it is."
-    )
+    passes = held.value >= held.near if held.is_floor else held.value <= held.near
+    way = "pass" if passes else "fail"
+    return f"About {needed:,} {noun}s{where} instead of {have:,}{others} would settle it as a {way}, if the number stays where it is."

@@ -28,7 +28,11 @@ def no_step_back(evidence: Evidence, limits: Limits) -> Decision:
         f"{basis(evidence.statistic)}."
     )
     end = _far_end(value, low, high, limit)
-    settles = more_needed(value, end, limit, evidence.statistic) if outcome == "uncertain" else ""
+    settles = (
+        more_needed(value, end, limit, evidence.statistic, passes=value >= limit if flip else value <= limit)
+        if outcome == "uncertain"
+        else ""
+    )
     return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
 
 

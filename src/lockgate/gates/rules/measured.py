@@ -59,7 +59,9 @@ def _compared(evidence: Evidence, limit: Decimal, *, strict: bool) -> Decision:
         "uncertain": f" It must be {wanted}, which this does not prove.",
     }
     bound = harm_high if harm <= limit else harm_low
-    settles = more_needed(harm, bound, limit, evidence.statistic) if outcome == "uncertain" else ""
+    settles = (
+        more_needed(harm, bound, limit, evidence.statistic, passes=harm <= limit) if outcome == "uncertain" else ""
+    )
     return Decision(outcome=outcome, reason=reason + doubt.get(outcome, "") + left_out(evidence), settles=settles)
 
 
@@ -83,7 +85,9 @@ def alike(evidence: Evidence, limits: Limits) -> Decision:
         f"the worst of {len(evidence.groups)} groups; at most {times(limit)} is allowed.{left_out(evidence)}"
     )
     bound = high if value <= limit else low
-    settles = more_needed(value, bound, limit, evidence.statistic) if outcome == "uncertain" else ""
+    settles = (
+        more_needed(value, bound, limit, evidence.statistic, passes=value <= limit) if outcome == "uncertain" else ""
+    )
     return Decision(outcome=outcome, reason=reason, settles=settles)
 
 
@@ -105,7 +109,11 @@ def nominal(evidence: Evidence, limits: Limits) -> Decision:
     outcome = worst([overall, *(h.outcome for h in held)])
     near, bound = (ceiling, high) if value >= limits["nominal"] else (floor, low)
     bound = bound if floor <= value <= ceiling else (low if value > ceiling else high)
-    settles = more_needed(value, bound, near, evidence.statistic) if overall == outcome == "uncertain" else ""
+    settles = (
+        more_needed(value, bound, near, evidence.statistic, passes=floor <= value <= ceiling)
+        if overall == outcome == "uncertain"
+        else ""
+    )
     if outcome == "uncertain" and not settles:
         settles = settled(held[0])
     return Decision(outcome=outcome, reason=f"{reason}{_worst_covered(held)}.{left_out(evidence)}", settles=settles)
@@ -135,18 +143,20 @@ def within(evidence: Evidence, limits: Limits) -> Decision:
     demands += [f"at most {shown(ceiling)} is allowed"] if ceiling is not None else []
     reach = f"{level(evidence.statistic)} {shown(low)} to {shown(high)}"
     reason = f"{what} is {shown(value)}; {reach}; {' and '.join(demands)}; {basis(evidence.statistic)}."
-    settles = (
-        _settled(evidence, [limit for limit in (floor, ceiling) if limit is not None]) if outcome == "uncertain" else ""
-    )
+    settles = _settled(evidence, floor, ceiling) if outcome == "uncertain" else ""
     return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
 
 
-def _settled(evidence: Evidence, straddled: Sequence[Decimal]) -> str:
+def _settled(evidence: Evidence, floor: Decimal | None, ceiling: Decimal | None) -> str:
     """What would move the interval off the nearest limit that lies in it."""
     value, low, high = interval(evidence)
-    near = min((limit for limit in straddled if low <= limit <= high), key=lambda limit: abs(limit - value))
+    near = min(
+        (limit for limit in (floor, ceiling) if limit is not None and low <= limit <= high),
+        key=lambda limit: abs(limit - value),
+    )
     bound = high if value <= near else low
-    return more_needed(value, bound, near, evidence.statistic)
+    passes = (floor is None or value >= floor) and (ceiling is None or value <= ceiling)
+    return more_needed(value, bound, near, evidence.statistic, passes=passes)
 
 
 def at_most(evidence: Evidence, limits: Limits) -> Decision:
@@ -166,5 +176,9 @@ def _held(evidence: Evidence, limit: Decimal, words: str, *, sign: int) -> Decis
     demand = f"{words} {shown(limit)} is {'allowed' if sign > 0 else 'needed'}"
     reason = f"{what} is {shown(value)}; {reach}; {demand}; {basis(evidence.statistic)}."
     bound = high if value <= limit else low
-    settles = more_needed(value, bound, limit, evidence.statistic) if outcome == "uncertain" else ""
+    settles = (
+        more_needed(value, bound, limit, evidence.statistic, passes=sign * value <= sign * limit)
+        if outcome == "uncertain"
+        else ""
+    )
     return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from lockgate.records.evidence import Estimate
@@ -9,6 +10,7 @@ from lockgate.records.evidence import Estimate
 __all__ = ["basis", "capitalized", "group", "higher_or_lower", "more_needed", "number", "percent", "span", "times"]
 
 TENTH, HUNDREDTH, SMALLEST = Decimal("0.1"), Decimal("0.01"), Decimal("1e-9")
+LARGEST = Decimal("1e15")  # nobody counts more digits; far more of them are beyond the precision of decimals
 SOON = 3  # more than three times the days there are is not "soon"
 
 
@@ -26,14 +28,18 @@ def number(value: Decimal) -> str:
 
     >>> number(Decimal("1234.5")), number(Decimal("0.0123")), number(Decimal("3.00")), number(Decimal("0.999"))
     ('1,234.5', '0.012', '3', '1')
+    >>> number(Decimal("-1e308"))
+    '-1.0e+308'
     """
     return _fine(value) or _stripped(format(value.quantize(HUNDREDTH), ",f"))
 
 
 def _fine(value: Decimal) -> str:
-    """Zero and very small numbers; nothing for all others."""
+    """Zero, very small and very large numbers; nothing for all others."""
     if value == 0:
         return "0"
+    if abs(value) >= LARGEST:
+        return f"{value:.1e}"
     if abs(value) >= TENTH:
         return ""
     if abs(value) < SMALLEST:
@@ -73,10 +79,10 @@ def span(low: Decimal, high: Decimal, unit: str = "day") -> str:
 def times(ratio: Decimal) -> str:
     """A ratio in words.
 
-    >>> times(Decimal("1.6234"))
-    '1.62 times'
+    >>> times(Decimal("1.6234")), times(Decimal("2e200"))
+    ('1.62 times', '2.0e+200 times')
     """
-    return f"{ratio.quantize(Decimal('0.01')):,f} times"
+    return f"{ratio:.1e} times" if ratio >= LARGEST else f"{ratio.quantize(HUNDREDTH):,f} times"
 
 
 def group(by: str, name: str) -> str:
@@ -104,21 +110,30 @@ def basis(estimate: Estimate) -> str:
     return rows + over
 
 
+IDENTIFIER = re.compile(r"[A-Za-z]\w*(?:[/.]\w|_)")  # its first word is a name that code knows
+
+
 def capitalized(text: str) -> str:
-    """The first letter as a capital, the rest as it is."""
+    """The first letter as a capital, the rest as it is; an identifier, a path or a dotted name stays as it is written.
+
+    >>> capitalized("all misses"), capitalized("demand/features.py changed"), capitalized("model.learning_rate 0.1")
+    ('All misses', 'demand/features.py changed', 'model.learning_rate 0.1')
+    """
+    if IDENTIFIER.match(text):
+        return text
     return text[:1].upper() + text[1:]
 
 
-def more_needed(value: Decimal, bound: Decimal, limit: Decimal, estimate: Estimate) -> str:
+def more_needed(value: Decimal, bound: Decimal, limit: Decimal, estimate: Estimate, *, passes: bool) -> str:
     """What would move the interval off the limit, if the number stays: its width shrinks with the root of the days.
 
-    Days, clusters or rows: what the estimate resampled.
+    Days, clusters or rows: what the estimate resampled. `passes`: the number itself lies on the allowed side of the limit.
 
     >>> wape = Estimate(name="wape", value="-0.01", n=900, blocks=24)
-    >>> more_needed(Decimal("-0.01"), Decimal("0.002"), Decimal(0), wape)
-    'About 11 more days of the same kind would settle it, if the number stays where it is.'
-    >>> more_needed(Decimal("-0.01"), Decimal("-0.022"), Decimal(0), Estimate(name="wape", value="-0.01", n=900))
-    'About 396 more rows of the same kind would settle it, if the number stays where it is.'
+    >>> more_needed(Decimal("-0.01"), Decimal("0.002"), Decimal(0), wape, passes=True)
+    'About 11 more days of the same kind would settle it as a pass, if the number stays where it is.'
+    >>> more_needed(Decimal("-0.01"), Decimal("-0.022"), Decimal(0), Estimate(name="wape", value="-0.01", n=900), passes=False)
+    'About 396 more rows of the same kind would settle it as a fail, if the number stays where it is.'
     """
     units, noun = estimate.blocks or estimate.n, estimate.block
     gap, reach = abs(value - limit), abs(bound - value)
@@ -128,4 +143,4 @@ def more_needed(value: Decimal, bound: Decimal, limit: Decimal, estimate: Estima
     more = max(1, int((units * (ratio - 1)).to_integral_value(rounding="ROUND_CEILING")))
     soon = "" if more <= SOON * units else " That is a long wait; a person must weigh it."
     plural = noun if more == 1 else f"{noun}s"
-    return f"About {more:,} more {plural} of the same kind would settle it, if the number stays where it is.{soon}"
+    return f"About {more:,} more {plural} of the same kind would settle it as a {'pass' if passes else 'fail'}, if the number stays where it is.{soon}"

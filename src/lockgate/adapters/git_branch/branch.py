@@ -1,0 +1,182 @@
+"""A branch of a git remote, through a bare repository of our own: no working tree, no index, and no ref of the user's is touched.
+
+Credentials never stand in arguments, which everybody on a machine can read: the remote's address and a token travel in git's
+environment. `LOCKGATE_LEDGER_TOKEN` is used for http(s) remotes, in place of whatever the address says.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import subprocess
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from lockgate.durable import locked
+from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+__all__ = ["BranchCopy"]
+
+VARIABLE: Final = "LOCKGATE_LEDGER_TOKEN"
+FETCHED: Final = "refs/lockgate/fetched"
+MADE: Final = "refs/lockgate/made"
+WHO: Final = "lockgate <lockgate@localhost>"
+PATIENCE_SECONDS: Final = 120.0
+SECRET: Final = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+class BranchCopy:
+    """What a branch holds, and commits behind it. `files` and `contents` are of a commit that `newest` answered."""
+
+    def __init__(self, remote: str, branch: str, *, root: Path, folder: Path) -> None:
+        self.branch = branch
+        self._remote, self._root, self._folder = remote, root, folder
+        self._address = ""
+
+    def newest(self, known: str) -> str:
+        """The branch's commit now, fetched if it is not the `known` one; empty where there is no such branch."""
+        said = self._need("ls-remote", "origin", f"refs/heads/{self.branch}")
+        commit = said.split()[0] if said else ""
+        if commit in ("", known):
+            return commit
+        with locked(self._folder / "lockgate-fetch.lock"):
+            self._need(
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "origin",
+                f"+refs/heads/{self.branch}:{FETCHED}",
+            )
+            return self._need("rev-parse", FETCHED)
+
+    def files(self, commit: str) -> tuple[tuple[str, str], ...]:
+        """Path and blob of each file, by path."""
+        listed = self._need("ls-tree", "-r", "-z", "--full-tree", commit)
+        lines = (line.partition("\t") for line in listed.split("\0") if line)
+        return tuple(sorted((path, facts.split()[2]) for facts, _, path in lines))
+
+    def contents(self, files: Sequence[tuple[str, str]]) -> Iterator[bytes]:
+        """The bytes of these files in their order, by one process for all."""
+        asked = "".join(f"{blob}\n" for _, blob in files).encode()
+        answer = self._run("cat-file", "--batch", given=asked).stdout if files else b""
+        start = 0
+        for path, _ in files:
+            end = answer.find(b"\n", start)
+            facts = answer[start:end].split()
+            if len(facts) != 3 or facts[1] != b"blob":
+                raise IntegrityError(
+                    "a file of the ledger's branch cannot be read", value=path, next="lockgate ledger verify"
+                )
+            start = end + 1 + int(facts[2])
+            yield answer[end + 1 : start]
+            start += 1
+
+    @staticmethod
+    def has(files: Sequence[tuple[str, str]], expected: Sequence[tuple[str, bytes]]) -> bool:
+        """Say whether each of these files has exactly these bytes, by git's own name for them."""
+        there = dict(files)
+        return all(there.get(path) == _blob(data) for path, data in expected)
+
+    def commit(self, path: str, data: bytes, *, behind: str, message: str, time: datetime) -> str:
+        """Make a commit that adds one file; it is nowhere but here yet."""
+        who = f"{WHO} {int(time.timestamp())} +0000"
+        text = message.encode()
+        parts = [
+            f"commit {MADE}\ncommitter {who}\ndata {len(text)}\n".encode(), text, b"\n",
+            f"from {behind}\n".encode() if behind else b"",
+            f"M 100644 inline {path}\ndata {len(data)}\n".encode(), data, b"\ndone\n",
+        ]  # fmt: skip
+        with locked(self._folder / "lockgate-made.lock"):
+            if not behind:
+                self._run("update-ref", "-d", MADE)
+            self._need("fast-import", "--quiet", "--done", "--force", given=b"".join(parts))
+            return self._need("rev-parse", MADE)
+
+    def push(self, commit: str) -> str:
+        """Give it to the branch, never by force; empty, or why the remote did not take it."""
+        done = self._run("push", "--porcelain", "--quiet", "origin", f"{commit}:refs/heads/{self.branch}")
+        return "" if done.returncode == 0 else _why(done)
+
+    def _need(self, *arguments: str, given: bytes | None = None) -> str:
+        done = self._run(*arguments, given=given)
+        if done.returncode:
+            raise ServiceUnavailable(
+                "the ledger's branch cannot be reached", value=f"{SECRET.sub('', self._remote)}, {self.branch}: {_why(done)}",
+                allowed="a git remote that answers",
+                next=f"git ls-remote {SECRET.sub('', self._remote)}   (with a token: {VARIABLE})",
+            )  # fmt: skip
+        return done.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
+
+    def _run(self, *arguments: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+        if not (self._folder / "HEAD").is_file():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            _git(["init", "--quiet", "--bare", str(self._folder)], _environment({}), None)
+        return _git(["--git-dir", str(self._folder), *arguments], self._with_remote(), given)
+
+    def _with_remote(self) -> dict[str, str]:
+        if not self._address:
+            named = _git(["-C", str(self._root), "remote", "get-url", self._remote], _environment({}), None)
+            self._address = named.stdout.decode().strip() if named.returncode == 0 else self._remote
+        return _environment(_reached(self._address, os.environ.get(VARIABLE, "")))
+
+
+def _reached(address: str, token: str) -> dict[str, str]:
+    """Settings of git for reaching the remote: with a token for http(s), the address's own user is left out."""
+    settings = {"gc.autoDetach": "false", "remote.origin.url": address}
+    parts = urlsplit(address)
+    if token and parts.scheme in ("http", "https"):
+        bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        basic = base64.b64encode(f"oauth2:{token}".encode()).decode()
+        settings |= {"remote.origin.url": bare, f"http.{bare}.extraHeader": f"Authorization: Basic {basic}"}
+    return settings
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Ours, without a hook's GIT_DIR and its like, never asking anybody anything."""
+    kept = {
+        n: v for n, v in os.environ.items() if not n.startswith(("GIT_DIR", "GIT_WORK", "GIT_INDEX", "GIT_CONFIG_"))
+    }
+    numbered = {
+        f"GIT_CONFIG_{part}_{n}": text
+        for n, pair in enumerate(settings.items())
+        for part, text in zip(("KEY", "VALUE"), pair, strict=True)
+    }
+    return {**kept, **numbered, "GIT_CONFIG_COUNT": str(len(settings)), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+
+
+def _git(
+    arguments: Sequence[str], environment: Mapping[str, str], given: bytes | None
+) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(
+            ["git", *arguments],
+            env=environment,
+            input=given,
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+    except FileNotFoundError as error:
+        raise NotFound("a ledger on a branch needs git, which is not here", value="git", next="install git") from error
+    except subprocess.TimeoutExpired as error:
+        raise ServiceUnavailable(
+            "git does not come to an end", value=f"{PATIENCE_SECONDS:.0f} s", next="try again"
+        ) from error
+
+
+def _why(done: subprocess.CompletedProcess[bytes]) -> str:
+    """What git said, on one line and without anybody's password."""
+    said = " ".join((done.stderr + b" " + done.stdout).decode("utf-8", "replace").split())
+    return SECRET.sub("", said)[:400]
+
+
+def _blob(data: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

@@ -1,0 +1,39 @@
+"""The job that this process runs in, as GitLab's API tells of it, and the keys by which the instance signs ID tokens."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from lockgate.adapters.gitlab.api import GitlabApi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lockgate.records.digest import Json
+
+__all__ = ["GitlabJob"]
+
+
+class GitlabJob:
+    """Asks with the job's own token: `GET /job` answers for the job whose token asks, and for no other."""
+
+    def __init__(self, environment: Mapping[str, str], *, pause: Callable[[float], None] = time.sleep) -> None:
+        server, api = environment.get("CI_SERVER_URL", ""), environment.get("CI_API_V4_URL", "")
+        token = environment.get("CI_JOB_TOKEN", "")
+        self._api = GitlabApi(api, header="JOB-TOKEN", token=token, variable="CI_JOB_TOKEN", pause=pause)
+        self._server = GitlabApi(server, pause=pause)
+
+    def told(self) -> dict[str, str]:
+        """Job, name, pipeline, commit, ref, status, user (by number), login and time of start, as texts."""
+        said = self._api.get("/job")
+        fields = {
+            "job": said["id"], "name": said["name"], "pipeline": said["pipeline"]["id"], "commit": said["commit"]["id"],
+            "ref": said["ref"], "status": said["status"], "user": said["user"]["id"], "login": said["user"]["username"],
+            "started": said.get("started_at") or "",
+        }  # fmt: skip
+        return {name: str(value) for name, value in fields.items()}
+
+    def keys(self) -> Json:
+        """The instance's JSON Web Key Set."""
+        return self._server.get("/oauth/discovery/keys")

@@ -1,0 +1,93 @@
+"""The job of a forge (GitLab, or another) that a command runs in: what a release's proposal says of its pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+from urllib.parse import urlsplit
+
+from lockgate.records.digest import Json
+
+__all__ = ["FORGE", "ForgeJob", "account_of", "job_in", "job_of"]
+
+FORGE: Final = "forge"
+"""In `extra` of `Proposed`: the job that proposed the release."""
+
+VARIABLES: Final[Mapping[str, Mapping[str, str]]] = {
+    "gitlab": {
+        "pipeline": "CI_PIPELINE_ID", "commit": "CI_COMMIT_SHA", "job": "CI_JOB_ID", "ref": "CI_COMMIT_REF_NAME",
+        "project": "CI_PROJECT_PATH", "address": "CI_SERVER_URL", "user": "GITLAB_USER_ID",
+    },
+}  # fmt: skip
+"""Kind of forge → field → the variable by which it tells its jobs."""
+
+
+def account_of(kind: str, address: str, user: str) -> str:
+    """The alias by which a register of people knows an account. By its number: a name can be given to somebody else.
+
+    >>> account_of("gitlab", "https://gitlab.example.org", "42")
+    'gitlab:gitlab.example.org/42'
+    """
+    return f"{kind}:{urlsplit(address).netloc}/{user}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgeJob:
+    """One job. `user` is the number of the account that started it at `address`. `pipeline` and `commit` say which pipeline it belongs to; the rest is for people."""
+
+    kind: str
+    pipeline: str
+    commit: str
+    job: str = ""
+    ref: str = ""
+    project: str = ""
+    address: str = ""
+    user: str = ""
+
+    @property
+    def account(self) -> str:
+        """Who started the job, as a register of people knows the account; empty where the forge did not say.
+
+        >>> ForgeJob(kind="gitlab", pipeline="12", commit="ab", address="https://gitlab.example.org", user="42").account
+        'gitlab:gitlab.example.org/42'
+        """
+        return account_of(self.kind, self.address, self.user) if self.address and self.user else ""
+
+    def is_of_the_pipeline(self, other: ForgeJob | None) -> bool:
+        """Whether both jobs belong to one pipeline."""
+        mine = (self.kind, self.pipeline, self.commit)
+        return other is not None and mine == (other.kind, other.pipeline, other.commit)
+
+    @property
+    def words(self) -> str:
+        """The pipeline as people call it.
+
+        >>> ForgeJob(kind="gitlab", pipeline="12", commit="0123456789abcdef").words
+        'pipeline 12 of commit 01234567'
+        """
+        return f"pipeline {self.pipeline} of commit {self.commit[:8]}"
+
+
+def job_in(environment: Mapping[str, str]) -> ForgeJob | None:
+    """The job that these environment variables tell of; None outside of a pipeline.
+
+    >>> job_in({"CI_PIPELINE_ID": "12", "CI_COMMIT_SHA": "ab", "CI_JOB_ID": "3"})
+    ForgeJob(kind='gitlab', pipeline='12', commit='ab', job='3', ref='', project='', address='', user='')
+    >>> job_in({"CI_PIPELINE_ID": "12"}) is None
+    True
+    """
+    for kind, names in VARIABLES.items():
+        if environment.get(names["pipeline"]) and environment.get(names["commit"]):
+            return ForgeJob(kind=kind, **{field: environment.get(name, "") for field, name in names.items()})
+    return None
+
+
+def job_of(extra: Mapping[str, Json]) -> ForgeJob | None:
+    """The job that a proposal names; None for one that was made elsewhere, and for what cannot be read."""
+    said = extra.get(FORGE)
+    if not isinstance(said, Mapping):
+        return None
+    told = cast("Mapping[str, Json]", said)
+    known = {n: v for n in ForgeJob.__dataclass_fields__ if isinstance(v := told.get(n), str)}
+    return ForgeJob(**known) if known.keys() >= {"kind", "pipeline", "commit"} else None

@@ -1,0 +1,125 @@
+"""What the example projects are rendered to. Rewrite the golden files with LOCKGATE_GOLDEN=write, and look at the difference."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from forge.test_gitlab_yaml import schema_says
+from lockgate.forge.gitlab_yaml import FILE, ROOT
+
+HERE = Path(__file__).resolve().parents[1]
+GOLDEN = HERE / "golden" / "gitlab"
+PROJECTS = {
+    "shop": HERE / "projects" / "shop",
+    "demand": HERE.parent / "examples" / "demand",
+    "lending": HERE.parent / "examples" / "lending",
+}
+POLICY = "[environments.staging]\nprotected = false\n"
+LOCKGATE = Path(sys.executable).with_name("lockgate")
+
+
+def lockgate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([LOCKGATE, *arguments], cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+def rendered(name: str, folder: Path) -> Path:
+    """A copy of a project with its pipeline rendered."""
+    root = folder / name
+    shutil.copytree(PROJECTS[name], root, ignore=shutil.ignore_patterns("__pycache__", ".lockgate", "data"))
+    if not (root / "policy.toml").exists():
+        (root / "policy.toml").write_text(POLICY)
+    done = lockgate(root, "gitlab", "render")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return root
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_rendered_pipeline_is_the_golden_one(name: str, tmp_path: Path) -> None:
+    root = rendered(name, tmp_path)
+    text, golden = (root / FILE).read_text(), GOLDEN / f"{name}.yml"
+    if os.environ.get("LOCKGATE_GOLDEN") == "write":
+        golden.write_text(text)
+    assert text == golden.read_text()
+    assert (root / ROOT).read_text() == (GOLDEN / "root.yml").read_text()
+    done = schema_says(tmp_path, text)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert lockgate(root, "gitlab", "check").returncode == 0
+
+
+def test_check_names_what_is_stale(tmp_path: Path) -> None:
+    root = rendered("shop", tmp_path)
+    way = root / "shop" / "delivery.py"
+    way.write_text(way.read_text().replace("        gates.no_leak(),\n", ""))
+    done = lockgate(root, "gitlab", "check")
+    assert done.returncode == 1
+    assert "gate:no_leak is gone" in done.stdout
+    assert "its head changed: # Declaration sha256:" in done.stdout
+    assert (root / FILE).read_text() != "", "check writes nothing"
+
+
+def test_an_edited_file_is_stale_and_wrong(tmp_path: Path) -> None:
+    root = rendered("shop", tmp_path)
+    file = root / FILE
+    file.write_text(file.read_text().replace("    - approve:production\n", "    - gate:integration\n"))
+    done = lockgate(root, "gitlab", "check")
+    assert done.returncode == 1
+    assert f"{FILE}: deploy:production changed: - gate:integration → - approve:production" in done.stdout
+    assert "[way-kept]" in done.stdout
+    assert lockgate(root, "gitlab", "render").returncode == 0
+    assert lockgate(root, "gitlab", "check").returncode == 0
+
+
+def test_somebody_elses_root_file_is_left_alone(tmp_path: Path) -> None:
+    root = rendered("shop", tmp_path)
+    own = "stages: [mine]\nbuild:\n  stage: mine\n  script: [make]\n"
+    (root / ROOT).write_text(own)
+    done = lockgate(root, "gitlab", "render")
+    assert (root / ROOT).read_text() == own
+    assert f"include:\n  - local: {FILE}\nstages:\n  - verify\n" in done.stdout
+    stale = lockgate(root, "gitlab", "check")
+    assert stale.returncode == 1
+    assert f"{ROOT} does not include {FILE}" in stale.stdout
+    stages = [
+        "mine",
+        *(line[4:] for line in (root / FILE).read_text().partition("stages:\n")[2].partition("\n\n")[0].splitlines()),
+    ]
+    own = own.replace("[mine]", f"[{', '.join(stages)}]")
+    (root / ROOT).write_text(f"include:\n  - local: {FILE}\n{own}")
+    assert lockgate(root, "gitlab", "check").returncode == 0
+    (root / ROOT).write_text(f"include:\n  - local: {FILE}\n{own}release:\n  allow_failure: true\n")
+    wrong = lockgate(root, "gitlab", "check")
+    assert wrong.returncode == 1
+    assert "release: allow_failure True" in wrong.stdout
+
+
+def test_pipelines_that_read_from_each_other_are_no_jobs(tmp_path: Path) -> None:
+    root = rendered("shop", tmp_path)
+    (root / "shop" / "pipelines.py").write_text(CIRCLE)
+    (root / "lockgate.toml").write_text('[project]\nname = "shop"\npipelines = ["shop.pipelines"]\n')
+    done = lockgate(root, "gitlab", "render")
+    assert (done.returncode, "first → second → first" in done.stderr) == (2, True), done.stderr
+
+
+CIRCLE = """
+from lockgate import Pipeline, step
+
+@step
+def a() -> int:
+    return 1
+
+@step
+def b(a: int) -> int:
+    return a
+
+@step
+def c(b: int) -> int:
+    return b
+
+first = Pipeline("first", kind="data", steps=[a, c], publishes=["a"])
+second = Pipeline("second", kind="data", steps=[b], publishes=["b"])
+"""

@@ -1,0 +1,183 @@
+"""Declared pipelines → jobs: the way is kept, and nothing is there that could not be called."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from forge.declared_way import DECLARED, everything, whole
+from lockgate import approval, deploy_to, gates
+from lockgate.forge.jobs import MOST_NEEDS, NEEDED, Runs, carried, child_graph, job_graph, pipelines_graph
+from lockgate.forge.settings import GitlabSettings
+
+GATE, ASK = gates.no_leak(), approval("owner")
+STAGING, PRODUCTION = deploy_to("staging"), deploy_to("production")
+
+
+def test_stages_and_jobs_follow_the_declaration() -> None:
+    graph = whole()
+    assert graph.stages == (
+        "verify", "data", "training", "release", "evaluation", "report", "deploy-staging", "test-staging",
+        "approve-production", "deploy-production", "publish", "monitoring",
+    )  # fmt: skip
+    assert [j.name for j in graph.jobs] == [
+        "check", "data:sales", "data:weather", "train:shop", "release", "gate:enough_good_data", "gate:champion", "report",
+        "deploy:staging", "gate:integration", "approve:production", "deploy:production", "publish", "monitor",
+    ]  # fmt: skip
+
+
+def test_everything_that_is_declared_before_an_environment_is_before_it() -> None:
+    ahead = whole().ahead("deploy:production")
+    assert ahead >= {
+        "gate:enough_good_data",
+        "gate:champion",
+        "deploy:staging",
+        "gate:integration",
+        "approve:production",
+    }
+    assert ahead >= {"check", "data:sales", "data:weather", "train:shop", "release"}
+    assert "approve:production" not in whole().ahead("gate:integration")
+
+
+def test_people_are_asked_by_one_manual_job_before_an_environment() -> None:
+    manual = [j for j in whole().jobs if j.when == "manual"]
+    assert [(j.name, j.needs, j.place and j.place.deploys) for j in manual] == [
+        ("approve:production", ("gate:integration",), False)
+    ]
+
+
+def test_where_nobody_is_asked_gates_lead_to_the_deployment() -> None:
+    graph = whole(replace(DECLARED, stages=(GATE, PRODUCTION)))
+    jobs = {j.name: j for j in graph.jobs}
+    assert jobs["deploy:production"].needs == ("gate:no_leak",)
+    assert not any(j.when == "manual" for j in graph.jobs)
+
+
+def test_a_deployment_without_gates_still_comes_after_the_one_before() -> None:
+    jobs = {j.name: j for j in whole(replace(DECLARED, stages=(STAGING, PRODUCTION))).jobs}
+    assert jobs["deploy:staging"].needs == ("release",)
+    assert jobs["deploy:production"].needs == ("deploy:staging",)
+
+
+@pytest.mark.parametrize(
+    ("stages", "unprotected", "goes_on"),
+    [
+        ((GATE, ASK, PRODUCTION), (), True),
+        ((GATE, PRODUCTION), (), False),
+        ((GATE, PRODUCTION), ("production",), False),  # nobody is asked behind it
+        ((GATE, STAGING, ASK, PRODUCTION), ("staging",), True),
+        ((GATE, STAGING, ASK, PRODUCTION), (), False),
+        ((GATE, PRODUCTION, ASK), (), False),
+    ],
+)
+def test_uncertain_goes_on_only_to_an_approval(stages: tuple, unprotected: tuple[str, ...], goes_on: bool) -> None:
+    assert carried(stages, 0, unprotected) is goes_on
+    [gate] = [j for j in whole(replace(DECLARED, stages=stages, unprotected=unprotected)).jobs if "gate:" in j.name]
+    assert gate.soft == (3 if goes_on else None)
+
+
+def test_only_gates_are_ever_soft() -> None:
+    assert {j.name.partition(":")[0] for j in whole().jobs if j.soft is not None} == {"gate"}
+
+
+@pytest.mark.parametrize("kind", sorted(set(NEEDED) - {"plan"}))
+def test_a_job_is_there_only_when_its_command_is(kind: str) -> None:
+    graph = job_graph(DECLARED, GitlabSettings(), has=lambda path: path != NEEDED[kind])
+    kinds = {j.name.partition(":")[0] for j in graph.jobs}
+    assert kind not in kinds
+    names = {j.name for j in graph.jobs}
+    assert all(n in names for j in graph.jobs for n in j.needs)
+    if kind == "approve":
+        assert {j.name: j.needs for j in graph.jobs}["deploy:production"] == ("gate:integration",)
+
+
+def test_merge_requests_see_gates_and_never_deploy() -> None:
+    there = {j.name for j in whole().jobs if "merge_request" in j.events}
+    assert there == {"check", "data:sales", "data:weather", "train:shop", "release", "gate:enough_good_data", "gate:champion", "report"}  # fmt: skip
+    quiet = whole(settings=GitlabSettings(merge_requests="training"))
+    assert {j.name for j in quiet.jobs if "merge_request" in j.events} == {"check", "data:sales", "data:weather", "train:shop"}  # fmt: skip
+
+
+def test_what_a_job_needs_is_in_each_of_its_pipelines() -> None:
+    for settings in (GitlabSettings(), GitlabSettings(merge_requests="training"), GitlabSettings(steps="child")):
+        graph = whole(settings=settings)
+        events = {j.name: set(j.events) for j in graph.jobs}
+        for job in graph.jobs:
+            for need in job.needs:
+                assert set(job.events) <= events[need], (job.name, need)
+
+
+def test_deployments_do_not_overlap_and_are_not_ended_half_way() -> None:
+    deploys = [j for j in whole().jobs if j.place and j.place.deploys]
+    assert [(j.resource, j.interruptible, j.place and j.place.tier) for j in deploys] == [
+        ("staging", False, "staging"),
+        ("production", False, "production"),
+    ]
+
+
+def test_the_digest_is_of_the_declaration_and_the_settings() -> None:
+    digests = [
+        whole().digest,
+        whole(replace(DECLARED, says={"name": "other"})).digest,
+        whole(replace(DECLARED, unprotected=())).digest,
+        whole(settings=GitlabSettings(image="python:3.13")).digest,
+    ]
+    assert len(set(digests)) == 4
+    assert whole().digest == digests[0]
+
+
+def test_the_child_variant_replaces_the_jobs_of_data_and_training() -> None:
+    graph = whole(settings=GitlabSettings(steps="child"))
+    jobs = {j.name: j for j in graph.jobs}
+    assert not any(n.startswith(("data:", "train:")) for n in jobs)
+    assert jobs["steps"].spawns == ("plan", "lockgate-child.yml")
+    assert jobs["release"].needs == ("check", "steps")
+
+
+def test_a_child_has_one_job_per_step_that_runs() -> None:
+    runs = (Runs(node="shop.model", reason="run: new"), Runs(node="shop.holdout", reason="maybe: if model changes", after=("shop.model",)))  # fmt: skip
+    graph = child_graph(runs, DECLARED, GitlabSettings())
+    assert [(j.name, j.stage, j.needs, j.commands) for j in graph.jobs] == [
+        ("step:shop.model", "steps-1", (), (("lockgate", "run", "--to", "shop.model"),)),
+        ("step:shop.holdout", "steps-2", ("step:shop.model",), (("lockgate", "run", "--to", "shop.holdout"),)),
+    ]
+    assert {e for j in graph.jobs for e in j.events} == {"child"}
+
+
+def test_a_child_without_steps_is_one_green_job() -> None:
+    """GitLab refuses a pipeline without jobs."""
+    [job] = child_graph((), DECLARED, GitlabSettings()).jobs
+    assert (job.name, job.commands) == ("unchanged", (("lockgate", "run"),))
+
+
+def test_a_step_with_too_many_needs_waits_for_stages() -> None:
+    first = [Runs(node=f"p.s{n}", reason="run: new") for n in range(MOST_NEEDS + 1)]
+    last = Runs(node="p.last", reason="run: new", after=tuple(r.node for r in first))
+    enough = Runs(node="p.enough", reason="run: new", after=tuple(r.node for r in first[1:]))
+    jobs = {j.name: j for j in child_graph([*first, last, enough], DECLARED, GitlabSettings()).jobs}
+    assert (jobs["step:p.last"].stage, jobs["step:p.last"].needs) == ("steps-2", ())
+    assert len(jobs["step:p.enough"].needs) == MOST_NEEDS
+
+
+def test_too_large_a_child_has_one_job_per_pipeline() -> None:
+    graph = pipelines_graph(DECLARED, GitlabSettings())
+    assert [(j.name, j.needs) for j in graph.jobs] == [
+        ("data:sales", ()), ("data:weather", ()), ("train:shop", ("data:sales", "data:weather")),
+    ]  # fmt: skip
+    assert {e for j in graph.jobs for e in j.events} == {"child"}
+
+
+def test_a_project_that_delivers_nothing_has_no_release() -> None:
+    graph = job_graph(replace(DECLARED, delivers=None, stages=()), GitlabSettings(), has=everything)
+    assert [j.name for j in graph.jobs] == ["check", "data:sales", "data:weather", "train:shop", "monitor"]
+
+
+def test_an_environment_that_takes_a_button_has_a_page_before_it_and_a_token_for_it() -> None:
+    signed, attested = whole(DECLARED), whole(replace(DECLARED, attested=("production",)))
+    ask, approve = (next(j for j in attested.jobs if j.name == f"{n}:production") for n in ("ask", "approve"))
+    assert (ask.when, ask.soft, approve.when, approve.needs) == ("on_success", 3, "manual", ("ask:production",))
+    assert [c[1:3] for c in approve.commands] == [("gitlab", "attest"), ("approvals", "production")]
+    assert approve.audience == "lockgate"
+    assert next(j for j in attested.jobs if j.name == "deploy:production").needs == ("approve:production",)
+    assert not any(j.audience or j.name.startswith("ask:") for j in signed.jobs)
+    assert signed.digest != attested.digest

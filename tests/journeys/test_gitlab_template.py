@@ -1,0 +1,114 @@
+"""`init --template gitlab`: a repository that works as it is, on a laptop and in GitLab."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from journeys.gitlab_local import LINE, RUNNER, GitlabProject, needs_runner, push
+from journeys.walking import GOOD, HUMAN, USAGE, Lockgate, Server, git
+
+FILES = {
+    ".gitignore", ".gitlab-ci.yml", "README.md", "ci/lockgate.gitlab-ci.yml", "data/sales.csv", "lockgate.toml", "policy.toml",
+    "requirements.txt", "shop/__init__.py", "shop/delivery.py", "shop/pipelines.py",
+}  # fmt: skip
+GATES = ("enough_good_data", "beats_baseline", "champion", "slices")
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Lockgate:
+    """What the template writes."""
+    done = Lockgate(tmp_path)("init", "--template", "gitlab", "forecast")
+    assert "next: cd forecast && lockgate run" in done.out
+    return Lockgate(tmp_path / "forecast")
+
+
+def test_what_it_writes_works_as_it_is(written: Lockgate) -> None:
+    root = written.root
+    assert {str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and ".lockgate" not in p.parts and "__pycache__" not in p.parts} == FILES  # fmt: skip
+    assert "PROJECT" not in (root / "README.md").read_text() + (root / "lockgate.toml").read_text()
+    assert written("run").out.startswith("done  4 run")
+    assert written("gitlab", "check").code == GOOD
+
+
+def test_it_overwrites_nothing_and_founds_nothing(written: Lockgate) -> None:
+    (written.root / "README.md").write_text("# mine\n")
+    again = written("init", "--template", "gitlab")
+    assert "made" not in again.out
+    assert (written.root / "README.md").read_text() == "# mine\n"
+    assert not (written.root / ".lockgate" / "key").exists()
+    refused = written("init", "--template", "gitlab", "--person", "ada", expect=USAGE)
+    assert "founded after" in refused.err
+
+
+def test_its_readme_leads_to_production(written: Lockgate, tmp_path: Path) -> None:
+    """The commands of the README, in its order; what people click in GitLab is done by the local runner."""
+    needs_runner()
+    root = written.root
+    settings = root / "lockgate.toml"
+    text, count = re.subn(r'# url = "s3://.*', f'url = "{(tmp_path / "shared").as_uri()}"', settings.read_text())
+    assert count == 1
+    settings.write_text(
+        text.replace('setup = ["python -m pip install --quiet --requirement requirements.txt"]', "setup = []")
+    )
+    written("gitlab", "render")
+    git(root, "init", "--quiet", "--initial-branch=main")
+    git(root, "config", "user.email", "dev@example.org")
+    git(root, "config", "user.name", "Dev")
+    git(tmp_path, "init", "--quiet", "--bare", str(tmp_path / "remote.git"))
+    git(root, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    push(root, "the template")
+    git(root, "remote", "set-head", "origin", "main")
+    readme = (root / "README.md").read_text()
+    for command in ("init --person YOU", "people add ANN --role product-owner --key ann.pub"):
+        assert f"lockgate {command}" in readme
+    [add] = re.findall(r"`lockgate (people add pipeline .*?)`", readme)
+    written("init", "--person", "ada")
+    written("people", "add", "ann", "--role", "product-owner", "--new-key", str(tmp_path / "ann"))
+    written(*add.split())
+    (tmp_path / "home").mkdir()
+    key = (root / "pipeline-key").rename(tmp_path / "pipeline-key")
+    assert git(root, "status", "--porcelain") == "", "the pipeline's key is ignored"
+    gitlab = GitlabProject(written, tmp_path / "home", {"LOCKGATE_KEY": str(key)})
+    with Server(written, "staging") as staging, Server(written, "production") as production:
+        done = gitlab.pipeline(
+            1, "check", "data:sales", "train:demand", "release", *(f"gate:{g}" for g in GATES), needs=True
+        )
+        assert done.code == GOOD, done.out
+        assert list(root.glob(".gitlab-ci-local/artifacts/*champion*/lockgate-reports/gate-champion.xml"))
+        for job in ("deploy:staging", "gate:integration"):
+            assert gitlab.pipeline(1, job).code == GOOD
+        staging.answers(written.release())
+        assert gitlab.pipeline(1, "approve:production").jobs == {"approve:production": "FAIL"}
+        uncertain = written("approvals", "production", "--json", expect=HUMAN).json()["uncertain"]
+        written("evidence", "latest", expect=None)
+        accept = [part for gate in uncertain for part in ("--accept", gate)]
+        written(
+            "approve", "latest", "--role", "product-owner", "--reason", "fine", *accept, "--key", str(tmp_path / "ann")
+        )
+        for job in ("approve:production", "deploy:production"):
+            assert gitlab.pipeline(1, job).code == GOOD
+        production.answers(written.release())
+
+
+def test_a_process_that_a_job_leaves_behind_is_noticed(tmp_path: Path) -> None:
+    """What the pipeline tests rest on."""
+    needs_runner()
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    (tmp_path / ".gitlab-ci.yml").write_text(
+        "leaves:\n  script:\n    - setsid sleep 20 > /dev/null 2>&1 < /dev/null & \n"
+    )
+    (tmp_path / "home").mkdir()
+    gitlab = GitlabProject(Lockgate(tmp_path), tmp_path / "home")
+    with pytest.raises(AssertionError, match="outlive"):
+        gitlab.pipeline(1, "leaves")
+    assert gitlab.left() == ["sleep 20 "]
+    gitlab.end_left()
+    assert gitlab.left() == []
+
+
+def test_the_runner_is_the_one_that_was_measured() -> None:
+    needs_runner()
+    assert '"version": "4.73.0"' in (RUNNER.parents[1] / "package.json").read_text()
+    assert LINE.findall(" PASS  a:b \n") == [("PASS", "a:b")]

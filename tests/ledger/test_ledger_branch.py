@@ -1,0 +1,255 @@
+"""The ledger on a branch of a git remote: the same exam as any ledger, races, lost answers, and what the remote refuses."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lockgate.adapters.git_branch.ledger import BranchLedger
+from lockgate.errors import IntegrityError, MovedOn, ServiceUnavailable, UsageError
+from lockgate.project import open_project
+from lockgate.records.statement import PREDICATES, Envelope, Statement, seal
+from lockgate.testing.ledger import LEDGER_CHECKS, MemorySigner
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+BRANCH = "lockgate/ledger"
+
+
+def git(*arguments: str | Path, at: Path, check: bool = True) -> str:
+    command = ["git", "-c", "user.name=x", "-c", "user.email=x@y", *arguments]
+    return subprocess.run(command, cwd=at, check=check, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Path:
+    path = tmp_path / "with space ü.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", path], check=True)
+    return path
+
+
+def envelope(word: str) -> Envelope:
+    statement = Statement(
+        predicate_type=PREDICATES + "exam/v1", subject_name="exam", subject="sha256:" + "00" * 32,
+        predicate={"word": word},
+    )  # fmt: skip
+    return seal(statement, MemorySigner("ann"))
+
+
+def copy(remote: Path, name: str = "mine") -> BranchLedger:
+    """A working copy's view; the same name twice is the next process in the same copy."""
+    home = remote.parent / name
+    return BranchLedger(str(remote), BRANCH, root=remote.parent, copy=home / "ledger.git", seen=home / "seen")
+
+
+def add(ledger: BranchLedger, *words: str) -> None:
+    for word in words:
+        ledger.append(envelope(word), after=ledger.head(), time=NOON)
+
+
+def words(ledger: BranchLedger) -> list[str]:
+    return [entry.envelope.statement().predicate["word"] for entry in ledger.read()]
+
+
+@pytest.mark.parametrize("check", LEDGER_CHECKS, ids=lambda c: c.__name__.strip("_"))
+def test_it_passes_the_exam_of_every_ledger(remote: Path, check: Callable[..., None]) -> None:
+    check(lambda: copy(remote))
+
+
+def test_another_clone_and_another_process_read_the_same(remote: Path) -> None:
+    mine = copy(remote)
+    add(mine, "a", "b", "c")
+    assert copy(remote).read() == copy(remote, "theirs").read() == mine.read()
+    add(copy(remote, "theirs"), "d")
+    assert words(mine) == ["a", "b", "c", "d"]
+
+
+def test_a_person_can_read_it_with_git_alone(remote: Path) -> None:
+    mine = copy(remote)
+    add(mine, "a", "b")
+    said = git("log", "--format=%s", BRANCH, at=remote).splitlines()
+    assert said == ["1 exam/v1", "0 exam/v1"]
+    assert mine.head().digest in git("log", "-1", "--format=%b", BRANCH, at=remote)
+    assert git("ls-tree", "-r", "--name-only", BRANCH, at=remote).splitlines() == [
+        "000000/000000000.json",
+        "000000/000000001.json",
+    ]
+
+
+WRITER = """
+    import sys
+    from datetime import UTC, datetime
+    from pathlib import Path
+    sys.path.insert(0, {tests!r})
+    from ledger.test_ledger_branch import copy, envelope
+    from lockgate.errors import MovedOn
+
+    ledger, name = copy(Path({remote!r}), {home!r}), {name!r}
+    for number in range({rounds}):
+        while True:
+            try:
+                ledger.append(envelope(f"{{name}} {{number}}"), after=ledger.head(), time=datetime.now(UTC))
+            except MovedOn:
+                continue
+            break
+        print(f"{{name}} {{number}}", flush=True)
+"""
+
+
+def writer(remote: Path, name: str, *, home: str, rounds: int) -> subprocess.Popen[str]:
+    code = textwrap.dedent(WRITER).format(
+        tests=str(Path(__file__).parents[1]), remote=str(remote), name=name, home=home, rounds=rounds
+    )
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "together"),
+    [(12, False), (12, True), pytest.param(200, False, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])],
+)
+def test_two_writers_at_once_make_one_chain(remote: Path, rounds: int, *, together: bool) -> None:
+    """Every acknowledged entry is present once, in one chain; from two clones, or from two processes in one."""
+    two = [writer(remote, n, home="one" if together else n, rounds=rounds) for n in ("ann", "bob")]
+    acknowledged = [line for process in two for line in process.communicate(timeout=1500)[0].splitlines()]
+    assert all(process.returncode == 0 for process in two)
+    found = words(copy(remote, "reader"))
+    assert sorted(found) == sorted(acknowledged)
+    assert len(found) == 2 * rounds
+
+
+def test_a_killed_writer_loses_nothing_it_acknowledged(remote: Path) -> None:
+    acknowledged: list[str] = []
+    for turn in range(4):
+        process = writer(remote, f"w{turn}", home="same", rounds=50)
+        assert process.stdout
+        acknowledged.append(process.stdout.readline().strip())
+        time.sleep(0.05 * turn)
+        os.kill(process.pid, signal.SIGKILL)
+        acknowledged += process.stdout.read().splitlines()
+        process.wait()
+        process.stdout.close()
+    for lock in (remote.parent / "same").rglob("*.lock"):
+        assert lock.name in ("lockgate-fetch.lock", "lockgate-made.lock", "seen.lock"), lock
+    found = words(copy(remote, "same"))
+    assert [w for w in found if w in acknowledged] == [w for w in acknowledged if w]
+    add(copy(remote, "same"), "after")
+    assert words(copy(remote, "reader"))[-1] == "after"
+
+
+def hook(remote: Path, name: str, text: str) -> Path:
+    path = remote / "hooks" / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_protected_branch_says_who_may_push(remote: Path) -> None:
+    mine = copy(remote)
+    add(mine, "a")
+    refusing = hook(
+        remote, "pre-receive", "echo 'GitLab: You are not allowed to push code to protected branches' >&2; exit 1"
+    )
+    with pytest.raises(ServiceUnavailable) as refused:
+        add(mine, "b")
+    assert refused.value.exit_code == 5
+    assert "not allowed to push" in refused.value.value
+    assert "LOCKGATE_LEDGER_TOKEN" in refused.value.next
+    assert words(mine) == ["a"]
+    refusing.unlink()
+    add(mine, "b")
+    assert words(mine) == ["a", "b"]
+
+
+def test_an_answer_that_is_lost_after_the_push_is_no_failure(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = copy(remote)
+    real = mine._copy.push
+
+    def loses_its_answer(commit: str) -> str:
+        assert real(commit) == ""
+        return "the remote end hung up unexpectedly"
+
+    monkeypatch.setattr(mine._copy, "push", loses_its_answer)
+    add(mine, "a", "b")
+    assert words(copy(remote, "reader")) == ["a", "b"]
+
+
+def test_of_two_that_push_behind_the_same_head_one_has_to_decide_again(
+    remote: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs = copy(remote), copy(remote, "theirs")
+    add(mine, "a")
+    after, real = mine.head(), mine._copy.push
+
+    def late(commit: str) -> str:
+        add(theirs, "first")
+        return real(commit)
+
+    monkeypatch.setattr(mine._copy, "push", late)
+    with pytest.raises(MovedOn):
+        mine.append(envelope("second"), after=after, time=NOON)
+    assert words(mine) == ["a", "first"]
+
+
+@pytest.mark.parametrize("how", ["shortened", "replaced", "deleted", "an entry changed", "an entry removed"])
+def test_a_branch_that_was_forced_is_noticed(remote: Path, how: str) -> None:
+    mine = copy(remote)
+    add(mine, "a", "b", "c")
+    if how == "shortened":
+        git("update-ref", f"refs/heads/{BRANCH}", f"{BRANCH}~1", at=remote)
+    elif how == "replaced":
+        git("update-ref", "-d", f"refs/heads/{BRANCH}", at=remote)
+        add(copy(remote, "rival"), "x", "y", "z", "longer")
+    elif how == "deleted":
+        git("update-ref", "-d", f"refs/heads/{BRANCH}", at=remote)
+    else:
+        work = remote.parent / "work"
+        git("clone", "--quiet", "--branch", BRANCH, remote, work, at=remote.parent)
+        entry = work / "000000" / "000000001.json"
+        entry.write_bytes(entry.read_bytes().replace(b"b", b"d", 1)) if how == "an entry changed" else entry.unlink()
+        git("commit", "--quiet", "-am", "mine now", at=work)
+        git("push", "--quiet", "origin", BRANCH, at=work)
+    fresh = copy(remote, "fresh") if how.startswith("an entry") else mine
+    with pytest.raises(IntegrityError):
+        fresh.read()
+    with pytest.raises(IntegrityError):
+        copy(remote).read()  # the next process of this copy remembers, too
+
+
+def test_no_remote_is_said_without_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCKGATE_LEDGER_TOKEN", "glpat-secret")
+    address = "http://user:hidden@127.0.0.1:9/group/project.git"
+    ledger = BranchLedger(address, BRANCH, root=tmp_path, copy=tmp_path / "c", seen=tmp_path / "s")
+    with pytest.raises(ServiceUnavailable) as refused:
+        ledger.head()
+    said = str(refused.value)
+    assert "127.0.0.1" in said
+    assert "hidden" not in said
+    assert "glpat" not in said
+    assert not any(
+        b"hidden" in p.read_bytes() or b"glpat" in p.read_bytes() for p in (tmp_path / "c").rglob("*") if p.is_file()
+    )
+
+
+def test_a_project_names_it_in_one_line(remote: Path) -> None:
+    root = remote.parent / "project"
+    root.mkdir()
+    git("init", "--quiet", at=root)
+    git("remote", "add", "origin", remote, at=root)
+    (root / "lockgate.toml").write_text('[project]\nname = "p"\npipelines = []\n[ledger]\nurl = "git:"\n')
+    ledger = open_project(root).ledger
+    ledger.append(envelope("a"), after=ledger.head(), time=NOON)
+    assert words(copy(remote)) == ["a"]
+
+
+def test_a_ledger_on_packages_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "lockgate.toml").write_text('[project]\nname = "p"\npipelines = []\n[ledger]\nurl = "gitlab:"\n')
+    with pytest.raises(UsageError, match="of two writers the last one would win"):
+        _ = open_project(tmp_path).ledger
