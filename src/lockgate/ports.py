@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from lockgate.records.held import Held, Lease
     from lockgate.records.ledger import Entry, Head
     from lockgate.records.listing import Listing
+    from lockgate.records.publication import Deployed, Publication, Published
     from lockgate.records.rows import Batch, Mark
     from lockgate.records.statement import Envelope
 
-__all__ = ["Files", "Leases", "Ledger", "Results", "Signer", "Sink", "Source", "Store", "Together"]
+__all__ = ["Files", "Forge", "Leases", "Ledger", "Results", "Signer", "Sink", "Source", "Store", "Together"]
 
 
 class Store(Protocol):
@@ -210,4 +211,37 @@ class Sink(Protocol):
             batches: the rows, without those that `after` covers when the sink appends.
             kinds: (column, kind) with kind one of integer, real, text, blob.
         """
+        ...
+
+
+class Forge(Protocol):
+    """Where people change, review and publish code: GitLab; another one is another file of adapters.
+
+    Laws: what a call says is true of the forge when it returns. Every writing call may be made again, after any failure, and
+    the end is the same as if it had been made once. Nothing here decides: a forge's word counts only where a policy takes it.
+    PermissionRefused names the variable whose token lacks what is needed; ServiceUnavailable: nothing is lost, ask again.
+    """
+
+    def say(self, change: str, marker: str, text: str) -> str:
+        """One note on a change request, found by its hidden marker and changed in place; answers its address."""
+        ...
+
+    def attach(self, path: Path) -> str:
+        """Keep a file with the project's own attachments; answers what Markdown there can show. The one call that may double."""
+        ...
+
+    def job(self, number: str) -> Mapping[str, str]:
+        """A job: job, name, pipeline, commit, ref, status, user (a number), login, started. Raises NotFound."""
+        ...
+
+    def published(self, name: str) -> Mapping[str, str]:
+        """Version → the first hex digits of the release that has it, for everything published under a name."""
+        ...
+
+    def publish(self, publication: Publication, files: Mapping[str, Path]) -> Published:
+        """Files, model version and page of a release. Raises UsageError where the version is another release's."""
+        ...
+
+    def deployments(self, environment: str) -> Sequence[Deployed]:
+        """What was deployed there, the newest last, each with what people said about it."""
         ...

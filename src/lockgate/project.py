@@ -36,6 +36,7 @@ KINDS = (
     "bundles",
     "pages",
     "feedback",
+    "provenance",
     "policies",
     "measured",
     "summaries",

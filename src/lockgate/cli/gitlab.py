@@ -1,4 +1,4 @@
-"""`gitlab render | check | attest`: the delivery pipeline as GitLab's file, and what its jobs say of GitLab."""
+"""`gitlab render | check | attest | publish`: the delivery pipeline as GitLab's file, and what its jobs say of GitLab."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from lockgate.cli.gitlab_attest import attest, attest_arguments
+from lockgate.cli.gitlab_publish import publish, publish_arguments
 from lockgate.cli.render import now, plain, print_json, table
 from lockgate.errors import UsageError
 from lockgate.project import open_project
@@ -26,13 +27,17 @@ def gitlab_arguments(parser: argparse.ArgumentParser) -> None:
     checking = actions.add_parser("check", help="exit 1 when the committed files are stale, or would open a gate")
     attesting = actions.add_parser("attest", help="in a manual job: say that the person who started it approves")
     attest_arguments(attesting)
-    for each in (rendering, checking, attesting):
+    publishing = actions.add_parser(
+        "publish", help="a delivered release: packages, model version, number, page, provenance"
+    )
+    publish_arguments(publishing)
+    for each in (rendering, checking, attesting, publishing):
         each.add_argument("--json", action="store_true", help="for machines")
 
 
 def gitlab(arguments: argparse.Namespace) -> int:
     """One of the actions."""
-    return {"render": _render, "check": _check, "attest": attest}[arguments.action](arguments)
+    return {"render": _render, "check": _check, "attest": attest, "publish": publish}[arguments.action](arguments)
 
 
 def has(path: tuple[str, ...]) -> bool:

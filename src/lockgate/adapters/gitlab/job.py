@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from lockgate.records.digest import Json
 
-__all__ = ["GitlabJob"]
+__all__ = ["GitlabJob", "told_of"]
 
 
 class GitlabJob:
@@ -26,14 +26,18 @@ class GitlabJob:
 
     def told(self) -> dict[str, str]:
         """Job, name, pipeline, commit, ref, status, user (by number), login and time of start, as texts."""
-        said = self._api.get("/job")
-        fields = {
-            "job": said["id"], "name": said["name"], "pipeline": said["pipeline"]["id"], "commit": said["commit"]["id"],
-            "ref": said["ref"], "status": said["status"], "user": said["user"]["id"], "login": said["user"]["username"],
-            "started": said.get("started_at") or "",
-        }  # fmt: skip
-        return {name: str(value) for name, value in fields.items()}
+        return told_of(self._api.get("/job"))
 
     def keys(self) -> Json:
         """The instance's JSON Web Key Set."""
         return self._server.get("/oauth/discovery/keys")
+
+
+def told_of(said: Json) -> dict[str, str]:
+    """A job of the API as texts: job, name, pipeline, commit, ref, status, user (by number), login and time of start."""
+    fields = {
+        "job": said["id"], "name": said["name"], "pipeline": said["pipeline"]["id"], "commit": said["commit"]["id"],
+        "ref": said["ref"], "status": said["status"], "user": said["user"]["id"], "login": said["user"]["username"],
+        "started": said.get("started_at") or "",
+    }  # fmt: skip
+    return {name: str(value) for name, value in fields.items()}

@@ -36,6 +36,7 @@ AGAIN: Mapping[str, str] = {
     "measured": "lockgate deliver",
     "summaries": "lockgate serve ENV, which signs it again",
     "material": "lockgate propose",
+    "provenance": "lockgate gitlab publish, which signs it again",
 }
 """Kind of record → what makes it again."""
 MADE_AGAIN = ("results", "material")

@@ -104,8 +104,13 @@ def _described(
         case "material":
             words = f"what release {short(key)} is judged on"
             return words, {d: w for a in found.values() if a for d, w in _of_result(project, a, words).items()}
-        case "policies" | "summaries":
-            return f"{'a policy' if kind == 'policies' else 'a verification summary'} ({short(key)})", {}
+        case "policies" | "summaries" | "provenance":
+            called = {
+                "policies": "a policy",
+                "summaries": "a verification summary",
+                "provenance": "the provenance of a release",
+            }[kind]
+            return f"{called} ({short(key)})", {}
         case "sources":
             name = called or found.get("name")
             words = f"source {name}" if name else f"a source ({short(key)})"

@@ -1,0 +1,60 @@
+"""`gitlab publish`: files, number, model version and page of a release that was delivered."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.cli.render import now, plain, print_json
+from lockgate.project import adapter, open_project
+from lockgate.records.digest import short
+from lockgate.records.forge_job import job_in
+from lockgate.records.wire import to_json
+
+if TYPE_CHECKING:
+    import argparse
+
+    from lockgate.delivery.forge.provenance import Where
+
+__all__ = ["publish", "publish_arguments"]
+
+
+def publish_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "release", nargs="?", metavar="RELEASE", help="default: the release of this pipeline, or the newest"
+    )
+
+
+def publish(arguments: argparse.Namespace) -> int:
+    """Exit 0 when everything is there, new or not; 1 for what was never delivered; 4 without a token; 5 to try again."""
+    from lockgate.delivery.forge.publish import publish as publish_release
+
+    forge = adapter("gitlab.forge", "GitlabForge")(os.environ)
+    done = publish_release(open_project(Path.cwd()), forge, arguments.release, _where(), clock=now)
+    if arguments.json:
+        print_json(to_json(done))
+        return 0
+    print(plain(f"{done.name} {done.version} is release {short(done.release)}"))
+    if done.step:
+        print(plain(f"a {done.step.part} step: {'; '.join(done.step.because)}"))
+    for line in done.published.made:
+        print(plain(f"new   {line}"))
+    if not done.published.made:
+        print("same  everything was there")
+    print(plain(f"page  {done.published.page}\nmodel {done.published.model}"))
+    return 0
+
+
+def _where() -> Where:
+    """What this job knows of itself; an ID token is checked before a word of it is used."""
+    from lockgate.delivery.forge.provenance import Where
+
+    server, token = os.environ.get("CI_SERVER_URL", ""), os.environ.get("LOCKGATE_ID_TOKEN", "")
+    claims = None
+    if token and server:
+        from lockgate.forge.id_token import checked_claims
+
+        keys = adapter("gitlab.job", "GitlabJob")(os.environ).keys()
+        claims = checked_claims(token, keys, issuer=server, now=now())
+    return Where(job=job_in(os.environ), address=server, claims=claims)
