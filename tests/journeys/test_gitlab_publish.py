@@ -1,0 +1,170 @@
+"""`gitlab publish` in a pipeline, against the double of GitLab: what was delivered gets a number, files, a model version and a page."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from journeys.test_pipeline_jobs import Forge, Pipeline, change, delivered_forge, founded_forge
+from journeys.walking import FAILED, OUTSIDE, REFUSED, USAGE, Done, both, commit
+
+from lockgate.records.statement import Envelope, signature_holds
+from lockgate.testing.gitlab import Fault, GitLab
+
+__all__ = ["delivered_forge", "founded_forge"]
+
+
+@pytest.fixture
+def gitlab() -> Iterator[GitLab]:
+    with GitLab() as running:
+        yield running
+
+
+@pytest.fixture
+def delivered(delivered_forge: Path, tmp_path: Path) -> Forge:
+    shutil.copytree(delivered_forge, tmp_path / "forge", symlinks=True)
+    return Forge(tmp_path / "forge")
+
+
+def publish(
+    pipeline: Pipeline, gitlab: GitLab, *arguments: str, expect: int = 0, token: bool = True, **more: str
+) -> Done:
+    """As the job `publish` of a pipeline calls it."""
+    running = gitlab.job("publish", pipeline=gitlab.pipeline(sha=pipeline.commit))
+    mine = {n: v for n, v in gitlab.variables(running).items() if n not in ("CI", "GITLAB_CI")}
+    secrets = {"LOCKGATE_GITLAB_TOKEN": gitlab.project_token()} if token else {}
+    clone = pipeline.clone()
+    own = {"CI_PIPELINE_ID": pipeline.id, "CI_COMMIT_SHA": pipeline.commit}
+    clone.env.update({**mine, **secrets, **own, **more})
+    done = clone("gitlab", "publish", *arguments, expect=expect)
+    for secret in (*secrets.values(), mine["CI_JOB_TOKEN"]):
+        assert secret not in done.text
+    return done
+
+
+def file_of(gitlab: GitLab, part: str) -> bytes:
+    return next(f.content for p in gitlab.project.packages if p.kind == "generic" for f in p.files if part in f.name)
+
+
+def test_a_delivered_release_is_published_once(delivered: Forge, gitlab: GitLab) -> None:
+    pipeline = delivered.pipeline(1)
+    release = delivered.desk.release()
+    said = publish(pipeline, gitlab)
+    print(said.text)
+    assert said.out.startswith(f"shop 1.0.0 is release {release[7:19]}\n")
+    (package,) = (p for p in gitlab.project.packages if p.kind == "generic")
+    assert package.version == f"1.0.0+{release[7:19]}"
+    assert "new   release page shop-v1.0.0" in said.out
+    (page,) = gitlab.project.releases.values()
+    assert release in page["description"]
+    names = [link["name"] for link in page["assets"]["links"]]
+    assert {"evidence for production", "model card", "manifest", "model version"} <= {*names}
+    print(metrics(gitlab))
+    assert any(name.startswith("slices.") for name in metrics(gitlab))
+
+    again = publish(pipeline, gitlab, "--json").json()
+    assert (again["version"], again["step"], again["published"]["made"]) == ("1.0.0", None, [])
+
+    # Everything is found from outside, too, by the newest name; another machine signs nothing anew.
+    other = publish(Pipeline(delivered, "1", pipeline.commit, "runner"), gitlab, "--json").json()
+    assert other["published"]["made"] == []
+
+
+def metrics(gitlab: GitLab) -> dict[str, float]:
+    return {m["key"]: m["value"] for r in gitlab.project.runs.values() for m in r["data"]["metrics"]}
+
+
+def test_its_provenance_names_each_file_and_is_signed_by_the_pipeline(delivered: Forge, gitlab: GitLab) -> None:
+    publish(delivered.pipeline(1), gitlab)
+    envelope = Envelope.from_json(json.loads(file_of(gitlab, "provenance")))
+    key = (delivered.folder / "bot.pub").read_text()
+    assert signature_holds(envelope, key)
+    said = json.loads(base64.b64decode(envelope.to_json()["payload"]))
+    assert (said["_type"], said["predicateType"]) == (
+        "https://in-toto.io/Statement/v1",
+        "https://slsa.dev/provenance/v1",
+    )
+    manifest = json.loads(file_of(gitlab, "manifest.json"))
+    subjects = {s["name"]: s["digest"]["sha256"] for s in said["subject"]}
+    assert subjects.pop("manifest.json") == delivered.desk.release().removeprefix("sha256:")
+    assert subjects == {f["path"]: f["sha256"].removeprefix("sha256:") for f in manifest["files"]}
+    definition = said["predicate"]["buildDefinition"]
+    assert definition["resolvedDependencies"][0]["digest"] == {"gitCommit": manifest["lineage"]["commit"]}
+    assert said["predicate"]["runDetails"]["metadata"]["invocationId"].endswith("/-/jobs/1")
+
+
+def test_new_data_is_a_patch_and_new_code_a_minor_step(delivered: Forge, gitlab: GitLab) -> None:
+    publish(delivered.pipeline(1), gitlab)
+    change(delivered)
+    with both(delivered.desk):
+        second = delivered.pipeline(2)
+        second.to_production()
+        said = publish(second, gitlab)
+        assert said.out.startswith("shop 1.1.0 is release ")
+        assert "a minor step: other code" in said.out
+        grow(delivered)
+        third = delivered.pipeline(3)
+        third.to_production()
+        said = publish(third, gitlab)
+    assert said.out.startswith("shop 1.1.1 is release "), said.text
+    assert "a patch step: the same code on other data" in said.out
+    assert [r["tag_name"] for r in gitlab.project.releases.values()] == ["shop-v1.0.0", "shop-v1.1.0", "shop-v1.1.1"]
+    # The first one keeps its number.
+    assert publish(delivered.pipeline(1, commit="HEAD~2"), gitlab, "--json").json()["version"] == "1.0.0"
+
+
+def grow(forge: Forge) -> None:
+    """A day more of sales."""
+    file = next((forge.desk.root / "data").glob("sales*"))
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines, lines[-1]]) + "\n")
+    commit(forge.desk.root, "more sales")
+
+
+def test_what_was_never_delivered_is_not_published(delivered: Forge, gitlab: GitLab) -> None:
+    change(delivered)
+    pipeline = delivered.pipeline(2)
+    pipeline.propose()
+    said = publish(pipeline, gitlab, expect=FAILED)
+    assert "was never delivered to production" in said.err
+    assert "next:    lockgate deliver --to production" in said.err
+    assert gitlab.requests == []
+
+
+def test_a_missing_token_and_a_forge_that_is_down(delivered: Forge, gitlab: GitLab) -> None:
+    pipeline = delivered.pipeline(1)
+    said = publish(pipeline, gitlab, token=False, expect=REFUSED)
+    assert "LOCKGATE_GITLAB_TOKEN is not set" in said.err
+    assert "role Developer or higher and scope api" in said.err
+    gitlab.faults.add(Fault(status=401, path="*/releases", times=99))
+    said = publish(pipeline, gitlab, expect=REFUSED)
+    assert "401 Unauthorized (the token in CI_JOB_TOKEN)" in said.err
+    gitlab.faults.clear()
+    assert publish(pipeline, gitlab, "--json").json()["published"]["made"] == ["release page shop-v1.0.0"]
+    gone = publish(pipeline, gitlab, expect=OUTSIDE, CI_API_V4_URL="http://127.0.0.1:9/api/v4")
+    assert "GitLab does not answer" in gone.err
+    nowhere = publish(pipeline, gitlab, expect=USAGE, CI_PROJECT_ID="")
+    assert "nothing says which GitLab project this is: CI_PROJECT_ID" in nowhere.err
+
+
+def test_an_id_token_of_the_pipeline_stands_in_the_provenance(delivered: Forge, gitlab: GitLab) -> None:
+    import datetime as dt
+
+    pipeline = delivered.pipeline(1)
+    job = gitlab.job("publish", pipeline=gitlab.pipeline(sha=pipeline.commit))
+    now = dt.datetime.now(dt.UTC)
+    token = gitlab.id_token(job, aud="lockgate", now=now, pipeline_id="77")
+    said = publish(pipeline, gitlab, expect=REFUSED, LOCKGATE_ID_TOKEN=token)
+    assert "the ID token is not of the pipeline that proposed the release: pipeline_id: 77" in said.err
+    token = gitlab.id_token(job, aud="lockgate", now=now, pipeline_id="1")
+    publish(pipeline, gitlab, LOCKGATE_ID_TOKEN=token)
+    envelope = json.loads(file_of(gitlab, "provenance"))
+    said_there: Any = json.loads(base64.b64decode(envelope["payload"]))
+    (claims,) = said_there["predicate"]["runDetails"]["byproducts"]
+    assert claims["annotations"]["project_path"] == "group/shop"
+    assert "user_login" not in claims["annotations"]
