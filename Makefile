@@ -24,6 +24,10 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.demo
 	@$(PYTHON) scripts/setup.py test
 	@touch $@
 
+$(VENV)/.clients: requirements/clients.txt $(VENV)/.test
+	@$(PYTHON) scripts/setup.py clients
+	@touch $@
+
 demo: $(VENV)/.demo
 	@cd examples/demand && ../../$(BIN)/python -m demo start --data "$(DATA)" $(ARGS)
 
@@ -33,7 +37,7 @@ next-week: $(VENV)/.demo
 lending: $(VENV)/.demo
 	@cd examples/lending && ../../$(BIN)/python -m story $(ARGS)
 
-test: $(VENV)/.test
+test: $(VENV)/.clients
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.test

@@ -32,4 +32,4 @@ def everything(_: tuple[str, ...]) -> bool:
 
 
 def whole(declared: Declared = DECLARED, settings: GitlabSettings | None = None) -> JobGraph:
-    return job_graph(declared, settings or GitlabSettings(), has=everything)
+    return job_graph(declared, settings or GitlabSettings(publish=True), has=everything)

@@ -55,7 +55,6 @@ def test_a_delivered_release_is_published_once(delivered: Forge, gitlab: GitLab)
     pipeline = delivered.pipeline(1)
     release = delivered.desk.release()
     said = publish(pipeline, gitlab)
-    print(said.text)
     assert said.out.startswith(f"shop 1.0.0 is release {release[7:19]}\n")
     (package,) = (p for p in gitlab.project.packages if p.kind == "generic")
     assert package.version == f"1.0.0+{release[7:19]}"
@@ -64,7 +63,6 @@ def test_a_delivered_release_is_published_once(delivered: Forge, gitlab: GitLab)
     assert release in page["description"]
     names = [link["name"] for link in page["assets"]["links"]]
     assert {"evidence for production", "model card", "manifest", "model version"} <= {*names}
-    print(metrics(gitlab))
     assert any(name.startswith("slices.") for name in metrics(gitlab))
 
     again = publish(pipeline, gitlab, "--json").json()
@@ -160,7 +158,7 @@ def test_an_id_token_of_the_pipeline_stands_in_the_provenance(delivered: Forge, 
     now = dt.datetime.now(dt.UTC)
     token = gitlab.id_token(job, aud="lockgate", now=now, pipeline_id="77")
     said = publish(pipeline, gitlab, expect=REFUSED, LOCKGATE_ID_TOKEN=token)
-    assert "the ID token is not of the pipeline that proposed the release: pipeline_id: 77" in said.err
+    assert "the ID token is not of this job's pipeline: pipeline_id: 77" in said.err
     token = gitlab.id_token(job, aud="lockgate", now=now, pipeline_id="1")
     publish(pipeline, gitlab, LOCKGATE_ID_TOKEN=token)
     envelope = json.loads(file_of(gitlab, "provenance"))

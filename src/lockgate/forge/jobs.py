@@ -183,7 +183,7 @@ def _way(declared: Declared, settings: GitlabSettings) -> list[Job]:
             rise = _rise(place, ahead, asked=stretch.asked, attested=stretch.environment in declared.attested)
             jobs += rise
             here, before = stretch.environment, (rise[-1].name,)
-    return [*jobs, *_publish(environments)]
+    return [*jobs, *(_publish(environments) if settings.publish else [])]
 
 
 @frozen
@@ -278,7 +278,7 @@ def _publish(environments: Sequence[str]) -> list[Job]:
     if not environments:
         return []
     return [Job(name="publish", stage="publish", commands=(("lockgate", "gitlab", "publish"),), events=RISING,
-                needs=(f"deploy:{environments[-1]}",), says="release, packages and model version for people to find")]  # fmt: skip
+                needs=(f"deploy:{environments[-1]}",), audience=AUDIENCE, says="release, packages and model version for people to find")]  # fmt: skip
 
 
 def _existing(jobs: Iterable[Job], has: Has) -> tuple[Job, ...]:

@@ -51,12 +51,12 @@ class Origin:
 
 
 def of_the_pipeline(claims: Mapping[str, str], job: ForgeJob) -> Mapping[str, str]:
-    """The claims that speak for the job that proposed. Raises PermissionRefused when they are of another pipeline or commit."""
+    """The claims that speak for the pipeline of a job. Raises PermissionRefused when they are of another pipeline or commit."""
     for claim, own in (("pipeline_id", job.pipeline), ("sha", job.commit), ("project_path", job.project)):
         if own and claims.get(claim) != own:
             raise PermissionRefused(
-                f"the ID token is not of the pipeline that proposed the release: {claim}", value=claims.get(claim, "none"),
-                allowed=own, next="publish in the pipeline that proposed it, or without LOCKGATE_ID_TOKEN",
+                f"the ID token is not of this job's pipeline: {claim}", value=claims.get(claim, "none"),
+                allowed=own, next="publish with the token that GitLab gave this very job, or without LOCKGATE_ID_TOKEN",
             )  # fmt: skip
     return {name: claims[name] for name in OF_THE_PIPELINE if name in claims}
 

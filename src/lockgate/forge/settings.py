@@ -29,6 +29,7 @@ KEYS: Final = (
     "environments",
     "image",
     "merge_requests",
+    "publish",
     "setup",
     "steps",
     "tags",
@@ -49,6 +50,7 @@ class GitlabSettings:
         variables: environment of every job, such as the address of a package index.
         merge_requests: `gates`: a merge request's release is proposed and judged, which needs a key there; `training`: it is
             only made.
+        publish: whether a release that reached the last environment is published; it needs a token that a team has to make.
         steps: `pipelines`: one job for each data and training pipeline; `child`: one for each step that the plan says runs.
         child_bytes: a larger child pipeline has one job for each pipeline. GitLab takes 5 MB, and refuses what takes more
             than 2 MB of its memory unless its operator allows more; the file's text is a fifth of that.
@@ -64,6 +66,7 @@ class GitlabSettings:
     merge_requests: Literal["gates", "training"] = "gates"
     steps: Literal["pipelines", "child"] = "pipelines"
     child_bytes: int = 400_000
+    publish: bool = False
     urls: Mapping[str, str] = field(default_factory=dict[str, str])
     tiers: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -100,6 +103,7 @@ def read_gitlab(table: Table) -> GitlabSettings:
         merge_requests=table.one_of("merge_requests", ("gates", "training"), usual.merge_requests),
         steps=table.one_of("steps", ("pipelines", "child"), usual.steps),
         child_bytes=table.number("child_bytes", usual.child_bytes, least=10_000, most=5_000_000),
+        publish=table.truth("publish", usual.publish),
         urls={name: place.text("url") for name, place in places.items() if "url" in place.content},
         tiers={name: place.one_of("tier", TIERS) for name, place in places.items() if "tier" in place.content},
     )

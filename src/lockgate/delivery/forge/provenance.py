@@ -47,10 +47,14 @@ def proposal(trust: Trusted, release: str) -> Said:
 
 
 def origin_of(trust: Trusted, release: str, where: Where) -> Origin:
-    """Where it was built, by what its proposal says. Raises PermissionRefused for claims of another pipeline."""
+    """Where it was built, by what its first proposal says. Raises PermissionRefused for claims that are not of this job's pipeline.
+
+    A release that an earlier pipeline proposed was built there: what this one's token says is nothing about that.
+    """
     said = proposal(trust, release)
     job = job_of(said.claim.extra) if isinstance(said.claim, Proposed) else None
-    claims = of_the_pipeline(where.claims, job) if where.claims and job else {}
+    own = of_the_pipeline(where.claims, where.job) if where.claims and where.job else {}
+    claims = own if where.job and where.job.is_of_the_pipeline(job) else {}
     name = said.person.name if said.person else ""
     return Origin(by=name, root=trust.root, job=job, address=where.address.rstrip("/"), claims=claims)
 
