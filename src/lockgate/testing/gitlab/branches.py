@@ -105,12 +105,12 @@ def statuses(call: Call) -> Answer:
 
 P = "/projects/:id"
 ROUTES: Final = (
-    Route(method="GET", path=P, does=project, tokens=PEOPLE, role=GUEST, note="a few of its fields"),
-    Route(method="GET", path="/user", does=user, tokens=PEOPLE, role=0),
-    Route(method="GET", path=f"{P}/protected_branches", does=branches, tokens=PEOPLE, role=DEVELOPER),
-    Route(method="GET", path=f"{P}/protected_branches/:name", does=branch, tokens=PEOPLE, role=DEVELOPER),
+    Route(method="GET", path=P, does=project, seen="guessed", tokens=PEOPLE, role=GUEST, note="a few of its fields"),
+    Route(method="GET", path="/user", does=user, seen="guessed", tokens=PEOPLE, role=0),
+    Route(method="GET", path=f"{P}/protected_branches", does=branches, seen="guessed", tokens=PEOPLE, role=DEVELOPER),
+    Route(method="GET", path=f"{P}/protected_branches/:name", does=branch, seen="guessed", tokens=PEOPLE, role=DEVELOPER),
     Route(method="POST", path=f"{P}/protected_branches", does=protect, tokens=PEOPLE, role=MAINTAINER, note="40 unless told; a known name: 409"),
-    Route(method="DELETE", path=f"{P}/protected_branches/:name", does=unprotect, tokens=PEOPLE, role=MAINTAINER),
+    Route(method="DELETE", path=f"{P}/protected_branches/:name", does=unprotect, seen="guessed", tokens=PEOPLE, role=MAINTAINER),
     Route(method="POST", path=f"{P}/statuses/:sha", does=set_status, tokens=PEOPLE, role=DEVELOPER, seen="guessed", note="from the documentation; that no job token may is guessed"),
-    Route(method="GET", path=f"{P}/repository/commits/:sha/statuses", does=statuses, tokens=PEOPLE, role=REPORTER),
+    Route(method="GET", path=f"{P}/repository/commits/:sha/statuses", does=statuses, seen="guessed", tokens=PEOPLE, role=REPORTER),
 )  # fmt: skip

@@ -149,12 +149,12 @@ def attached(call: Call) -> Answer:
 
 MR = "/projects/:id/merge_requests"
 ROUTES: Final = (
-    Route(method="GET", path=MR, does=merge_requests, tokens=WRITERS, role=GUEST),
-    Route(method="GET", path=f"{MR}/:iid", does=merge_request, role=GUEST),
+    Route(method="GET", path=MR, does=merge_requests, seen="guessed", tokens=WRITERS, role=GUEST),
+    Route(method="GET", path=f"{MR}/:iid", does=merge_request, seen="guessed", role=GUEST),
     Route(method="GET", path=f"{MR}/:iid/notes", does=listed, role=GUEST, note="newest first"),
     Route(method="GET", path=f"{MR}/:iid/notes/:note_id", does=one, role=GUEST),
     Route(method="POST", path=f"{MR}/:iid/notes", does=write, tokens=WRITERS, role=GUEST, note="no job token; a line `/close` is done, not written"),
-    Route(method="PUT", path=f"{MR}/:iid/notes/:note_id", does=change, tokens=WRITERS, role=GUEST, note="the author, or a maintainer"),
+    Route(method="PUT", path=f"{MR}/:iid/notes/:note_id", does=change, tokens=WRITERS, role=GUEST, note="the author, or a maintainer: who may is guessed"),
     Route(method="DELETE", path=f"{MR}/:iid/notes/:note_id", does=forget, tokens=WRITERS, role=GUEST),
     Route(method="POST", path="/projects/:id/uploads", does=attach, tokens=WRITERS, role=GUEST, note="multipart field `file`; twice is two attachments"),
     Route(method="GET", path="/projects/:id/uploads/:secret/:filename", does=attached, tokens=WRITERS, role=REPORTER, seen="guessed", note="from the documentation's words; error bodies are guessed"),
