@@ -206,7 +206,7 @@ def test_the_job_itself_asks_the_api_and_checks_the_token(tmp_path: Path) -> Non
         steps.close()
 
 
-@pytest.mark.parametrize("grade", ["signed", ""])
+@pytest.mark.parametrize("grade", ["signed", pytest.param("", marks=pytest.mark.soak)])
 def test_where_the_policy_asks_for_signatures_a_button_is_refused(tmp_path: Path, grade: str) -> None:
     text = f'\n[environments.production]\ngrade = "{grade}"\n' if grade else "\n"
     steps = waiting(tmp_path, policy=text)

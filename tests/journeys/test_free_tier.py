@@ -132,7 +132,7 @@ def test_a_pipeline_file_without_gates_and_approval(team: Team) -> None:
     refused(team, release)
 
 
-@pytest.mark.parametrize("how", ["nobody is asked", "a button counts"])
+@pytest.mark.parametrize("how", ["nobody is asked", pytest.param("a button counts", marks=pytest.mark.soak)])
 def test_a_policy_that_asks_less(team: Team, how: str) -> None:
     """The Maintainer's commit decides what their pipeline asks; the server asks by its own clone."""
     desk = team.forge.desk.root
@@ -163,6 +163,7 @@ def test_the_pipelines_key_wishes_for_itself(team: Team) -> None:
     refused(team, release)
 
 
+@pytest.mark.soak
 def test_the_pipelines_key_signs_as_a_person(team: Team) -> None:
     """`approve` with the machine's key, and people added by who is no trustee."""
     release = team.new_release(5)
@@ -214,6 +215,7 @@ def test_a_ledger_branch_that_is_forced(team: Team, how: str, tmp_path: Path) ->
     refused(team, release)
 
 
+@pytest.mark.soak
 def test_other_bytes_in_the_store(team: Team) -> None:
     """What was approved is loaded by digest: another model under the same name is refused, and what serves goes on."""
     release = team.new_release(7)

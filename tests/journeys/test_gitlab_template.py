@@ -42,6 +42,7 @@ def test_it_overwrites_nothing_and_founds_nothing(written: Lockgate) -> None:
     assert "founded after" in refused.err
 
 
+@pytest.mark.soak  # the shop goes the same way in test_gitlab_pipeline.py
 def test_its_readme_leads_to_production(written: Lockgate, tmp_path: Path) -> None:
     """The commands of the README, in its order; what people click in GitLab is done by the local runner."""
     needs_runner()

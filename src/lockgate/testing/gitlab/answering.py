@@ -11,9 +11,9 @@ from lockgate.testing.gitlab import (
     environments,
     identity,
     jobs,
-    mlflow_models,
+    mlflow_files,
+    mlflow_registry,
     mlflow_runs,
-    model_files,
     notes,
     packages,
     releases,
@@ -27,7 +27,7 @@ __all__ = ["ROUTES", "answer", "broken"]
 
 ROUTES: Final[Sequence[Route]] = (
     *packages.ROUTES, *notes.ROUTES, *jobs.ROUTES, *releases.ROUTES, *environments.ROUTES, *branches.ROUTES,
-    *mlflow_runs.ROUTES, *mlflow_models.ROUTES, *model_files.ROUTES, *identity.ROUTES,
+    *mlflow_runs.ROUTES, *mlflow_registry.ROUTES, *mlflow_files.ROUTES, *identity.ROUTES,
 )  # fmt: skip
 """Everything the double answers; docs/gitlab-api.md is held against it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lockgate.testing.gitlab.http import ANY, Answer, Call, Refusal, Route
-from lockgate.testing.gitlab.mlflow_models import version_numbered
+from lockgate.testing.gitlab.mlflow_registry import version_numbered
 from lockgate.testing.gitlab.mlflow_runs import PEOPLE, WRITE
 from lockgate.testing.gitlab.packages import keep_file, latest
 from lockgate.testing.gitlab.people import REPORTER
