@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from lockgate.delivery.comparison.changes import changes
+from lockgate.delivery.evidence.attempts import attempts
 from lockgate.delivery.evidence.cautions import cautions
 from lockgate.delivery.evidence.sayings import (
     builder_of,
@@ -97,6 +98,8 @@ def make_pack(
         **findings_of(looked.views),
         waived={gate: waiver_in_words(w) for gate, w in waived.items()},
         exceptions=exceptions_of(trust, waived.values(), release=release, ask=ask),
+        attempts=attempts(walk, trust, release=release, live=live, environment=environment),
+        reasons=walk.policy.reasons,
         missing=not_assessed(looked, judged.verdicts.values()),
         questions=questions(purpose, warned, judged.verdicts.values(), live=live),
         rule=_rule(ask),
