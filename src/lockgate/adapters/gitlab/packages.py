@@ -1,0 +1,324 @@
+"""Bytes by name in a project's generic packages, for a store and its results (ADR 34).
+
+All packages are called `lockgate-store`; their versions are `objects-0` to `objects-f`, by the first hex digit of a file's name, and one
+for each kind of records. GitLab keeps a file that was put twice twice and gives out the newer one, so a name has the state that was put last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from lockgate.abreast import at_once
+from lockgate.adapters.gitlab.api import PATIENCE_SECONDS, GitlabApi, GitlabRefuses
+from lockgate.adapters.gitlab.place import pass_for, place_of
+from lockgate.errors import NotFound, PermissionRefused, ServiceUnavailable
+from lockgate.records.digest import digest_bytes, sha256_bytes, sha256_file
+from lockgate.records.held import GRACE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+    from pathlib import Path
+
+    from lockgate.adapters.gitlab.place import Place
+
+__all__ = ["PACKAGE", "PackageBucket", "packages_of"]
+
+PACKAGE: Final = "lockgate-store"
+OBJECTS: Final = "objects"
+NEEDS: Final = "a token with role Developer and scope api; to look only: Reporter and read_api"
+NEEDS_TO_DELETE: Final = "a token with role Maintainer and scope api, in LOCKGATE_GITLAB_TOKEN"
+BINARY: Final = {"Content-Type": "application/octet-stream"}
+NOTHING: Final = digest_bytes(b"").rpartition(":")[2]
+STAND_IN: Final = b"\n"
+"""Stored for the empty object: not every storage behind GitLab takes a file without bytes."""
+LOOK_AGAIN_SECONDS: Final = 1.0
+TOO_LARGE: Final = 413
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A file of a package as GitLab lists it; `modified_s`: POSIX seconds by GitLab's clock."""
+
+    package: int
+    number: int
+    name: str
+    size_bytes: int
+    modified_s: float
+    sha256: str
+
+
+def packages_of(url: str, root: Path) -> PackageBucket:
+    """The packages that a store's URL means."""
+    return PackageBucket(place_of(url, root))
+
+
+class PackageBucket:
+    """The packages of one project. Nothing is asked before the first call; that one says whether we are let in."""
+
+    def __init__(
+        self,
+        place: Place,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+        patience: float = PATIENCE_SECONDS,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.place, self._pause, self._patience, self._now = place, pause, patience, now
+        self._clients: dict[bool, GitlabApi] = {}
+        self._numbers: dict[str, tuple[int, ...]] | None = None
+        self._known: dict[str, dict[str, _File]] = {}  # per version, as it was listed
+        self._lock = threading.Lock()
+
+    def __str__(self) -> str:
+        return str(self.place)
+
+    def read(self, name: str) -> tuple[bytes, str] | None:
+        """A small file's bytes and what they are, or None."""
+        pieces: list[bytes] = []
+
+        def begin() -> Callable[[bytes], object]:
+            pieces.clear()
+            return pieces.append
+
+        if not self._streamed(name, begin):
+            return None
+        data = b"".join(pieces)
+        return data, sha256_bytes(data)
+
+    def fetch(self, name: str, to: Path) -> str | None:
+        """Write a file's bytes into one of ours. What is not there is looked for again: a replica may not know yet."""
+        found = self._hashed(name, to)
+        if found is None:
+            self._pause(LOOK_AGAIN_SECONDS)
+            found = self._hashed(name, to)
+        return found
+
+    def digest(self, name: str) -> str | None:
+        """The digest of a file's bytes, kept nowhere."""
+        return self._hashed(name, None)
+
+    def has(self, name: str) -> bool:
+        """One request, without the bytes."""
+        with self._in_words():
+            return self._api().has(self._at(name))
+
+    def stat(self, name: str) -> tuple[int, float] | None:
+        """One request for what is not there; else its version is listed, once, as size and age stand nowhere else."""
+        if not self.has(name):
+            return None
+        version, file = _split(name)
+        if file not in self._known.get(version, {}):
+            self._list(version)
+        found = self._known[version].get(file)
+        return (_size(found), found.modified_s) if found else None
+
+    def send(self, name: str, path: Path) -> None:
+        """Put a file; GitLab makes it visible when it has all of it."""
+        empty = path.stat().st_size == 0
+        self._put(name, STAND_IN if empty else path, sha256_bytes(STAND_IN) if empty else sha256_file(path))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put small bytes."""
+        self._put(name, data or STAND_IN, sha256_bytes(data or STAND_IN))
+
+    def delete(self, *names: str) -> None:
+        """Remove every state of each name, the newest last, so that no older one comes to light."""
+        wanted: dict[str, set[str]] = {}
+        for version, file in map(_split, names):
+            wanted.setdefault(version, set()).add(file)
+        with self._in_words():
+            api = self._api(deleting=True)
+            for version, files in wanted.items():
+                states: dict[str, list[_File]] = {}
+                for found in self._files(version):
+                    if found.name in files:
+                        states.setdefault(found.name, []).append(found)
+                for _ in at_once(lambda found: self._remove(api, found), states.values()):
+                    pass
+                self._known.pop(version, None)
+
+    def list(self, under: str) -> Iterator[tuple[str, int, float]]:
+        """Name, size and time of the last change of everything of a kind; a hundred for each request."""
+        with self._in_words():
+            versions = [v for v in self._packages(again=True) if _kind(v) == under]
+        for version in at_once(self._list, sorted(versions)):
+            for found in self._known[version].values():
+                yield f"{under}/{found.name[:2]}/{found.name}", _size(found), found.modified_s
+
+    def _list(self, version: str) -> str:
+        """Note the newest state of each name."""
+        with self._in_words():
+            found = sorted(self._files(version), key=lambda f: f.number)
+        self._known[version] = {f.name: f for f in found}
+        return version
+
+    def _files(self, version: str) -> list[_File]:
+        numbers = self._packages().get(version) or self._packages(again=True).get(version, ())
+        api, found = self._api(), list[_File]()
+        for number in numbers:
+            with contextlib.suppress(NotFound):  # somebody removed it meanwhile
+                listed = api.listed(f"{self.place.path}/packages/{number}/package_files")
+                found += [_file(number, said) for said in listed]
+        return found
+
+    def _packages(self, *, again: bool = False) -> dict[str, tuple[int, ...]]:
+        """Version → numbers. Old GitLab may have made two packages of one version when two writers came first at once."""
+        with self._lock:
+            if self._numbers is None or again:
+                self._numbers = self._asked_packages(self._client(deleting=False))
+            return self._numbers
+
+    def _asked_packages(self, api: GitlabApi) -> dict[str, tuple[int, ...]]:
+        found: dict[str, tuple[int, ...]] = {}
+        try:
+            for said in api.listed(f"{self.place.path}/packages?package_type=generic&package_name={PACKAGE}"):
+                if said["name"] == PACKAGE:  # GitLab also finds names that contain this one
+                    found[said["version"]] = (*found.get(said["version"], ()), int(said["id"]))
+        except NotFound as error:
+            raise ServiceUnavailable(
+                "GitLab has no such project, or hides it from this token, or its package registry is off", value=error.value,
+                allowed=NEEDS, next=f"look at {self.place}: Settings › General › Visibility, and the token's role",
+            ) from error  # fmt: skip
+        return found
+
+    def _remove(self, api: GitlabApi, states: Sequence[_File]) -> None:
+        for found in sorted(states, key=lambda f: f.number):
+            at = f"{self.place.path}/packages/{found.package}/package_files/{found.number}"
+            with contextlib.suppress(NotFound):  # somebody else was first
+                api.call("DELETE", at)
+
+    def _put(self, name: str, body: bytes | Path, sha256: str) -> None:
+        wanted = sha256.removeprefix("sha256:")
+        with self._in_words():
+            try:
+                answer = self._api().call("PUT", f"{self._at(name)}?select=package_file", body, headers=BINARY)
+            except GitlabRefuses as error:
+                if "uplicate" in error.value and self._is_young(name, wanted):
+                    return
+                raise _refused(error) from error
+        taken = _taken(answer)
+        if taken not in ("", wanted):
+            raise ServiceUnavailable(
+                "GitLab took other bytes than were sent", value=f"{name}: {taken}", allowed=wanted, next="try again"
+            )
+
+    def _is_young(self, name: str, sha256: str) -> bool:
+        """Whether these bytes lie there since a moment ago, where a second file of a name is refused: somebody was first."""
+        version, file = _split(name)
+        self._list(version)
+        found = self._known[version].get(file)
+        return found is not None and found.sha256 == sha256 and self._now() - found.modified_s < GRACE_S / 2
+
+    def _hashed(self, name: str, to: Path | None) -> str | None:
+        from blake3 import blake3
+
+        hasher = blake3()
+        with contextlib.ExitStack() as opened:
+            file = opened.enter_context(to.open("wb")) if to else None
+
+            def begin() -> Callable[[bytes], object]:
+                hasher.reset()
+                if file:
+                    file.seek(0)
+                    file.truncate()
+                return keep
+
+            def keep(piece: bytes) -> None:
+                hasher.update(piece)
+                if file:
+                    file.write(piece)
+
+            return f"blake3:{hasher.hexdigest()}" if self._streamed(name, begin) else None
+
+    def _streamed(self, name: str, begin: Callable[[], Callable[[bytes], object]]) -> bool:
+        if name.endswith(NOTHING):
+            begin()
+            return self.has(name)
+        with self._in_words():
+            try:
+                self._api().stream(self._at(name), begin)
+            except NotFound:
+                return False
+        return True
+
+    def _at(self, name: str) -> str:
+        version, file = _split(name)
+        return f"{self.place.path}/packages/generic/{PACKAGE}/{version}/{file}"
+
+    def _api(self, *, deleting: bool = False) -> GitlabApi:
+        """A client, once GitLab has shown us the packages: it hides what we may not see, which must not look empty."""
+        self._packages()
+        with self._lock:
+            return self._client(deleting=deleting)
+
+    def _client(self, *, deleting: bool) -> GitlabApi:
+        if deleting not in self._clients:
+            known = pass_for(self.place, deleting=deleting)
+            self._clients[deleting] = GitlabApi(
+                self.place.api, header=known.header, token=known.secret, variable=known.variable,
+                needs=NEEDS_TO_DELETE if deleting else NEEDS, pause=self._pause, patience=self._patience,
+            )  # fmt: skip
+        return self._clients[deleting]
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Generator[None]:
+        """A store that does not let us in is one that does not answer: whoever asks must not go on as if it were empty."""
+        try:
+            yield
+        except PermissionRefused as error:
+            raise ServiceUnavailable(error.what, value=error.value, allowed=error.allowed, next=error.next) from error
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Version and file of a name.
+
+    >>> _split("objects/ab/abcd"), _split("results/ab/abcd")
+    (('objects-a', 'abcd'), ('results', 'abcd'))
+    """
+    kind, _, file = name.split("/")
+    return (f"{kind}-{file[0]}" if kind == OBJECTS else kind), file
+
+
+def _kind(version: str) -> str:
+    return OBJECTS if version.startswith(f"{OBJECTS}-") else version
+
+
+def _file(package: int, said: Any) -> _File:
+    return _File(
+        package=package, number=int(said["id"]), name=said["file_name"], size_bytes=int(said["size"]),
+        modified_s=datetime.fromisoformat(said["created_at"]).timestamp(), sha256=said.get("file_sha256") or "",
+    )  # fmt: skip
+
+
+def _size(found: _File) -> int:
+    return 0 if found.name == NOTHING else found.size_bytes
+
+
+def _taken(answer: bytes) -> str:
+    """The sha256 of what GitLab took; empty where it does not say."""
+    try:
+        said = json.loads(answer)
+    except ValueError:
+        return ""
+    found = said.get("file_sha256") if isinstance(said, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _refused(error: GitlabRefuses) -> GitlabRefuses:
+    """With what to do about it."""
+    next = ""
+    if "uplicate" in error.value:
+        next = (
+            f"the group's Settings › Packages and registries › Generic: allow duplicates, or an exception for {PACKAGE}"
+        )
+    elif error.code == TOO_LARGE or "too large" in error.value:
+        next = "ask who runs the instance for a larger generic_packages_max_file_size, or keep the store in a bucket (docs/store.md)"
+    found = GitlabRefuses(error.what, value=error.value, allowed=error.allowed, next=next)
+    found.code = error.code
+    return found
