@@ -7,6 +7,7 @@ for each kind of records. GitLab keeps a file that was put twice twice and gives
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import threading
 import time
@@ -54,8 +55,13 @@ class _File:
 
 
 def packages_of(url: str, root: Path) -> PackageBucket:
-    """The packages that a store's URL means."""
-    return PackageBucket(place_of(url, root))
+    """The packages that a store's URL means: one object for each place and process, so that connections and what was seen are shared."""
+    return _packages_at(place_of(url, root))
+
+
+@functools.cache
+def _packages_at(place: Place) -> PackageBucket:
+    return PackageBucket(place)
 
 
 class PackageBucket:

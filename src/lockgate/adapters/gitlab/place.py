@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["TOKEN", "Place", "Pass", "missing", "pass_for", "place_of"]
+__all__ = ["TOKEN", "Pass", "Place", "missing", "pass_for", "place_of"]
 
 HERE: Final = "gitlab:"
 TOKEN: Final = "LOCKGATE_GITLAB_TOKEN"  # noqa: S105  the name of a variable
@@ -70,13 +70,11 @@ def place_of(url: str, root: Path) -> Place:
     return _of_remote(root)
 
 
-def missing(url: str, root: Path) -> str:
-    """What the short form lacks outside of a pipeline: then a working copy's own store is meant. Empty: nothing, or it is an error."""
+def missing(url: str, root: Path) -> tuple[str, ...]:
+    """What the short form lacks outside of a pipeline. Empty: nothing, or its lack is an error."""
     if url != HERE or os.environ.get("CI") or os.environ.get("CI_API_V4_URL"):
-        return ""
-    if not os.environ.get(TOKEN):
-        return f"{TOKEN} is not set"
-    return "" if _remote(root) else f"there is no git remote {REMOTE}"
+        return ()
+    return (*((TOKEN,) if not os.environ.get(TOKEN) else ()), *(() if _remote(root) else (f"git remote {REMOTE}",)))
 
 
 def pass_for(place: Place, *, deleting: bool = False) -> Pass:
@@ -133,8 +131,8 @@ def _of_remote(root: Path) -> Place:
     if not host or not PATH.fullmatch(path) or "/" not in path:
         raise ServiceUnavailable(
             "nothing says which GitLab project holds the store", value=f"the git remote {REMOTE}: {_shown(address)}",
-            allowed="a remote on a GitLab server, or [store] url = \"gitlab://HOST/GROUP/PROJECT\"",
-            next=f"git remote -v   (or set CI_API_V4_URL and CI_PROJECT_ID)",
+            allowed='a remote on a GitLab server, or [store] url = "gitlab://HOST/GROUP/PROJECT"',
+            next="git remote -v   (or set CI_API_V4_URL and CI_PROJECT_ID)",
         )  # fmt: skip
     return _at(host, path, os.environ)
 

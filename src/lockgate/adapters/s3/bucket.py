@@ -29,7 +29,8 @@ class Changed(Exception):
 class Bucket:
     """Objects by name below a prefix. Nothing is asked before the first call; that one says if the bucket is there."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, root: Path | None = None) -> None:
+        del root  # a bucket is where it is, whoever asks
         self.place = parse(url)
         self._client: Any = None
 

@@ -164,8 +164,7 @@ def _beside(project: Project, release: Manifest, path: str) -> bytes:
 
 def _project(project: Project, snapshot: Snapshot, folder: Path, *, empty: bool) -> Project:
     """A project that says nothing but what the snapshot does; its sources are no files of its own."""
-    far = project.cache is not None
-    store = ".lockgate" if empty else project.settings.store if far else str(project.store_folder)
+    store = ".lockgate" if empty else project.store_url
     settings = replace(
         project.settings, pipelines=snapshot.modules, params={}, sinks=(), store=store, ledger=None, as_of_file=None,
         sources=tuple(SourceSettings(n, kind, "") for n, kind in snapshot.sources.items()),
