@@ -40,7 +40,7 @@ class Line:
         """
         with self._lock:
             connection = self._idle.pop() if kept and self._idle else None
-        answer, whole = None, False
+        answer, broken = None, False
         if connection is not None:
             with contextlib.suppress(OSError, HTTPException):
                 answer = _answer(connection, method, target, body, headers)
@@ -51,9 +51,11 @@ class Line:
         try:
             answer = answer or _answer(connection, method, target, body, headers)
             yield answer
-            whole = answer.isclosed() and not answer.will_close
+        except (OSError, HTTPException):
+            broken = True
+            raise
         finally:
-            if whole and kept:
+            if kept and answer and answer.isclosed() and not (broken or answer.will_close or answer.length):
                 with self._lock:
                     self._idle.append(connection)
             else:

@@ -11,12 +11,11 @@ import functools
 import json
 import threading
 import time
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lockgate.abreast import at_once
 from lockgate.adapters.gitlab.api import PATIENCE_SECONDS, GitlabApi, GitlabRefuses
+from lockgate.adapters.gitlab.package_list import PACKAGE, PackageList
 from lockgate.adapters.gitlab.place import pass_for, place_of
 from lockgate.errors import NotFound, PermissionRefused, ServiceUnavailable
 from lockgate.records.digest import digest_bytes, sha256_bytes, sha256_file
@@ -26,11 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
+    from lockgate.adapters.gitlab.package_list import File
     from lockgate.adapters.gitlab.place import Place
 
-__all__ = ["PACKAGE", "PackageBucket", "packages_of"]
+__all__ = ["PackageBucket", "packages_of"]
 
-PACKAGE: Final = "lockgate-store"
 OBJECTS: Final = "objects"
 NEEDS: Final = "a token with role Developer and scope api; to look only: Reporter and read_api"
 NEEDS_TO_DELETE: Final = "a token with role Maintainer and scope api, in LOCKGATE_GITLAB_TOKEN"
@@ -40,18 +39,6 @@ STAND_IN: Final = b"\n"
 """Stored for the empty object: not every storage behind GitLab takes a file without bytes."""
 LOOK_AGAIN_SECONDS: Final = 1.0
 TOO_LARGE: Final = 413
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
-    """A file of a package as GitLab lists it; `modified_s`: POSIX seconds by GitLab's clock."""
-
-    package: int
-    number: int
-    name: str
-    size_bytes: int
-    modified_s: float
-    sha256: str
 
 
 def packages_of(url: str, root: Path) -> PackageBucket:
@@ -77,9 +64,8 @@ class PackageBucket:
     ) -> None:
         self.place, self._pause, self._patience, self._now = place, pause, patience, now
         self._clients: dict[bool, GitlabApi] = {}
-        self._numbers: dict[str, tuple[int, ...]] | None = None
-        self._known: dict[str, dict[str, _File]] = {}  # per version, as it was listed
         self._lock = threading.Lock()
+        self._listed = PackageList(place, self._client)
 
     def __str__(self) -> str:
         return str(self.place)
@@ -118,10 +104,8 @@ class PackageBucket:
         """One request for what is not there; else its version is listed, once, as size and age stand nowhere else."""
         if not self.has(name):
             return None
-        version, file = _split(name)
-        if file not in self._known.get(version, {}):
-            self._list(version)
-        found = self._known[version].get(file)
+        with self._in_words():
+            found = self._listed.known(*_split(name))
         return (_size(found), found.modified_s) if found else None
 
     def send(self, name: str, path: Path) -> None:
@@ -141,59 +125,23 @@ class PackageBucket:
         with self._in_words():
             api = self._api(deleting=True)
             for version, files in wanted.items():
-                states: dict[str, list[_File]] = {}
-                for found in self._files(version):
+                states: dict[str, list[File]] = {}
+                for found in self._listed.files(version):
                     if found.name in files:
                         states.setdefault(found.name, []).append(found)
                 for _ in at_once(lambda found: self._remove(api, found), states.values()):
                     pass
-                self._known.pop(version, None)
+                self._listed.forget(version)
 
     def list(self, under: str) -> Iterator[tuple[str, int, float]]:
         """Name, size and time of the last change of everything of a kind; a hundred for each request."""
         with self._in_words():
-            versions = [v for v in self._packages(again=True) if _kind(v) == under]
-        for version in at_once(self._list, sorted(versions)):
-            for found in self._known[version].values():
-                yield f"{under}/{found.name[:2]}/{found.name}", _size(found), found.modified_s
+            versions = sorted(v for v in self._listed.versions(again=True) if _kind(v) == under)
+            for listed in at_once(self._listed.newest, versions):
+                for found in listed.values():
+                    yield f"{under}/{found.name[:2]}/{found.name}", _size(found), found.modified_s
 
-    def _list(self, version: str) -> str:
-        """Note the newest state of each name."""
-        with self._in_words():
-            found = sorted(self._files(version), key=lambda f: f.number)
-        self._known[version] = {f.name: f for f in found}
-        return version
-
-    def _files(self, version: str) -> list[_File]:
-        numbers = self._packages().get(version) or self._packages(again=True).get(version, ())
-        api, found = self._api(), list[_File]()
-        for number in numbers:
-            with contextlib.suppress(NotFound):  # somebody removed it meanwhile
-                listed = api.listed(f"{self.place.path}/packages/{number}/package_files")
-                found += [_file(number, said) for said in listed]
-        return found
-
-    def _packages(self, *, again: bool = False) -> dict[str, tuple[int, ...]]:
-        """Version → numbers. Old GitLab may have made two packages of one version when two writers came first at once."""
-        with self._lock:
-            if self._numbers is None or again:
-                self._numbers = self._asked_packages(self._client(deleting=False))
-            return self._numbers
-
-    def _asked_packages(self, api: GitlabApi) -> dict[str, tuple[int, ...]]:
-        found: dict[str, tuple[int, ...]] = {}
-        try:
-            for said in api.listed(f"{self.place.path}/packages?package_type=generic&package_name={PACKAGE}"):
-                if said["name"] == PACKAGE:  # GitLab also finds names that contain this one
-                    found[said["version"]] = (*found.get(said["version"], ()), int(said["id"]))
-        except NotFound as error:
-            raise ServiceUnavailable(
-                "GitLab has no such project, or hides it from this token, or its package registry is off", value=error.value,
-                allowed=NEEDS, next=f"look at {self.place}: Settings › General › Visibility, and the token's role",
-            ) from error  # fmt: skip
-        return found
-
-    def _remove(self, api: GitlabApi, states: Sequence[_File]) -> None:
+    def _remove(self, api: GitlabApi, states: Sequence[File]) -> None:
         for found in sorted(states, key=lambda f: f.number):
             at = f"{self.place.path}/packages/{found.package}/package_files/{found.number}"
             with contextlib.suppress(NotFound):  # somebody else was first
@@ -217,8 +165,7 @@ class PackageBucket:
     def _is_young(self, name: str, sha256: str) -> bool:
         """Whether these bytes lie there since a moment ago, where a second file of a name is refused: somebody was first."""
         version, file = _split(name)
-        self._list(version)
-        found = self._known[version].get(file)
+        found = self._listed.newest(version).get(file)
         return found is not None and found.sha256 == sha256 and self._now() - found.modified_s < GRACE_S / 2
 
     def _hashed(self, name: str, to: Path | None) -> str | None:
@@ -258,19 +205,19 @@ class PackageBucket:
         return f"{self.place.path}/packages/generic/{PACKAGE}/{version}/{file}"
 
     def _api(self, *, deleting: bool = False) -> GitlabApi:
-        """A client, once GitLab has shown us the packages: it hides what we may not see, which must not look empty."""
-        self._packages()
-        with self._lock:
-            return self._client(deleting=deleting)
+        """A client, once GitLab has shown us the packages."""
+        self._listed.look()
+        return self._client(deleting=deleting)
 
-    def _client(self, *, deleting: bool) -> GitlabApi:
-        if deleting not in self._clients:
-            known = pass_for(self.place, deleting=deleting)
-            self._clients[deleting] = GitlabApi(
-                self.place.api, header=known.header, token=known.secret, variable=known.variable,
-                needs=NEEDS_TO_DELETE if deleting else NEEDS, pause=self._pause, patience=self._patience,
-            )  # fmt: skip
-        return self._clients[deleting]
+    def _client(self, *, deleting: bool = False) -> GitlabApi:
+        with self._lock:
+            if deleting not in self._clients:
+                known = pass_for(self.place, deleting=deleting)
+                self._clients[deleting] = GitlabApi(
+                    self.place.api, header=known.header, token=known.secret, variable=known.variable,
+                    needs=NEEDS_TO_DELETE if deleting else NEEDS, pause=self._pause, patience=self._patience,
+                )  # fmt: skip
+            return self._clients[deleting]
 
     @contextlib.contextmanager
     def _in_words(self) -> Generator[None]:
@@ -295,14 +242,7 @@ def _kind(version: str) -> str:
     return OBJECTS if version.startswith(f"{OBJECTS}-") else version
 
 
-def _file(package: int, said: Any) -> _File:
-    return _File(
-        package=package, number=int(said["id"]), name=said["file_name"], size_bytes=int(said["size"]),
-        modified_s=datetime.fromisoformat(said["created_at"]).timestamp(), sha256=said.get("file_sha256") or "",
-    )  # fmt: skip
-
-
-def _size(found: _File) -> int:
+def _size(found: File) -> int:
     return 0 if found.name == NOTHING else found.size_bytes
 
 
