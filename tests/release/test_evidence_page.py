@@ -236,7 +236,7 @@ def everywhere(value: object, text: str, keep: str = "") -> object:
         return {k: everywhere(v, text, k) for k, v in value.items()}
     if isinstance(value, list):
         return [everywhere(v, text, keep) for v in value]
-    fixed = keep in ("as_of", "date", "first", "last", "outcome", "kind", "generated_at")
+    fixed = keep in ("as_of", "date", "first", "last", "outcome", "kind", "generated_at", "proposed")
     return text if isinstance(value, str) and not fixed else value
 
 

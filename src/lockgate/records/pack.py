@@ -25,6 +25,7 @@ from lockgate.records.findings import (
 )
 
 __all__ = [
+    "Attempt",
     "Bound",
     "Case",
     "Change",
@@ -128,6 +129,15 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A release that was proposed before this one and stopped: `why`, each a sentence with the gate or the person in it."""
+
+    release: str
+    proposed: dt.date
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What the approver must answer before signing; `hint` says where on the page to look, `name` is its short name."""
 
@@ -187,6 +197,8 @@ class Pack:
         moved: which answers change against the live release.
         influences: what the model itself says it looks at, by share.
         importances: what shuffling an input does to the metric, on `probed_rows` rows.
+        attempts: releases that were stopped before this one was proposed, since the live one was; newest first.
+        reasons: gate → why its limits are what they are, in the words of `policy.toml`.
         missing: what could not be assessed beside what gates say, each with the reason.
         waived: failed gate → who lets it pass, until when and why.
         exceptions: waivers and broken glass, each in a sentence.
@@ -226,6 +238,8 @@ class Pack:
     importances: tuple[Importance, ...] = ()
     probed_rows: int = 0
     dependences: tuple[Dependence, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict[str, str])
     missing: tuple[str, ...] = ()
     waived: Mapping[str, str] = field(default_factory=dict[str, str])
     exceptions: tuple[str, ...] = ()

@@ -43,7 +43,7 @@ WORDS: Mapping[str, object] = {
     "WORST": WORST, "CHANGED": CHANGED, "UNCERTAIN": UNCERTAIN, "BINDS": BINDS, "UNDO": minute.UNDO, "BETTER": BETTER,
     "ALIKE": ALIKE, "LOOKS": LOOKS, "HONEST": HONEST, "PURPOSE": PURPOSE, "MISSING": MISSING, "BUILT": BUILT, "CHECK": CHECK, "mark": mark,
     "group_name": wording.group_name, "metric_name": wording.metric_name, "compared": wording.compared,
-    "limits": demands.limits,
+    "limits": demands.limits, "IDLE": minute.IDLE, "REFUSE": minute.REFUSE, "TRIED": minute.TRIED,
 }  # fmt: skip
 COMPARISONS = ("champion", "beats_baseline")
 
@@ -102,6 +102,8 @@ class View:
     authors: tuple[str, ...]
     json_sha256: str
     idle: str
+    refused: str
+    tried: str
     approve: str
     reject: str
     figures: figures.Figures
@@ -155,6 +157,8 @@ def _view(pack: Pack) -> View:
         authors=minute.people(pack.builder.authors) if pack.builder else (),
         json_sha256=sha256_bytes(encoded(pack)),
         idle=minute.idle(pack),
+        refused=minute.refused(pack),
+        tried=minute.tried(pack),
         approve=_decide("approve", pack, accept=tuple(v.gate for v in pack.verdicts if v.outcome == "uncertain")),
         reject=_decide("reject", pack) if pack.rule or headline(pack.verdicts, pack.waived).may_approve else "",
         figures=figures.draw(pack),

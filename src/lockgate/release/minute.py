@@ -14,11 +14,26 @@ from lockgate.release import wording
 from lockgate.release.headline import headline, mark
 from lockgate.release.rates import rates, worst_rate
 
-__all__ = ["Asked", "answers", "better", "by_kind", "certain", "deciding", "idle", "people", "said", "settled"]
+__all__ = [
+    "Asked",
+    "answers",
+    "better",
+    "by_kind",
+    "certain",
+    "deciding",
+    "idle",
+    "people",
+    "refused",
+    "said",
+    "settled",
+    "tried",
+]
 
 SHOWN = 2  # changes of a kind that the summary names
 NAMED = 4  # things not assessed that the summary names
 IDLE = "What if you do nothing?"
+REFUSE = "What if you reject it?"
+TRIED = "Was it tried before?"
 SURE = "How sure each number is stands in its ±, which is half of its 95% interval"
 UNDO = "What happens at a rollback?"
 
@@ -52,13 +67,15 @@ def answers(pack: Pack) -> tuple[Asked, ...]:
         Asked(question="What is uncertain?", answer=doubts, anchor="uncertain"),
         Asked(question="What would settle it?", answer=settles, anchor="uncertain"),
         Asked(question="What changed?", answer=_changed(pack), anchor="changed"),
+        Asked(question=TRIED, answer=tried(pack), anchor="tried"),
         Asked(question="What was not assessed?", answer=_missing(pack), anchor="missing"),
         Asked(question="What must it not be used for?", answer=_forbidden(pack), anchor="purpose"),
         Asked(question="Who built it?", answer=_builder(pack), anchor="built"),
         Asked(question="What does the signature bind?", answer=_bound(pack), anchor="binds"),
         Asked(question="Until when does it count?", answer=_until(pack), anchor="until"),
         _undo(pack),
-        Asked(question=IDLE, answer=idle(pack), anchor="decide"),
+        Asked(question=REFUSE, answer=refused(pack), anchor="refuse"),
+        Asked(question=IDLE, answer=idle(pack), anchor="idle"),
     )
 
 
@@ -141,13 +158,34 @@ def settled(pack: Pack) -> str:
 
 def idle(pack: Pack) -> str:
     """What happens to both releases if nobody decides."""
-    now = (
-        f"{pack.environment} keeps serving {short(pack.live)}"
-        if pack.live
-        else f"nothing goes live in {pack.environment}"
-    )
     waits = "waits" if headline(pack.verdicts, pack.waived).may_approve else "goes nowhere"
-    return f"{wording.capitalized(now)}. This release {waits}; a newer one gets a page of its own."
+    return f"{wording.capitalized(_stays(pack))}. This release {waits}; a newer one gets a page of its own."
+
+
+def refused(pack: Pack) -> str:
+    """What a reject does, and what it does not."""
+    return (
+        f"{wording.capitalized(_stays(pack))}. No approval of anybody else lifts your reject; only your own does, later. "
+        "A newer release is judged for itself. Your reason stays in the record of decisions, for whoever builds that one."
+    )
+
+
+def _stays(pack: Pack) -> str:
+    if pack.live:
+        return f"{pack.environment} keeps serving {short(pack.live)}"
+    return f"nothing goes live in {pack.environment}"
+
+
+def tried(pack: Pack) -> str:
+    """How many releases were stopped before this one, and why the last was."""
+    if not pack.attempts:
+        return "No release was stopped before this one" + (" since the live one." if pack.live else ".")
+    last, many = pack.attempts[0], len(pack.attempts)
+    first = f"{wording.count(many, 'release')} before this one {'was' if many == 1 else 'were'} stopped"
+    gates = "; ".join(why.partition(":")[0] for why in last.why)
+    return (
+        f"{first}. {'It' if many == 1 else 'The last'}, {short(last.release)} of {wording.day(last.proposed)}: {gates}."
+    )
 
 
 def _worst(pack: Pack) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from lockgate.delivery.comparison.changes import changes
+from lockgate.delivery.evidence.attempts import attempts
 from lockgate.delivery.evidence.cautions import cautions
 from lockgate.delivery.evidence.sayings import (
     builder_of,
@@ -97,6 +98,8 @@ def make_pack(
         **findings_of(looked.views),
         waived={gate: waiver_in_words(w) for gate, w in waived.items()},
         exceptions=exceptions_of(trust, waived.values(), release=release, ask=ask),
+        attempts=attempts(walk, trust, release=release, live=live, environment=environment),
+        reasons=walk.policy.reasons,
         missing=not_assessed(looked, judged.verdicts.values()),
         questions=questions(purpose, warned, judged.verdicts.values(), live=live),
         rule=_rule(ask),
@@ -208,11 +211,7 @@ def _rule(ask: Ask) -> SigningRule | None:
         return None
     first = ask.roles[0]
     days = first.valid_for.days
-    notes = (
-        ()
-        if ask.self_approval == "refused"
-        else ("Authors may approve their own work here; it is flagged and never counts as four eyes.",)
-    )
+    notes = (_own_work(ask),)
     others = tuple(
         f"Beside them, {'one person' if r.need == 1 else f'{r.need} different people'} in the role {r.role} must decide."
         for r in ask.roles[1:]
@@ -224,6 +223,20 @@ def _rule(ask: Ask) -> SigningRule | None:
         grade=ask.grade,
         notes=(*others, *notes),
     )
+
+
+def _own_work(ask: Ask) -> str:
+    """Who may not decide, by the policy."""
+    if ask.self_approval != "refused":
+        return "Authors may approve their own work here; it is flagged and never counts as four eyes."
+    others = [EXCLUDED_IN_WORDS[name] for name in ask.exclude]
+    named = ["Whoever started the run", "wrote its code", *others]
+    return f"{', '.join(named[:-1])} or {named[-1]} may not."
+
+
+EXCLUDED_IN_WORDS: Mapping[str, str] = {
+    "policy_editor": "changed the policy last", "waiver_author": "wrote a waiver that it needs",
+}  # fmt: skip
 
 
 def _bound(release: str, root: str, walk: Walk, trust: Trusted, environment: str) -> tuple[Bound, ...]:
