@@ -21,14 +21,17 @@ def written(tmp_path: Path) -> Lockgate:
     """What the template writes."""
     done = Lockgate(tmp_path)("init", "--template", "gitlab", "forecast")
     assert "next: cd forecast && lockgate run" in done.out
-    return Lockgate(tmp_path / "forecast")
+    return Lockgate(tmp_path / "forecast", dict.fromkeys(("CI", "CI_API_V4_URL", "LOCKGATE_GITLAB_TOKEN"), ""))
 
 
 def test_what_it_writes_works_as_it_is(written: Lockgate) -> None:
     root = written.root
     assert {str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and ".lockgate" not in p.parts and "__pycache__" not in p.parts} == FILES  # fmt: skip
     assert "PROJECT" not in (root / "README.md").read_text() + (root / "lockgate.toml").read_text()
-    assert written("run").out.startswith("done  4 run")
+    first = written("run")
+    assert first.out.startswith("done  4 run")
+    assert first.err.count("this working copy's own store is used") == 1
+    assert "no LOCKGATE_GITLAB_TOKEN and no git remote origin" in first.err
     assert written("gitlab", "check").code == GOOD
 
 
