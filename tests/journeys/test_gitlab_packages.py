@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from journeys.walking import GOOD, HUMAN, OUTSIDE, Done, Lockgate, Server, git
+from journeys.walking import GOOD, HUMAN, OUTSIDE, REFUSED, Done, Lockgate, Server, git
 from lockgate.testing.gitlab import DEVELOPER, MAINTAINER, REPORTER, Fault, GitLab
 
 GATES = ("enough_good_data", "beats_baseline", "champion", "slices")
@@ -129,7 +129,9 @@ def test_without_a_token_a_job_stops_and_a_laptop_is_on_its_own(project: Project
     refused = desk("people", "add", "bob", "--role", "product-owner", "--new-key", str(project.folder / "bob"), expect=OUTSIDE)  # fmt: skip
     assert "could be read nowhere else" in refused.err
     assert len(before) == len(desk.ledger()) == 3
-    assert project.gitlab.project.packages == [] or all(p.version == "policies" for p in project.gitlab.project.packages)
+    assert project.gitlab.project.packages == [] or all(
+        p.version == "policies" for p in project.gitlab.project.packages
+    )
 
 
 def test_gitlab_that_does_not_answer_is_exit_5_and_the_next_run_goes_on(project: Project) -> None:
@@ -174,3 +176,44 @@ def test_garbage_goes_with_a_maintainers_token(project: Project) -> None:
     assert sum(len(p.files) for p in gitlab.project.packages) < before
     desk("store", "check")
     assert desk("run").out.startswith("done  0 run, 4 reused")
+
+
+def test_two_machines_that_run_the_same_at_once_agree(project: Project) -> None:
+    """Nobody waits for the other one: some steps run twice, and both end with the same results."""
+    token = project.gitlab.project_token(role=DEVELOPER)
+    both = [project.clone(name, token) for name in ("one", "two")]
+    begun = [machine.start("run", "--json") for machine in both]
+    done = [machine.end(process, "run --json") for machine, process in zip(both, begun, strict=True)]
+    assert [d.code for d in done] == [GOOD, GOOD], [d.text for d in done]
+    made = [{s["name"]: s["digest"] for s in d.json()["steps"]} for d in done]
+    assert made[0] == made[1]
+    assert project.job(project.gitlab.pipeline(), "run").out.startswith("done  0 run, 4 reused")
+    assert Lockgate(project.folder / "desk", project.variables(project.token))("store", "check").code == GOOD
+
+
+def test_a_run_killed_at_any_moment_is_gone_on_with(project: Project) -> None:
+    """Whatever it had put is whole, and the next machine makes the rest."""
+    token = project.gitlab.project_token(role=DEVELOPER)
+    for number, wait_s in enumerate((0.8, 1.6, 2.4)):
+        machine = project.clone(f"dies-{number}", token)
+        process = machine.start("run", "--param", f"model.weeks={number + 3}")
+        time.sleep(wait_s)
+        process.kill()
+        process.communicate()
+        desk = Lockgate(project.folder / "desk", project.variables(project.token))
+        desk("store", "check")
+        again = project.clone(f"goes-on-{number}", token)("run", "--param", f"model.weeks={number + 3}")
+        assert again.out.startswith("done")
+
+
+def test_packages_that_somebody_deleted_are_missed_by_name(project: Project) -> None:
+    """Results are made again; `store check` names what a release has lost."""
+    number = project.gitlab.pipeline()
+    for command in ("run", "propose"):
+        project.job(number, command)
+    project.gitlab.project.packages[:] = [p for p in project.gitlab.project.packages if not p.version.startswith("objects")]  # fmt: skip
+    fresh = project.clone("fresh", project.token)
+    said = fresh("store", "check", expect=REFUSED)
+    assert "release" in said.out + said.err
+    assert fresh("run").out.startswith("done  4 run")
+    project.job(number, "gate", "judge", "champion", expect=None)
