@@ -143,6 +143,22 @@ def test_connections_are_kept(here: Instance, monkeypatch: pytest.MonkeyPatch) -
     assert len(made) == 2  # one for each bucket
 
 
+def test_many_questions_are_answered_by_lists(here: Instance) -> None:
+    store = here.store()
+    found = [here.put(store, b"%d" % n) for n in range(200)]
+    before, reader = len(here.gitlab.requests), here.store()
+    assert all(map(reader.has, found))
+    assert not reader.has(digest_bytes(b"absent"))
+    assert len(here.gitlab.requests) - before <= 1 + 24 + 1 + 16 + 1
+    here.store().delete(found[0])
+    assert here.put(here.store(), b"0") == found[0], "whoever puts asks again"
+    assert here.store().get(found[0]).read_bytes() == b"0"
+    here.store().delete(found[1])
+    other = here.store()
+    here.put(reader, b"1")
+    assert other.get(found[1]).read_bytes() == b"1", "a memory of what was there sends it all the same"
+
+
 OPERATIONS: dict[str, Callable[[Instance, str], object]] = {
     "put": lambda i, _: i.put(i.store(patience=0.3), b"two"),
     "get": lambda i, found: i.store(patience=0.3).get(found),

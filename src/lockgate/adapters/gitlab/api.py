@@ -14,7 +14,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from lockgate.adapters.gitlab.line import NEAR, PIECE_BYTES, Line
+from lockgate.adapters.gitlab.line import Line, allowed_address, pieces
 from lockgate.errors import NotFound, PermissionRefused, ServiceUnavailable, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from lockgate.records.digest import Json
 
-__all__ = ["GitlabApi", "GitlabRefuses", "allowed_address"]
+__all__ = ["GitlabApi", "GitlabRefuses"]
 
 T = TypeVar("T")
 PATIENCE_SECONDS: Final = 30.0
@@ -125,7 +125,7 @@ class GitlabApi:
 
         def once() -> bytes:
             with self._asked(method, path, body, headers or {}, kept=again) as answer:
-                return b"".join(_pieces(answer))
+                return b"".join(pieces(answer))
 
         return self._tried(method, path, once, again=again)
 
@@ -153,7 +153,7 @@ class GitlabApi:
             keep = begin()
             try:
                 with self._asked("GET", path, None, {}, kept=True) as answer:
-                    for piece in _pieces(answer):
+                    for piece in pieces(answer):
                         keep(piece)
             except _Said as said:
                 if said.code not in ELSEWHERE or not said.place:
@@ -172,7 +172,7 @@ class GitlabApi:
         line = Line(address, patience=self._patience)
         with line.asked("GET", target, body=None, headers={}, kept=False) as answer:
             if answer.status in GOOD:
-                yield from _pieces(answer)
+                yield from pieces(answer)
                 return
             said = _Said(answer)
         if said.code not in ELSEWHERE or not said.place:
@@ -232,20 +232,6 @@ class GitlabApi:
         refuses = GitlabRefuses("GitLab refuses this", value=value)
         refuses.code = code
         return refuses
-
-
-def allowed_address(address: str) -> bool:
-    """Whether something may be asked there: by https, or on this machine itself."""
-    parts = urlsplit(address)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in NEAR)
-
-
-def _pieces(answer: HTTPResponse) -> Iterator[bytes]:
-    """The body; ConnectionError when it ends too early."""
-    while piece := answer.read(PIECE_BYTES):
-        yield piece
-    if answer.length:
-        raise ConnectionError(f"{answer.length} bytes are missing at the end")
 
 
 def _words(answer: HTTPResponse) -> str:

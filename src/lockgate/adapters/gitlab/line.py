@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
-__all__ = ["NEAR", "Line"]
+__all__ = ["NEAR", "Line", "allowed_address", "pieces"]
 
 NEAR: Final = ("127.0.0.1", "::1", "localhost")
 PIECE_BYTES: Final = 1 << 20
@@ -82,6 +82,20 @@ class Line:
         user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
         known = {"Proxy-Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"} if parts.username else {}
         return parts.hostname or "", parts.port, known
+
+
+def allowed_address(address: str) -> bool:
+    """Whether something may be asked there: by https, or on this machine itself."""
+    parts = urlsplit(address)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in NEAR)
+
+
+def pieces(answer: HTTPResponse) -> Iterator[bytes]:
+    """The body; ConnectionError when it ends too early."""
+    while piece := answer.read(PIECE_BYTES):
+        yield piece
+    if answer.length:
+        raise ConnectionError(f"{answer.length} bytes are missing at the end")
 
 
 def _answer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,25 +54,29 @@ class PackageList:
                 self._numbers = self._asked()
             return self._numbers
 
-    def files(self, version: str) -> list[File]:
-        """Every file of a version, asked now; names that were put more than once are there more than once."""
+    def files(self, version: str, *, most: int | None = None) -> list[File]:
+        """Every file of a version, or the `most` first ones, asked now; names that were put more than once are there more than once."""
         numbers = self.versions().get(version) or self.versions(again=True).get(version, ())
         found: list[File] = []
         for number in numbers:
             with contextlib.suppress(NotFound):  # somebody removed it meanwhile
                 listed = self._client().listed(f"{self._place.path}/packages/{number}/package_files")
-                found += [_file(number, said) for said in listed]
+                found += [_file(number, said) for said in itertools.islice(listed, most)]
         return found
 
-    def newest(self, version: str) -> Mapping[str, File]:
+    def newest(self, version: str, *, most: int | None = None) -> Mapping[str, File]:
         """Name → the file that GitLab gives out, asked now and remembered."""
-        found = {f.name: f for f in sorted(self.files(version), key=lambda f: f.number)}
+        found = {f.name: f for f in sorted(self.files(version, most=most), key=lambda f: f.number)}
         self._newest[version] = found
         return found
 
     def known(self, version: str, name: str) -> File | None:
         """One file that is there: as it was when its version was listed last, which may be now. It may have become younger since."""
-        return self._newest.get(version, {}).get(name) or self.newest(version).get(name)
+        return self.remembered(version, name) or self.newest(version).get(name)
+
+    def remembered(self, version: str, name: str) -> File | None:
+        """The same, without a request: None where it is not known to be there."""
+        return self._newest.get(version, {}).get(name)
 
     def forget(self, version: str) -> None:
         """Something was removed."""

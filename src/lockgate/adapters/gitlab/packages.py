@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import threading
 import time
 from typing import TYPE_CHECKING, Final
 
 from lockgate.abreast import at_once
 from lockgate.adapters.gitlab.api import PATIENCE_SECONDS, GitlabApi, GitlabRefuses
+from lockgate.adapters.gitlab.package_answers import refused, says_duplicate, taken
 from lockgate.adapters.gitlab.package_list import PACKAGE, PackageList
 from lockgate.adapters.gitlab.place import pass_for, place_of
 from lockgate.errors import NotFound, PermissionRefused, ServiceUnavailable
@@ -38,7 +38,10 @@ NOTHING: Final = digest_bytes(b"").rpartition(":")[2]
 STAND_IN: Final = b"\n"
 """Stored for the empty object: not every storage behind GitLab takes a file without bytes."""
 LOOK_AGAIN_SECONDS: Final = 1.0
-TOO_LARGE: Final = 413
+MANY: Final = 24
+"""Questions of a process for single objects, from which on lists are cheaper: there are sixteen."""
+MOST_LISTED: Final = 400
+"""Of each list then: a large store is not read to its end for it."""
 
 
 def packages_of(url: str, root: Path) -> PackageBucket:
@@ -64,6 +67,7 @@ class PackageBucket:
     ) -> None:
         self.place, self._pause, self._patience, self._now = place, pause, patience, now
         self._clients: dict[bool, GitlabApi] = {}
+        self._questions = 0
         self._lock = threading.Lock()
         self._listed = PackageList(place, self._client)
 
@@ -96,13 +100,23 @@ class PackageBucket:
         return self._hashed(name, None)
 
     def has(self, name: str) -> bool:
-        """One request, without the bytes."""
+        """One request, without the bytes. Whoever asks often has the objects listed once: those that are seen there need none."""
+        version, file = _split(name)
+        self._questions += 1
+        if self._questions == MANY:
+            with self._in_words():
+                objects = [v for v in self._listed.versions(again=True) if _kind(v) == OBJECTS]
+                for _ in at_once(lambda v: self._listed.newest(v, most=MOST_LISTED), objects):
+                    pass
+        return self._listed.remembered(version, file) is not None or self._is_there(name)
+
+    def _is_there(self, name: str) -> bool:
         with self._in_words():
             return self._api().has(self._at(name))
 
     def stat(self, name: str) -> tuple[int, float] | None:
         """One request for what is not there; else its version is listed, once, as size and age stand nowhere else."""
-        if not self.has(name):
+        if not self._is_there(name):
             return None
         with self._in_words():
             found = self._listed.known(*_split(name))
@@ -153,13 +167,13 @@ class PackageBucket:
             try:
                 answer = self._api().call("PUT", f"{self._at(name)}?select=package_file", body, headers=BINARY)
             except GitlabRefuses as error:
-                if "uplicate" in error.value and self._is_young(name, wanted):
+                if says_duplicate(error) and self._is_young(name, wanted):
                     return
-                raise _refused(error) from error
-        taken = _taken(answer)
-        if taken not in ("", wanted):
+                raise refused(error) from error
+        took = taken(answer)
+        if took not in ("", wanted):
             raise ServiceUnavailable(
-                "GitLab took other bytes than were sent", value=f"{name}: {taken}", allowed=wanted, next="try again"
+                "GitLab took other bytes than were sent", value=f"{name}: {took}", allowed=wanted, next="try again"
             )
 
     def _is_young(self, name: str, sha256: str) -> bool:
@@ -192,7 +206,7 @@ class PackageBucket:
     def _streamed(self, name: str, begin: Callable[[], Callable[[bytes], object]]) -> bool:
         if name.endswith(NOTHING):
             begin()
-            return self.has(name)
+            return self._is_there(name)
         with self._in_words():
             try:
                 self._api().stream(self._at(name), begin)
@@ -244,27 +258,3 @@ def _kind(version: str) -> str:
 
 def _size(found: File) -> int:
     return 0 if found.name == NOTHING else found.size_bytes
-
-
-def _taken(answer: bytes) -> str:
-    """The sha256 of what GitLab took; empty where it does not say."""
-    try:
-        said = json.loads(answer)
-    except ValueError:
-        return ""
-    found = said.get("file_sha256") if isinstance(said, dict) else None
-    return found if isinstance(found, str) else ""
-
-
-def _refused(error: GitlabRefuses) -> GitlabRefuses:
-    """With what to do about it."""
-    next = ""
-    if "uplicate" in error.value:
-        next = (
-            f"the group's Settings › Packages and registries › Generic: allow duplicates, or an exception for {PACKAGE}"
-        )
-    elif error.code == TOO_LARGE or "too large" in error.value:
-        next = "ask who runs the instance for a larger generic_packages_max_file_size, or keep the store in a bucket (docs/store.md)"
-    found = GitlabRefuses(error.what, value=error.value, allowed=error.allowed, next=next)
-    found.code = error.code
-    return found
