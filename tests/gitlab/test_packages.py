@@ -399,6 +399,17 @@ def test_a_jobs_token_goes_to_its_own_instance_only(here: Instance, monkeypatch:
     assert here.gitlab.requests == []
 
 
+def test_a_download_that_leads_elsewhere_takes_no_token_along(here: Instance) -> None:
+    """An object storage refuses who shows two ways to be let in, and a token is nobody else's business."""
+    here.gitlab.project.redirects = True
+    found = here.put(here.store(), b"one")
+    here.results().put("key", {"n": 1})
+    assert here.store().get(found).read_bytes() == b"one"
+    assert here.store().has(found)
+    assert here.results().get("key") == {"n": 1}
+    assert [s for _, p, s in here.gitlab.requests if p.startswith("/object-storage/")] == [200, 200]
+
+
 def test_a_download_that_leads_to_plain_http_is_not_followed(here: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     found = here.put(here.store(), b"one")
     here.gitlab.project.redirects = True
