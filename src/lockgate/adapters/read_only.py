@@ -35,7 +35,8 @@ class ReadOnlyLedger:
         """Never: others could not read what the entry names."""
         del envelope, after, time
         raise ServiceUnavailable(
-            "the ledger is shared and the store of this working copy is not: what is written here could be read nowhere else",
-            value=f"there is no {' and no '.join(self._lacking)}",
-            next="docs/gitlab.md, “The store on packages”: a remote on GitLab, and export LOCKGATE_GITLAB_TOKEN=…",
+            "nothing is written to the shared ledger, as nobody could read what it names in this working copy's own store",
+            value=f"no {' and no '.join(self._lacking)}",
+            allowed="a token and a remote by which the shared store is reached (docs/gitlab.md, “The store on packages”)",
+            next="git remote add origin …   and   export LOCKGATE_GITLAB_TOKEN=…",
         )  # fmt: skip
