@@ -94,7 +94,7 @@ class GitlabProject:
         assert NODE
         command = [
             NODE, str(RUNNER), *arguments, "--shell-isolation", "--no-artifacts-to-source", "--force-shell-executor", "--color=false",
-            "--ignore-predefined-vars", "CI_PIPELINE_ID,CI_PIPELINE_SOURCE,CI_PIPELINE_CREATED_AT",
+            "--ignore-predefined-vars", ",".join(dict.fromkeys(("CI_PIPELINE_ID", "CI_PIPELINE_SOURCE", "CI_PIPELINE_CREATED_AT", *self.variables))),
             *(["--unset-variable", "CI_COMMIT_BRANCH"] if source == MERGE_REQUEST else []),
             *(part for n, v in given.items() for part in ("--variable", f"{n}={v}")),
         ]  # fmt: skip

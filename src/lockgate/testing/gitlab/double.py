@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -24,19 +24,24 @@ __all__ = ["GitLab"]
 class GitLab:
     """One instance with one project. `with GitLab() as gitlab:` serves it; `gitlab.url` is the instance.
 
+    `live`: its clock is this machine's, else one second passes with each call.
+
     Attributes:
         project: all state; tests may look and change.
         faults: what goes wrong next.
         requests: (method, path, status) of every call that came, in order; status 0: never answered.
     """
 
-    def __init__(self, *, path: str = "group/shop", project_id: int = 42, premium: bool = False) -> None:
+    def __init__(
+        self, *, path: str = "group/shop", project_id: int = 42, premium: bool = False, live: bool = False
+    ) -> None:
         self.project = Project(id=project_id, path=path, premium=premium)
         self.faults = Faults()
         self.requests: list[tuple[str, str, int]] = []
         self.tokens: dict[str, Token] = {}
         self._before: Project | None = None
-        self._clock = FIRST_DAY
+        self._live = live
+        self._clock = datetime.now(UTC) if live else FIRST_DAY
         self._turn = threading.Lock()
         self._closed = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self.respond, self._closed))
@@ -190,7 +195,7 @@ class GitLab:
         path = urlsplit(target).path
         with self._turn:
             fault = self.faults.take(method, path)
-            self._clock += timedelta(seconds=1)
+            self._clock = datetime.now(UTC) if self._live else self._clock + timedelta(seconds=1)
             self.project.now = self._clock
             if fault and fault.wrong in {"status", "timeout"} and not fault.done:
                 said = broken(fault)
