@@ -1,0 +1,267 @@
+"""The first part of a merge request's note: what users would notice. Both releases' answers to the same requests, and why they move."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from lockgate.forge.markdown import code, details, table, text
+from lockgate.gates.rules.sentences import percent
+from lockgate.records.digest import short
+from lockgate.records.movement import LIMITS
+from lockgate.release.wording import better_or_worse, count, day, decimal_of, group_name, number, plain, sentence
+
+if TYPE_CHECKING:
+    from lockgate.records.evidence import Estimate
+    from lockgate.records.movement import Attribution, Effect, Moved, MovedAnswer, Movement, ReleaseDifference
+
+__all__ = ["answers", "in_brief"]
+
+FIRST: Final = 5
+MORE: Final = 15
+FIELDS: Final = 4
+GROUPS: Final = 6
+MOST_GROUPS: Final = 40
+FAR: Final = LIMITS[1]
+MINUS: Final = "\N{MINUS SIGN}"
+PLAIN_VALUE: Final = re.compile(r"-?\d+(\.\d+)?|True|False")
+
+Words = Mapping[str, str]
+"""Of a release that decides: `1` and `0` → what they mean."""
+
+
+def in_brief(found: ReleaseDifference | None, decides: Words) -> str:
+    """How much moves, and what that does to the metric, in one line. Empty where nothing is known."""
+    if found is None or found.movement is None:
+        return ""
+    moved = found.movement
+    if moved.same == moved.rows:
+        return f"nothing that users see: all {count(moved.rows, 'answer')} stay the same to the last digit"
+    share = decimal_of(moved.overall.shares[FAR]) or Decimal(0)
+    many = f"{percent(share)} of {count(moved.rows, 'answer')} {'turn' if decides else 'move by more than 10%'}"
+    if moved.before.value is None or moved.after.value is None:
+        return many
+    values = f"{number(moved.before.value, moved.before.unit)} → {number(moved.after.value, moved.after.unit)}"
+    return f"{many}; {text(moved.metric['words'])} {values}, {text(_paired(moved))}"
+
+
+def answers(found: ReleaseDifference | None, decides: Words, prominent: Sequence[str] = ()) -> list[str]:
+    """The tables, as blocks of Markdown: the answers that move most, why, for whom. `prominent`: fields that a long request is told by."""
+    if found is None:
+        return []
+    if found.movement is None:
+        return ["#### Both answers, side by side", f"They cannot be compared: {text(sentence(found.unanswered))}"]
+    moved = found.movement
+    heads = [
+        "asked",
+        f"live {code(short(found.before))}",
+        f"proposed {code(short(found.after))}",
+        "change",
+        "moved by",
+        "happened",
+    ]
+    rows = [_row(r, found.attribution, decides, prominent) for r in moved.largest]
+    first = table(heads, rows[:FIRST], right=(1, 2, 3, 5))
+    more = table(heads, rows[FIRST : FIRST + MORE], right=(1, 2, 3, 5))
+    blocks = [
+        "#### The same requests, both answers", _which(found, moved), first,
+        details(f"{len(rows[FIRST : FIRST + MORE])} more of the largest changes, and what both releases say", _both(more, _reasons(moved.largest, prominent))),
+        *_why(found, decides), *_groups(moved, decides),
+    ]  # fmt: skip
+    return [b for b in blocks if b]
+
+
+def _which(found: ReleaseDifference, moved: Movement) -> str:
+    days = (
+        f", {_day(moved.first)} to {_day(moved.last)}, each from what was known on its own day" if moved.first else ""
+    )
+    whose = "proposed" if found.holdout == "after" else "live"
+    left = "".join(f" Left out: {text(sentence(words))}" for words in moved.left_out)
+    shown = min(len(moved.largest), FIRST)
+    largest = f"The {shown} that change most of" if shown else "None changes of"
+    return f"{largest} the {count(moved.rows, 'request')} of the {whose} release's test{days}.{left}"
+
+
+def _row(row: MovedAnswer, split: Attribution | None, decides: Words, prominent: Sequence[str]) -> list[str]:
+    return [
+        _asked(row, prominent), _answer(row.before, decides), _answer(row.after, decides),
+        "turns" if decides else _signed(row.change), _moved_by(row, split, decides), _answer(row.actual, decides),
+    ]  # fmt: skip
+
+
+def _asked(row: MovedAnswer, prominent: Sequence[str]) -> str:
+    """A short request whole; of a long one the fields that matter most, the others by count."""
+    names = list(row.request)
+    if len(names) > FIELDS:
+        first = [n for n in prominent if n in row.request]
+        names = [*first, *(n for n in names if n not in first)]
+    more = len(names) - FIELDS
+    told = ", ".join(_value(row, name) for name in names[:FIELDS])
+    return told + (f", and {count(more, 'field')} more" if more > 0 else "")
+
+
+def _value(row: MovedAnswer, name: str) -> str:
+    value = row.request[name]
+    label = row.labels.get(name, value)
+    if label != value:
+        return f"{code(value)} {text(label, 80)}"
+    if PLAIN_VALUE.fullmatch(value):  # says nothing by itself
+        told = {"True": "yes", "False": "no"}.get(value, value.removesuffix(".0"))
+        return f"{text(plain(name), 80)} {told}"
+    return text(_day(value), 80)
+
+
+def _answer(value: str | None, decides: Words) -> str:
+    if value is None:
+        return "none"
+    exact = decimal_of(value)
+    words = decides.get(str(int(exact))) if exact is not None and exact == exact.to_integral_value() else None
+    return text(words, 80) if words else number(value)
+
+
+def _moved_by(row: MovedAnswer, split: Attribution | None, decides: Words) -> str:
+    """What each factor alone did to this answer; they add up to the change."""
+    if split is None:
+        return "not known"
+    if len(split.factors) == 1:
+        return f"the {split.factors[0]}" if split.factors[0] != "unknown" else "nothing that is recorded"
+    known = {n: v for n, v in row.parts.items() if decimal_of(v)}
+    named = [_part(n, split) + ("" if decides else f" {_signed(v)}") for n, v in known.items()]
+    return ", ".join(named) or "not known"
+
+
+def _part(name: str, split: Attribution) -> str:
+    lone = next((e for e in split.effects if e.name == name), None)
+    return _called(lone, split) if lone else name
+
+
+def _called(effect: Effect, split: Attribution) -> str:
+    if effect.name != "together":
+        return effect.name if len(split.factors) > 1 else f"the {effect.name}"
+    *first, last = effect.includes or ("",)
+    if not first:
+        return f"{last} and the interplay" if last else "the interplay"
+    return f"{', '.join(first)} and {last} together"
+
+
+def _why(found: ReleaseDifference, decides: Words) -> list[str]:
+    """Which of code, data, parameters and packages did it, with intervals."""
+    split, lacking = found.attribution, _lacking(found)
+    if split is None or found.movement is None:
+        return [f"**Why they move** is not known. {lacking}"] if lacking else []
+    unit = "share" if decides else ""
+    rows = [
+        [_called(e, split), _effect(e.metric), _effect(e.answers, unit), _share(e.shares.get(FAR))]
+        for e in split.effects
+    ]
+    moved = found.movement.overall.shares[FAR]
+    whole = ["all of it", _effect(split.metric), _effect(split.answers, unit), _share(moved)]
+    heads = ["because of", text(found.movement.metric["words"]), _mean(decides), "turn" if decides else "beyond 10%"]
+    told = table(heads, [*rows, whole] if len(rows) > 1 else rows, right=(1, 2, 3))
+    note = (
+        "Each line is the live release with only this from the proposed one; in brackets 95% intervals."
+        if len(rows) > 1
+        else ""
+    )
+    return ["**Why they move**", told, " ".join(w for w in (note, lacking) if w)]
+
+
+def _mean(decides: Words) -> str:
+    return f"share of “{text(decides['1'], 80)}”" if decides else "mean answer"
+
+
+def _lacking(found: ReleaseDifference) -> str:
+    """The mixes that could not be built, those with one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for each in found.unbuilt:
+        reasons.setdefault(" ".join(each.why.split()), []).append(each.factor)
+    told = [
+        f"{', '.join('how it splits' if f == 'together' else f'{f} alone' for f in fs)}: {text(why)}"
+        for why, fs in reasons.items()
+    ]
+    return f"Not told apart: {'; '.join(told)}." if told else ""
+
+
+def _groups(moved: Movement, decides: Words) -> list[str]:
+    if not moved.groups or moved.same == moved.rows:
+        return []
+    heads = ["group", "requests", "turn" if decides else "beyond 10%", f"{_mean(decides)}, live → proposed"]
+    rows = [_group(g, decides) for g in (moved.overall, *moved.groups)]
+    left = len(rows) - MOST_GROUPS
+    rest = table(heads, rows[GROUPS:MOST_GROUPS], right=(1, 2))
+    said = f"{rest}\n\n{count(left, 'group')} more were left out." if left > 0 else rest
+    more = details(count(len(rows) - GROUPS, "more group"), said)
+    return ["**For whom**", table(heads, rows[:GROUPS], right=(1, 2)), more]
+
+
+def _group(moved: Moved, decides: Words) -> list[str]:
+    unit = "share" if decides else ""
+    means = [number(m, unit) if m is not None else "none" for m in (moved.before, moved.after)]
+    return [
+        text(group_name(moved.by, moved.group), 80),
+        f"{moved.rows:,}",
+        _share(moved.shares[FAR]),
+        " → ".join(means),
+    ]
+
+
+def _reasons(largest: Sequence[MovedAnswer], prominent: Sequence[str]) -> str:
+    """What both releases say about the answers of the first table."""
+    lines: list[str] = []
+    for row in largest[:FIRST]:
+        sides = {"live": row.reasons_before, "proposed": row.reasons_after}
+        said = [f"  - {side}: {' '.join(text(sentence(r), 200) for r in told)}" for side, told in sides.items() if told]
+        lines += [f"- {_asked(row, prominent)}", *said] if said else []
+    return "\n".join(lines)
+
+
+def _both(*blocks: str) -> str:
+    return "\n\n".join(b for b in blocks if b)
+
+
+def _paired(moved: Movement) -> str:
+    low, high = decimal_of(moved.relative.low), decimal_of(moved.relative.high)
+    if low is None or high is None:
+        return moved.relative.why or "no interval"
+    flip = Decimal(-1 if moved.metric["better"] == "higher" else 1)
+    return f"{better_or_worse(*sorted((low * flip, high * flip)))} (paired, 95% interval)"
+
+
+def _effect(estimate: Estimate, unit: str = "") -> str:
+    """A change with its interval; `unit` where the estimate has none."""
+    unit = estimate.unit or unit
+    told = _signed(estimate.value, unit)
+    if estimate.low is None or estimate.high is None:
+        return f"{told} ({text(estimate.why, 80)})" if estimate.why else told
+    low, high = (_signed(bound, unit).removesuffix(" points") for bound in (estimate.low, estimate.high))
+    return told if low == high else f"{told} ({low} to {high})"
+
+
+def _signed(value: str | None, unit: str = "") -> str:
+    """A change with its sign; shares in points.
+
+    >>> _signed("-0.0123", "share"), _signed("2.5"), _signed("0"), _signed(None)
+    ('−1.23 points', '+2.50', '0', 'not known')
+    """
+    exact = decimal_of(value)
+    if exact is None:
+        return "not known"
+    if exact == 0:
+        return "0"
+    sign = MINUS if exact < 0 else "+"
+    return f"{sign}{number(str(abs(exact) * 100))} points" if unit == "share" else f"{sign}{number(str(abs(exact)))}"
+
+
+def _share(said: str | None) -> str:
+    value = decimal_of(said)
+    return "" if value is None else percent(value)
+
+
+def _day(said: str) -> str:
+    try:
+        return day(dt.date.fromisoformat(said))
+    except ValueError:
+        return said
