@@ -87,10 +87,10 @@ def render_note(noted: Noted) -> str:
     if noted.pack:
         blocks += compared(noted.pack, noted.difference)
     blocks += [_gates(noted)]
-    blocks += noted.plots
     if noted.pack:
         blocks += [
             *worst(noted.pack),
+            *noted.plots,
             *changed(noted.pack, noted.difference),
             not_assessed(noted.pack),
             _questions(noted.pack),
@@ -150,7 +150,7 @@ def _verdict(noted: Noted) -> str:
     later = [g.gate for g in noted.gates if g.verdict is None and g.after]
     said = [text(headline(judged, waived).sentence)] if judged else []
     said += [f"Not judged: {', '.join(code(g) for g in missing)}."] if missing else []
-    said += [f"After the merge: {', '.join(code(g) for g in later)}."] if later else []
+    said += [f"Judged after the merge: {', '.join(code(g) for g in later)}."] if later else []
     symbol = "✗" if missing or not judged else headline(judged, waived).mark.symbol
     return " ".join([symbol, *said]) or "✗ No gate was judged."
 
@@ -200,7 +200,7 @@ def _gate(said: GateSaid) -> list[str]:
             if said.after
             else "no result is in the ledger: look at its job"
         )
-        return [code(said.gate), "– later" if said.after else "✗ **not judged**", why]
+        return [code(said.gate), "–\N{NO-BREAK SPACE}later" if said.after else "✗\N{NO-BREAK SPACE}**not judged**", why]
     shown = mark(said.verdict.outcome)
     words = text(sentence(said.verdict.reason), 600)
     settles = (
@@ -210,7 +210,7 @@ def _gate(said: GateSaid) -> list[str]:
     )
     beside = f" **{text(sentence(said.beside), 600)}**" if said.beside else ""
     word = shown.word if shown.tone in ("pass", "none") else f"**{shown.word}**"
-    return [code(said.gate), f"{shown.symbol} {word}", words + settles + beside]
+    return [code(said.gate), f"{shown.symbol}\N{NO-BREAK SPACE}{word}", words + settles + beside]
 
 
 def _questions(pack: Pack) -> str:

@@ -76,7 +76,7 @@ def of_gates(judged: Iterable[tuple[Verdict, Evidence]], *, path: str, text: str
             name, _, why = lacking.partition(": ")
             yield Found(
                 check=f"{verdict.kind}/not-assessed", about=f"{verdict.gate} {name}", severity="info", path=path, line=line,
-                says=f"{verdict.gate} could not judge {name}: {why or 'no reason recorded'}",
+                says=f"{verdict.gate} could not judge {name}: {why}" if why else f"{verdict.gate}: {name}",
             )  # fmt: skip
 
 

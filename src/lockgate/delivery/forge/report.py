@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from lockgate.build.execute import Event
 from lockgate.declare import Gate
 from lockgate.delivery.chosen import chosen
+from lockgate.delivery.forge.linted import configured, of_data
 from lockgate.delivery.forge.noting import Place, noted_of, page_for
 from lockgate.delivery.forge.pinning import pinned
-from lockgate.delivery.forge.render import check
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.judge import evidence_behind
 from lockgate.delivery.recorded import newest_results
@@ -20,11 +20,10 @@ from lockgate.durable import write_atomic
 from lockgate.errors import LockgateError, NotFound
 from lockgate.forge.annotations import annotations
 from lockgate.forge.change import Change, links_in
-from lockgate.forge.gitlab_yaml import FILE
 from lockgate.forge.metrics import metrics
 from lockgate.forge.note import MARKER, Noted, nothing_proposed, render_note
 from lockgate.forge.pictures import pictures
-from lockgate.forge.quality import Found, of_gates, quality
+from lockgate.forge.quality import quality
 from lockgate.forge.settings import GitlabSettings
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ def report(
     walk, trust = walk_now(project, now=clock()), read_ledger(project)
     release = _release(walk, trust, how.job)
     judged = _judged(project, walk, trust, release) if release else []
-    files.write(QUALITY, quality([*_configured(project, how.has, clock()), *_of_data(project, walk, judged)]))
+    files.write(QUALITY, quality([*configured(project, how.has, clock()), *of_data(project, walk, judged)]))
     files.write(METRICS, metrics(judged))
     urls = (project.settings.gitlab or GitlabSettings()).urls
     if release is None:
@@ -164,41 +163,8 @@ def _judged(project: Project, walk: Walk, trust: Trusted, release: str) -> list[
     return [(v, evidence_behind(project, v, params=params)) for v, params in verdicts]
 
 
-def _configured(project: Project, has: Has, now: dt.datetime) -> list[Found]:
-    """What `gitlab check` says of the pipeline's file."""
-    file = project.root / FILE
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    at = {line.rstrip(":").strip('"'): n for n, line in enumerate(lines, 1) if line and line[0] not in " #"}
-    try:
-        looked = check(project, now=now, has=has)
-    except LockgateError as error:
-        says = " ".join(str(error).split())
-        return [Found(check="configuration", about=error.what, says=says, severity="blocker", path="lockgate.toml")]
-    stale = [
-        Found(check="stale", about=s.partition(" changed: ")[0], says=s, severity="major", path=FILE)
-        for s in looked.stale
-    ]
-    opened = [
-        Found(
-            check=f.check, about=f"{f.job} {f.says}", says=f"{f.job or 'the file'}: {f.says}", severity="critical", path=FILE,
-            line=at.get(f.job, 1),
-        )
-        for f in looked.findings
-    ]  # fmt: skip
-    return [*stale, *opened]
-
-
-def _of_data(project: Project, walk: Walk, judged: list[tuple[Verdict, Evidence]]) -> list[Found]:
-    path = walk.policy_files[1]
-    file = project.root / path
-    declared = file.read_text(encoding="utf-8") if file.is_file() else ""
-    return list(of_gates(judged, path=path, text=declared))
-
-
 def _with_note(done: Reported, how: Reporting, words: Callable[[], tuple[str, tuple[str, ...]]]) -> Reported:
     """Write it under the merge request; what the forge refuses is said, and costs nothing else."""
-    from dataclasses import replace
-
     if how.forge is None or not how.change.number:
         return done
     try:
@@ -213,8 +179,6 @@ def _with_pictures(
     project: Project, how: Reporting, files: _Files, noted: Noted, drawn: Mapping[str, tuple[str, str]]
 ) -> tuple[str, tuple[str, ...]]:
     """The note with its pictures attached, each once; a picture that cannot be attached is left out and named."""
-    from dataclasses import replace
-
     assert how.forge is not None
     shown: list[str] = []
     lacks: list[str] = []
