@@ -39,7 +39,8 @@ def text(said: str, most: int = LONGEST) -> str:
     """
     shown = cut(visible(" ".join(said.split())), most)
     apart = LINKS.sub(lambda m: m[0] + JOINER, REFERS.sub(lambda m: m[0] + JOINER, shown))
-    return MARKUP.sub(r"\\\1", apart)
+    plain = MARKUP.sub(r"\\\1", apart)
+    return f"\\{plain}" if plain.startswith("/") else plain
 
 
 def code(said: str, most: int = NAME) -> str:

@@ -152,7 +152,7 @@ def _verdict(noted: Noted) -> str:
     said += [f"Not judged: {', '.join(code(g) for g in missing)}."] if missing else []
     said += [f"Judged after the merge: {', '.join(code(g) for g in later)}."] if later else []
     symbol = "✗" if missing or not judged else headline(judged, waived).mark.symbol
-    return " ".join([symbol, *said]) or "✗ No gate was judged."
+    return " ".join([symbol, *(said or ["No gate was judged."])])
 
 
 def _signing(noted: Noted) -> list[str]:

@@ -76,7 +76,9 @@ def answers(found: ReleaseDifference | None, decides: Words, prominent: Sequence
 
 def _which(found: ReleaseDifference, moved: Movement) -> str:
     days = (
-        f", {_day(moved.first)} to {_day(moved.last)}, each from what was known on its own day" if moved.first else ""
+        f", {text(_day(moved.first), 80)} to {text(_day(moved.last), 80)}, each from what was known on its own day"
+        if moved.first
+        else ""
     )
     whose = "proposed" if found.holdout == "after" else "live"
     left = "".join(f" Left out: {text(sentence(words))}" for words in moved.left_out)
@@ -100,7 +102,7 @@ def _asked(row: MovedAnswer, prominent: Sequence[str]) -> str:
         names = [*first, *(n for n in names if n not in first)]
     more = len(names) - FIELDS
     told = ", ".join(_value(row, name) for name in names[:FIELDS])
-    return told + (f", and {count(more, 'field')} more" if more > 0 else "")
+    return told + (f", and {count(more, 'more field')}" if more > 0 else "")
 
 
 def _value(row: MovedAnswer, name: str) -> str:
@@ -189,11 +191,12 @@ def _groups(moved: Movement, decides: Words) -> list[str]:
     if not moved.groups or moved.same == moved.rows:
         return []
     heads = ["group", "requests", "turn" if decides else "beyond 10%", f"{_mean(decides)}, live → proposed"]
-    rows = [_group(g, decides) for g in (moved.overall, *moved.groups)]
-    left = len(rows) - MOST_GROUPS
-    rest = table(heads, rows[GROUPS:MOST_GROUPS], right=(1, 2))
-    said = f"{rest}\n\n{count(left, 'group')} more were left out." if left > 0 else rest
-    more = details(count(len(rows) - GROUPS, "more group"), said)
+    groups = [moved.overall, *moved.groups]
+    rows = [_group(g, decides) for g in groups[:MOST_GROUPS]]
+    left = len(groups) - len(rows)
+    rest = table(heads, rows[GROUPS:], right=(1, 2))
+    said = f"{rest}\n\n{count(left, 'more group')} were left out." if left > 0 else rest
+    more = details(count(len(groups) - GROUPS, "more group"), said)
     return ["**For whom**", table(heads, rows[:GROUPS], right=(1, 2)), more]
 
 

@@ -75,18 +75,18 @@ def worst(pack: Pack) -> list[str]:
     """Who is worst off, worst first; before any average, people whom a check compares."""
     people = "\n".join(f"- {text(worst_rate(one))}" for one in rates(pack))
     heads = ["group", text(wording.metric_name(pack.metric)), "±", "n", "beside the others"]
+    groups = wording.worst_first(pack.groups, pack.metric)
     rows = [
         [
             text(wording.group_name(g.by, g.group), 80), wording.number(g.estimate.value, g.estimate.unit),
             text(wording.spread(g.estimate)), f"{g.estimate.n:,}", text(wording.compared(g, pack.groups, pack.overall, pack.metric)),
         ]
-        for g in wording.worst_first(pack.groups, pack.metric)
+        for g in groups[:MOST]
     ]  # fmt: skip
-    left = len(rows) - MOST
-    rest = table(heads, rows[FIRST:MOST], right=(1, 2, 3)) + (
-        f"\n\n{wording.count(left, 'group')} more were left out." if left > 0 else ""
-    )
-    folded = details(f"{wording.count(len(rows) - FIRST, 'more group')}", rest if len(rows) > FIRST else "")
+    left = len(groups) - len(rows)
+    said = table(heads, rows[FIRST:], right=(1, 2, 3))
+    rest = f"{said}\n\n{wording.count(left, 'more group')} were left out." if left > 0 else said
+    folded = details(f"{wording.count(len(groups) - FIRST, 'more group')}", rest)
     blocks = [people, table(heads, rows[:FIRST], right=(1, 2, 3)), folded]
     return ["#### Who is worst off", *(b for b in blocks if b)] if any(blocks) else []
 
