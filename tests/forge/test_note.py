@@ -77,7 +77,7 @@ def test_the_first_lines_say_what_changes_and_what_to_decide() -> None:
     top = "\n".join(render_note(noted()).splitlines()[:20])
     for words in (
         "### demand: release `b2b2b2b2b2b2` would replace `a1a1a1a1a1a1` in production", "1 is uncertain and needs your acceptance by name",
-        "26.9% of 4,312 answers move by more than 10%", "39.0% → 39.1%, 0.4% better to 0.9% worse", "**You decide now**: merge this, or not",
+        "75.0% of 4,312 answers move, 26.9% by more than 10%", "39.0% → 39.1%, 0.4% better to 0.9% worse", "**You decide now**: merge this, or not",
         '`lockgate approve b2b2b2b2b2b2 --role product-owner --reason "…" --accept champion`', "| asked | live `a1a1a1a1a1a1` | proposed `b2b2b2b2b2b2` |",
         "| `22000` CHILLI LIGHTS, 3 October 2011 | 54.0 | 48.0 | −6.00 | code −5.50, data −0.50 | 31.0 |",
     ):  # fmt: skip

@@ -110,7 +110,7 @@ def test_one_note_says_what_would_change_and_what_to_decide(proposed: Proposed, 
     ):
         assert any(words in line for line in top), words
     assert "Judged after the merge: `integration`" in body
-    assert "the parameters" in body or "the code" in body
+    assert "| parameters +2.20 |" in body, "what moved each answer"
     for heading in ("#### How good is it", "#### Gates", "#### Who is worst off", "#### What changed"):
         assert heading in body
     assert len(re.findall(r"!\[[^\]]+\]\(/uploads/[0-9a-f]{32}/(?:groups|days)-[0-9a-f]{12}\.svg\)", body)) == 2

@@ -40,8 +40,9 @@ def in_brief(found: ReleaseDifference | None, decides: Words) -> str:
     moved = found.movement
     if moved.same == moved.rows:
         return f"nothing that users see: all {count(moved.rows, 'answer')} stay the same to the last digit"
-    share = decimal_of(moved.overall.shares[FAR]) or Decimal(0)
-    many = f"{percent(share)} of {count(moved.rows, 'answer')} {'turn' if decides else 'move by more than 10%'}"
+    far, differ = decimal_of(moved.overall.shares[FAR]) or Decimal(0), Decimal(moved.rows - moved.same) / moved.rows
+    beyond = "" if decides else f", {percent(far)} by more than 10%"
+    many = f"{percent(differ)} of {count(moved.rows, 'answer')} {'turn' if decides else 'move'}{beyond}"
     if moved.before.value is None or moved.after.value is None:
         return many
     values = f"{number(moved.before.value, moved.before.unit)} → {number(moved.after.value, moved.after.unit)}"
@@ -63,27 +64,38 @@ def answers(found: ReleaseDifference | None, decides: Words, prominent: Sequence
         "moved by",
         "happened",
     ]
-    rows = [_row(r, found.attribution, decides, prominent) for r in moved.largest]
+    largest = _varied(moved.largest)
+    rows = [_row(r, found.attribution, decides, prominent) for r in largest]
     first = table(heads, rows[:FIRST], right=(1, 2, 3, 5))
     more = table(heads, rows[FIRST : FIRST + MORE], right=(1, 2, 3, 5))
     blocks = [
-        "#### The same requests, both answers", _which(found, moved), first,
-        details(f"{len(rows[FIRST : FIRST + MORE])} more of the largest changes, and what both releases say", _both(more, _reasons(moved.largest, prominent))),
+        "#### The same requests, both answers", _which(found, moved, largest), first,
+        details(f"{len(rows[FIRST : FIRST + MORE])} more of the largest changes, and what both releases say", _both(more, _reasons(largest, prominent))),
         *_why(found, decides), *_groups(moved, decides),
     ]  # fmt: skip
     return [b for b in blocks if b]
 
 
-def _which(found: ReleaseDifference, moved: Movement) -> str:
-    days = (
-        f", {text(_day(moved.first), 80)} to {text(_day(moved.last), 80)}, each from what was known on its own day"
-        if moved.first
-        else ""
-    )
+def _varied(largest: Sequence[MovedAnswer]) -> list[MovedAnswer]:
+    """The largest change of each product, or whatever is asked first, before a second one of any: five days of one say little."""
+    firsts = {next(iter(row.request.values()), ""): row for row in reversed(largest)}
+    once = [row for row in largest if row is firsts[next(iter(row.request.values()), "")]]
+    return [*once, *(row for row in largest if row not in once)]
+
+
+def _which(found: ReleaseDifference, moved: Movement, shown: Sequence[MovedAnswer]) -> str:
+    days = ""
+    if moved.first:
+        first, last = (text(_day(d), 80) for d in (moved.first, moved.last))
+        days = f", {first} to {last}, each from what was known on its own day"
     whose = "proposed" if found.holdout == "after" else "live"
     left = "".join(f" Left out: {text(sentence(words))}" for words in moved.left_out)
-    shown = min(len(moved.largest), FIRST)
-    largest = f"The {shown} that change most of" if shown else "None changes of"
+    each = (
+        ""
+        if not shown or [*shown] == [*moved.largest]
+        else f", each {text(plain(next(iter(shown[0].request))), 80)} once"
+    )
+    largest = f"The largest changes{each}, of" if shown else "None changes of"
     return f"{largest} the {count(moved.rows, 'request')} of the {whose} release's test{days}.{left}"
 
 
