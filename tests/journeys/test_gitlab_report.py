@@ -63,7 +63,7 @@ class Proposed:
         clone = self.clone(gitlab, **more)
         done = clone("gitlab", "report", *arguments, expect=expect)
         for name in ("LOCKGATE_NOTE_TOKEN", "CI_JOB_TOKEN"):
-            assert clone.env.get(name, "no token") not in done.text
+            assert name not in clone.env or clone.env[name] not in done.text
         return done, clone.root / FOLDER
 
 
@@ -148,7 +148,9 @@ def test_the_next_pipeline_writes_over_it(proposed: Proposed, gitlab: GitLab) ->
     release = third.propose()
     for gate in BEFORE_STAGING:
         third.job("gate", "judge", gate, expect=None)  # type: ignore[arg-type]
-    Proposed(proposed.forge, third).report(gitlab, note_role=None, LOCKGATE_NOTE_TOKEN=_token_of(gitlab, note))
+    Proposed(proposed.forge, third).report(
+        gitlab, "--quick", note_role=None, LOCKGATE_NOTE_TOKEN=_token_of(gitlab, note)
+    )
     (after,) = notes(gitlab)
     assert (after["id"], after["body"] == before) == (note["id"], False)
     assert f"release `{release[7:19]}`" in after["body"]
@@ -227,7 +229,7 @@ def test_a_gate_that_was_not_judged_is_named(delivered_forge: Path, tmp_path: Pa
     pipeline = forge.pipeline(2)
     pipeline.propose()
     pipeline.judge("champion")
-    Proposed(forge, pipeline).report(gitlab)
+    Proposed(forge, pipeline).report(gitlab, "--quick")
     (note,) = notes(gitlab)
     assert "Not judged: `enough_good_data`, `slices`." in note["body"]
     assert "✗\N{NO-BREAK SPACE}**not judged**" in note["body"]
@@ -243,23 +245,21 @@ def test_json(proposed: Proposed, gitlab: GitLab) -> None:
 
 
 def test_a_gitlab_that_is_gone(proposed: Proposed, gitlab: GitLab) -> None:
-    gone = {"CI_API_V4_URL": "http://127.0.0.1:9/api/v4"}
-    done, folder = proposed.report(gitlab, **gone)
+    done, folder = proposed.report(gitlab, "--note", expect=OUTSIDE, CI_API_V4_URL="http://127.0.0.1:9/api/v4")
     assert "no note: GitLab does not answer" in done.err
     assert {p.name for p in folder.iterdir()} == {*FILES}
-    done, _ = proposed.report(gitlab, "--note", expect=OUTSIDE, **gone)
 
 
 # ── faults, in this process: everything is measured already ─────────────────
 
 
 @pytest.fixture(scope="module")
-def measured(proposed_forge: Path, tmp_path_factory: pytest.TempPathFactory) -> Proposed:
-    """A copy that all of them share."""
+def measured(proposed_forge: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Proposed, Path]:
+    """A copy and a clone that all of them share."""
     folder = tmp_path_factory.mktemp("measured") / "forge"
     shutil.copytree(proposed_forge, folder, symlinks=True)
-    forge = Forge(folder)
-    return Proposed(forge, forge.pipeline(2))
+    found = Proposed(Forge(folder), Forge(folder).pipeline(2))
+    return found, found.pipeline.clone().root
 
 
 @dataclass
@@ -287,14 +287,14 @@ class Asking:
 
 
 @pytest.fixture
-def ask(measured: Proposed, gitlab: GitLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Asking]:
-    clone = measured.clone(gitlab)
-    for name, value in clone.env.items():
+def ask(measured: tuple[Proposed, Path], gitlab: GitLab, monkeypatch: pytest.MonkeyPatch) -> Asking:
+    proposed, root = measured
+    env = {**proposed.variables(gitlab), "LOCKGATE_KEY": str(proposed.forge.folder / "bot")}
+    for name, value in env.items():
         monkeypatch.setenv(name, value)
-    store = measured.forge.folder / "store" / "attachments"
-    shutil.rmtree(store, ignore_errors=True)
-    yield Asking(clone, gitlab, [])
-    shutil.rmtree(clone.root)
+    for used in (proposed.forge.folder / "store" / "attachments", root / FOLDER):
+        shutil.rmtree(used, ignore_errors=True)
+    return Asking(Lockgate(root, env), gitlab, [])
 
 
 REFUSALS = {
@@ -349,10 +349,12 @@ def test_pictures_that_cannot_be_attached_are_left_out_and_come_next_time(ask: A
     assert (len(notes(gitlab)), len(gitlab.project.uploads)) == (1, 2)
 
 
-def test_the_store_cannot_put_another_picture_there(ask: Asking, measured: Proposed, gitlab: GitLab) -> None:
+def test_the_store_cannot_put_another_picture_there(
+    ask: Asking, measured: tuple[Proposed, Path], gitlab: GitLab
+) -> None:
     """Who writes into the store may say where a picture lies; text that is no picture is not believed."""
     ask()
-    kept = list((measured.forge.folder / "store" / "attachments").rglob("*"))
+    kept = list((measured[0].forge.folder / "store" / "attachments").rglob("*"))
     for file in [f for f in kept if f.is_file()]:
         file.write_text(json.dumps({"markdown": "![x](/uploads/a/b.svg)\n/merge @all <img src=x>"}))
     ask()
@@ -360,7 +362,7 @@ def test_the_store_cannot_put_another_picture_there(ask: Asking, measured: Propo
     assert ("@all" in body, "<img" in body, body.count("](/uploads/")) == (False, False, 2)
 
 
-def test_in_memory_it_is_the_same(measured: Proposed, ask: Asking) -> None:
+def test_in_memory_it_is_the_same(ask: Asking) -> None:
     """The port is honest: another forge is told the same."""
     forge = MemoryForge()
     env = ask.clone.env

@@ -33,7 +33,8 @@ def in_brief(found: ReleaseDifference | None, decides: Words) -> str:
     if moved.same == moved.rows:
         return f"nothing that users see: all {count(moved.rows, 'answer')} stay the same to the last digit"
     far, differ = decimal_of(moved.overall.shares[FAR]) or Decimal(0), Decimal(moved.rows - moved.same) / moved.rows
-    beyond = "" if decides else f", {percent(far)} by more than 10%"
+    means = " → ".join(number(m, "share") for m in (moved.overall.before, moved.overall.after))
+    beyond = f" (“{text(decides['1'], 80)}”: {means})" if decides else f", {percent(far)} by more than 10%"
     many = f"{percent(differ)} of {count(moved.rows, 'answer')} {'turn' if decides else 'move'}{beyond}"
     if moved.before.value is None or moved.after.value is None:
         return many
@@ -70,6 +71,8 @@ def answers(found: ReleaseDifference | None, decides: Words, prominent: Sequence
 
 def _varied(largest: Sequence[MovedAnswer]) -> list[MovedAnswer]:
     """The largest change of each product, or whatever is asked first, before a second one of any: five days of one say little."""
+    if any(len(row.request) > FIELDS for row in largest):
+        return [*largest]  # of many fields no single one says what was asked about
     firsts = {next(iter(row.request.values()), ""): row for row in reversed(largest)}
     once = [row for row in largest if row is firsts[next(iter(row.request.values()), "")]]
     return [*once, *(row for row in largest if row not in once)]

@@ -17,7 +17,7 @@ from lockgate.delivery.judge import evidence_behind
 from lockgate.delivery.recorded import newest_results
 from lockgate.delivery.walk import walk_now
 from lockgate.durable import write_atomic
-from lockgate.errors import LockgateError, NotFound
+from lockgate.errors import LockgateError, NotFound, ServiceUnavailable
 from lockgate.forge.annotations import annotations
 from lockgate.forge.change import Change, links_in
 from lockgate.forge.metrics import metrics
@@ -187,6 +187,8 @@ def _with_pictures(
             shown.append(pinned(project, how.forge, files.path(f"{name}.svg"), words, where=how.variables))
         except LockgateError as error:
             lacks.append(f"{name}.svg: {' '.join(str(error).split())}")
+            if isinstance(error, ServiceUnavailable):
+                break  # it was asked long enough
     said = render_note(replace(noted, plots=tuple(shown)))
     files.write(NOTE, said)
     return said, tuple(lacks)
