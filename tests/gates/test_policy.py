@@ -72,6 +72,7 @@ def test_an_empty_file_is_strict() -> None:
         ("[roles.owner]\nneed = true", "at least 1"),
         ("[roles]\nowner = 1", "a table"),
         ("[limits.slices]\nx = nan", "finite"),
+        ("[limits.slices]\nwhy = 7", "text"),
         ("[limits.slices]\nx = [1]", "finite"),
         ("[environments.production]\nprotect = true", "protected?"),
         ("[environments.production]\nprotected = 'no'", "true or false"),
@@ -120,6 +121,14 @@ def test_a_limit_set_twice_is_an_error_that_names_both_places() -> None:
         check_policy(parse_policy("[limits.slices]\nmin_n = 50"), PIPELINE)
     assert "policy.toml [limits.slices] min_n = 50" in str(caught.value)
     assert "delivery declaration 200" in str(caught.value)
+
+
+def test_a_reason_is_kept_and_decides_nothing() -> None:
+    reasoned = parse_policy(TEXT.replace("worst_over_best = 1.5", 'worst_over_best = 1.5\nwhy = "as it was before"'))
+    assert reasoned.reasons == {"slices": "as it was before"}
+    assert reasoned.limits == parse_policy(TEXT).limits
+    digests = {policy_digest(p, declaration(PIPELINE)) for p in (reasoned, parse_policy(TEXT))}
+    assert len(digests) == 1
 
 
 def test_every_rule_and_every_declared_value_is_in_the_digest() -> None:

@@ -70,6 +70,17 @@ def test_better_on_average_and_stopped_for_one_group(story: Path) -> None:
     assert "gate four_fifths failed" in first and "deploy staging" not in first
 
 
+def test_the_third_page_says_that_two_were_stopped_before_it(story: Path) -> None:
+    page = words(html.unescape(re.sub(r"<[^>]*>", " ", (story / "pages" / "third.html").read_text())))
+    assert "2 releases before this one were stopped." in page
+    assert (
+        "Whoever started the run, wrote its code, changed the policy last or wrote a waiver that it needs may not."
+        in page
+    )
+    assert "four_fifths failed: Share of yes answers: worst served is race: black with 42.9%" in page
+    assert "No release was stopped before this one." in (story / "pages" / "first.html").read_text()
+
+
 def test_the_page_says_so_before_any_average(story: Path) -> None:
     page = words(
         html.unescape(

@@ -28,7 +28,7 @@ TEN = [
     ),
     (
         "What changed since the live release?",
-        ["13,179 rows added", "describe (9 lines added, 2 removed)", "lightgbm 4.6.0 4.7.0", "11,020 answers differ", "51.9%"],
+        ["2,506 rows added", "describe (9 lines added, 2 removed)", "lightgbm 4.6.0 4.7.0", "11,020 answers differ", "51.9%"],
     ),
     ("What is uncertain, and what would settle it?", ["1.67 times that of the best", "About 20 more days"]),
     ("What was not assessed?", ["How answers move with product: it has more than 12 kinds", "this machine has served none"]),
@@ -155,3 +155,17 @@ def test_the_json_is_bound_by_the_page(pack: Pack) -> None:
     data = encoded(pack)
     assert "sha256:" + hashlib.sha256(data).hexdigest() in render(pack)
     assert from_json(Pack, json.loads(data)) == pack
+
+
+def test_what_was_tried_before_and_why_it_was_stopped(pack: Pack) -> None:
+    text = text_of(render(pack))
+    assert "1 release before this one was stopped. It, 5f0be9d2c1a8 of 13 October 2011: slices failed; Pat" in text
+    assert "new products are still guesses" in text
+    none = text_of(render(dataclasses.replace(pack, attempts=())))
+    assert "None was stopped since the live one was proposed." in none
+
+
+def test_a_reason_stands_with_its_limit_and_a_reject_is_explained(pack: Pack) -> None:
+    text = text_of(render(pack))
+    assert "at most 1.5 times Before the test, what sells little was 1.4 times as hard" in text
+    assert "No approval of anybody else lifts your reject; only your own does, later." in text

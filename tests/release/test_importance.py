@@ -192,8 +192,8 @@ def test_five_of_each_kind_and_none_twice(answered: Scored) -> None:
 
 
 def test_without_a_live_release_none_changed(answered: Scored) -> None:
-    kinds = {why for _, why in choose(answered, None, 5)}
-    assert kinds == {RANDOM, WORST, WIDE}
+    kinds = [why for _, why in choose(answered, None, 5)]
+    assert [kinds.count(k) for k in (RANDOM, WORST, WIDE)] == [10, 5, 5]
     shorter = answered.subset(np.arange(len(answered) - 1))
     assert CHANGED not in {why for _, why in choose(answered, shorter, 5)}
 
@@ -235,4 +235,4 @@ def test_any_table_has_its_cases(size: int, number: int) -> None:
     table = {"k": random.normal(size=size), "y": random.normal(size=size), "yhat": np.full(size, np.nan)}
     table["day"] = np.repeat(np.arange("2020-01-01", 1, dtype="datetime64[D]"), size)
     picked = choose(Scored(columns=table, truth="y", answer="yhat", day="day", keys=("k",)), None, number)
-    assert len(dict(picked)) == len(picked) <= 4 * number
+    assert len(dict(picked)) == len(picked) == min(4 * number, size)

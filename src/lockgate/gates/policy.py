@@ -42,6 +42,7 @@ EXCLUDED: Final[tuple[Excluded, ...]] = ("policy_editor", "waiver_author")
 Grade = Literal["signed", "attested"]
 GRADES: Final = ("signed", "attested")
 
+WHY: Final = "why"
 SHOW: Final = "lockgate deliver --plan"
 
 
@@ -64,6 +65,7 @@ class Policy:
         self_approval: `flagged` lets authors approve their own work, visibly and never as four eyes.
         need: role → how many different people must approve; a role that is not listed needs one.
         limits: gate name → limits for its rule.
+        reasons: gate name → why its limits are what they are: read by people, decides nothing, and so is in no digest.
         exclude: who beside authors does not approve: who changed the policy last, who wrote a waiver that is needed.
         answers: whether an approval must answer every question of its page.
         exceptions: waivers, breaking glass, revocation.
@@ -74,6 +76,7 @@ class Policy:
     grade: Grade = "signed"
     need: Mapping[str, int] = field(default_factory=dict[str, int])
     limits: Mapping[str, Mapping[str, Json]] = field(default_factory=dict[str, Mapping[str, Json]])
+    reasons: Mapping[str, str] = field(default_factory=dict[str, str])
     environments: Mapping[str, EnvironmentRules] = field(default_factory=dict[str, EnvironmentRules])
     exclude: tuple[Excluded, ...] = EXCLUDED
     answers: bool = False
@@ -92,14 +95,15 @@ def parse_policy(text: str, *, name: str = "policy.toml") -> Policy:
     """
     file = read_toml(text, name)
     file.only("approval", "break_glass", "environments", "limits", "revocation", "roles", "waivers")
-    approval = file.table("approval")
+    approval, limits = file.table("approval"), file.tables("limits")
     approval.only("answers", "exclude", "grade", "self_approval")
     grade = approval.one_of("grade", GRADES, "signed")
     return Policy(
         self_approval=approval.one_of("self_approval", ("refused", "flagged"), "refused"),
         grade=grade,
         need={role: _need(table) for role, table in file.tables("roles").items()},
-        limits={gate: _limits(table) for gate, table in file.tables("limits").items()},
+        limits={gate: _limits(table) for gate, table in limits.items()},
+        reasons={gate: table.text(WHY) for gate, table in limits.items() if WHY in table.content},
         environments={env: _environment(table, grade) for env, table in file.tables("environments").items()},
         exclude=_excluded(approval),
         answers=approval.truth("answers", False),
@@ -125,7 +129,7 @@ def _limits(table: Table) -> Mapping[str, Json]:
         finite = not isinstance(value, float) or math.isfinite(value)
         if not (finite and isinstance(value, bool | int | float | str)):
             raise table.wrong(key, value, "a finite number, a text or true/false")
-    return dict(table.content)
+    return {key: value for key, value in table.content.items() if key != WHY}
 
 
 def _environment(table: Table, grade: Grade) -> EnvironmentRules:
@@ -210,5 +214,9 @@ def policy_text(policy: Policy, declared: Json) -> bytes:
     What a file does not say of the tables that came later leaves no trace: an upgrade voids nobody's signature.
     """
     told, strict = to_json(policy), to_json(Policy())
-    told = {n: v for n, v in told.items() if n not in ("exclude", "answers", "exceptions") or v != strict[n]}
+    told = {
+        n: v
+        for n, v in told.items()
+        if n != "reasons" and (n not in ("exclude", "answers", "exceptions") or v != strict[n])
+    }
     return canonical({"declaration": declared, "policy": told})

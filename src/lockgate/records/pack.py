@@ -25,12 +25,14 @@ from lockgate.records.findings import (
 )
 
 __all__ = [
+    "Attempt",
     "Bound",
     "Case",
     "Change",
     "ChangeKind",
     "Command",
     "Day",
+    "Decided",
     "Holdout",
     "Influence",
     "Metric",
@@ -128,6 +130,32 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A release that was proposed before this one and stopped: `why`, each a sentence with the gate or the person in it."""
+
+    release: str
+    proposed: dt.date
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """How many answers were yes or no, right or wrong: `right_yes` is a yes where yes came true, `wrong_no` a no where it did."""
+
+    by: str
+    group: str
+    right_yes: int
+    wrong_yes: int
+    right_no: int
+    wrong_no: int
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.right_yes + self.wrong_yes + self.right_no + self.wrong_no
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What the approver must answer before signing; `hint` says where on the page to look, `name` is its short name."""
 
@@ -138,13 +166,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningRule:
-    """Who must sign: `people` different people in `role`. `valid_for` as declared (`7d`); `notes` are shown as they are."""
+    """Who must sign: `people` different people in `role`. `valid_for` as declared (`7d`); `notes` are shown as they are.
+
+    `others`: roles that are asked beside it.
+    """
 
     role: str
     people: int = 1
     valid_for: str = ""
     grade: Literal["signed", "attested"] = "signed"
     notes: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +210,7 @@ class Pack:
         generated_at: UTC; None keeps the page a function of the records alone.
         target: one sentence: what is predicted, in which unit.
         overall: the metric over all rows.
+        decided: all rows first, then groups; empty when answers are no yes or no.
         groups: the metric per group, any order; the page puts the worst first.
         by_horizon: the metric per distance into the future, nearest first.
         coverage: share of truths inside the interval per group; `promised_coverage` is what was meant (`0.8`).
@@ -187,6 +220,9 @@ class Pack:
         moved: which answers change against the live release.
         influences: what the model itself says it looks at, by share.
         importances: what shuffling an input does to the metric, on `probed_rows` rows.
+        attempts: releases that were stopped before this one was proposed, since the live one was; newest first.
+        since_stopped: what is different now from the newest of them, told as `told` is.
+        reasons: gate → why its limits are what they are, in the words of `policy.toml`.
         missing: what could not be assessed beside what gates say, each with the reason.
         waived: failed gate → who lets it pass, until when and why.
         exceptions: waivers and broken glass, each in a sentence.
@@ -213,6 +249,7 @@ class Pack:
     told: tuple[tuple[str, str], ...] = ()
     overall: Estimate | None = None
     groups: tuple[GroupEstimate, ...] = ()
+    decided: tuple[Decided, ...] = ()
     by_horizon: tuple[GroupEstimate, ...] = ()
     coverage: tuple[GroupEstimate, ...] = ()
     promised_coverage: str | None = None
@@ -226,6 +263,9 @@ class Pack:
     importances: tuple[Importance, ...] = ()
     probed_rows: int = 0
     dependences: tuple[Dependence, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    since_stopped: tuple[tuple[str, str], ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict[str, str])
     missing: tuple[str, ...] = ()
     waived: Mapping[str, str] = field(default_factory=dict[str, str])
     exceptions: tuple[str, ...] = ()

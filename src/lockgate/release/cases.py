@@ -23,6 +23,7 @@ __all__ = ["cases", "choose"]
 
 SEED = 20261101
 KINDS = 12
+SORTS = 4  # of reasons to show a row
 RANDOM = "drawn at random"
 WORST = "the largest misses"
 CHANGED = "the answers that changed most against the live release"
@@ -33,7 +34,7 @@ Rows = NDArray[np.int64]
 
 
 def cases(release: Path, scored: Scored, champion: Scored | None, number: int = 5) -> list[dict[str, Json]]:
-    """`number` answers of each kind with reasons in words: a step of the engine.
+    """Four times `number` answers, `number` of each sort, with reasons in words: a step of the engine.
 
     Each is {"request", "as_of", "answer", "before", "actual", "reasons", "chosen"}; numbers as text, None where there is none.
     """
@@ -53,7 +54,10 @@ def cases(release: Path, scored: Scored, champion: Scored | None, number: int = 
 
 
 def choose(scored: Scored, champion: Scored | None, number: int) -> list[tuple[int, str]]:
-    """Rows and why each was chosen; no row twice. Ties go to the earlier row, so that the same table gives the same rows."""
+    """Four times `number` rows and why each was chosen, `number` for each reason; no row twice. What a reason lacks is drawn.
+
+    Ties go to the earlier row, so that the same table gives the same rows.
+    """
     random = np.random.default_rng(SEED).permutation(len(scored))
     kinds: list[tuple[str, Iterable[int]]] = [(RANDOM, random.tolist()), (WORST, _worst(scored).tolist())]
     if champion is not None and _same(scored, champion):
@@ -65,6 +69,8 @@ def choose(scored: Scored, champion: Scored | None, number: int) -> list[tuple[i
         fresh = (row for row in rows if row not in picked)
         apart = fresh if why == RANDOM else _of_different_things(fresh, names)
         picked |= dict.fromkeys([row for row, _ in zip(apart, range(number), strict=False)], why)
+    more = (row for row in random.tolist() if row not in picked)  # without a live release, say, a kind has none
+    picked |= dict.fromkeys([row for row, _ in zip(more, range(SORTS * number - len(picked)), strict=False)], RANDOM)
     return list(picked.items())
 
 

@@ -148,6 +148,7 @@ def _key(project: Project, walk: Walk, trust: Trusted, release: str, environment
     root = evidence_root(results(trust.said, release=release, policy=walk.digest).values())
     said = project.settings
     words = [said.name, said.banner, said.target, list(said.credit), dict(said.groups), to_json(said.card)]
+    words += [dict(walk.policy.reasons)] if walk.policy.reasons else []
     marks = page_marks(trust, release=release, policy=walk.digest, ask=walk.ask(trust, release, environment))
     bound = [release, environment, root, walk.digest, trust.people.digest, words]
     return digest("page", [*bound, marks] if marks else bound)
