@@ -96,7 +96,7 @@ def pack() -> Pack:
         changes=(Change(kind="features", what="field price", before="number", after="number, may be missing"),
                  Change(kind="data", what="source sales", before="aa", after="bb", is_digest=True)),
         days=tuple(Day(date=dt.date(2011, 10, n), actual=90.0 + n, forecast=88.0 + n, low=80.0, high=101.0) for n in range(1, 9)),
-        missing=("how the requests of today are spread: this machine has served none",),
+        cautions=("the test has few rows of new products",), missing=("how the requests of today are spread: this machine has served none",),
         questions=(Question(text="Who is worst off, and can you live with how they are served?"),),
         importances=(Importance(name="history.units", harm=share("harm", "0.2", "0.1", "0.3")),),
     )  # fmt: skip

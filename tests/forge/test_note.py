@@ -153,7 +153,7 @@ def everywhere(bad: str) -> Any:
         for o in ("pass", "uncertain", "not_applicable")
     )
     shown = replace(
-        shown, metric=replace(shown.metric, title=bad, meaning=bad), missing=(bad, f"x: {bad}"), verdicts=verdicts,
+        shown, metric=replace(shown.metric, title=bad, meaning=bad), missing=(bad, f"x: {bad}"), cautions=(bad, bad, bad), verdicts=verdicts,
         groups=tuple(GroupEstimate(by=bad, group=bad, estimate=replace(g.estimate, why=bad)) for g in shown.groups),
         evidence=tuple(replace(e, gate=bad, not_assessed=(bad,), also=tuple(replace(a, name=bad or "n") for a in e.also)) for e in shown.evidence),
         questions=tuple(replace(q, text=bad) for q in shown.questions), changes=tuple(replace(c, what=bad, before=bad, after=bad) for c in shown.changes),

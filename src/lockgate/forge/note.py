@@ -16,6 +16,7 @@ from lockgate.forge.note_answers import answers, in_brief
 from lockgate.forge.note_numbers import changed, compared, not_assessed, worst
 from lockgate.records.digest import short
 from lockgate.release.headline import headline, mark
+from lockgate.release.minute import tried
 from lockgate.release.wording import count, decimal_of, sentence
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ MOST: Final = 200_000
 """Characters. GitLab takes 1,000,000; a page with more than this is slow to read, too."""
 
 GATES: Final = 60
+CAUTIONS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,7 @@ def _head(noted: Noted) -> list[str]:
         f"- **What would change**: {_change(noted)}.",
         "- **You decide now**: merge this, or not. Merging alone puts nothing live.",
         *_signing(noted),
+        *(_warned(noted.pack) if noted.pack else []),
         *([f"- **Look at**: {_links(noted.links)}"] if noted.links else []),
     ]
     return [
@@ -133,6 +136,14 @@ def _head(noted: Noted) -> list[str]:
         f"**{_verdict(noted)}**",
         "\n".join(lines),
     ]
+
+
+def _warned(pack: Pack) -> list[str]:
+    """What no gate fails on and somebody should know: cautions, and that others were stopped before it."""
+    lines = [f"- **Caution**: {text(sentence(line))}" for line in pack.cautions[:CAUTIONS]]
+    left = len(pack.cautions) - len(lines)
+    lines += [f"- {count(left, 'more caution')} on the evidence page"] if left > 0 else []
+    return [*lines, *([f"- **Before this one**: {text(tried(pack))}"] if pack.attempts else [])]
 
 
 def _change(noted: Noted) -> str:

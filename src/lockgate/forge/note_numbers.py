@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from lockgate.forge.markdown import details, table, text
-from lockgate.release import wording
-from lockgate.release.minute import said
+from lockgate.release import beside, wording
+from lockgate.release.minute import alike, said
 from lockgate.release.rates import rates, worst_rate
 
 if TYPE_CHECKING:
@@ -31,9 +31,11 @@ def compared(pack: Pack, found: ReleaseDifference | None) -> list[str]:
         rows.insert(0, _by_movement(moved))
     if not rows and pack.overall:
         rows = [[text(wording.metric_name(pack.metric)), "nothing", "", _number(pack.overall), "", _size(pack.overall)]]
-    meaning = text(wording.sentence(pack.metric.meaning)) if pack.metric.meaning else ""
+    if not rows:
+        return []
+    meaning = [text(wording.sentence(pack.metric.meaning))] if pack.metric.meaning else []
     heads = ["metric", "against", "there", "proposed", "difference", "rests on"]
-    return ["#### How good is it", *([meaning] if meaning else []), table(heads, rows, right=(2, 3))] if rows else []
+    return ["#### How good is it", *meaning, table(heads, rows, right=(2, 3)), *(text(line) for line in alike(pack))]
 
 
 def _live_first(pack: Pack) -> list[Evidence]:
@@ -75,11 +77,11 @@ def worst(pack: Pack) -> list[str]:
     """Who is worst off, worst first; before any average, people whom a check compares."""
     people = "\n".join(f"- {text(worst_rate(one))}" for one in rates(pack))
     heads = ["group", text(wording.metric_name(pack.metric)), "±", "n", "beside the others"]
-    groups = wording.worst_first(pack.groups, pack.metric)
+    groups = beside.worst_first(pack.groups, pack.metric)
     rows = [
         [
             text(wording.group_name(g.by, g.group), 80), wording.number(g.estimate.value, g.estimate.unit),
-            text(wording.spread(g.estimate)), f"{g.estimate.n:,}", text(wording.compared(g, pack.groups, pack.overall, pack.metric)),
+            text(wording.spread(g.estimate)), f"{g.estimate.n:,}", text(beside.compared(g, pack.groups, pack.overall, pack.metric)),
         ]
         for g in groups[:MOST]
     ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from lockgate.release import figures, plots, wording
+from lockgate.release import beside, figures, plots, wording
 
 if TYPE_CHECKING:
     from lockgate.records.evidence import GroupEstimate
@@ -32,7 +32,7 @@ def pictures(pack: Pack) -> dict[str, tuple[str, str]]:
 
 def _groups(pack: Pack) -> str:
     known = [
-        g for g in wording.worst_first(pack.groups, pack.metric) if wording.decimal_of(g.estimate.value) is not None
+        g for g in beside.worst_first(pack.groups, pack.metric) if wording.decimal_of(g.estimate.value) is not None
     ]
     average = wording.decimal_of(pack.overall.value) if pack.overall else None
     return plots.dot_whisker(
