@@ -140,6 +140,10 @@ def test_a_merge_request_is_judged_and_deploys_nothing(project: GitlabProject) -
     assert done.code == GOOD, done.out
     assert set(done.jobs) >= set(BEFORE)
     assert not [j for j in done.jobs if j.startswith(("deploy", "approve", "monitor"))]
+    assert done.jobs["report"] == "PASS", done.out
+    assert "no note: no token for what a job's own token may not do: LOCKGATE_NOTE_TOKEN is not set" in done.out
+    page = project.lockgate.root / ".gitlab-ci-local" / "artifacts" / "report" / "lockgate-reports" / "evidence.html"
+    assert page.read_text().startswith("<!doctype html>")
 
 
 def test_a_schedule_may_only_look(project: GitlabProject) -> None:

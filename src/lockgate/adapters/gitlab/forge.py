@@ -67,7 +67,7 @@ class GitlabForge:
         if not self._environment.get(self._token):
             raise PermissionRefused(
                 "no token for what a job's own token may not do", value=f"{self._token} is not set", allowed=self._needs,
-                next=f"Settings › Access tokens, then Settings › CI/CD › Variables: {self._token}, masked and protected",
+                next=f"Settings › Access tokens, then Settings › CI/CD › Variables: {self._token}, masked   (docs/gitlab.md)",
             )  # fmt: skip
         return self._api("PRIVATE-TOKEN", self._token, self._needs)
 

@@ -119,7 +119,8 @@ def report(
         files.write(EVIDENCE, page.html)
     links = links_in(how.variables, f"{how.folder}/{EVIDENCE}" if page else "", urls)
     files.write(LINKS, annotations(links))
-    noted = noted_of(project, place, page, links=links, quick=how.quick, clock=clock, tell=tell)
+    quick = how.quick or not place.may_make_a_page  # nobody reads a note of the target branch
+    noted = noted_of(project, place, page, links=links, quick=quick, clock=clock, tell=tell)
     drawn = pictures(noted.pack) if noted.pack else {}
     for name, (_, svg) in drawn.items():
         files.write(f"{name}.svg", svg)
