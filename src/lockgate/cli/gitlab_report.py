@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from lockgate.cli.build import watched
 from lockgate.cli.render import now, plain, print_json
-from lockgate.forge.change import change_in, note_token
+from lockgate.errors import UsageError
+from lockgate.forge.change import Change, change_in, note_token
 from lockgate.project import adapter, open_project
 from lockgate.records.digest import short
 from lockgate.records.forge_job import job_in
@@ -43,10 +44,10 @@ def report(arguments: argparse.Namespace) -> int:
 
     project = open_project(Path.cwd())
     mode = _mode(project, arguments)
-    change = change_in(os.environ)
+    change, forge = _where(mode)
     how = Reporting(
         folder=arguments.out, job=job_in(os.environ), variables=os.environ, has=has, change=change, quick=arguments.quick,
-        forge=_forge() if mode != "off" and change.number else None,
+        forge=forge,
     )  # fmt: skip
     done = watched(lambda tell: report_release(project, how, clock=now, tell=tell))
     why_not = "" if mode == "off" else change.why_not
@@ -66,8 +67,17 @@ def _mode(project: Project, arguments: argparse.Namespace) -> str:
     return "require" if arguments.note else settings.note if settings else "try"
 
 
-def _forge() -> Forge:
-    return adapter("gitlab.forge", "GitlabForge")(os.environ, token=note_token(os.environ), needs=NEEDS)
+def _where(mode: str) -> tuple[Change, Forge | None]:
+    """The merge request, and how to write under it. Raises UsageError where a note is asked for and nothing says which project it is."""
+    change = change_in(os.environ)
+    if mode == "off" or not change.number:
+        return change, None
+    try:
+        return change, adapter("gitlab.forge", "GitlabForge")(os.environ, token=note_token(os.environ), needs=NEEDS)
+    except UsageError as error:
+        if mode == "require":
+            raise
+        return Change(why_not=str(error)), None
 
 
 def _as_json(done: Reported, why_not: str) -> None:
