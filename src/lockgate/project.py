@@ -40,6 +40,7 @@ KINDS = (
     "measured",
     "summaries",
     "material",
+    "attachments",
 )
 """Records beside the objects. `lockgate store` looks through all of them: what it does not know it would collect."""
 

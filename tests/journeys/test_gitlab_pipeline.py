@@ -136,10 +136,20 @@ def test_a_stale_file_stops_before_anything_is_released(project: GitlabProject) 
 
 
 def test_a_merge_request_is_judged_and_deploys_nothing(project: GitlabProject) -> None:
-    done = project.pipeline(1, source=MERGE_REQUEST)
+    done = project.pipeline(
+        1,
+        source=MERGE_REQUEST,
+        CI_MERGE_REQUEST_IID="7",
+        CI_API_V4_URL="https://gitlab.example.org/api/v4",
+        CI_PROJECT_ID="42",
+    )
     assert done.code == GOOD, done.out
     assert set(done.jobs) >= set(BEFORE)
     assert not [j for j in done.jobs if j.startswith(("deploy", "approve", "monitor"))]
+    assert done.jobs["report"] == "PASS", done.out
+    assert "no note: no token for what a job's own token may not do: LOCKGATE_NOTE_TOKEN is not set" in done.out
+    page = project.lockgate.root / ".gitlab-ci-local" / "artifacts" / "report" / "lockgate-reports" / "evidence.html"
+    assert page.read_text().startswith("<!doctype html>")
 
 
 def test_a_schedule_may_only_look(project: GitlabProject) -> None:

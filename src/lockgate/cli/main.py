@@ -61,7 +61,7 @@ COMMANDS = {
         "adopt": ("adopt", "make a project of a dvc.yaml, and show what its stages read undeclared"),
         "stream": ("stream", "run a pipeline whenever its sources have something new; write its sinks"),
         "store": ("store", "how large it is; check | gc: find and heal damage, collect garbage"),
-        "gitlab": ("gitlab", "render | check | publish: the delivery pipeline as GitLab's file"),
+        "gitlab": ("gitlab", "render | check | report | publish: the delivery pipeline at GitLab"),
         "feedback": ("operate", "import: join what happened to what was predicted"),
     },
 }

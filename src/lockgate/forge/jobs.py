@@ -266,12 +266,21 @@ def _place(environment: str, settings: GitlabSettings, *, last: bool) -> Place:
 
 
 def _report(gates: Sequence[Job], events: tuple[Event, ...]) -> list[Job]:
-    """What a merge request shows; also when a gate failed."""
+    """What a merge request shows; also when a gate failed. Also on the target branch: GitLab compares with what it showed there.
+
+    One path only: with a second one GitLab links to a list of files instead of the page.
+    """
     if "merge_request" not in events:
         return []
     needs = tuple(g.name for g in gates) or ("release",)
-    return [Job(name="report", stage="report", commands=(("lockgate", "gitlab", "report"),), needs=needs, when="always",
-                events=("merge_request",), interruptible=True, says="what the merge request shows")]  # fmt: skip
+    files = {"metrics": "metrics.txt", "codequality": "quality.json", "annotations": "links.json"}
+    return [
+        Job(
+            name="report", stage="report", commands=(("lockgate", "gitlab", "report"),), needs=needs, when="always", events=events,
+            interruptible=True, reports={kind: f"{REPORTS}/{name}" for kind, name in files.items()}, keep=(f"{REPORTS}/evidence.html",),
+            shows="Evidence page", says="what the merge request shows, beside what the target branch last showed; nothing waits for it",
+        )
+    ]  # fmt: skip
 
 
 def _publish(environments: Sequence[str]) -> list[Job]:

@@ -29,6 +29,7 @@ KEYS: Final = (
     "environments",
     "image",
     "merge_requests",
+    "note",
     "publish",
     "setup",
     "steps",
@@ -50,6 +51,8 @@ class GitlabSettings:
         variables: environment of every job, such as the address of a package index.
         merge_requests: `gates`: a merge request's release is proposed and judged, which needs a key there; `training`: it is
             only made.
+        note: whether `gitlab report` writes a note under the merge request: `try`: it says why where it cannot; `require`: then
+            its job fails; `off`.
         publish: whether a release that reached the last environment is published; it needs a token that a team has to make.
         steps: `pipelines`: one job for each data and training pipeline; `child`: one for each step that the plan says runs.
         child_bytes: a larger child pipeline has one job for each pipeline. GitLab takes 5 MB, and refuses what takes more
@@ -67,6 +70,7 @@ class GitlabSettings:
     steps: Literal["pipelines", "child"] = "pipelines"
     child_bytes: int = 400_000
     publish: bool = False
+    note: Literal["try", "require", "off"] = "try"
     urls: Mapping[str, str] = field(default_factory=dict[str, str])
     tiers: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -104,6 +108,7 @@ def read_gitlab(table: Table) -> GitlabSettings:
         steps=table.one_of("steps", ("pipelines", "child"), usual.steps),
         child_bytes=table.number("child_bytes", usual.child_bytes, least=10_000, most=5_000_000),
         publish=table.truth("publish", usual.publish),
+        note=table.one_of("note", ("try", "require", "off"), usual.note),
         urls={name: place.text("url") for name, place in places.items() if "url" in place.content},
         tiers={name: place.one_of("tier", TIERS) for name, place in places.items() if "tier" in place.content},
     )
