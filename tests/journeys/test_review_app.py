@@ -29,7 +29,11 @@ class Host:
     """`lockgate preview serve` for the length of a block, in a clone of its own that has no key."""
 
     def __init__(self, lockgate: Lockgate, port: int, *arguments: str) -> None:
-        self._lockgate, self._arguments, self.port = lockgate, ("preview", "serve", "--port", str(port), *arguments), port
+        self._lockgate, self._arguments, self.port = (
+            lockgate,
+            ("preview", "serve", "--port", str(port), *arguments),
+            port,
+        )
         self.lines: list[str] = []
 
     def __enter__(self) -> Host:
@@ -130,7 +134,9 @@ def test_what_a_branch_proposes_answers_beside_what_is_live(project: GitlabProje
     second = proposed(project, 2, "1.5", "1.25")
     assert json.loads(host.ask("/health")[1])["release"] == second, "the app follows its branch"
     assert shop.live() == live
-    assert not any(e["what"] in ("wanted", "healthy") and "review" in e["about"] for e in shop.ledger()), "nothing is said"
+    assert not any(e["what"] in ("wanted", "healthy") and "review" in e["about"] for e in shop.ledger()), (
+        "nothing is said"
+    )
     stopped = project.pipeline(2, "review:stop", source=MERGE_REQUEST)
     assert stopped.jobs == {"review:stop": "PASS"}, stopped.out
 
@@ -140,7 +146,11 @@ def test_the_job_waits_for_its_own_release_and_says_what_it_met(project: GitlabP
     root = project.lockgate.root
     project.lockgate("preview", "wait", f"http://{SLUG}.localhost:{port}", "--wait", "1", expect=OUTSIDE)
     done = subprocess.run(
-        [COMMAND, "preview", "wait"], cwd=root, capture_output=True, text=True, env={**os.environ, "CI_ENVIRONMENT_URL": ""}
+        [COMMAND, "preview", "wait"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CI_ENVIRONMENT_URL": ""},
     )
     assert (done.returncode, "[gitlab.review]" in done.stderr) == (USAGE, True), done.stderr
 

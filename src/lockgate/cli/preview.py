@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from lockgate.cli.render import now, plain
@@ -96,7 +96,7 @@ def _asked(address: str) -> tuple[str, str]:
     try:
         with urllib.request.urlopen(_request(f"{address.rstrip('/')}/health"), timeout=30) as answer:  # noqa: S310  http(s) only
             said = json.loads(answer.read(1 << 16))
-        release = str(cast("Any", said)["release"])
+        release = str(said["release"])
     except urllib.error.HTTPError as error:
         error.close()
         return "", f"{error.code} {error.reason}"

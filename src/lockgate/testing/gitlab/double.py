@@ -131,7 +131,12 @@ class GitLab:
         return made
 
     def blocked(
-        self, environment: str, *, user: str = "ada", required: int = 1, level: int = MAINTAINER,
+        self,
+        environment: str,
+        *,
+        user: str = "ada",
+        required: int = 1,
+        level: int = MAINTAINER,
         job: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """A deployment that waits for approvals (Premium). `job`: that makes it, and whose commit it is of."""
