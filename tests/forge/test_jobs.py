@@ -198,6 +198,7 @@ def test_a_merge_request_may_open_a_review_app_that_decides_nothing() -> None:
     )
     assert opens.place
     assert (opens.place.per_branch, opens.place.ended_by, opens.place.days) == (True, "review:stop", 3)
+    assert opens.soft == 5
     assert ends.place
     assert (ends.when, ends.checkout, ends.place.ends, ends.place.deploys) == ("manual", False, True, False)
     assert not any("review" in need for j in graph.jobs for need in j.needs if j is not ends), "nothing waits for it"

@@ -115,7 +115,9 @@ def test_an_approved_deployment_goes_live_and_everybody_can_check_who_agreed(
     code, proof = verified(bundled(desk, tmp_path / "audit", "production"), root_of(desk))
     assert code == 0, proof
     assert "attested approval product-owner" in proof
-    assert re.search(r"bob, .* UTC: fit for its use \[gitlab:127\.0\.0\.1", proof), proof
+    assert re.search(
+        r"bob, [-\d]+ [:\d]+ UTC: fit for its use\s+\[gitlab:127\.0\.0\.1:\d+/1 at the forge, said runner\]", proof
+    ), proof
 
 
 @pytest.mark.parametrize("how", ["no licence", "no rules", "forbidden"])

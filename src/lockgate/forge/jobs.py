@@ -22,6 +22,9 @@ __all__ = ["CHILD_FILE", "NEEDED", "Declared", "Made", "Runs", "carried", "child
 UNCERTAIN: Final = 3
 """The exit code of a gate that could not tell."""
 
+OUTSIDE: Final = 5
+"""The exit code when something outside is silent."""
+
 RISING: Final[tuple[Event, ...]] = ("default_branch", "schedule", "trigger")
 JUDGED: Final[tuple[Event, ...]] = ("merge_request", *RISING)
 CHILD_FILE: Final = "lockgate-child.yml"
@@ -300,7 +303,8 @@ def _review(settings: GitlabSettings) -> list[Job]:
     place = Place(name="review", tier="development", url=settings.review, per_branch=True, ended_by="review:stop", days=settings.review_days)  # fmt: skip
     return [
         Job(name="review", stage="review", commands=(("lockgate", "preview", "wait"),), needs=("release",), place=place,
-            events=("merge_request",), resource="review", says="the proposed app beside what is live; it decides nothing"),
+            events=("merge_request",), resource="review", soft=OUTSIDE,
+            says="the proposed app beside what is live; it decides nothing, and a host that is silent stops nobody"),
         Job(name="review:stop", stage="review", commands=(("echo", "the host ends what nobody looks at by itself"),),
             needs=("review",), place=replace(place, deploys=False, ends=True, ended_by="", days=0), when="manual", retries=False,
             events=("merge_request",), resource="review", checkout=False, says="takes the review app off the list of environments"),
