@@ -25,7 +25,9 @@ def gitlab_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="FILE", help="with --child: where to (default: lockgate-child.yml)"
     )
     checking = actions.add_parser("check", help="exit 1 when the committed files are stale, or would open a gate")
-    attesting = actions.add_parser("attest", help="in a manual job: say that the person who started it approves")
+    attesting = actions.add_parser(
+        "attest", help="in a manual job: say that who started it, or approved its deployment, approves"
+    )
     attest_arguments(attesting)
     publishing = actions.add_parser(
         "publish", help="a delivered release: packages, model version, number, page, provenance"

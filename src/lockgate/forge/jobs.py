@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.forge.id_token import AUDIENCE
+from lockgate.forge.side_jobs import downstream_jobs, handing, review_jobs
 from lockgate.records.digest import Json, canonical, sha256_bytes
 from lockgate.records.frozen import frozen
-from lockgate.records.jobs import Downstream, Event, Job, JobGraph, Place
+from lockgate.records.jobs import Event, Job, JobGraph, Place
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
@@ -22,17 +23,10 @@ __all__ = ["CHILD_FILE", "NEEDED", "Declared", "Made", "Runs", "carried", "child
 UNCERTAIN: Final = 3
 """The exit code of a gate that could not tell."""
 
-OUTSIDE: Final = 5
-"""The exit code when something outside is silent."""
-
 RISING: Final[tuple[Event, ...]] = ("default_branch", "schedule", "trigger")
 JUDGED: Final[tuple[Event, ...]] = ("merge_request", *RISING)
 CHILD_FILE: Final = "lockgate-child.yml"
 REPORTS: Final = "lockgate-reports"
-HANDED: Final = "lockgate-delivered.env"
-"""What a deployment writes down for the pipeline downstream."""
-
-HANDS: Final = ("LOCKGATE_RELEASE", "LOCKGATE_ENVIRONMENT")
 MOST_NEEDS: Final = 50
 """GitLab refuses a job that needs more (its `ci_needs_size_limit`); a job without `needs` waits for all stages before."""
 
@@ -176,7 +170,7 @@ def _way(declared: Declared, settings: GitlabSettings) -> list[Job]:
     first = JUDGED if settings.merge_requests == "gates" else RISING
     jobs = [Job(name="release", stage="release", commands=(("lockgate", "propose"),), needs=("check", made), events=first,
                 interruptible=True, says="bundle the release and write into the ledger that this pipeline proposes it")]  # fmt: skip
-    jobs += _review(settings) if "merge_request" in first else []
+    jobs += review_jobs(settings) if "merge_request" in first else []
     environments = [s.environment for s in declared.stages if isinstance(s, DeployTo)]
     here, before = "", ("release",)
     for stretch in _stretches(declared.stages):
@@ -193,11 +187,11 @@ def _way(declared: Declared, settings: GitlabSettings) -> list[Job]:
             attested = settings.approvals if stretch.environment in declared.attested else ""
             rise = _rise(place, ahead, asked=stretch.asked, attested=attested)
             if last and settings.downstream:
-                rise = [*rise[:-1], _handing(rise[-1])]
+                rise = [*rise[:-1], handing(rise[-1])]
             jobs += rise
             here, before = stretch.environment, (rise[-1].name,)
     jobs += _publish(environments) if settings.publish else []
-    return [*jobs, *(_downstream(environments, settings) if settings.downstream else [])]
+    return [*jobs, *downstream_jobs(environments, settings, RISING)]
 
 
 @frozen
@@ -289,28 +283,6 @@ def _approved_deploy(place: Place, needs: tuple[str, ...]) -> Job:
     )  # fmt: skip
 
 
-def _handing(deploy: Job) -> Job:
-    """The deployment also writes down what it delivered."""
-    *before, deliver = deploy.commands
-    reports = {**deploy.reports, "dotenv": HANDED}
-    return replace(deploy, commands=(*before, (*deliver, "--dotenv", HANDED)), reports=reports)
-
-
-def _review(settings: GitlabSettings) -> list[Job]:
-    """The proposed release's app, on a host outside of the pipeline: nothing that a job starts outlives it."""
-    if not settings.review:
-        return []
-    place = Place(name="review", tier="development", url=settings.review, per_branch=True, ended_by="review:stop", days=settings.review_days)  # fmt: skip
-    return [
-        Job(name="review", stage="review", commands=(("lockgate", "preview", "wait"),), needs=("release",), place=place,
-            events=("merge_request",), resource="review", soft=OUTSIDE,
-            says="the proposed app beside what is live; it decides nothing, and a host that is silent stops nobody"),
-        Job(name="review:stop", stage="review", commands=(("echo", "the host ends what nobody looks at by itself"),),
-            needs=("review",), place=replace(place, deploys=False, ends=True, ended_by="", days=0), when="manual", retries=False,
-            events=("merge_request",), resource="review", checkout=False, says="takes the review app off the list of environments"),
-    ]  # fmt: skip
-
-
 def _place(environment: str, settings: GitlabSettings, *, last: bool) -> Place:
     url = settings.urls.get(environment, "")
     return Place(name=environment, tier=settings.tier(environment, last=last), url=url)
@@ -330,15 +302,6 @@ def _publish(environments: Sequence[str]) -> list[Job]:
         return []
     return [Job(name="publish", stage="publish", commands=(("lockgate", "gitlab", "publish"),), events=RISING,
                 needs=(f"deploy:{environments[-1]}",), audience=AUDIENCE, says="release, packages and model version for people to find")]  # fmt: skip
-
-
-def _downstream(environments: Sequence[str], settings: GitlabSettings) -> list[Job]:
-    """The application's own project is told which release was delivered, and fails this pipeline when it fails."""
-    if not environments:
-        return []
-    starts = Downstream(project=settings.downstream, branch=settings.downstream_branch, hands=HANDS)
-    return [Job(name="downstream", stage="downstream", needs=(f"deploy:{environments[-1]}",), events=RISING, starts=starts,
-                retries=False, says="hands over the digest; who is handed it checks it against the ledger")]  # fmt: skip
 
 
 def _existing(jobs: Iterable[Job], has: Has) -> tuple[Job, ...]:
