@@ -85,14 +85,15 @@ def question(rule: str, limits: Limits, evidence: Evidence) -> Question | None:
 
 def _better(limits: Limits, evidence: Evidence) -> Question:
     margin = limits["margin"]
-    words = f"more than {percent(margin)} {_side(evidence, good=True)}" if margin else _side(evidence, good=True)
+    side = f"{_side(evidence, good=True)} than the baseline"
+    words = f"more than {percent(margin)} {side}" if margin else side
     return Question(found=evidence.statistic, limit=-float(margin), words=words, reads="percent")
 
 
 def _not_worse(limits: Limits, evidence: Evidence) -> Question:
     margin = limits["margin"]
     side = _side(evidence, good=False)
-    words = f"at most {percent(margin)} {side}" if margin else f"no {side}"
+    words = f"at most {percent(margin)} {side} than the live release" if margin else f"no {side} than the live release"
     return Question(found=evidence.statistic, limit=float(margin), words=words, reads="percent")
 
 

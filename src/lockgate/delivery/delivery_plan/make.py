@@ -26,6 +26,7 @@ from lockgate.records.digest import digest, digest_bytes
 from lockgate.records.evidence import Estimate
 from lockgate.records.plan import Reuse
 from lockgate.records.wire import from_json
+from lockgate.release.demands import limits
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -112,7 +113,21 @@ def _gates(
     plans = {p.gate: p for p in gate_plans(project, now=now)}
     verdicts = _last_verdicts(trust)
     gates = [s for s in stages if isinstance(s, Gate)]
-    return tuple(_gate(project, g, plans[g.name], verdicts.get(g.name), asks=_line(walk, g)[1]) for g in gates)
+    return tuple(
+        _gate(project, g, plans[g.name], verdicts.get(g.name), asks=_asks(walk, g, verdicts.get(g.name))) for g in gates
+    )
+
+
+def _asks(walk: Walk, gate: Gate, last: Verdict | None) -> str:
+    """The limits of today as a page would say them, when a verdict tells what they are about."""
+    if last is None:
+        return _line(walk, gate)[1]
+    return limits(replace(last, threshold={n: str(v) for n, v in _limits(walk, gate).items()}))
+
+
+def _limits(walk: Walk, gate: Gate) -> Mapping[str, Json]:
+    every = {**LIMITS.get(gate.rule, {}), **limits_for(walk.policy, gate)}
+    return {name: value for name, value in every.items() if value is not None}
 
 
 def _gate(project: Project, gate: Gate, found: GatePlan, verdict: Verdict | None, *, asks: str) -> GateAhead:
@@ -144,8 +159,7 @@ def _groups(project: Project, verdict: Verdict) -> int | None:
 def _line(walk: Walk, stage: Stage) -> tuple[str, str]:
     match stage:
         case Gate():
-            limits = {**LIMITS.get(stage.rule, {}), **limits_for(walk.policy, stage)}
-            asked = ", ".join(f"{n} {v}" for n, v in limits.items() if v is not None)
+            asked = ", ".join(f"{n} {v}" for n, v in _limits(walk, stage).items())
             return f"gate {stage.name}", asked or "must hold exactly"
         case Approval():
             need = walk.policy.need.get(stage.role, 1)
