@@ -102,7 +102,7 @@ class GitlabProject:
             "PATH": f"{COMMAND.parent}:{os.environ['PATH']}", "HOME": str(self.home), "TMPDIR": str(self.home), MARK: self.mark,
         }  # fmt: skip
         return subprocess.run(
-            command, cwd=self.lockgate.root, env=environment, capture_output=True, text=True, timeout=280
+            command, cwd=self.lockgate.root, env=environment, capture_output=True, text=True, timeout=within
         )
 
     def left(self) -> list[str]:

@@ -23,6 +23,7 @@ __all__ = ["Beside", "compared"]
 
 ANSWER_SECONDS = 5.0
 MOST_BYTES = 1 << 20
+NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,10 @@ def compared(desk: Desk, reply: Mapping[str, Json], beside: Beside) -> dict[str,
     if why:
         return {**named, "why": why}
     here, there = cast("Mapping[str, Json]", reply["output"]), cast("Mapping[str, Json]", said["output"])
-    rows = [_row(f, here, there) for f in desk.release.response]
-    gone = [_Row(n, "not answered", _text(v, None), "") for n, v in there.items() if n not in here]
+    rows = [_row(f, here, there) for f in desk.release.response if f.name != NOTE]
+    gone = [_Row(n, "not answered", _text(v, None), "gone") for n, v in there.items() if n not in here]
+    if reply.get(NOTE) != said.get(NOTE):  # stands beside the output, and only where there is something to say
+        gone.append(_Row("Note", _text(reply.get(NOTE), None), _text(said.get(NOTE), None), "another"))
     return {**named, "rows": (*rows, *gone), "short": short(str(said.get("release", "")))}
 
 

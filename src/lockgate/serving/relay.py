@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -65,10 +66,7 @@ class Relay:
         if name is None:
             client.sendall(_answer(421, f"<p>Ask for <code>NAME.{html.escape(self._domain)}</code>.</p>"))
         elif name == "":
-            listed = "".join(
-                f"<li><code>{html.escape(n)}.{html.escape(self._domain)}</code></li>" for n in sorted(self._names())
-            )
-            client.sendall(_answer(200, f"<h1>Proposed releases</h1><ul>{listed}</ul>" if listed else "<p>No branch proposes a release.</p>"))  # fmt: skip
+            client.sendall(_answer(200, self._listed(_port(head))))
         elif (place := self._find(name)) is None:
             client.sendall(
                 _answer(404, f"<p>No branch <code>{html.escape(name)}</code> proposes a release that can be shown.</p>")
@@ -77,6 +75,12 @@ class Relay:
             with socket.create_connection(place, timeout=HEAD_SECONDS) as server:
                 server.sendall(head)
                 _both_ways(client, server)
+
+    def _listed(self, port: str) -> str:
+        """What can be asked for, as links; by the port that this request came to, which a proxy may have changed."""
+        hosts = [f"{html.escape(n)}.{html.escape(self._domain)}" for n in sorted(self._names())]
+        items = "".join(f'<li><a href="//{host}{port}/">{host}</a></li>' for host in hosts)
+        return f"<h1>Proposed releases</h1><ul>{items}</ul>" if items else "<p>No branch proposes a release.</p>"
 
 
 def name_in(head: bytes, domain: str) -> str | None:
@@ -87,16 +91,25 @@ def name_in(head: bytes, domain: str) -> str | None:
     >>> name_in(b"GET / HTTP/1.1\\r\\nHost: evil.example\\r\\n\\r\\n", "review.example.org") is None
     True
     """
-    lines = head.split(b"\r\n")[1:]
-    hosts = [value for line in lines if (parts := line.partition(b":"))[0].lower() == b"host" for value in [parts[2]]]
+    hosts = _hosts(head)
     if len(hosts) != 1:
         return None
-    host = hosts[0].strip().decode("ascii", "replace").lower()
-    host = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and ":" in host else host
+    host = hosts[0].removesuffix(_port(head))
     if host == domain or host.replace(".", "").isdigit():
         return ""
     label = host.removesuffix(f".{domain}")
     return label if label != host and "." not in label else None
+
+
+def _hosts(head: bytes) -> list[str]:
+    parts = [line.partition(b":") for line in head.split(b"\r\n")[1:]]
+    return [value.strip().decode("ascii", "replace").lower() for name, _, value in parts if name.lower() == b"host"]
+
+
+def _port(head: bytes) -> str:
+    """With its colon; empty where the address has none."""
+    found = re.search(r":[0-9]{1,5}$", next(iter(_hosts(head)), ""))
+    return found.group() if found else ""
 
 
 def _head(client: socket.socket) -> bytes:
