@@ -31,7 +31,7 @@ LACKING = [
 ]
 MERGE_REQUEST = "merge_request_event"
 MARK = "LOCKGATE_JOURNEY"
-LINE = re.compile(r"^ (PASS|FAIL|WARN)  (\S.*?)\s*$", re.MULTILINE)
+LINE = re.compile(r"^ (PASS|FAIL|WARN)  (?!The job: )(\S.*?)\s*$", re.MULTILINE)
 
 
 def needs_runner() -> None:
