@@ -55,6 +55,11 @@ def test_the_same_answer_for_everybody(value: str, low: str | None, is_as_good: 
     assert said.endswith("not shown to be better.") == is_as_good
 
 
+def test_worse_than_the_same_answer_for_everybody_is_said() -> None:
+    overall = Estimate(name="accuracy", value="0.795", low="0.774", high="0.817", unit="share")
+    assert same_answer(LENT, overall).endswith("79.5%, between 77.4% and 81.7%: it is worse.")
+
+
 def test_another_metric_is_not_held_against_it() -> None:
     overall = Estimate(name="brier", value="0.1", low="0.08", high="0.12")
     assert not same_answer_is_as_good(LENT, overall)

@@ -25,7 +25,14 @@ def same_answer(every: Decided, overall: Estimate | None) -> str:
     if overall is None or overall.name != ACCURACY or decimal_of(overall.value) is None:
         return f"{first}."
     mine = f"{number(overall.value, overall.unit)}, {between(overall)}"
-    return f"{first}; this release is right for {mine}{': not shown to be better' if same_answer_is_as_good(every, overall) else ''}."
+    return f"{first}; this release is right for {mine}{_verdict(every, overall)}."
+
+
+def _verdict(every: Decided, overall: Estimate) -> str:
+    high = decimal_of(overall.high)
+    if high is not None and high < _commoner(every)[1]:
+        return ": it is worse"
+    return ": not shown to be better" if same_answer_is_as_good(every, overall) else ""
 
 
 def same_answer_is_as_good(every: Decided, overall: Estimate | None) -> bool:
