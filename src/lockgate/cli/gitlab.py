@@ -28,7 +28,9 @@ def gitlab_arguments(parser: argparse.ArgumentParser) -> None:
     checking = actions.add_parser("check", help="exit 1 when the committed files are stale, or would open a gate")
     reporting = actions.add_parser("report", help="what a merge request shows: widgets, evidence page, one note")
     report_arguments(reporting)
-    attesting = actions.add_parser("attest", help="in a manual job: say that the person who started it approves")
+    attesting = actions.add_parser(
+        "attest", help="in a manual job: say that who started it, or approved its deployment, approves"
+    )
     attest_arguments(attesting)
     publishing = actions.add_parser(
         "publish", help="a delivered release: packages, model version, number, page, provenance"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.forge.id_token import AUDIENCE
+from lockgate.forge.side_jobs import downstream_jobs, handing, review_jobs
 from lockgate.records.digest import Json, canonical, sha256_bytes
 from lockgate.records.frozen import frozen
 from lockgate.records.jobs import Event, Job, JobGraph, Place
@@ -40,6 +41,8 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "ask": ("approvals",),
     "approve": ("approvals",),
     "deploy": ("deliver", "--here"),
+    "review": ("preview", "wait"),
+    "downstream": ("deliver", "--dotenv"),
     "publish": ("gitlab", "publish"),
     "monitor": ("status",),
 }
@@ -167,6 +170,7 @@ def _way(declared: Declared, settings: GitlabSettings) -> list[Job]:
     first = JUDGED if settings.merge_requests == "gates" else RISING
     jobs = [Job(name="release", stage="release", commands=(("lockgate", "propose"),), needs=("check", made), events=first,
                 interruptible=True, says="bundle the release and write into the ledger that this pipeline proposes it")]  # fmt: skip
+    jobs += review_jobs(settings) if "merge_request" in first else []
     environments = [s.environment for s in declared.stages if isinstance(s, DeployTo)]
     here, before = "", ("release",)
     for stretch in _stretches(declared.stages):
@@ -180,10 +184,14 @@ def _way(declared: Declared, settings: GitlabSettings) -> list[Job]:
         if stretch.environment:
             last = stretch.environment == environments[-1]
             place = _place(stretch.environment, settings, last=last)
-            rise = _rise(place, ahead, asked=stretch.asked, attested=stretch.environment in declared.attested)
+            attested = settings.approvals if stretch.environment in declared.attested else ""
+            rise = _rise(place, ahead, asked=stretch.asked, attested=attested)
+            if last and settings.downstream:
+                rise = [*rise[:-1], handing(rise[-1])]
             jobs += rise
             here, before = stretch.environment, (rise[-1].name,)
-    return [*jobs, *(_publish(environments) if settings.publish else [])]
+    jobs += _publish(environments) if settings.publish else []
+    return [*jobs, *downstream_jobs(environments, settings, RISING)]
 
 
 @frozen
@@ -211,14 +219,19 @@ def _stretches(stages: Sequence[Stage]) -> list[_Stretch]:
     return [*found, _Stretch(tuple(gates), asked, "")]
 
 
-def _rise(place: Place, ahead: tuple[str, ...], *, asked: bool, attested: bool) -> list[Job]:
-    """Ask people, where they are asked, and deploy: people are asked once before an environment, in all roles."""
+def _rise(place: Place, ahead: tuple[str, ...], *, asked: bool, attested: str) -> list[Job]:
+    """Ask people, where they are asked, and deploy: people are asked once before an environment, in all roles.
+
+    `attested`: how they agree where the forge's word is taken; empty: they sign.
+    """
     if not asked:
         return [_deploy(place, ahead)]
     approve = _approve(place, ahead)
     if not attested:
         return [approve, _deploy(place, (approve.name,))]
     ask = _ask(place, ahead)
+    if attested == "deployment":
+        return [ask, _approved_deploy(place, (ask.name,))]
     pressed = replace(
         approve, needs=(ask.name,), commands=(("lockgate", "gitlab", "attest", place.name), *approve.commands), audience=AUDIENCE,
         says="who starts it approves what the job before it showed; several people start it one after the other",
@@ -257,6 +270,16 @@ def _deploy(place: Place, needs: tuple[str, ...]) -> Job:
         name=f"deploy:{place.name}", stage=f"deploy-{place.name}",
         commands=(("lockgate", "deliver", "--to", place.name, "--here"),), needs=needs, events=RISING, place=place,
         resource=place.name, says="refuses without recorded decisions, whatever this file says; run again later, it rolls back",
+    )  # fmt: skip
+
+
+def _approved_deploy(place: Place, needs: tuple[str, ...]) -> Job:
+    """The forge itself asks for approvals of this deployment, and then somebody starts it."""
+    deploy = _deploy(place, needs)
+    attest = ("lockgate", "gitlab", "attest", place.name, "--deployment")
+    return replace(
+        deploy, commands=(attest, *deploy.commands), when="manual", audience=AUDIENCE,
+        says="people approve this deployment at the forge; where it cannot ask them, who starts the job approves",
     )  # fmt: skip
 
 

@@ -148,8 +148,13 @@ def _deployed(said: Any) -> Deployed:
     words = [w for rule in rules for w in rule["deployment_approvals"]] or said.get("approvals") or ()
     return Deployed(
         id=str(said["id"]), commit=said["sha"], status=said["status"], login=said["user"]["username"],
+        job=str((said.get("deployable") or {}).get("id", "")), pending=int(said.get("pending_approval_count") or 0),
+        asked=sum(int(rule.get("required_approvals") or 0) for rule in rules),
         approvals=tuple(
-            Agreed(login=w["user"]["username"], said=w["status"], time=w["created_at"], comment=w.get("comment") or "")
+            Agreed(
+                user=str(w["user"]["id"]), login=w["user"]["username"], said=w["status"], time=w["created_at"],
+                comment=w.get("comment") or "",
+            )
             for w in words
         ),
     )  # fmt: skip

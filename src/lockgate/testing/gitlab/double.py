@@ -136,14 +136,21 @@ class GitLab:
         return made
 
     def blocked(
-        self, environment: str, *, user: str = "ada", required: int = 1, level: int = MAINTAINER
+        self,
+        environment: str,
+        *,
+        user: str = "ada",
+        required: int = 1,
+        level: int = MAINTAINER,
+        job: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """A deployment that waits for approvals (Premium)."""
+        """A deployment that waits for approvals (Premium). `job`: that makes it, and whose commit it is of."""
         number, stamp = next(self.project.ids), self.project.stamp()
         rule = {"access_level": level, "required_approvals": required, "deployment_approvals": []}
         made: dict[str, Any] = {
-            "id": number, "iid": len(self.project.deployments) + 1, "ref": "main", "sha": "a" * 40, "created_at": stamp,
-            "updated_at": stamp, "user": self.user(user).shown(), "status": "blocked", "deployable": {"id": next(self.project.ids)},
+            "id": number, "iid": len(self.project.deployments) + 1, "ref": "main", "sha": job["commit"]["id"] if job else "a" * 40, "created_at": stamp,
+            "updated_at": stamp, "user": self.user(user).shown(), "status": "blocked",
+            "deployable": {"id": job["id"] if job else next(self.project.ids)},
             "environment": environments.environment_of(self.project, environment), "pending_approval_count": required,
             "approvals": [], "approval_summary": {"rules": [rule]},
         }  # fmt: skip
