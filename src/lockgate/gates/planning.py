@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from math import ceil, inf, isfinite, sqrt
 
 from lockgate.errors import UsageError
+from lockgate.evaluation.blocks import LEAST_BLOCKS
 from lockgate.evaluation.verdict_chances import (
     Asked,
     Chances,
@@ -28,7 +29,6 @@ from lockgate.records.evidence import Estimate, Evidence
 __all__ = ["GatePlan", "Row", "of_evidence", "of_numbers"]
 
 COUNTED = ("enough", "same_answers", "holds")
-LEAST_BLOCKS = 8  # as `evaluation.slices.MIN_DAYS`: fewer days say nothing about how days differ
 WHERE = (
     (0.0, "no difference"),
     (0.5, "half way"),
