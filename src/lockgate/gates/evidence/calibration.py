@@ -44,7 +44,8 @@ def evidence(scored: Scored, *, by: Sequence[str] = (), min_n: int = 500, seed: 
     ]
     groups = [g for column, name, made in found for g in _estimates(column, name, made)]
     known = [g for g in groups if g.estimate.low is not None]
-    left_out += [f"{g.by} = {g.group}: {g.estimate.name}: {g.estimate.why}" for g in groups if g.estimate.low is None]
+    unknown = [g for g in groups if g.estimate.low is None and groups[0].estimate.low is not None]
+    left_out += [f"{g.by} = {g.group}: {g.estimate.name}: {g.estimate.why}" for g in unknown]
     overall = found[0][2]
     return Evidence(
         gate=KIND, kind=KIND, statistic=groups[0].estimate, groups=tuple(known), params=params, seed=seed,
