@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "results.md"
 NAMES = (
-    "startup", "pipelines", "partitions", "m5", "isolation", "sources", "ledger", "governance", "operating_characteristics", "cycle", "soundness", "tables",
+    "startup", "pipelines", "partitions", "m5", "isolation", "sources", "ledger", "governance", "evidence_pack", "operating_characteristics", "cycle", "soundness", "tables",
     "data_versioning",
 )  # fmt: skip
 HEAD = "# Benchmark results\n\nRatios count, not absolute times. `make bench` writes this page.\n"

@@ -73,7 +73,10 @@ def test_better_on_average_and_stopped_for_one_group(story: Path) -> None:
 def test_the_third_page_says_that_two_were_stopped_before_it(story: Path) -> None:
     page = words(html.unescape(re.sub(r"<[^>]*>", " ", (story / "pages" / "third.html").read_text())))
     assert "2 releases before this one were stopped." in page
-    assert "Whoever started the run, wrote its code, changed the policy last or wrote a waiver that it needs may not." in page
+    assert (
+        "Whoever started the run, wrote its code, changed the policy last or wrote a waiver that it needs may not."
+        in page
+    )
     assert "four_fifths failed: Share of yes answers: worst served is race: black with 42.9%" in page
     assert "No release was stopped before this one." in (story / "pages" / "first.html").read_text()
 

@@ -22,7 +22,7 @@ from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
 from lockgate.records.findings import Purpose
 from lockgate.records.pack import Change, Day, Influence, Metric, Pack
 from lockgate.records.wire import from_json, to_json
-from lockgate.release import demands, plots, wording
+from lockgate.release import beside, demands, plots, wording
 from lockgate.release.card import render_card
 from lockgate.release.evidence_page import render
 from lockgate.release.headline import headline
@@ -173,7 +173,7 @@ def test_worst_group_first_and_unmeasured_last(pack: Pack) -> None:
     unknown = GroupEstimate(
         by="volume_band", group="rare", estimate=Estimate(name="wape", value=None, why="no sales", unit="share")
     )
-    groups = wording.worst_first((unknown, *pack.groups), pack.metric)
+    groups = beside.worst_first((unknown, *pack.groups), pack.metric)
     values = [float(g.estimate.value) for g in groups[:-1] if g.estimate.value]
     assert values == sorted(values, reverse=True)
     assert groups[-1] is unknown
@@ -444,11 +444,21 @@ def test_limits_in_words(kind: str, threshold: dict[str, object], words: str) ->
 @given(st.decimals(0, 1, places=6), st.decimals(0, 1, places=6), st.sampled_from(["share", "units", ""]))
 def test_half_an_interval_is_off_by_less_than_its_last_digit(low: object, high: object, unit: str) -> None:
     ends = sorted((float(str(low)), float(str(high))))
-    e = Estimate(name="m", value=str(ends[0]), low=str(ends[0]), high=str(ends[1]), unit=unit)
+    e = Estimate(name="m", value=str(sum(ends) / 2), low=str(ends[0]), high=str(ends[1]), unit=unit)
     shown = re.sub(r"[^0-9.]", "", wording.spread(e))
     half = (ends[1] - ends[0]) / 2 * (100 if unit == "share" else 1)
     last = 10.0 ** -len(shown.partition(".")[2])
     assert abs(float(shown) - half) < last
+
+
+def test_a_number_far_from_the_middle_of_its_interval_has_no_plus_minus() -> None:
+    """3.2 ± 6.6 points would reach below zero, where the interval does not."""
+    lopsided = Estimate(name="difference", value="0.0322", low="0.0018", high="0.134", unit="share")
+    assert wording.spread(lopsided) == "(0.2 to 13.4 points)"
+    assert wording.between(lopsided) == "between 0.2 and 13.4 points"
+    rate = dataclasses.replace(lopsided, name="rate")
+    assert wording.spread(rate) == "(0.2% to 13.4%)"
+    assert wording.spread(dataclasses.replace(rate, value="0.07")) == "± 6.6 points"
 
 
 def test_groups_are_explained_and_cases_stand_under_why_they_were_chosen(pack: Pack) -> None:
@@ -617,7 +627,7 @@ def test_rounded_numbers_are_close_and_short(value: object) -> None:
 
 def test_compared_in_plain_words(pack: Pack) -> None:
     words = {
-        wording.group_name(g.by, g.group): wording.compared(g, pack.groups, pack.overall, pack.metric)
+        wording.group_name(g.by, g.group): beside.compared(g, pack.groups, pack.overall, pack.metric)
         for g in pack.groups
     }
     assert words["volume band: low"] == "clearly worse: 1.47 times the average; 1.67 times the best (volume band: high)"
@@ -631,10 +641,10 @@ def test_scores_compare_as_points() -> None:
         GroupEstimate(by="b", group=g, estimate=Estimate(name="accuracy", value=v, low=v, high=v, unit="share"))
         for g, v in (("l", "0.8"), ("h", "0.95"))
     )
-    assert wording.worst_first((high, low), score) == (low, high)
+    assert beside.worst_first((high, low), score) == (low, high)
     overall = Estimate(name="accuracy", value="0.9", unit="share")
     assert (
-        wording.compared(low, (high, low), overall, score)
+        beside.compared(low, (high, low), overall, score)
         == "clearly worse: 10.0 points below the average; 15.0 points below the best (b: h)"
     )
 

@@ -162,7 +162,7 @@ def test_what_was_tried_before_and_why_it_was_stopped(pack: Pack) -> None:
     assert "1 release before this one was stopped. It, 5f0be9d2c1a8 of 13 October 2011: slices failed; Pat" in text
     assert "new products are still guesses" in text
     none = text_of(render(dataclasses.replace(pack, attempts=())))
-    assert "No release was stopped before this one since the live one." in none
+    assert "None was stopped since the live one was proposed." in none
 
 
 def test_a_reason_stands_with_its_limit_and_a_reject_is_explained(pack: Pack) -> None:

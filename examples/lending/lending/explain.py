@@ -40,7 +40,8 @@ def _decision(score: float, bar: Bar) -> str:
     side = "so it is approved" if score >= bar.score else "so it is not approved and a person has to look"
     cost = "as much as" if bar.cost == 1 else f"{bar.cost:g} times"
     why = f"because a wrong approval costs {cost} a wrong refusal"
-    return f"The score is {score:.0%}; {bar.score:.0%} or more is needed, {why}; {side}."
+    digits = 0 if round(score, 2) != round(bar.score, 2) else 2  # close to the bar, whole per cent would look the same
+    return f"The score is {score:.{digits}%}; {bar.score:.{digits}%} or more is needed, {why}; {side}."
 
 
 def _strongest(values: np.ndarray, push: np.ndarray) -> list[Reason]:

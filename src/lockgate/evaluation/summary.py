@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lockgate.evaluation.decided import decided
 from lockgate.evaluation.intervals import wilson
 from lockgate.evaluation.metrics import METRICS, Metric, metric_named
 from lockgate.evaluation.resampling import single
@@ -29,6 +30,7 @@ def summary(
     Returns:
         `metric` name, words, meaning, unit and better; `overall` Estimate; `groups`, `by_horizon` and `coverage` GroupEstimates; `not_assessed` groups too small to measure, with the reason; `days` rows of date, actual,
         forecast and best_simple summed over all answers for that day; `holdout` rows, days, first, last, origins.
+        `decided`: answers that are yes or no, counted (`evaluation.decided`).
         All intervals resample what the rows have: whole days, whole clusters or single rows. On fewer than `LEAST_BLOCKS` of
         these there is none, and `why` says so. Without a day `days` is empty and `holdout` has none.
     """
@@ -49,6 +51,7 @@ def summary(
         "coverage": _coverage(scored, by),
         "days": _days(scored, baseline),
         "holdout": _extent(scored),
+        "decided": decided(scored, [c for c in by if c in scored.columns], fewest=FEWEST),
     }
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "ChangeKind",
     "Command",
     "Day",
+    "Decided",
     "Holdout",
     "Influence",
     "Metric",
@@ -138,6 +139,23 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """How many answers were yes or no, right or wrong: `right_yes` is a yes where yes came true, `wrong_no` a no where it did."""
+
+    by: str
+    group: str
+    right_yes: int
+    wrong_yes: int
+    right_no: int
+    wrong_no: int
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.right_yes + self.wrong_yes + self.right_no + self.wrong_no
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What the approver must answer before signing; `hint` says where on the page to look, `name` is its short name."""
 
@@ -148,13 +166,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningRule:
-    """Who must sign: `people` different people in `role`. `valid_for` as declared (`7d`); `notes` are shown as they are."""
+    """Who must sign: `people` different people in `role`. `valid_for` as declared (`7d`); `notes` are shown as they are.
+
+    `others`: roles that are asked beside it.
+    """
 
     role: str
     people: int = 1
     valid_for: str = ""
     grade: Literal["signed", "attested"] = "signed"
     notes: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +210,7 @@ class Pack:
         generated_at: UTC; None keeps the page a function of the records alone.
         target: one sentence: what is predicted, in which unit.
         overall: the metric over all rows.
+        decided: all rows first, then groups; empty when answers are no yes or no.
         groups: the metric per group, any order; the page puts the worst first.
         by_horizon: the metric per distance into the future, nearest first.
         coverage: share of truths inside the interval per group; `promised_coverage` is what was meant (`0.8`).
@@ -198,6 +221,7 @@ class Pack:
         influences: what the model itself says it looks at, by share.
         importances: what shuffling an input does to the metric, on `probed_rows` rows.
         attempts: releases that were stopped before this one was proposed, since the live one was; newest first.
+        since_stopped: what is different now from the newest of them, told as `told` is.
         reasons: gate → why its limits are what they are, in the words of `policy.toml`.
         missing: what could not be assessed beside what gates say, each with the reason.
         waived: failed gate → who lets it pass, until when and why.
@@ -225,6 +249,7 @@ class Pack:
     told: tuple[tuple[str, str], ...] = ()
     overall: Estimate | None = None
     groups: tuple[GroupEstimate, ...] = ()
+    decided: tuple[Decided, ...] = ()
     by_horizon: tuple[GroupEstimate, ...] = ()
     coverage: tuple[GroupEstimate, ...] = ()
     promised_coverage: str | None = None
@@ -239,6 +264,7 @@ class Pack:
     probed_rows: int = 0
     dependences: tuple[Dependence, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    since_stopped: tuple[tuple[str, str], ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict[str, str])
     missing: tuple[str, ...] = ()
     waived: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from lockgate.records.digest import Json, short
 from lockgate.records.pack import Pack
-from lockgate.release import wording
+from lockgate.release import beside, wording
 from lockgate.release.headline import mark
 
 __all__ = ["render_card"]
@@ -85,7 +85,7 @@ def _front_matter(pack: Pack, task: str) -> str:
 def _results(pack: Pack, task: str) -> list[Json]:
     """The metric over all rows, and for each group: a Hub that shows one number may show the worst, too."""
     everything = [("", pack.overall)] if pack.overall else []
-    groups = [(wording.group_name(g.by, g.group), g.estimate) for g in wording.worst_first(pack.groups, pack.metric)]
+    groups = [(wording.group_name(g.by, g.group), g.estimate) for g in beside.worst_first(pack.groups, pack.metric)]
     found: list[Json] = []
     for group, estimate in (*everything, *groups):
         if (value := wording.decimal_of(estimate.value)) is None:
@@ -121,7 +121,7 @@ def _title(pack: Pack) -> str:
 def _groups(pack: Pack) -> str:
     if not pack.groups:
         return ""
-    groups = wording.worst_first(pack.groups, pack.metric)
+    groups = beside.worst_first(pack.groups, pack.metric)
     rows = [
         f"| {_text(wording.group_name(g.by, g.group))} | {_text(wording.number(g.estimate.value, g.estimate.unit))} "
         f"| {_text(wording.spread(g.estimate))} | {g.estimate.n:,} |"

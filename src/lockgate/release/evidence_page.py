@@ -18,7 +18,7 @@ from lockgate.records.digest import Json, canonical, sha256_bytes, short
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
 from lockgate.records.pack import Case, Change, Pack
 from lockgate.records.wire import to_json
-from lockgate.release import demands, figures, minute, plots, portraits, rates, wording
+from lockgate.release import beside, demands, figures, minute, plots, portraits, rates, wording
 from lockgate.release.headline import Headline, headline, mark
 from lockgate.release.minute import Asked, answers
 
@@ -42,7 +42,7 @@ CHECK = "How do you check the bytes?"
 WORDS: Mapping[str, object] = {
     "WORST": WORST, "CHANGED": CHANGED, "UNCERTAIN": UNCERTAIN, "BINDS": BINDS, "UNDO": minute.UNDO, "BETTER": BETTER,
     "ALIKE": ALIKE, "LOOKS": LOOKS, "HONEST": HONEST, "PURPOSE": PURPOSE, "MISSING": MISSING, "BUILT": BUILT, "CHECK": CHECK, "mark": mark,
-    "group_name": wording.group_name, "metric_name": wording.metric_name, "compared": wording.compared,
+    "group_name": wording.group_name, "metric_name": wording.metric_name, "compared": beside.compared,
     "limits": demands.limits, "IDLE": minute.IDLE, "REFUSE": minute.REFUSE, "TRIED": minute.TRIED,
 }  # fmt: skip
 COMPARISONS = ("champion", "beats_baseline")
@@ -104,8 +104,10 @@ class View:
     idle: str
     refused: str
     tried: str
-    approve: str
-    reject: str
+    alike: tuple[str, ...]
+    unsigned: str
+    approve: tuple[str, ...]
+    reject: tuple[str, ...]
     figures: figures.Figures
     portraits: portraits.Portraits
 
@@ -141,7 +143,7 @@ def _view(pack: Pack) -> View:
         headline=headline(pack.verdicts, pack.waived),
         asked=answers(pack),
         rates=rates.rates(pack),
-        groups=wording.worst_first(pack.groups, pack.metric),
+        groups=beside.worst_first(pack.groups, pack.metric),
         checks=checks,
         unsure=tuple(c for c in checks if c.verdict.outcome == "uncertain"),
         not_assessed=_not_assessed(pack),
@@ -159,8 +161,10 @@ def _view(pack: Pack) -> View:
         idle=minute.idle(pack),
         refused=minute.refused(pack),
         tried=minute.tried(pack),
+        alike=minute.alike(pack),
         approve=_decide("approve", pack, accept=tuple(v.gate for v in pack.verdicts if v.outcome == "uncertain")),
-        reject=_decide("reject", pack) if pack.rule or headline(pack.verdicts, pack.waived).may_approve else "",
+        reject=_decide("reject", pack) if pack.rule or headline(pack.verdicts, pack.waived).may_approve else (),
+        unsigned=minute.unsigned(pack),
         figures=figures.draw(pack),
         portraits=portraits.portraits(pack),
     )
@@ -179,11 +183,11 @@ def _severest_first(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return sorted(verdicts, key=lambda v: order[mark(v.outcome).tone])
 
 
-def _decide(verb: str, pack: Pack, *, accept: Sequence[str] = ()) -> str:
-    """The command that signs. Uncertain checks are accepted one by one, by name; there is no blanket acceptance."""
-    role = f" --role {shlex.quote(pack.rule.role)}" if pack.rule else ""
+def _decide(verb: str, pack: Pack, *, accept: Sequence[str] = ()) -> tuple[str, ...]:
+    """The command that signs, for each role. Uncertain checks are accepted one by one, by name; there is no blanket acceptance."""
+    roles = [f" --role {shlex.quote(role)}" for role in (pack.rule.role, *pack.rule.others)] if pack.rule else [""]
     named = "".join(f" --accept {shlex.quote(gate)}" for gate in accept)
-    return f'lockgate {verb} {short(pack.release)}{role}{named} --reason "…"'
+    return tuple(f'lockgate {verb} {short(pack.release)}{role}{named} --reason "…"' for role in roles)
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.records.evidence import Estimate, Evidence, Verdict
 from lockgate.records.pack import Day, Pack
-from lockgate.release import plots, wording
+from lockgate.release import beside, plots, wording
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -37,7 +37,7 @@ class Figures:
 
 def draw(pack: Pack) -> Figures:
     """Draw everything that the pack has data for."""
-    groups = wording.worst_first(pack.groups, pack.metric)
+    groups = beside.worst_first(pack.groups, pack.metric)
     domain = _domain([g.estimate for g in groups])
     average = _float(pack.overall.value) if pack.overall else None
     lines, words = _lines(pack.days), _days_words(pack.days)

@@ -10,12 +10,14 @@ from typing import get_args
 from lockgate.records.digest import short
 from lockgate.records.evidence import Verdict
 from lockgate.records.pack import Change, ChangeKind, Pack
-from lockgate.release import wording
+from lockgate.release import beside, wording
 from lockgate.release.headline import headline, mark
 from lockgate.release.rates import rates, worst_rate
+from lockgate.release.same_answer import same_answer
 
 __all__ = [
     "Asked",
+    "alike",
     "answers",
     "better",
     "by_kind",
@@ -27,6 +29,7 @@ __all__ = [
     "said",
     "settled",
     "tried",
+    "unsigned",
 ]
 
 SHOWN = 2  # changes of a kind that the summary names
@@ -88,9 +91,14 @@ def better(pack: Pack) -> str:
     if pack.live is None:
         none = f"No release is live in {pack.environment} yet; there is none to be better than."
         simple = [v for v in pack.verdicts if v.kind == "beats_baseline"]
-        return " ".join([none, *(wording.sentence(v.reason) for v in simple)])
+        return " ".join([none, *(wording.sentence(v.reason) for v in simple), *alike(pack)])
     checks = deciding([v for v in pack.verdicts if v.kind == "champion"])
     return " ".join(wording.sentence(v.reason) for v in checks) or "No check compared the two."
+
+
+def alike(pack: Pack) -> tuple[str, ...]:
+    """What one answer for everybody would reach, where answers are yes or no."""
+    return (same_answer(pack.decided[0], pack.overall),) if pack.decided else ()
 
 
 def deciding(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
@@ -137,9 +145,18 @@ def people(authors: Sequence[str]) -> tuple[str, ...]:
     return tuple(a for a in authors if "@" not in a) or tuple(authors)
 
 
+def unsigned(pack: Pack) -> str:
+    """Why there is nothing to sign; empty when there is."""
+    if not headline(pack.verdicts, pack.waived).may_approve:
+        return "Nothing can be approved here. Do not sign."
+    return "" if pack.rule else f"No signature is asked for before {pack.environment}."
+
+
 def _until(pack: Pack) -> str:
+    if unsigned(pack):
+        return unsigned(pack)
     if pack.rule is None or not pack.rule.valid_for:
-        return f"No signature is asked for before {pack.environment}."
+        return "No end was declared."
     return f"For {wording.duration(pack.rule.valid_for)} from the moment it is signed, unless something that it binds changes."
 
 
@@ -179,7 +196,11 @@ def _stays(pack: Pack) -> str:
 def tried(pack: Pack) -> str:
     """How many releases were stopped before this one, and why the last was."""
     if not pack.attempts:
-        return "No release was stopped before this one" + (" since the live one." if pack.live else ".")
+        return (
+            "None was stopped since the live one was proposed."
+            if pack.live
+            else "No release was stopped before this one."
+        )
     last, many = pack.attempts[0], len(pack.attempts)
     first = f"{wording.count(many, 'release')} before this one {'was' if many == 1 else 'were'} stopped"
     gates = "; ".join(why.partition(":")[0] for why in last.why)
@@ -190,7 +211,7 @@ def tried(pack: Pack) -> str:
 
 def _worst(pack: Pack) -> str:
     known = [
-        g for g in wording.worst_first(pack.groups, pack.metric) if wording.decimal_of(g.estimate.value) is not None
+        g for g in beside.worst_first(pack.groups, pack.metric) if wording.decimal_of(g.estimate.value) is not None
     ]
     people = " ".join(worst_rate(one) for one in rates(pack))
     if not known:
@@ -201,7 +222,7 @@ def _worst(pack: Pack) -> str:
     return (
         f"Group “{wording.group_name(worst.by, worst.group)}”: {wording.plain(pack.metric.name)} "
         f"{wording.number(e.value, e.unit)} {wording.spread(e)}, {wording.size(e)}. "
-        + wording.sentence(wording.compared(worst, pack.groups, pack.overall, pack.metric))
+        + wording.sentence(beside.compared(worst, pack.groups, pack.overall, pack.metric))
     )
 
 
@@ -270,6 +291,8 @@ def _named(things: Sequence[str], most: int) -> str:
 
 
 def _bound(pack: Pack) -> str:
+    if unsigned(pack):
+        return unsigned(pack)
     names = ", ".join(wording.plain(b.name) for b in pack.bound)
     return f"Exactly {names}. A change in any of them voids it." if names else "Nothing was listed; do not sign."
 

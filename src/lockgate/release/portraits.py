@@ -258,6 +258,10 @@ def _dependence(dependence: Dependence) -> Portrait:
 # ── calibration ─────────────────────────────────────────────────────────────
 
 
+FAR_APART = 0.05
+CHANCE = " With so few rows, chance alone may do that."
+
+
 def _reliability(one: Reliability) -> Portrait:
     title = wording.group_name(one.by, one.group)
     rows, gap = wording.count(one.n, "row"), _float(one.gap)
@@ -268,6 +272,7 @@ def _reliability(one: Reliability) -> Portrait:
     bins = [b for b in map(_bin, one.bins) if b is not None]
     off = sum(not b.low <= b.said <= b.high for b in bins)
     words = f"Said and happened are {gap:.1%} apart on average; {off} of {len(bins)} bins lie off the line with their whole interval."
+    words += CHANCE if off <= 1 and gap > FAR_APART else ""
     desc = "; ".join(f"said {b.said:.0%}, happened {b.happened:.0%} ({b.low:.0%} to {b.high:.0%})" for b in bins)
     drawn = multiples.reliability(bins, title=f"Said and happened: {title}", desc=f"{words} {desc}")
     return Portrait(title=title, kicker=rows, words=words, figure=_safe(drawn), flagged=off > 1)

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 from lockgate.gates.rules import sentences
 from lockgate.gates.rules.sentences import capitalized
-from lockgate.records.evidence import Estimate, GroupEstimate
+from lockgate.records.evidence import Estimate
 from lockgate.records.pack import Metric
 
 __all__ = [
     "better_or_worse",
     "between",
     "capitalized",
-    "compared",
     "count",
     "day",
     "decimal_of",
@@ -36,11 +34,11 @@ __all__ = [
     "spread",
     "valued",
     "visible",
-    "worst_first",
 ]
 
 MINUS = "\N{MINUS SIGN}"
 SHARE = "share"
+LOPSIDED = Decimal("0.25")  # of half an interval: a number that lies so far from its middle has no honest ±
 RELATIVE = "relative_difference"  # of two metrics: its per cent are no points, and its sign means better or worse
 
 
@@ -189,10 +187,12 @@ MONTHS = (
 
 
 def spread(estimate: Estimate) -> str:
-    """How sure a number is: half the width of its interval, as exact as the number; a relative difference has its interval.
+    """How sure a number is: half the width of its interval, as exact as the number; where the two halves differ, the interval.
 
     >>> spread(Estimate(name="wape", value="0.6", low="0.55", high="0.66", unit="share"))
     '± 5.5 points'
+    >>> spread(Estimate(name="difference", value="0.032", low="0.002", high="0.134", unit="share"))
+    '(0.2 to 13.4 points)'
     >>> spread(Estimate(name="relative_difference", value="-0.016", low="-0.025", high="-0.007", unit="share"))
     '(0.7% to 2.5% lower)'
     """
@@ -201,10 +201,12 @@ def spread(estimate: Estimate) -> str:
         return estimate.why or "no interval"
     if estimate.name == RELATIVE:
         return f"({sentences.span(low, high)})"
-    half = (high - low) / 2
+    half, value = (high - low) / 2, decimal_of(estimate.value)
+    if value is not None and abs(value - (low + high) / 2) > half * LOPSIDED:
+        return f"({_from_to(estimate, low, high)})"
     if estimate.unit == SHARE:
         return f"± {_signed(sentences.percent(half)).removesuffix('%')} points"
-    places = _places(decimal_of(estimate.value) or Decimal(0))
+    places = _places(value or Decimal(0))
     return f"± {_rounded(half, places if round(half, places) else _places(half))}"
 
 
@@ -226,11 +228,25 @@ def between(estimate: Estimate) -> str:
     >>> between(Estimate(name="wape", value="0.6", low="0.55", high="0.66", unit="share"))
     'between 55.0% and 66.0%'
     """
-    if decimal_of(estimate.low) is None or decimal_of(estimate.high) is None:
+    low, high = decimal_of(estimate.low), decimal_of(estimate.high)
+    if low is None or high is None:
         return "no interval"
     if estimate.name == RELATIVE:
         return spread(estimate)[1:-1]
+    if estimate.name in APART and estimate.unit == SHARE:
+        ends = (_signed(sentences.percent(end)).removesuffix("%") for end in (low, high))
+        return f"between {' and '.join(ends)} points"
     return f"between {number(estimate.low, estimate.unit)} and {number(estimate.high, estimate.unit)}"
+
+
+def _from_to(estimate: Estimate, low: Decimal, high: Decimal) -> str:
+    """Both ends, with the unit once."""
+    if estimate.unit != SHARE:
+        return f"{number(str(low))} to {number(str(high), estimate.unit)}"
+    ends = [_signed(sentences.percent(end)) for end in (low, high)]
+    if estimate.name in APART:
+        return f"{ends[0].removesuffix('%')} to {ends[1].removesuffix('%')} points"
+    return " to ".join(ends)
 
 
 def better_or_worse(low: Decimal, high: Decimal) -> str:
@@ -275,58 +291,3 @@ def duration(text: str) -> str:
 def metric_name(metric: Metric) -> str:
     """What the metric is called in a sentence."""
     return metric.title or plain(metric.name)
-
-
-def worst_first(groups: Sequence[GroupEstimate], metric: Metric) -> tuple[GroupEstimate, ...]:
-    """Order groups by the metric, worst first; groups without a number last; ties by name."""
-
-    def key(g: GroupEstimate) -> tuple[bool, Decimal, str, str]:
-        value = decimal_of(g.estimate.value)
-        if value is None:
-            return (True, Decimal(0), g.by, g.group)
-        return (False, -value if metric.lower_is_better else value, g.by, g.group)
-
-    return tuple(sorted(groups, key=key))
-
-
-def compared(one: GroupEstimate, groups: Sequence[GroupEstimate], overall: Estimate | None, metric: Metric) -> str:
-    """How a group stands against all rows and against the best of its kind; "clearly" when its whole interval does."""
-    value = decimal_of(one.estimate.value)
-    if value is None:
-        return f"not measured: {one.estimate.why or 'no reason recorded'}"
-    parts = (_against_all(one.estimate, value, overall, metric), _against_best(one, value, groups, metric))
-    return "; ".join(p for p in parts if p) or "nothing to compare with"
-
-
-def _against_all(estimate: Estimate, value: Decimal, overall: Estimate | None, metric: Metric) -> str:
-    average = decimal_of(overall.value) if overall else None
-    if average is None:
-        return ""
-    low, high = decimal_of(estimate.low), decimal_of(estimate.high)
-    words = f"{_gap(value, average, metric)} the average"
-    if low is None or high is None:
-        return words
-    if low <= average <= high:
-        return f"not clearly different: {words}"
-    return f"clearly {'worse' if (low > average) == metric.lower_is_better else 'better'}: {words}"
-
-
-def _against_best(one: GroupEstimate, value: Decimal, groups: Sequence[GroupEstimate], metric: Metric) -> str:
-    peers = [g for g in worst_first(groups, metric) if g.by == one.by and decimal_of(g.estimate.value) is not None]
-    if len(peers) < 2:
-        return ""
-    best = peers[-1]
-    if best.group == one.group:
-        return f"the best by {plain(one.by)}"
-    return f"{_gap(value, decimal_of(best.estimate.value), metric)} the best ({group_name(best.by, best.group)})"
-
-
-def _gap(value: Decimal, other: Decimal | None, metric: Metric) -> str:
-    """Errors compare as ratios; scores, which may be near 1, as differences."""
-    other = other or Decimal(0)
-    if metric.lower_is_better and other > 0:
-        return f"{round(value / other, 2)} times"
-    gap, side = abs(value - other), "above" if value > other else "below"
-    if metric.unit == SHARE:
-        return f"{sentences.percent(gap).removesuffix('%')} points {side}"
-    return f"{number(str(gap), metric.unit)} {side}"

@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from lockgate.records.evidence import GroupEstimate, Verdict
+from lockgate.records.evidence import Estimate, GroupEstimate, Verdict
+from lockgate.records.pack import Decided
 from lockgate.records.wire import from_json
+from lockgate.release.same_answer import same_answer, same_answer_is_as_good
 from lockgate.release.wording import count, decimal_of, group_name, number, round_percent
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ FAR_OFF = 0.05  # of the actual total: a month's order by such a sum would be vi
 
 
 def cautions(manifest: Manifest, summary: Mapping[str, Json], verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    """Uncommitted code, a sum that is far off, and groups whose intervals promise what they do not keep."""
-    return (*_uncommitted(manifest), *_sum(summary), *_dishonest(summary, verdicts))
+    """Uncommitted code, no gain over one answer for all, a sum that is far off, and groups whose intervals promise what they do not keep."""
+    return (*_uncommitted(manifest), *_no_gain(summary), *_sum(summary), *_dishonest(summary, verdicts))
 
 
 def _uncommitted(manifest: Manifest) -> Iterator[str]:
@@ -32,6 +34,15 @@ def _uncommitted(manifest: Manifest) -> Iterator[str]:
             "Code was changed and not committed when this release was built: "
             "the exact code is in the release, but in no commit that a colleague could review."
         )
+
+
+def _no_gain(summary: Mapping[str, Json]) -> Iterator[str]:
+    every, overall = (
+        next((from_json(Decided, d) for d in summary.get("decided", ())), None),
+        summary.get("overall") and from_json(Estimate, summary["overall"]),
+    )
+    if every is not None and same_answer_is_as_good(every, overall):
+        yield same_answer(every, overall)
 
 
 def _sum(summary: Mapping[str, Json]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from lockgate.delivery.evidence.sayings import (
     purpose_of,
     questions,
     told,
+    told_since,
     verify,
     waiver_in_words,
 )  # fmt: skip
@@ -33,6 +34,7 @@ from lockgate.records.pack import (
     Case,
     Command,
     Day,
+    Decided,
     Holdout,
     Metric,
     Pack,
@@ -69,6 +71,7 @@ def make_pack(
     groups = judged_groups or tuple(from_json(GroupEstimate, g) for g in summary.get("groups", ()))
     warned = cautions(manifest, summary, tuple(judged.verdicts.values()))
     purpose = purpose_of(project)
+    stopped = attempts(walk, trust, release=release, live=live, environment=environment)
     waived = standing_waivers(trust, release=release, policy=walk.digest, ask=ask, now=None)
     return Pack(
         project=project.settings.name,
@@ -88,6 +91,7 @@ def make_pack(
         told=told(project, before, manifest),
         overall=from_json(Estimate, summary["overall"]) if "overall" in summary else None,
         groups=groups,
+        decided=tuple(from_json(Decided, d) for d in summary.get("decided", ())),
         by_horizon=tuple(from_json(GroupEstimate, g) for g in summary.get("by_horizon", ())),
         coverage=tuple(from_json(GroupEstimate, g) for g in summary.get("coverage", ())),
         promised_coverage=_promised(judged.verdicts),
@@ -98,9 +102,10 @@ def make_pack(
         **findings_of(looked.views),
         waived={gate: waiver_in_words(w) for gate, w in waived.items()},
         exceptions=exceptions_of(trust, waived.values(), release=release, ask=ask),
-        attempts=attempts(walk, trust, release=release, live=live, environment=environment),
+        attempts=stopped,
+        since_stopped=told_since(project, stopped[0].release, manifest) if stopped else (),
         reasons=walk.policy.reasons,
-        missing=not_assessed(looked, judged.verdicts.values()),
+        missing=not_assessed(looked, judged.verdicts.values(), judged.evidence.values()),
         questions=questions(purpose, warned, judged.verdicts.values(), live=live),
         rule=_rule(ask),
         bound=_bound(release, root, walk, trust, environment),
@@ -222,6 +227,7 @@ def _rule(ask: Ask) -> SigningRule | None:
         valid_for=f"{days}d" if days else str(first.valid_for),
         grade=ask.grade,
         notes=(*others, *notes),
+        others=tuple(r.role for r in ask.roles[1:]),
     )
 
 

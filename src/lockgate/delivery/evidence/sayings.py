@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lockgate.delivery.comparison.composition import in_words
+from lockgate.delivery.releases import manifest_of
 from lockgate.errors import LockgateError
 from lockgate.gates.glass import broken_glass
 from lockgate.records.decisions import Proposed
@@ -31,12 +32,12 @@ if TYPE_CHECKING:
     from lockgate.gates.glass import Glass
     from lockgate.gates.waivers import Waiver
     from lockgate.project import Project
-    from lockgate.records.evidence import Verdict
+    from lockgate.records.evidence import Evidence, Verdict
     from lockgate.records.release import Manifest
     from lockgate.records.trust import Trusted
 
 __all__ = [
-    "builder_of", "exceptions_of", "findings_of", "not_assessed", "purpose_of", "questions", "told", "verify", "waiver_in_words",
+    "builder_of", "exceptions_of", "findings_of", "not_assessed", "purpose_of", "questions", "told", "told_since", "verify", "waiver_in_words",
 ]  # fmt: skip
 
 FAR = "0.1"  # an answer that moved by more than a tenth
@@ -63,6 +64,14 @@ def told(project: Project, before: Manifest | None, now: Manifest) -> tuple[tupl
         return ()
     try:
         return in_words(project, before, now)
+    except LockgateError:
+        return ()
+
+
+def told_since(project: Project, stopped: str, now: Manifest) -> tuple[tuple[str, str], ...]:
+    """The same against a release that was stopped; nothing when that one is not in the store any more."""
+    try:
+        return told(project, manifest_of(project, stopped), now)
     except LockgateError:
         return ()
 
@@ -147,8 +156,11 @@ def _glass_in_words(glass: Glass) -> str:
     return f"{about}, over {', '.join(glass.gates) or 'missing signatures'}: {glass.reason.rstrip('.')}; {review}"
 
 
-def not_assessed(looked: Looked, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
-    """Views that are missing, what they left out, and checks that do not apply; what a gate could not judge it says itself."""
+def not_assessed(looked: Looked, verdicts: Iterable[Verdict], evidence: Iterable[Evidence]) -> tuple[str, ...]:
+    """Groups that no check looks at, views that are missing, what they left out, and checks that do not apply.
+
+    What a gate could not judge it says itself.
+    """
     spread = looked.views.get("distributions", {})
     lists = {
         "left_out": "there are more columns than anybody reads",
@@ -158,7 +170,27 @@ def not_assessed(looked: Looked, verdicts: Iterable[Verdict]) -> tuple[str, ...]
     more = [f"how {', '.join(spread[n])} is spread: {why}" for n, why in lists.items() if spread.get(n)]
     small = [f"numbers by group: {line}" for line in looked.views.get("summary", {}).get("not_assessed", ())]
     idle = [f"{v.gate}: {v.reason}" for v in verdicts if v.outcome == "not_applicable"]
-    return (*idle, *small, *looked.missing, *looked.views.get("explained", {}).get("missing", ()), *more)
+    return (
+        *_no_group(spread.get("alone", ()), evidence),
+        *idle,
+        *small,
+        *looked.missing,
+        *looked.views.get("explained", {}).get("missing", ()),
+        *more,
+    )
+
+
+def _no_group(alone: Iterable[str], evidence: Iterable[Evidence]) -> list[str]:
+    """Columns that only the test has, so for an audit, by which no check tells groups apart; baselines are none."""
+    params = [e.params for e in evidence]
+    judged = {str(c) for p in params for c in _names(p.get("by")) + _names(p.get("per"))}
+    baselines = tuple(str(p["baseline"]) for p in params if p.get("baseline"))
+    left = [c for c in alone if c not in judged and not c.startswith(baselines or ("\0",))]
+    return [f"differences by {', '.join(left)}: no check looks at these columns of the test"] if left else []
+
+
+def _names(value: object) -> list[object]:
+    return list(value) if isinstance(value, list | tuple) else [value] if value else []
 
 
 def verify(release: str, environment: str) -> tuple[Command, ...]:

@@ -258,6 +258,9 @@ def represented(evidence: Evidence, limits: Limits) -> Decision:
     """Each group's share of the rows minus its share of the reference population, either way."""
     limit = limits["tolerance"]
     held = decided(evidence, -limit, limit)
+    held.sort(
+        key=lambda h: (RANK[h.outcome], -abs(h.value))
+    )  # of equal verdicts the largest, which is the evidence's number
     first = held[0]
     extra = first.estimate.extra
     own, wanted = (percent(Decimal(str(extra[name]))) for name in ("own", "against"))
