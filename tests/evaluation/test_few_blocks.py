@@ -114,6 +114,13 @@ def test_slope_of_eight_clusters() -> None:
     assert missed / 300 <= TOLERATED
 
 
+def test_the_surest_levels_are_no_traceback() -> None:
+    """As thousands of groups ask for: beyond what a number tells from certainty."""
+    scored = scores(LEAST_BLOCKS, each=10)
+    assert bca(scored, lambda t: float(t.role("score").mean()), level=1 - 1e-9, replicates=50).known
+    assert shares(scored, np.where(scored.role("answer") == 1, "yes", "no"), ["yes"], comparisons=10**7)[0].known
+
+
 def test_bca_of_eight_clusters() -> None:
     """200 draws: 6.5% miss; was 13.5%."""
     random, number, each, missed = np.random.default_rng(1), LEAST_BLOCKS, 10, 0

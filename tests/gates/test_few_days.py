@@ -68,7 +68,9 @@ def said(name: str, scored: Scored) -> Verdict:
     past = Measured(
         release="sha256:1", approved=dt.date(2026, 1, 1), metric="brier", value="0.2", definition=definition(METRICS["brier"]), holdout="sha256:2"
     )  # fmt: skip
-    worse = scored.replacing(a=np.where(np.arange(len(scored)) % 3 == 0, 1 - scored.role("answer"), scored.role("answer")))
+    worse = scored.replacing(
+        a=np.where(np.arange(len(scored)) % 3 == 0, 1 - scored.role("answer"), scored.role("answer"))
+    )
     gate = MEASURED[name]
     return verdict(gate, measure(gate, {"scored": scored, "champion": worse, "replayed": None, "history": History(measured=(past,))}))  # fmt: skip
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lockgate.evaluation.blocks import LEAST_BLOCKS, Blocks, blocks_of
 from lockgate.evaluation.contrasts import expanded_tail
 from lockgate.evaluation.intervals import Interval, too_few
+from lockgate.evaluation.joint import SUREST
 from lockgate.evaluation.resampling import SEED, method_over
 from lockgate.evaluation.scored import Scored
 
@@ -57,7 +58,7 @@ def bca(
         return _interval(scored, blocks, value, (nan, nan), level, replicates, "too many resamples have no value")
     if (known == value).all():
         return _interval(scored, blocks, value, (nan, nan), level, replicates, SAME)
-    bounds = bca_bounds(value, known, left, level=1 - 2 * expanded_tail(blocks.units, level=level))
+    bounds = bca_bounds(value, known, left, level=min(1 - 2 * expanded_tail(blocks.units, level=level), SUREST))
     return _interval(scored, blocks, value, bounds, level, replicates, "")
 
 

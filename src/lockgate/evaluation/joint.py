@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lockgate.evaluation.verdict_chances import reach_of
 
-__all__ = ["level_of", "reaches", "sidak"]
+__all__ = ["SUREST", "level_of", "reaches", "sidak"]
 
 Floats = NDArray[np.float64]
 DRAWS = 10_000

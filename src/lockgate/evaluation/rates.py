@@ -63,7 +63,9 @@ def measured_rates(sides: Sequence[Side], *, level: float) -> list[Measured]:
         [a.influence - b.influence for a, b in zip(own, others, strict=True)],
         [_relative(a) - _relative(b) for a, b in zip(own, others, strict=True)],
     )
-    freedom = [] if blocks.unit == "row" else [float(min(a.blocks, b.blocks) - 1) for a, b in zip(own, others, strict=True)]
+    freedom = (
+        [] if blocks.unit == "row" else [float(min(a.blocks, b.blocks) - 1) for a, b in zip(own, others, strict=True)]
+    )
     reach = [reaches(np.stack(family, axis=1), level=level, freedom=freedom) for family in families]
     label = f"joint over {len(sides)} group{'s' * (len(sides) != 1)}"
     each = zip(own, others, zip(*reach, strict=True), strict=True)

@@ -97,7 +97,9 @@ def of_numbers(
     if not isfinite(limit):
         raise UsageError("--limit is impossible", value=f"{limit:g}", allowed="a finite number")
     if accuracy is not None and discordance is None:
-        raise UsageError("an accuracy needs a discordance", value=f"{accuracy:g}", allowed="--discordance P --accuracy A")
+        raise UsageError(
+            "an accuracy needs a discordance", value=f"{accuracy:g}", allowed="--discordance P --accuracy A"
+        )
     if rate is not None:
         limit = _within("limit", limit, 1)
         return _of_shares(rows=rows, rate=_within("rate", rate, 1), limit=limit, groups=1 if groups is None else groups)

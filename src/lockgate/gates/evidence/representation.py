@@ -49,7 +49,7 @@ def evidence(scored: Scored, replayed: Scored | None = None, *, by: str, referen
         return unmeasured(KIND, NAME, "there are no rows", **params)
     found.sort(key=lambda g: (g.estimate.low is None, -abs(float(g.estimate.value or "nan")), g.by, g.group))
     known = [g for g in found if g.estimate.low is not None]
-    left_out += [f"{g.by} = {g.group}: {g.estimate.why}" for g in found[len(known):]] if known else []
+    left_out += [f"{g.by} = {g.group}: {g.estimate.why}" for g in found[len(known) :]] if known else []
     return Evidence(
         gate=KIND,
         kind=KIND,

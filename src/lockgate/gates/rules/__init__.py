@@ -111,7 +111,9 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
     try:
         bounds = limits_of(rule, limits)
         threshold = {name: format(value, "f") for name, value in bounds.items()}
-        decision = _inapplicable(evidence, rule) or _unknown(evidence) or too_few(evidence) or RULES[rule](evidence, bounds)
+        decision = (
+            _inapplicable(evidence, rule) or _unknown(evidence) or too_few(evidence) or RULES[rule](evidence, bounds)
+        )
     except UsageError as error:
         allowed = f" (allowed: {error.allowed})" if error.allowed else ""
         decision = Decision(outcome="fail", reason=f"{capitalized(error.what)}: {error.value}{allowed}.")

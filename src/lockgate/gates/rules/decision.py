@@ -11,7 +11,18 @@ from lockgate.gates.rules.sentences import basis, capitalized, group, higher_or_
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, Outcome
 
-__all__ = ["Decision", "Limits", "finite", "interval", "left_out", "level", "three_way", "too_few", "within_range", "worst"]
+__all__ = [
+    "Decision",
+    "Limits",
+    "finite",
+    "interval",
+    "left_out",
+    "level",
+    "three_way",
+    "too_few",
+    "within_range",
+    "worst",
+]
 
 Limits = Mapping[str, Decimal]
 NAMED = 6  # so many are named in the sentence; the evidence lists all

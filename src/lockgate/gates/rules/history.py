@@ -9,7 +9,7 @@ from decimal import Decimal
 from lockgate.gates.rules.decision import Decision, Limits, finite, interval, left_out, level, three_way
 from lockgate.gates.rules.sentences import basis, capitalized, more_needed, number, percent
 from lockgate.records.digest import short
-from lockgate.records.evidence import Estimate, Evidence
+from lockgate.records.evidence import Estimate, Evidence, Outcome
 
 __all__ = ["no_step_back"]
 
@@ -37,7 +37,7 @@ def no_step_back(evidence: Evidence, limits: Limits) -> Decision:
     if within == "uncertain":
         passes = value >= limit if flip else value <= limit
         settles = more_needed(value, _far_end(value, low, high, limit), limit, e, passes=passes)
-    outcome = "uncertain" if is_lucky else within
+    outcome: Outcome = "uncertain" if is_lucky else within
     return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
 
 
