@@ -25,7 +25,8 @@ def no_step_back(evidence: Evidence, limits: Limits) -> Decision:
     e, signed = evidence.statistic, {e.name: e for e in evidence.also}["best_approved"]
     best, flip = finite("the best approved value", signed.value), evidence.params["better"] == "higher"
     limit, beyond = (_behind(at, limits["tolerance"], flip=flip) for at in (best, _far(signed, best, flip=flip)))
-    within, stays = (three_way(-high, -low, -at) if flip else three_way(low, high, at) for at in (limit, beyond))
+    harm = (-high, -low) if flip else (low, high)
+    within, stays = three_way(*harm, -limit if flip else limit), three_way(*harm, -beyond if flip else beyond)
     is_lucky = within == "fail" and stays != "fail"
     shown = percent if e.unit == "share" else number
     bound = f"at {'least' if flip else 'most'} {shown(limit)} ({percent(limits['tolerance'])} {'below' if flip else 'above'} it)"
