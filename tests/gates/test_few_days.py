@@ -116,3 +116,8 @@ def test_training_rows_of_few_days_are_named_and_the_holdout_is_judged() -> None
     found = verdict(gate, measure(gate, {"scored": holdout(24), "replayed": holdout(3)}))
     assert found.outcome == "pass"
     assert "sex in training: f (too few days (3) to say how sure)" in found.reason
+
+
+def test_a_holdout_of_few_days_is_not_judged_by_its_training_rows() -> None:
+    gate = MEASURED["representation"]
+    assert verdict(gate, measure(gate, {"scored": holdout(3), "replayed": holdout(24)})).outcome == "uncertain"

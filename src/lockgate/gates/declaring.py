@@ -8,6 +8,7 @@ from typing import Any
 
 from lockgate.declare import Gate
 from lockgate.errors import UsageError
+from lockgate.gates.ranges import check_limit
 
 __all__ = ["Number", "columns", "declared", "limits_as_text"]
 
@@ -18,10 +19,13 @@ def declared(
     name: str, kind: str, rule: str, params: Mapping[str, object], limits: Mapping[str, Number | None]
 ) -> Gate:
     """A built-in gate: its evidence is computed in `gates/evidence/KIND.py`."""
-    return Gate(name, f"lockgate.gates.evidence.{kind}:evidence", rule, params, limits_as_text(name, limits))
+    given = limits_as_text(name, limits)
+    for key, value in given.items():
+        check_limit(rule, key, Decimal(value), where=f"gate '{name}'")
+    return Gate(name, f"lockgate.gates.evidence.{kind}:evidence", rule, params, dict(given))
 
 
-def limits_as_text(gate: str, limits: Mapping[str, Number | None]) -> dict[str, object]:
+def limits_as_text(gate: str, limits: Mapping[str, Number | None]) -> dict[str, str]:
     """Decimal strings, so that no reader rounds a limit differently."""
     return {key: _decimal(gate, key, value) for key, value in limits.items() if value is not None}
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final, Literal
 
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.errors import UsageError, did_you_mean
 from lockgate.gates.exceptions import Exceptions, check_exceptions, duration, read_exceptions
+from lockgate.gates.ranges import check_limit
 from lockgate.records.digest import Json, canonical, sha256_bytes
 from lockgate.records.tables import Table, read_toml
 from lockgate.records.wire import to_json
@@ -146,9 +148,36 @@ def check_policy(policy: Policy, pipeline: Pipeline) -> None:
     check_exceptions(policy.exceptions, [s.name for s in pipeline.stages if isinstance(s, Gate)])
     for stage in pipeline.stages:
         if isinstance(stage, Gate):
-            limits_for(policy, stage)
+            _check_limits(stage, limits_for(policy, stage))
         elif isinstance(stage, Approval):
             duration(stage.valid_for)
+
+
+def _check_limits(gate: Gate, limits: Mapping[str, Json]) -> None:
+    """Every limit of a built-in rule is known, set where it has no default, a number, and in its range; and names its place."""
+    from lockgate.gates.rules import LIMITS
+
+    known = LIMITS.get(gate.rule)
+    if known is None:
+        return
+    table = f"policy.toml [limits.{gate.name}]"
+    for name, value in {**known, **limits}.items():
+        if name not in known:
+            raise UsageError(f"{table} has no such limit", value=name, allowed=did_you_mean(name, known), next=SHOW)
+        if value is None:
+            raise UsageError(
+                f"gate '{gate.name}' has no limit",
+                value=name,
+                allowed=f"{table} {name} = …, or {name}=… where it is declared",
+            )
+        try:
+            number = Decimal(str(value)) if value != "" and not isinstance(value, bool) else None
+        except InvalidOperation as error:
+            raise UsageError(
+                f"{table}: {name} is not a number", value=repr(value), allowed="a finite number"
+            ) from error
+        if number is not None:
+            check_limit(gate.rule, name, number, where=table)
 
 
 def _refuse_strangers(table: str, named: Iterable[str], known: Iterable[str]) -> None:

@@ -47,13 +47,14 @@ def evidence(scored: Scored, replayed: Scored | None = None, *, by: str, referen
         left_out += table.unnamed
     if not found:
         return unmeasured(KIND, NAME, "there are no rows", **params)
-    found.sort(key=lambda g: (g.estimate.low is None, -abs(float(g.estimate.value or "nan")), g.by, g.group))
-    known = [g for g in found if g.estimate.low is not None]
-    left_out += [f"{g.by} = {g.group}: {g.estimate.why}" for g in found[len(known) :]] if known else []
+    found.sort(key=lambda g: (-abs(float(g.estimate.value or "nan")), g.by, g.group))
+    known, few = ([g for g in found if (g.estimate.low is None) == lacks] for lacks in (False, True))
+    decides = next((g for g in few if g.by == by), found[0] if not known else known[0])  # without the holdout, nothing
+    left_out += [f"{g.by} = {g.group}: {g.estimate.why}" for g in few if g.by != decides.by]
     return Evidence(
         gate=KIND,
         kind=KIND,
-        statistic=found[0].estimate,
+        statistic=decides.estimate,
         groups=tuple(known),
         params=params,
         not_assessed=tuple(left_out),
