@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
+import random
+import subprocess
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +18,41 @@ from adapters.seaweed import Seaweed, binary, seaweed
 collect_ignore = ["build/forked.py"]  # a script that finds its neighbours by its own folder
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two processes take file after file; the journeys are the longest, so they come first."""
+SAMPLE = os.environ.get("LOCKGATE_SAMPLE", "")
+"""What a sample is drawn by: `all` takes everything, as the soak does; empty: the commit, so that each commit draws another."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Two processes take file after file; the journeys are the longest, so they come first. Of `sampled` files only some run."""
     items.sort(key=lambda item: item.path.parent.name != "journeys")
+    left = _left_out(items) if SAMPLE != "all" and not config.getoption("file_or_dir", None) else set[pytest.Item]()
+    if left:
+        config.hook.pytest_deselected(items=list(left))
+        items[:] = [item for item in items if item not in left]
+
+
+def _left_out(items: list[pytest.Item]) -> set[pytest.Item]:
+    """All but so many of each file that is marked `sampled(so many)`."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sampled") and not item.get_closest_marker("soak"):
+            files.setdefault(item.path, []).append(item)
+    found = set[pytest.Item]()
+    for path, some in files.items():
+        mark = some[0].get_closest_marker("sampled")
+        keep = mark.args[0] if mark else len(some)
+        found |= set(random.Random(f"{_seed()} {path.name}").sample(some, max(0, len(some) - keep)))
+    return found
+
+
+@functools.cache
+def _seed() -> str:
+    told = ["git", "rev-parse", "HEAD"]
+    return SAMPLE or subprocess.run(told, cwd=Path(__file__).parent, capture_output=True, text=True, check=False).stdout
+
+
+def pytest_report_header() -> str:
+    return f"sampled files: {'whole' if SAMPLE == 'all' else f'LOCKGATE_SAMPLE={_seed().strip()[:12]}'}"
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,8 @@ from lockgate.testing.gitlab import MAINTAINER, GitLab
 from journeys.test_pipeline_jobs import BEFORE_STAGING, Forge, Pipeline, found
 from journeys.walking import GOOD, HUMAN, OUTSIDE, REFUSED, USAGE, Server, commit, git
 
+pytestmark = pytest.mark.sampled(4)
+
 BOB, EVE = "gitlab:gitlab.example.org/42", "gitlab:gitlab.example.org/66"
 ATTESTED = '\n[environments.production]\ngrade = "attested"\n'
 

@@ -11,6 +11,8 @@ import pytest
 
 from journeys.walking import GOOD, USAGE, WIDTH, Lockgate, edit
 
+pytestmark = pytest.mark.sampled(6)
+
 Copier = Callable[[Lockgate], Lockgate]
 
 SINCE, UNTIL = "2020-03-14", "2020-03-28"

@@ -8,6 +8,8 @@ import pytest
 
 from journeys.walking import FAILED, GOOD, HUMAN, REFUSED, USAGE, Done, Lockgate, both, copy, edit, until
 
+pytestmark = pytest.mark.sampled(2)
+
 Copier = Callable[[Lockgate], Lockgate]
 
 POLICY = """

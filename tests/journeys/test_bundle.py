@@ -21,6 +21,8 @@ import pytest
 
 from journeys.walking import FAILED, HUMAN, REFUSED, USAGE, WIDTH, Lockgate, Server, both, copy, edit
 
+pytestmark = pytest.mark.sampled(6)
+
 Copier = Callable[[Lockgate], Lockgate]
 VERIFY = Path(__file__).resolve().parents[2] / "src" / "lockgate" / "release" / "verify.py"
 

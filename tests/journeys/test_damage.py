@@ -13,6 +13,8 @@ from lockgate.adapters.local import LocalResults
 
 from journeys.walking import HUMAN, OUTSIDE, REFUSED, USAGE, Lockgate, Server, flip
 
+pytestmark = pytest.mark.sampled(6)
+
 Copier = Callable[[Lockgate], Lockgate]
 
 RELEASED = [

@@ -10,6 +10,8 @@ import pytest
 
 from journeys.walking import FAILED, GOOD, HUMAN, USAGE, WIDTH, DAYS, Lockgate, both, commit, edit, write_sales
 
+pytestmark = pytest.mark.sampled(4)
+
 Copier = Callable[[Lockgate], Lockgate]
 
 

@@ -21,6 +21,8 @@ from lockgate.errors import PermissionRefused
 from lockgate.forge.approved import Word
 from lockgate.testing.gitlab import MAINTAINER, Fault, GitLab
 
+pytestmark = pytest.mark.sampled(4)
+
 
 @dataclass
 class Deploying:

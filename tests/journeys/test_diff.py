@@ -16,6 +16,8 @@ import pytest
 from journeys.remaking import NEEDED, python_with, release_of, toy_package, wheel_of
 from journeys.walking import DAYS, WIDTH, Lockgate, commit, copy, edit, write_sales
 
+pytestmark = pytest.mark.sampled(2)
+
 Copier = Callable[[Lockgate], Lockgate]
 CODE = "shop/pipelines.py"
 NEW_CODE = ('pl.col("units").mean() * model.factor)', 'pl.col("units").mean() * model.factor + 3.0)')

@@ -27,6 +27,8 @@ from journeys.far import Far, counted, flipped, name_of, share
 from journeys.test_packs import FILES, FLOW, TOML
 from journeys.walking import GOOD, HUMAN, OUTSIDE, REFUSED, Lockgate, both, commit, copy, edit, make_shop
 
+pytestmark = pytest.mark.sampled(4)
+
 RECORDS = (
     "results",
     "graphs",

@@ -41,6 +41,8 @@ from journeys.walking import (
     until,
 )
 
+pytestmark = pytest.mark.sampled(3)
+
 QUIET = 3.0
 """A server follows within a second or two; so long nothing may have happened."""
 

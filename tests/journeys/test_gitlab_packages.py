@@ -14,6 +14,8 @@ import pytest
 from journeys.walking import GOOD, HUMAN, OUTSIDE, REFUSED, Done, Lockgate, Server, git
 from lockgate.testing.gitlab import DEVELOPER, MAINTAINER, REPORTER, Fault, GitLab
 
+pytestmark = pytest.mark.sampled(3)
+
 GATES = ("enough_good_data", "beats_baseline", "champion", "slices")
 MOST_REQUESTS = {"check": 5, "run": 60, "gate": 100, "propose": 100, "deliver": 100, "approvals": 250}
 """What a job may ask of GitLab, and beside it the servers that follow. A limit of 2,000 requests a minute, as gitlab.com has it, is far."""

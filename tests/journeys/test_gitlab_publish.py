@@ -16,6 +16,8 @@ from journeys.walking import FAILED, OUTSIDE, REFUSED, USAGE, Done, both, commit
 from lockgate.records.statement import Envelope, signature_holds
 from lockgate.testing.gitlab import Fault, GitLab
 
+pytestmark = pytest.mark.sampled(2)
+
 __all__ = ["delivered_forge", "founded_forge"]
 
 

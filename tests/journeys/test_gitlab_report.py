@@ -23,6 +23,8 @@ from lockgate.records.forge_job import job_in
 from lockgate.testing.forge import MemoryForge
 from lockgate.testing.gitlab import DEVELOPER, REPORTER, Fault, GitLab
 
+pytestmark = pytest.mark.sampled(10)
+
 __all__ = ["delivered_forge", "founded_forge"]
 
 FILES = ("quality.json", "metrics.txt", "evidence.html", "links.json", "groups.svg", "days.svg", "note.md")

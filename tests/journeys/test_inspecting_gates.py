@@ -14,6 +14,8 @@ from lockgate.delivery.deliver import deliver
 from lockgate.delivery.delivered import Delivered
 from lockgate.project import open_project
 
+pytestmark = pytest.mark.sampled(4)
+
 Copier = Callable[[Lockgate], Lockgate]
 
 NAMES = ("formats", "documentation", "staleness", "compatibility", "leakage", "split", "skew", "export")

@@ -30,6 +30,8 @@ from journeys.walking import (
     make_shop,
 )
 
+pytestmark = pytest.mark.sampled(8)
+
 GATES = ("enough_good_data", "champion", "slices", "integration")
 BEFORE_STAGING = GATES[:-1]
 PREDICT = ("p1", "2020-05-02")

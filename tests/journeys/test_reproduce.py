@@ -27,6 +27,8 @@ from journeys.remaking import (
 )
 from journeys.walking import FAILED, GOOD, REFUSED, WIDTH, Lockgate, edit, flip
 
+pytestmark = pytest.mark.sampled(3)
+
 pytest.importorskip("lightgbm")
 
 

@@ -19,6 +19,8 @@ from journeys.conftest import Copier
 from journeys.gitlab_local import MERGE_REQUEST, GitlabProject, needs_runner, on_gitlab
 from journeys.walking import COMMAND, GOOD, OUTSIDE, USAGE, Lockgate, commit, copy, edit, git, until
 
+pytestmark = pytest.mark.sampled(1)
+
 BRANCH, SLUG = "feature/More_of_it", "feature-more-of-it"
 ASKED = "/?product=p1&date=2020-05-02"
 KEY = ".lockgate/pipeline"

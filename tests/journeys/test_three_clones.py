@@ -21,6 +21,8 @@ from journeys.walking import (
     make_shop,
 )
 
+pytestmark = pytest.mark.sampled(3)
+
 FOLLOWS_WITHIN_SECONDS = 5.0
 SLACK = 2.0
 

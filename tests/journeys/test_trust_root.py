@@ -13,6 +13,8 @@ from journeys.walking import FAILED, GOOD, HUMAN, REFUSED, USAGE, Done, Lockgate
 from ledger.authenticator import SoftwareKey, agent, agent_with, program
 from lockgate.adapters.keys import create_key
 
+pytestmark = pytest.mark.sampled(8)
+
 Copier = Callable[[Lockgate], Lockgate]
 
 

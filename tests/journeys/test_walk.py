@@ -23,6 +23,8 @@ from journeys.walking import (
     edit,
 )
 
+pytestmark = pytest.mark.sampled(30)
+
 Copier = Callable[[Lockgate], Lockgate]
 
 SHA256 = re.compile(r"sha256:[0-9a-f]{64}")

@@ -26,6 +26,8 @@ from lockgate.serving.child import Wanted, listen
 from lockgate.serving.follow import _pause  # pyright: ignore[reportPrivateUsage]
 from lockgate.serving.log import read_log
 
+pytestmark = pytest.mark.sampled(6)
+
 if TYPE_CHECKING:
     from lockgate.records.release import Manifest
 

@@ -17,6 +17,8 @@ from journeys.walking import GOOD, Lockgate, copy, until
 
 from sources.warehouse import create, make, order, sinks, some_orders
 
+pytestmark = pytest.mark.sampled(5)
+
 HARNESS = (sys.executable, "-P", "-m", "lockgate.testing.kill")
 SEED = int(os.environ.get("LOCKGATE_SEED", "11"))
 
