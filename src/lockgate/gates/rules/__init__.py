@@ -25,7 +25,7 @@ from lockgate.records.digest import Json
 from lockgate.records.evidence import Evidence, Verdict
 from lockgate.records.wire import to_json
 
-__all__ = ["LIMITS", "judge", "limits_of", "three_way"]
+__all__ = ["LIMITS", "OPTIONAL", "judge", "limits_of", "three_way"]
 
 OPTIONAL: Final = ""
 COMPARING: Final = ("superior", "not_worse", "no_step_back", "no_slice_worse", "compatible")
