@@ -109,7 +109,9 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
     try:
         bounds = limits_of(rule, limits)
         threshold = {name: format(value, "f") for name, value in bounds.items()}
-        decision = _inapplicable(evidence, rule) or _unknown(evidence) or RULES[rule](evidence, bounds)
+        decision = (
+            _inapplicable(evidence, rule) or _unknown(evidence) or _whole(RULES[rule](evidence, bounds), evidence)
+        )
     except UsageError as error:
         allowed = f" (allowed: {error.allowed})" if error.allowed else ""
         decision = Decision(outcome="fail", reason=f"{capitalized(error.what)}: {error.value}{allowed}.")
@@ -119,6 +121,24 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
     return Verdict(
         gate=evidence.gate, kind=evidence.kind, outcome=decision.outcome, reason=decision.reason,
         threshold=threshold, settles=decision.settles, extra=_signed(evidence),
+    )  # fmt: skip
+
+
+def _whole(decision: Decision, evidence: Evidence) -> Decision:
+    """A pass says something of every column that was asked for; one of which no group could be judged leaves it open."""
+    asked = evidence.params.get("by")
+    if decision.outcome != "pass" or not isinstance(asked, list | tuple):
+        return decision
+    judged = {g.by for g in evidence.groups}
+    open_ = [
+        str(c) for c in asked if not any(by == c or by.startswith(f"{c} ") or by.endswith(f" {c}") for by in judged)
+    ]
+    if not open_:
+        return decision
+    named = ", ".join(open_)
+    return Decision(
+        outcome="uncertain", reason=f"No group of {named} could be judged. {decision.reason}",
+        settles=f"Enough rows of two groups of {named} would let it be judged; the evidence says what is there.",
     )  # fmt: skip
 
 
