@@ -35,7 +35,9 @@ def columns(gate: str, by: Sequence[str]) -> list[str]:
     if isinstance(by, str) or not by:
         raise UsageError(f"gates.{gate} needs columns to slice by", value=repr(by), allowed='by=["volume_band"]')
     if unnamed := [c for c in by if not (isinstance(c, str) and c.strip())]:
-        raise UsageError(f"gates.{gate}: by has something that names no column", value=repr(unnamed[0]), allowed="texts")
+        raise UsageError(
+            f"gates.{gate}: by has something that names no column", value=repr(unnamed[0]), allowed="texts"
+        )
     if twice := [c for at, c in enumerate(by) if c in by[:at]]:
         raise UsageError(f"gates.{gate}: by names a column twice", value=repr(twice[0]), allowed="each column once")
     return list(by)

@@ -114,7 +114,7 @@ def representation(
     """Do the holdout and the training rows hold each group as often as the population that the release is for?
 
     Args:
-        by: a column of the holdout (and of `trained_rows`, where these have it).
+        by: a column of the holdout (and of `trained_rows`, where these have it: of those, the ones that are replayed).
         reference: group → share; or a file of the project: a JSON object, or a CSV with the columns `group` and `share`.
         tolerance: how far a share may lie from it, either way (default 0.05).
     """
