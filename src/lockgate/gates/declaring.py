@@ -30,7 +30,7 @@ def limits_as_text(gate: str, limits: Mapping[str, Number | None]) -> dict[str, 
     return {key: _decimal(gate, key, value) for key, value in limits.items() if value is not None}
 
 
-def columns(gate: str, by: Sequence[str]) -> list[str]:
+def columns(gate: str, by: Sequence[Any]) -> list[str]:
     """Columns to slice by. Raises UsageError for none, for one twice, and for a name that would be taken letter by letter."""
     if isinstance(by, str) or not by:
         raise UsageError(f"gates.{gate} needs columns to slice by", value=repr(by), allowed='by=["volume_band"]')
