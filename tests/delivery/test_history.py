@@ -62,3 +62,11 @@ def test_the_newest_number_of_a_release_counts() -> None:
     measured(scene, "1", "0.55")
     found = history_of(scene.trusted(), release=release("new")).measured
     assert [(m.value, m.holdout, m.approved) for m in found] == [("0.55", "h", scene.now.date())]
+
+
+def test_the_interval_that_was_signed_with_a_number_travels() -> None:
+    scene = Scene()
+    decide(scene, measured(scene, "1", "0.6", statistic={"name": "wape", "value": "0.6", "low": "0.5", "high": "0.7"}))
+    decide(scene, measured(scene, "2", "0.7", statistic={"name": "wape", "value": "0.7", "low": None, "high": 1}))
+    found = history_of(scene.trusted(), release=release("new")).measured
+    assert [(m.low, m.high) for m in found] == [("0.5", "0.7"), (None, None)]

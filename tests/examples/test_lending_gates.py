@@ -1,6 +1,5 @@
 """The fairness gates of the example on the three releases of its story, without an engine; and what a milder bar does."""
 
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +16,13 @@ from lockgate import gates
 from lockgate.declare import Gate
 from lockgate.evaluation.scored import Scored
 from lockgate.gates.measure import called
+from lockgate.gates.policy import parse_policy
 from lockgate.gates.rules import judge
 from lockgate.records.evidence import Evidence, Verdict
 from lockgate.release.frames import columns
 
 ROOT = Path(__file__).resolve().parents[2] / "examples" / "lending"
-LIMITS = tomllib.loads((ROOT / "policy.toml").read_text())["limits"]
+LIMITS = parse_policy((ROOT / "policy.toml").read_text()).limits
 GATES = {s.name: s for s in delivery.stages if isinstance(s, Gate)}
 
 

@@ -1,7 +1,8 @@
 """Evidence to verdict. Pure: the same evidence and limits give the same verdict, and nothing else is looked at.
 
 Three-way by interval: for a harm with interval [L, U] and limit d, pass if U <= d, fail if L > d, else
-uncertain. A number or an interval that cannot be had fails. Each rule names its limits and their defaults in
+uncertain. A number that cannot be had fails, and so does one without an interval, unless only days, clusters or rows are
+too few to have one: then it is uncertain. Each rule names its limits and their defaults in
 `LIMITS`; None means that the declaration or `policy.toml` must set it, `OPTIONAL` that it may.
 """
 
@@ -20,6 +21,7 @@ from lockgate.gates.rules.decision import (
     finite,
     left_out,
     three_way,
+    too_few,
 )
 from lockgate.gates.rules.sentences import capitalized
 from lockgate.records.digest import Json
@@ -115,9 +117,8 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
     try:
         bounds = limits_of(rule, limits)
         threshold = {name: format(value, "f") for name, value in bounds.items()}
-        decision = (
-            _inapplicable(evidence, rule) or _unknown(evidence) or _whole(RULES[rule](evidence, bounds), evidence, rule)
-        )
+        decision = _inapplicable(evidence, rule) or _unknown(evidence) or too_few(evidence)
+        decision = decision or _whole(RULES[rule](evidence, bounds), evidence, rule)
     except UsageError as error:
         allowed = f" (allowed: {error.allowed})" if error.allowed else ""
         decision = Decision(outcome="fail", reason=f"{capitalized(error.what)}: {error.value}{allowed}.")
