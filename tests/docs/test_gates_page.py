@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from lockgate import gates
+from lockgate.gates.measure import INPUTS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "gates.md"
 PROGRAM = str(Path(sys.executable).with_name("lockgate"))
@@ -32,3 +33,8 @@ def test_the_page_works_as_written(tmp_path: Path) -> None:
 def test_every_gate_is_in_the_table() -> None:
     named = set(re.findall(r"^\| `(\w+)`", PAGE.read_text(), re.MULTILINE))
     assert set(gates.__all__) <= named
+
+
+def test_every_input_of_an_own_gate_is_listed() -> None:
+    own = PAGE.read_text().partition("## Your own gate")[2]
+    assert set(re.findall(r"^\| `(\w+)`", own, re.MULTILINE)) == set(INPUTS)

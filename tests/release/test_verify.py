@@ -790,3 +790,32 @@ def test_the_release_may_lie_elsewhere(tmp_path: Path) -> None:
     assert elsewhere.checked(tmp_path / "elsewhere").passed
     (tmp_path / "whole" / "release" / "lock.txt").write_bytes(b"numpy==1.0\n")
     assert "lock.txt" in elsewhere.checked(tmp_path / "elsewhere 2").sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"folder": "missing"}, "missing: there is no such folder"),
+        ({"--anchors": "missing"}, "--anchors missing: there is no such file"),
+        ({"--files": "missing"}, "--files missing: there is no such folder"),
+        ({"--trust": "x"}, "--trust 'x' is no digest"),
+        ({"--policy": "x"}, "--policy 'x' is no digest"),
+        ({"--release": "sha256:12"}, "--release 'sha256:12' is no digest"),
+        ({"--trust": "sha256:" + "F" * 64}, "is no digest"),
+    ],
+)
+def test_what_was_typed_wrong_is_no_refusal(
+    changes: dict[str, str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2, not 4: a script must not take a slip for a release that nobody let in."""
+    office = served()
+    folder = office.bundle(tmp_path)
+    words = {"folder": str(folder), "--trust": office.scene.trusted().root}
+    given = words | changes
+    typed = [given.pop("folder"), *(w for pair in given.items() for w in pair)]
+    with pytest.raises(SystemExit) as ended:
+        verify.main(typed)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+    assert verify.main([str(folder), "--trust", words["--trust"]]) == 0
+    assert verify.main([str(folder), "--trust", "sha256:" + "0" * 64]) == 4

@@ -4,7 +4,9 @@ from lending.pipelines import lending
 from lockgate import Pipeline, approval, deploy_to, gates
 
 WHITE = {"race": "white"}  # whom each race is compared with
-SHARES = {"black": 0.0990, "hispanic": 0.0558, "white": 0.8452}  # of all 1,989 applications, before the split
+# Shares among the very 1,989 applications that are split into those that are learned from and those that judge. So
+# `representation` checks the split, and not whether these rows stand for Boston, whose applications nobody here has counted.
+SHARES = {"black": 0.0990, "hispanic": 0.0558, "white": 0.8452}
 FEWEST = 50
 
 delivery = Pipeline(

@@ -14,6 +14,7 @@ from typing import Literal
 
 from lockgate.declare import Gate
 from lockgate.errors import UsageError
+from lockgate.gates.arguments import COMPARABLE, METRICS, check_least, check_metric
 from lockgate.gates.declaring import Number
 from lockgate.gates.declaring import columns as _columns
 from lockgate.gates.declaring import declared as _gate
@@ -85,6 +86,7 @@ def beats_baseline(
         baseline: the column with the simple method's answers; a text column `BASELINE_method` may name the method.
         margin: how much better it must be, relative: 0.02 asks for 2% (default 0: better at all).
     """
+    check_metric("beats_baseline", metric, COMPARABLE)
     return _gate(name, "beats_baseline", "better", {"baseline": baseline, "metric": metric}, {"margin": margin})
 
 
@@ -102,6 +104,7 @@ def champion(
     rules = {"non_inferior": "not_worse", "superior": "superior"}
     if mode not in rules:
         raise UsageError("gates.champion has no such mode", value=repr(mode), allowed=" or ".join(rules))
+    check_metric("champion", metric, COMPARABLE)
     return _gate(name, "champion", rules[mode], {"metric": metric}, {"margin": margin})
 
 
@@ -114,6 +117,7 @@ def quality(
         at_least: for metrics where higher is better; the whole interval must lie at or above it.
         at_most: for errors; the whole interval must lie at or below it.
     """
+    check_metric("quality", metric, (*METRICS, "auc", "ece"))
     limits = {"at_least": at_least, "at_most": at_most}
     return _gate(name or f"quality_{metric}", "quality", "within", {"metric": metric}, limits)
 
@@ -129,6 +133,8 @@ def champion_slices(
         margin: how much worse a group may be, relative (default 0).
         min_n: smaller groups are listed as not assessed.
     """
+    check_metric("champion_slices", metric, COMPARABLE)
+    check_least("champion_slices", min_n)
     params = {"metric": metric, "by": _columns("champion_slices", by), "min_n": min_n}
     return _gate(name, "champion_slices", "no_slice_worse", params, {"margin": margin})
 
@@ -141,6 +147,7 @@ def ratchet(metric: str = "wape", tolerance: Number | None = None, *, name: str 
     Args:
         tolerance: how much worse than the best it may be, relative (default 0.05), as holdouts differ by chance.
     """
+    check_metric("ratchet", metric, COMPARABLE)
     return _gate(name, "ratchet", "no_step_back", {"metric": metric}, {"tolerance": tolerance})
 
 
@@ -155,6 +162,8 @@ def slices(
         worst_over_best: the largest ratio allowed between two groups' metrics (default 1.5).
         min_n: smaller groups are listed as not assessed.
     """
+    check_metric("slices", metric, COMPARABLE)
+    check_least("slices", min_n)
     params = {"metric": metric, "by": _columns("slices", by), "min_n": min_n}
     return _gate(name, "slices", "alike", params, {"worst_over_best": worst_over_best})
 
@@ -183,6 +192,7 @@ def interval_coverage(
         by: columns; the promise must hold in every group, too.
         min_n: smaller groups are listed as not assessed.
     """
+    check_least("interval_coverage", min_n)
     params = {"by": _columns("interval_coverage", by), "min_n": min_n} if by else {}
     return _gate(name, "interval_coverage", "nominal", params, {"nominal": nominal, "tolerance": tolerance})
 

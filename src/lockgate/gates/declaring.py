@@ -30,10 +30,16 @@ def limits_as_text(gate: str, limits: Mapping[str, Number | None]) -> dict[str, 
     return {key: _decimal(gate, key, value) for key, value in limits.items() if value is not None}
 
 
-def columns(gate: str, by: Sequence[str]) -> list[str]:
-    """Columns to slice by. Raises UsageError for none, and for one name that would be taken letter by letter."""
+def columns(gate: str, by: Sequence[Any]) -> list[str]:
+    """Columns to slice by. Raises UsageError for none, for one twice, and for a name that would be taken letter by letter."""
     if isinstance(by, str) or not by:
         raise UsageError(f"gates.{gate} needs columns to slice by", value=repr(by), allowed='by=["volume_band"]')
+    if unnamed := [c for c in by if not (isinstance(c, str) and c.strip())]:
+        raise UsageError(
+            f"gates.{gate}: by has something that names no column", value=repr(unnamed[0]), allowed="texts"
+        )
+    if twice := [c for at, c in enumerate(by) if c in by[:at]]:
+        raise UsageError(f"gates.{gate}: by names a column twice", value=repr(twice[0]), allowed="each column once")
     return list(by)
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from lockgate.declare import Gate
 from lockgate.errors import UsageError
+from lockgate.gates.arguments import COMPARABLE, METRICS, RATES, check_better, check_crossed, check_least, check_metric
 from lockgate.gates.declaring import Number, columns, declared
 from lockgate.gates.population import population
 
@@ -35,6 +36,12 @@ def fairness(
         better: which side is served better. It goes without saying but for `selection_rate`, where more is better unless
             you say `lower` (the answer is a burden, such as "high risk").
     """
+    check_metric("fairness", estimand, RATES)
+    check_better("fairness", better)
+    check_crossed("fairness", crossed)
+    check_least("fairness", min_n)
+    if on not in (None, "difference", "ratio"):
+        raise UsageError("gates.fairness: on is wrong", value=repr(on), allowed="'difference' or 'ratio'")
     chosen = on or ("difference" if min_ratio is None else "ratio")
     if (chosen == "difference" and min_ratio is not None) or (chosen == "ratio" and max_difference is not None):
         raise UsageError(
@@ -62,6 +69,8 @@ def error_parity(
     Args:
         worst_over_best: the largest ratio allowed between two groups' errors (default 1.25).
     """
+    check_metric("error_parity", metric, COMPARABLE)
+    check_least("error_parity", min_n)
     params = {"metric": metric, "by": columns("error_parity", by), "min_n": min_n}
     return declared(name, "slices", "parity_of_errors", params, {"worst_over_best": worst_over_best})
 
@@ -75,6 +84,9 @@ def bounded_loss(
     Args:
         at_most: no group's error may be larger; the upper ends of all groups' intervals must lie below. No default.
     """
+    check_metric("bounded_loss", metric, METRICS)
+    check_crossed("bounded_loss", crossed)
+    check_least("bounded_loss", min_n)
     params = {"metric": metric, "by": columns("bounded_loss", by), "crossed": crossed, "min_n": min_n}
     return declared(name, "group_errors", "bounded", params, {"at_most": at_most})
 
@@ -89,6 +101,8 @@ def group_bias(
         max_bias: how far from zero it may lie, either way. No default.
         relative: as a share of what happened in the group; False: in the unit of the truth.
     """
+    check_crossed("group_bias", crossed)
+    check_least("group_bias", min_n)
     metric = "relative_bias" if relative else "bias"
     params = {"metric": metric, "by": columns("group_bias", by), "crossed": crossed, "min_n": min_n}
     return declared(name, "group_errors", "unbiased", params, {"max_bias": max_bias})
@@ -100,7 +114,7 @@ def representation(
     """Do the holdout and the training rows hold each group as often as the population that the release is for?
 
     Args:
-        by: a column of the holdout (and of `trained_rows`, where these have it).
+        by: a column of the holdout (and of `trained_rows`, where these have it: of those, the ones that are replayed).
         reference: group → share; or a file of the project: a JSON object, or a CSV with the columns `group` and `share`.
         tolerance: how far a share may lie from it, either way (default 0.05).
     """
@@ -121,6 +135,7 @@ def calibration(
         by: columns; every group must be calibrated, too.
         min_n: smaller groups are listed as not assessed, as the error is exaggerated on few rows.
     """
+    check_least("calibration", min_n)
     limits = {"max_error": max_error, "min_slope": min_slope, "max_slope": max_slope}
     params = {"by": columns("calibration", by) if by else [], "min_n": min_n}
     return declared(name, "calibration", "calibrated", params, limits)

@@ -155,12 +155,19 @@ def check_policy(policy: Policy, pipeline: Pipeline) -> None:
 
 def _check_limits(gate: Gate, limits: Mapping[str, Json]) -> None:
     """Every limit of a built-in rule is known, set where it has no default, a number, and in its range; and names its place."""
-    from lockgate.gates.rules import LIMITS
+    from lockgate.gates.rules import LIMITS, OPTIONAL
 
     known = LIMITS.get(gate.rule)
     if known is None:
         return
     table = f"policy.toml [limits.{gate.name}]"
+    if known and not limits and set(known.values()) == {OPTIONAL}:
+        listed = ", ".join(f"{name} = …" for name in known)
+        raise UsageError(
+            f"gate '{gate.name}' has no limit",
+            value="none is set",
+            allowed=f"one or more in {table} ({listed}), or where it is declared",
+        )
     for name, value in {**known, **limits}.items():
         if name not in known:
             raise UsageError(f"{table} has no such limit", value=name, allowed=did_you_mean(name, known), next=SHOW)

@@ -43,6 +43,7 @@ NAMESPACE = b"dsse@lockgate.dev"  # of SSHSIG signatures
 KEY_KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com")
 SKEW = timedelta(minutes=5)  # how far clocks of honest machines may lie apart
 DEEPEST = 64
+DIGEST = re.compile("sha256:[0-9a-f]{64}")
 UNVOUCHED = ("README.txt", "SHA256SUMS", "bundle.json", "verify.py")
 TOP = {*UNVOUCHED, "ledger.jsonl", "policy.json", "page.html", "card.md", "vsa.json"}
 FOLDERS = {"people", "keys", "statements", "evidence", "release"}
@@ -1317,6 +1318,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--decision-only", action="store_true", help="do without the release's files")
     said = parser.parse_args(arguments)
+    if wrong := wrong_usage(said):
+        parser.error(wrong)  # exit 2: nothing was checked, so nothing was refused
     asked = Asked(
         said.trust, said.release, said.env, said.policy, said.head, said.files, said.decision_only, said.anchors
     )
@@ -1329,6 +1332,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(lines))
     print("\n" + printable(report.sentence))
     return 0 if report.passed else 4
+
+
+def wrong_usage(said: argparse.Namespace) -> str:
+    """What was typed and cannot be meant, in one sentence; nothing when all of it can be looked at."""
+    for option in ("trust", "release", "policy", "head"):
+        value = getattr(said, option)
+        if (value or option == "trust") and not DIGEST.fullmatch(value):
+            return f"--{option} {printable(value)!r} is no digest: sha256: and 64 digits of 0-9 and a-f"
+    for words, path, is_there, kind in (
+        ("", said.folder, Path.is_dir, "folder"),
+        ("--files ", said.files, Path.is_dir, "folder"),
+        ("--anchors ", said.anchors, Path.is_file, "file"),
+    ):
+        if path is not None and not is_there(path):
+            return f"{words}{printable(str(path))}: there is no such {kind}"
+    return ""
 
 
 def printable(text: str) -> str:

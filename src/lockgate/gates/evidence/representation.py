@@ -31,6 +31,8 @@ def evidence(scored: Scored, replayed: Scored | None = None, *, by: str, referen
     """
     params: dict[str, Json] = {"by": [by], "reference": dict(reference)}
     wanted = {group: float(share) for group, share in reference.items()}
+    if why := _names_nobody(scored, by, wanted):
+        return unmeasured(KIND, NAME, why, **params)
     found: list[GroupEstimate] = []
     left_out: list[str] = []
     tables: list[_Table] = []
@@ -59,6 +61,14 @@ def evidence(scored: Scored, replayed: Scored | None = None, *, by: str, referen
         params=params,
         not_assessed=tuple(left_out),
     )
+
+
+def _names_nobody(scored: Scored, by: str, wanted: Mapping[str, float]) -> str:
+    """A reference population of which no row is a member is another spelling: its small shares would all be near 0."""
+    there = np.unique(scored.labels(by)).tolist() if by in scored.columns and len(scored) else []
+    if not there or set(there) & set(wanted):
+        return ""
+    return f"no row is of a group that the reference population names ({', '.join(list(wanted)[:6])}; there: {', '.join(there[:6])})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ too few to have one: then it is uncertain. Each rule names its limits and their 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -27,7 +28,7 @@ from lockgate.records.digest import Json
 from lockgate.records.evidence import Evidence, Verdict
 from lockgate.records.wire import to_json
 
-__all__ = ["LIMITS", "judge", "limits_of", "three_way"]
+__all__ = ["LIMITS", "OPTIONAL", "judge", "limits_of", "three_way"]
 
 OPTIONAL: Final = ""
 COMPARING: Final = ("superior", "not_worse", "no_step_back", "no_slice_worse", "compatible")
@@ -63,6 +64,11 @@ LIMITS: Mapping[str, Mapping[str, str | None]] = {
     "affordable": dict.fromkeys(bounds.WORDS, OPTIONAL),
     "fresh": dict.fromkeys((f"max_{name}" for name in bounds.AGES), OPTIONAL),
 }
+JUDGED: Mapping[str, int] = {
+    **dict.fromkeys(("gap_within", "ratio_within", "bounded", "unbiased", "no_slice_worse", "calibrated", "nominal"), 1),
+    "represented": 1, "alike": 2, "parity_of_errors": 2,
+}  # fmt: skip
+"""How many groups of a column must have been judged before a pass speaks for it: two where groups are held against each other."""
 RULES: Mapping[str, Callable[[Evidence, Limits], Decision]] = {
     "better": measured.better,
     "superior": measured.better,
@@ -112,7 +118,7 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
         bounds = limits_of(rule, limits)
         threshold = {name: format(value, "f") for name, value in bounds.items()}
         decision = _inapplicable(evidence, rule) or _unknown(evidence) or too_few(evidence)
-        decision = decision or _whole(RULES[rule](evidence, bounds), evidence)
+        decision = decision or _whole(RULES[rule](evidence, bounds), evidence, rule)
     except UsageError as error:
         allowed = f" (allowed: {error.allowed})" if error.allowed else ""
         decision = Decision(outcome="fail", reason=f"{capitalized(error.what)}: {error.value}{allowed}.")
@@ -125,21 +131,23 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
     )  # fmt: skip
 
 
-def _whole(decision: Decision, evidence: Evidence) -> Decision:
-    """A pass says something of every column that was asked for; one of which no group could be judged leaves it open."""
-    asked = evidence.params.get("by")
+def _whole(decision: Decision, evidence: Evidence, rule: str) -> Decision:
+    """A pass says something of every column that was asked for; one that could not be judged leaves it open.
+
+    A crossing of two columns does not speak for either of them: all women may be too few, and still `man & white` is not.
+    """
+    asked, least = evidence.params.get("by"), JUDGED.get(rule, 0)
     if decision.outcome != "pass" or not isinstance(asked, list | tuple):
         return decision
-    judged = {g.by for g in evidence.groups}
-    open_ = [
-        str(c) for c in asked if not any(by == c or by.startswith(f"{c} ") or by.endswith(f" {c}") for by in judged)
-    ]
+    judged = Counter(by for by, _ in {(g.by, g.group) for g in evidence.groups})
+    open_ = [str(column) for column in asked if judged[str(column)] < least]
     if not open_:
         return decision
-    named = ", ".join(open_)
+    named = " and ".join(open_)
+    fewer = "No group of" if least == 1 else "Fewer than two groups of"
     return Decision(
-        outcome="uncertain", reason=f"No group of {named} could be judged. {decision.reason}",
-        settles=f"Enough rows of two groups of {named} would let it be judged; the evidence says what is there.",
+        outcome="uncertain", reason=f"{fewer} {named} could be judged. {decision.reason}",
+        settles=f"More rows of the groups of {named} would let it be judged; why each was not is listed as not judged.",
     )  # fmt: skip
 
 
