@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lockgate.delivery.editors import edited_since
 
+SHOP = Path(__file__).parents[1] / "projects" / "shop"
 FILES = ("policy.toml", "shop/limits.py")
 
 
@@ -111,3 +114,28 @@ def test_where_git_cannot_say_it_is_said(tmp_path: Path, root: Path, monkeypatch
     assert "no commit" in edited_since(root, FILES).unknown
     monkeypatch.setenv("PATH", "/nowhere")
     assert "no git repository" in edited_since(root, FILES).unknown
+
+
+def test_every_file_that_the_declaration_reads_is_a_policy_file(tmp_path: Path) -> None:
+    """A reference population, limits in another module, code of an own gate."""
+    root = tmp_path / "shop"
+    shutil.copytree(SHOP, root, ignore=shutil.ignore_patterns("__pycache__", ".lockgate", "data"))
+    (root / "policy.toml").touch()
+    (root / "population.json").write_text('{"p1": 0.5}')
+    (root / "shop/limits.py").write_text("SHARE = 0.2\n\n\ndef own(scored):\n    return SHARE\n")
+    code = root / "shop/delivery.py"
+    stages = 'gates.representation("product", "population.json", SHARE),\n        gates.custom(own, at_most=SHARE),'
+    text = code.read_text().replace("gates.no_leak(),", stages)
+    code.write_text("from shop.limits import SHARE, own\n" + text)
+    done = subprocess.run([sys.executable, "-c", ASK], cwd=root, capture_output=True, text=True, check=True)
+    files = set(done.stdout.split())
+    assert files >= {"policy.toml", "population.json", "shop/limits.py", "shop/delivery.py"}
+
+
+ASK = """
+import datetime as dt
+from pathlib import Path
+from lockgate.delivery.walk import walk_now
+from lockgate.project import open_project
+print(*walk_now(open_project(Path.cwd()), now=dt.datetime.now(dt.UTC)).policy_files)
+"""
