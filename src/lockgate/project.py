@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib
 import os
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from lockgate.errors import NotFound, UsageError
 from lockgate.records.frozen import field, frozen
 from lockgate.records.sources import SinkSettings, SourceSettings, read_sink, read_source
 from lockgate.records.tables import read_toml
+from lockgate.stores import adapter, alone, bucket_at, folder_at, is_far, lasting, ledger_at, ledger_of, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,6 @@ __all__ = ["KINDS", "Project", "Settings", "SinkSettings", "SourceSettings", "ad
 
 FILE = "lockgate.toml"
 OWN_STORE = ".lockgate"
-LEDGER_BRANCH = "lockgate/ledger"
 CARD = ("owner", "intended", "forbidden", "limits", "licence", "review_by")
 KINDS = (
     "results",
@@ -41,6 +40,7 @@ KINDS = (
     "measured",
     "summaries",
     "material",
+    "attachments",
 )
 """Records beside the objects. `lockgate store` looks through all of them: what it does not know it would collect."""
 
@@ -95,14 +95,32 @@ class Project:
     @cached_property
     def store_folder(self) -> Path:
         """Where the store lies, or, when it lies far away, what of it is cached here."""
-        return self.home if self._is_far else _folder(self.root, self.settings.store)
+        return self.home if self._is_far else folder_at(self.root, self._store)
 
     @cached_property
     def store(self) -> Store:
         near = adapter("local", "LocalStore")(self.store_folder)
         if not self._is_far:
             return near
-        return adapter("s3.store", "S3Store")(self.settings.store, cache=near, scratch=self.store_folder / "tmp")
+        return adapter("bucket.store", "BucketStore")(self._bucket, cache=near, scratch=self.store_folder / "tmp")
+
+    @cached_property
+    def store_url(self) -> str:
+        """Where the store lies, in words that mean the same for every folder of this machine."""
+        return lasting(self._store, self.root) if self._is_far else str(self.store_folder)
+
+    @cached_property
+    def _store(self) -> str:
+        """The store's URL, or that of our own one while the shared one is out of reach for a laptop."""
+        return OWN_STORE if self._lacking else self.settings.store
+
+    @cached_property
+    def _lacking(self) -> tuple[str, ...]:
+        return alone(self.settings.store, self.root)
+
+    @cached_property
+    def _bucket(self) -> Any:
+        return bucket_at(self._store, self.root)
 
     @property
     def cache(self) -> Store | None:
@@ -114,7 +132,7 @@ class Project:
         if kind not in KINDS:
             raise UsageError("records of an unknown kind", value=kind, allowed=", ".join(KINDS))
         if self._is_far:
-            return adapter("s3.results", "S3Results")(self.settings.store, kind)
+            return adapter("bucket.results", "BucketResults")(self._bucket, kind)
         return adapter("local", "LocalResults")(self.store_folder / kind)
 
     def together(self, kind: str) -> Together | None:
@@ -127,25 +145,16 @@ class Project:
 
     @cached_property
     def leases(self) -> Leases:
-        """Who is doing what right now, among all that share the store."""
-        if self._is_far:
-            return adapter("s3.leases", "S3Leases")(self.settings.store)
+        """Who is doing what right now, among all that share the store; on GitLab's packages: on this machine (ADR 34)."""
+        if scheme_of(self._store) == "s3":
+            return adapter("s3.leases", "S3Leases")(self._store)
         return adapter("local_leases", "LocalLeases")(self.store_folder)
 
     @cached_property
     def ledger(self) -> Ledger:
         """The shared ledger, with this working copy's memory of the head it saw last."""
-        url = self.settings.ledger or (self.settings.store if self._is_far else None)
-        seen = self.home / "ledger-seen"
-        if url and _is_far(url):
-            return adapter("s3.ledger", "S3Ledger")(url, seen=seen)
-        if url and url.startswith("git:"):
-            remote, _, branch = url.removeprefix("git:").partition("#")
-            return adapter("git_branch.ledger", "BranchLedger")(
-                remote or "origin", branch or LEDGER_BRANCH, root=self.root, copy=self.home / "ledger.git", seen=seen
-            )
-        folder = _folder(self.root, url) if url else self.store_folder / "ledger"
-        return adapter("ledger_file", "FileLedger")(folder, seen=seen)
+        url = self.settings.ledger or ledger_of(self.settings.store) or str(self.store_folder / "ledger")
+        return ledger_at(url, self.root, home=self.home, lacking=self._lacking)
 
     @property
     def is_shared(self) -> bool:
@@ -154,7 +163,7 @@ class Project:
 
     @property
     def _is_far(self) -> bool:
-        return _is_far(self.settings.store)
+        return is_far(self._store)
 
     def as_of(self, today: dt.date) -> dt.date:
         """The day the project believes it is: the replayed one, else that of `LOCKGATE_AS_OF`, else `today`.
@@ -258,30 +267,3 @@ def _card(table: Table) -> dict[str, str | tuple[str, ...]]:
 def _port(table: Table) -> int:
     table.only("port")
     return table.number("port", 0, least=0, most=65535)
-
-
-def _is_far(url: str) -> bool:
-    return url.startswith("s3://")
-
-
-def _folder(root: Path, url: str) -> Path:
-    """`file://…` or a path, relative to the project. Other schemes come with their adapters."""
-    scheme, separator, rest = url.partition("://")
-    if url.startswith("gitlab:"):
-        raise UsageError(
-            "packages of GitLab hold no store yet, and never a ledger: of two writers the last one would win", value=url,
-            allowed='[store] url = "s3://BUCKET/PREFIX" or a shared folder; [ledger] url = "git:"', next=f"edit {FILE}",
-        )  # fmt: skip
-    if not separator:
-        return (root / url).resolve()
-    if scheme != "file":
-        raise UsageError(
-            "a place of unknown kind", value=url, allowed="file://…, s3://BUCKET/PREFIX, a folder; a ledger: git:REMOTE#BRANCH",
-            next=f"edit {FILE}",
-        )  # fmt: skip
-    return (root / rest).resolve()
-
-
-def adapter(module: str, name: str) -> Any:
-    """Nobody imports an adapter: it resolves by its name."""
-    return getattr(importlib.import_module(f"lockgate.adapters.{module}"), name)

@@ -13,8 +13,8 @@ from lockgate.adapters.s3.bucket import Bucket
 from lockgate.adapters.s3.client import parse
 from lockgate.adapters.s3.leases import S3Leases
 from lockgate.adapters.s3.ledger import S3Ledger
-from lockgate.adapters.s3.results import S3Results
-from lockgate.adapters.s3.store import S3Store
+from lockgate.adapters.bucket.results import BucketResults
+from lockgate.adapters.bucket.store import BucketStore
 from lockgate.errors import IntegrityError, LockgateError, MovedOn, NotFound, ServiceUnavailable, UsageError
 from lockgate.records.digest import digest_bytes
 from lockgate.records.ledger import EMPTY
@@ -35,11 +35,11 @@ def new(s3: Seaweed, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
     return lambda: s3.url(f"with space ü/{next(NUMBERS)}")
 
 
-def store_at(url: str, folder: Path, **more: float) -> S3Store:
-    return S3Store(url, cache=LocalStore(folder), scratch=folder / "tmp", **more)
+def store_at(url: str, folder: Path, **more: float) -> BucketStore:
+    return BucketStore(Bucket(url), cache=LocalStore(folder), scratch=folder / "tmp", **more)
 
 
-def put(store: S3Store, tmp_path: Path, data: bytes) -> str:
+def put(store: BucketStore, tmp_path: Path, data: bytes) -> str:
     path = tmp_path / "output"
     path.write_bytes(data)
     return store.put(path)
@@ -53,7 +53,7 @@ def test_the_store_exam(check: object, new: Callable[[], str], tmp_path: Path) -
 
 @pytest.mark.parametrize("check", results_checks(), ids=lambda c: c.__name__)
 def test_the_results_exam(check: object, new: Callable[[], str]) -> None:
-    check(lambda: S3Results(new(), "results"))
+    check(lambda: BucketResults(Bucket(new()), "results"))
 
 
 @pytest.mark.parametrize("check", lease_checks(), ids=lambda c: c.__name__)
@@ -109,7 +109,7 @@ def test_what_only_the_cache_has_is_not_had(new: Callable[[], str], tmp_path: Pa
 
 def test_a_record_that_is_damaged_reads_as_absent_and_is_held(new: Callable[[], str]) -> None:
     url = new()
-    results = S3Results(url, "results")
+    results = BucketResults(Bucket(url), "results")
     key = "blake3:" + "ab" * 32
     results.put(key, {"a": 1})
     good = Bucket(url).read(f"results/ab/{'ab' * 32}")

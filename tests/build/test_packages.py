@@ -79,3 +79,14 @@ def test_a_module_without_a_version_is_known_by_its_bytes(site: Path, tmp_path: 
     after = reached(tmp_path, "qloose")
     assert before != after
     assert all(found[0].startswith("qloose==0+") for found in (before, after))
+
+
+def test_a_package_of_the_project_is_none_and_one_of_its_environment_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    write(project, {"qshop/__init__.py": "", ".venv/lib/site-packages/qvendored/__init__.py": "X = 1\n"})
+    monkeypatch.syspath_prepend(str(project))
+    monkeypatch.syspath_prepend(str(project / ".venv/lib/site-packages"))
+    (found,) = reached(tmp_path, "qshop.pipelines", "qvendored")
+    assert found.startswith("qvendored==0+")

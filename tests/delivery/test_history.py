@@ -139,3 +139,13 @@ def test_an_approval_for_elsewhere_or_past_its_time_moves_nothing() -> None:
     live(scene, digest, decide(scene, digest, environment="staging"))
     live(scene, digest, decide(scene, digest, not_after=scene.now))
     assert values(scene) == []
+
+
+def test_the_interval_that_was_signed_with_a_number_travels() -> None:
+    scene = Scene()
+    first = measured(scene, "1", "0.6", statistic={"name": "wape", "value": "0.6", "low": "0.5", "high": "0.7"})
+    second = measured(scene, "2", "0.7", statistic={"name": "wape", "value": "0.7", "low": None, "high": 1})
+    live(scene, first, decide(scene, first))
+    live(scene, second, decide(scene, second))
+    found = history_of(scene.trusted(), release=release("new")).measured
+    assert [(m.low, m.high) for m in found] == [("0.5", "0.7"), (None, None)]

@@ -25,7 +25,7 @@ def test_the_commands_on_the_page(tmp_path: Path) -> None:
     assert lockgate(tmp_path, "init", "--template", "gitlab", "shop").returncode == 0
     blocks = re.findall(r"```console\n(.*?)```", PAGE.read_text(), re.DOTALL)
     commands = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         done = lockgate(tmp_path / "shop", *shlex.split(command)[1:])
         assert done.returncode == 0, command + done.stdout + done.stderr
@@ -44,16 +44,17 @@ def test_the_settings_on_the_page_are_known_settings() -> None:
 def test_the_table_of_jobs_is_what_is_rendered() -> None:
     """Each line names a stage, a job, what it runs and where, with a word in capitals for a name."""
     rows = re.findall(r"^\| (\S+) \| `(\S+?)`.*? \| `(lockgate [^`]+)` \| ([^|]+) \|$", PAGE.read_text(), re.MULTILINE)
-    assert len(rows) == 10
-    graph = job_graph(DECLARED, GitlabSettings(publish=True), has=everything)
+    assert len(rows) == 12
+    settings = GitlabSettings(publish=True, review="https://{branch}.example.org", downstream="group/app")
+    graph = job_graph(DECLARED, settings, has=everything)
     told = {(_generic(j.stage), _generic(j.name)): j for j in graph.jobs}
     for stage, name, command, where in rows:
         job = told[stage, name]
         assert shlex.join(job.commands[0]).startswith(
             command.partition(" NAME")[0].partition(" PIPELINE")[0].partition(" ENV")[0]
         )
-        assert {"every pipeline": "merge_request" in job.events, "the default branch": "merge_request" not in job.events}.get(where, "monitor" in job.events)  # fmt: skip
-    assert {n for _, n in told} - {name for _, name, _, _ in rows} == {"report"}
+        assert {"every pipeline": "merge_request" in job.events, "the default branch": "merge_request" not in job.events, "merge requests": job.events == ("merge_request",)}.get(where, "monitor" in job.events)  # fmt: skip
+    assert {n for _, n in told} - {name for _, name, _, _ in rows} == {"review:stop", "downstream"}
 
 
 def _generic(name: str) -> str:

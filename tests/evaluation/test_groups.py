@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockgate.evaluation.groups import group_gaps
-from lockgate.evaluation.joint import reach_of, sidak
+from lockgate.evaluation.joint import reaches, sidak
 from lockgate.evaluation.metrics import METRICS
 from lockgate.evaluation.scored import Scored
 from lockgate.evaluation.verdict_chances import Asked, growth_needed, rate_gap
@@ -203,11 +203,15 @@ def test_a_higher_level_is_wider(level, more):
 def test_joint_reach_is_between_one_and_sidak():
     random = np.random.default_rng(0)
     independent = random.normal(size=(500, 10))
-    found = reach_of(independent)
+    assert reaches(independent) == [reaches(independent)[0]] * 10
+    found = reaches(independent)[0]
     assert found == pytest.approx(2.80, abs=0.05)  # Šidák for ten: level .9949
     same = independent[:, :1] + 0.01 * independent
-    assert 1.95 < reach_of(same) < 2.1
-    assert reach_of(independent, units=8) > 3.5
+    assert 1.95 < reaches(same)[0] < 2.1
+    few, *many = reaches(independent, freedom=[7, *[499] * 9])
+    assert few > 3.5
+    assert many == pytest.approx([2.82] * 9, abs=0.06)
+    assert max(reaches(independent, freedom=[1] * 10)) > 50  # a reach that no level of a number tells from certainty
     assert sidak(0.95, 10) == pytest.approx(0.99488, abs=1e-5)
 
 

@@ -107,9 +107,9 @@ def test_many_blocks_are_drawn_as_counts_with_the_same_result():
 def test_too_few_days_have_no_interval_and_say_so():
     one = single(METRICS["wape"], table(days=1))
     assert np.isfinite(one.value)
-    assert one.why == "1 day is too few for an interval"
-    assert "2 days are too few" in single(METRICS["wape"], table(days=2)).why
-    assert single(METRICS["wape"], table(days=6)).known
+    assert one.why == "too few days (1) to say how sure"
+    assert single(METRICS["wape"], table(days=7)).why == "too few days (7) to say how sure"
+    assert single(METRICS["wape"], table(days=8)).known
 
 
 def test_flawless_answers_have_a_flat_interval():

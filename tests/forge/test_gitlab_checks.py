@@ -14,14 +14,15 @@ from lockgate.forge.gitlab_file import merged, read
 from lockgate.forge.gitlab_yaml import render, root_file
 from lockgate.forge.settings import GitlabSettings
 
-GOOD = render(whole(), GitlabSettings())
+FULL = GitlabSettings(publish=True, review="https://{branch}.review.example.org", downstream="group/app")
+GOOD = render(whole(settings=FULL), FULL)
 DEPLOY, APPROVE, GATE, HARD = "deploy:production", "approve:production", "gate:champion", "gate:enough_good_data"
 RULE = 'rules:\n    - if: $CI_PIPELINE_SOURCE == "merge_request_event"'
 
 
 def findings(text: str, root: str = "") -> set[tuple[str, str]]:
     content = merged(read(root or root_file()), read(text))
-    return {(f.check, f.job) for f in check(content, whole())}
+    return {(f.check, f.job) for f in check(content, whole(settings=FULL))}
 
 
 def broken(job: str, old: str, new: str) -> str:
@@ -69,6 +70,18 @@ BREAKS = {
     "expose_as with a variable": ("shown", GATE, (GATE, "    paths:\n", "    expose_as: x\n    paths:\n      - $A/\n")),
     "deploys from a merge request": ("events", DEPLOY, (DEPLOY, "rules:\n", 'rules:\n    - if: $CI_PIPELINE_SOURCE == "merge_request_event"\n')),
     "a gate left out on the default branch": ("events", GATE, (GATE, "    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $CI_PIPELINE_SOURCE =~ /^(push|web|api)$/\n", "")),
+    "outlives its branch": ("reviews", "review", ("review", "    on_stop: review:stop\n", "")),
+    "ends nothing": ("reviews", "review:stop", ("review:stop", "action: stop", "action: verify")),
+    "needs a branch that is gone": ("reviews", "review:stop", ("review:stop", "GIT_STRATEGY: none", "GIT_STRATEGY: fetch")),
+    "sets up what needs the branch": ("reviews", "review:stop", ("review:stop", "  before_script: []\n", "")),
+    "a merge request waits for the end": ("reviews", "review:stop", ("review:stop", "allow_failure: true", "allow_failure: false")),
+    "ends at once": ("reviews", "review:stop", ("review:stop", "      when: manual\n", "")),
+    "another review app's name": ("deploys", "review", ("review", "name: review/$CI_COMMIT_REF_SLUG", "name: review")),
+    "hands over nothing": ("handed", "downstream", ("downstream", "    - deploy:production\n", "    - publish\n")),
+    "hands over another text": ("handed", "downstream", ("downstream", "LOCKGATE_RELEASE: $LOCKGATE_RELEASE", "LOCKGATE_RELEASE: latest")),
+    "starts another project": ("handed", "downstream", ("downstream", "project: group/app", "project: group/other")),
+    "hands over everything": ("handed", "downstream", ("downstream", "    variables: false", "    variables: true")),
+    "a dotenv without its artifacts": ("handed", "downstream", ("downstream", "    - deploy:production\n", "    - job: deploy:production\n      artifacts: false\n")),
     "signs in a child": ("signing", GATE, (GATE, RULE, '''id_tokens:\n    T:\n      aud: sigstore\n  rules:\n    - if: $CI_PIPELINE_SOURCE == "parent_pipeline"\n    - if: $CI_PIPELINE_SOURCE == "merge_request_event"''')),
 }  # fmt: skip
 
@@ -129,3 +142,13 @@ def test_a_file_for_approvals_by_a_button_is_good_and_the_schema_takes_it(tmp_pa
     assert "LOCKGATE_ID_TOKEN:\n      aud: lockgate" in text
     assert {f.check for f in check(merged(read(root_file()), read(text)), graph)} == set()
     assert schema_says(tmp_path, text).returncode == 0
+
+
+def test_a_file_with_review_app_downstream_and_deployment_approvals_is_good(tmp_path: Path) -> None:
+    settings = replace(FULL, approvals="deployment")
+    graph = whole(replace(DECLARED, attested=("production",)), settings)
+    text = render(graph, settings)
+    assert "approve:production" not in text
+    assert {f.check for f in check(merged(read(root_file()), read(text)), graph)} == set()
+    assert schema_says(tmp_path, text).returncode == 0
+    assert schema_says(tmp_path, GOOD).returncode == 0

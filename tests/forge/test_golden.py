@@ -51,6 +51,54 @@ def test_the_rendered_pipeline_is_the_golden_one(name: str, tmp_path: Path) -> N
     assert lockgate(root, "gitlab", "check").returncode == 0
 
 
+EVERYTHING = """
+[gitlab]
+publish = true
+approvals = "deployment"
+
+[gitlab.review]
+url = "https://{branch}.review.example.org"
+days = 7
+
+[gitlab.downstream]
+project = "group/app"
+branch = "main"
+"""
+
+
+def test_all_that_can_be_asked_for_is_the_golden_one(tmp_path: Path) -> None:
+    """Review app, a downstream project, approvals of deployments, publishing."""
+    root = rendered("shop", tmp_path)
+    with (root / "lockgate.toml").open("a") as settings, (root / "policy.toml").open("a") as policy:
+        settings.write(EVERYTHING)
+        policy.write('\n[environments.production]\ngrade = "attested"\n')
+    assert lockgate(root, "gitlab", "render").returncode == 0
+    text, golden = (root / FILE).read_text(), GOLDEN / "everything.yml"
+    if os.environ.get("LOCKGATE_GOLDEN") == "write":
+        golden.write_text(text)
+    assert text == golden.read_text()
+    assert schema_says(tmp_path, text).returncode == 0
+    done = lockgate(root, "gitlab", "check")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ('[gitlab.review]\nurl = "https://review.example.org"', "{branch}"),
+        ("[gitlab.review]\ndays = 3", "gitlab.review.url"),
+        ('[gitlab.downstream]\nbranch = "main"', "gitlab.downstream.project"),
+        ('[gitlab]\napprovals = "both"', "button, deployment"),
+    ],
+)
+def test_half_a_setting_is_named(tmp_path: Path, said: str, words: str) -> None:
+    root = rendered("shop", tmp_path)
+    with (root / "lockgate.toml").open("a") as settings:
+        settings.write(f"\n{said}\n")
+    done = lockgate(root, "gitlab", "render")
+    assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+
+
 def test_check_names_what_is_stale(tmp_path: Path) -> None:
     root = rendered("shop", tmp_path)
     way = root / "shop" / "delivery.py"

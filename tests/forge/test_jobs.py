@@ -185,3 +185,53 @@ def test_an_environment_that_takes_a_button_has_a_page_before_it_and_a_token_for
     assert {j.name for j in signed.jobs if j.audience} == {"publish"}  # its token stands in the provenance
     assert not any(j.name.startswith("ask:") for j in signed.jobs)
     assert signed.digest != attested.digest
+
+
+def test_a_merge_request_may_open_a_review_app_that_decides_nothing() -> None:
+    settings = GitlabSettings(review="https://{branch}.review.example.org", review_days=3)
+    graph = whole(settings=settings)
+    opens, ends = (next(j for j in graph.jobs if j.name == n) for n in ("review", "review:stop"))
+    assert (opens.events, opens.needs, opens.commands) == (
+        ("merge_request",),
+        ("release",),
+        (("lockgate", "preview", "wait"),),
+    )
+    assert opens.place
+    assert (opens.place.per_branch, opens.place.ended_by, opens.place.days) == (True, "review:stop", 3)
+    assert opens.soft == 5
+    assert ends.place
+    assert (ends.when, ends.checkout, ends.place.ends, ends.place.deploys) == ("manual", False, True, False)
+    assert not any("review" in need for j in graph.jobs for need in j.needs if j is not ends), "nothing waits for it"
+    assert not any(j.name.startswith("review") for j in whole().jobs)
+    quiet = GitlabSettings(review="https://{branch}.review.example.org", merge_requests="training")
+    assert not any(j.name.startswith("review") for j in whole(settings=quiet).jobs), "no release is proposed there"
+
+
+def test_a_downstream_pipeline_is_handed_what_the_last_deployment_wrote_down() -> None:
+    graph = whole(settings=GitlabSettings(downstream="group/app", downstream_branch="live"))
+    jobs = {j.name: j for j in graph.jobs}
+    starts = jobs["downstream"].starts
+    assert starts
+    assert (starts.project, starts.branch, starts.hands) == (
+        "group/app",
+        "live",
+        ("LOCKGATE_RELEASE", "LOCKGATE_ENVIRONMENT"),
+    )
+    assert (jobs["downstream"].needs, jobs["downstream"].commands) == (("deploy:production",), ())
+    assert jobs["deploy:production"].commands[-1][-2:] == ("--dotenv", "lockgate-delivered.env")
+    assert jobs["deploy:production"].reports == {"dotenv": "lockgate-delivered.env"}
+    assert not jobs["deploy:staging"].reports
+    assert "merge_request" not in jobs["downstream"].events
+
+
+def test_approvals_of_the_deployment_take_the_place_of_the_manual_job_before_it() -> None:
+    attested = replace(DECLARED, attested=("production",))
+    jobs = {j.name: j for j in whole(attested, GitlabSettings(approvals="deployment")).jobs}
+    deploy = jobs["deploy:production"]
+    assert "approve:production" not in jobs
+    assert (deploy.when, deploy.needs, deploy.audience) == ("manual", ("ask:production",), "lockgate")
+    assert deploy.commands == (
+        ("lockgate", "gitlab", "attest", "production", "--deployment"), ("lockgate", "deliver", "--to", "production", "--here"),
+    )  # fmt: skip
+    signed = whole(settings=GitlabSettings(approvals="deployment"))
+    assert "approve:production" in {j.name for j in signed.jobs}, "where people sign, the forge's word is not asked"

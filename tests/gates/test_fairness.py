@@ -228,3 +228,37 @@ def test_calibration_names_the_group_and_which_way_it_errs() -> None:
 def test_a_wrong_declaration_is_told_at_once(declare) -> None:
     with pytest.raises(UsageError):
         declare()
+
+
+# --- what was asked for and could not be judged
+
+
+def people(sex: list[str], race: list[str], yes: list[float]) -> Scored:
+    columns = {"sex": np.array(sex), "race": np.array(race), "truth": np.ones(len(yes)), "yhat": np.array(yes)}
+    return Scored(columns=columns, truth="truth", answer="yhat")
+
+
+def of_sizes(women: int, men: int, *, words: tuple[str, str] = ("woman", "man")) -> Scored:
+    """Every woman is refused and every man accepted; race is dealt evenly and makes no difference."""
+    sex = [words[0]] * women + [words[1]] * men
+    race = ["a" if i % 2 else "b" for i in range(women + men)]
+    return people(sex, race, [0.0] * women + [1.0] * men)
+
+
+def test_a_reference_that_nobody_belongs_to_fails() -> None:
+    gate = gates.fairness("selection_rate", ["sex", "race"], 0.1, against={"sex": "man"})
+    found = verdict(gate, measure(gate, {"scored": of_sizes(500, 500, words=("Woman", "Man"))}))
+    assert found.outcome == "fail"
+    assert "sex has no group 'man' to hold others against (there: Man, Woman)" in found.reason
+    twin = verdict(gate, measure(gate, {"scored": of_sizes(500, 500)}))
+    assert twin.outcome == "fail"
+    assert "sex: woman" in twin.reason
+
+
+def test_a_column_of_which_nobody_can_be_judged_is_no_pass() -> None:
+    gate = gates.fairness("selection_rate", ["sex", "race"], 0.1)
+    found = verdict(gate, measure(gate, {"scored": of_sizes(99, 19_901)}))
+    assert found.outcome == "uncertain"
+    assert found.reason.startswith("No group of sex could be judged.")
+    alone = gates.fairness("selection_rate", ["race"], 0.1)
+    assert verdict(alone, measure(alone, {"scored": of_sizes(99, 19_901)})).outcome == "pass"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from lockgate import gates
 from lockgate.declare import Gate
 from lockgate.errors import UsageError
+from lockgate.evaluation.comparison import compare
 from lockgate.evaluation.metrics import METRICS
 from lockgate.evaluation.resampling import single
 from lockgate.evaluation.scored import Scored
@@ -18,6 +20,7 @@ from lockgate.gates.planning import GatePlan, of_evidence, of_numbers
 from lockgate.gates.rules import limits_of
 from lockgate.records.evidence import Evidence
 from lockgate.testing.gates import measure, verdict
+from lockgate.testing.oracle import two_classifiers
 from lockgate.testing.scored import scored_table
 
 
@@ -92,6 +95,23 @@ def test_no_number_of_rows_lets_an_equal_release_prove_itself_better() -> None:
     assert plan.needed_at < 0
 
 
+def test_the_champion_gate_does_what_a_plan_from_numbers_says() -> None:
+    """Accuracy .5, so that a margin of 1% is half a point: a plan in points would promise 71% where the gate passes 24%."""
+    rows, accuracy, discordance, margin, runs = 5_000, 0.5, 0.08, 0.01, 150
+    plan = of_numbers(rows=rows, limit=margin, discordance=discordance, accuracy=accuracy)
+    easy = plan.rows[0].chances
+    gate, said = gates.champion("accuracy", margin=margin), Counter[str]()
+    for seed in range(runs):
+        release, live = two_classifiers(rows, accuracy=accuracy, discordant=discordance, gain=0.0, seed=seed)
+        found = compare(release, live, metric=METRICS["accuracy"], replicates=400).relative
+        evidence = measure(gate, {"scored": release.subset(np.arange(20)), "champion": live.subset(np.arange(20))})
+        said[verdict(gate, replace(evidence, statistic=found.estimate("relative_difference", "share"))).outcome] += 1
+    assert easy.passes == pytest.approx(0.236, abs=0.01)
+    assert said["pass"] / runs == pytest.approx(easy.passes, abs=0.11)  # three standard errors
+    assert plan.reads == "percent"
+    assert [round(row.true, 4) for row in plan.rows] == [0, 0.005, 0.01, 0.015, 0.02]
+
+
 @pytest.mark.parametrize(
     "numbers",
     [
@@ -105,11 +125,20 @@ def test_no_number_of_rows_lets_an_equal_release_prove_itself_better() -> None:
         {"rows": 100, "limit": 0.1, "rate": 0.3, "groups": 0},
         {"rows": 100, "limit": 0.0, "rate": 0.3, "groups": 2},
         {"rows": 100, "limit": 0.1, "spread": 0.0},
-        {"rows": 100, "limit": 0.1, "discordance": 0.1, "groups": 2},
+        {"rows": 100, "limit": 0.1, "discordance": 0.1, "accuracy": 0.8, "groups": 2},
+        {"rows": 100, "limit": 0.1, "rate": 0.3, "accuracy": 0.8},
+        {"rows": 100, "limit": 2.0, "rate": 0.4, "groups": 2},
+        {"rows": 100, "limit": 1.0, "rate": 0.4},
+        {"rows": 100, "limit": -0.1, "rate": 0.4},
+        {"rows": 100, "limit": 0.01, "discordance": 0.08},
+        {"rows": 100, "limit": -0.01, "discordance": 0.08, "accuracy": 0.85},
+        {"rows": 100, "limit": 1.0, "discordance": 0.08, "accuracy": 0.85},
+        {"rows": 100, "limit": 0.01, "discordance": 0.08, "accuracy": 1.0},
+        {"rows": 100, "limit": 0.01, "discordance": 0.4, "accuracy": 0.85},
     ],
 )
 def test_impossible_numbers_are_told(numbers: dict[str, float]) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="plan|impossible|need"):
         of_numbers(**{"rows": None, "limit": None, **numbers})
 
 

@@ -85,9 +85,16 @@ def test_of_a_metric_that_is_better_when_higher_the_signs_turn() -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "blocks", "clear"),
-    [("0.01", "0.05", 24, True), ("-0.01", "0.05", 24, False), ("0.01", "0.05", 6, False), ("0", "0.05", 24, False)],
+    [
+        ("0.01", "0.05", 24, True),
+        ("0.01", "0.05", 0, True),
+        ("-0.01", "0.05", 24, False),
+        ("0.01", "0.05", 6, False),
+        ("0", "0.05", 24, False),
+    ],
 )
 def test_beyond_doubt_takes_an_interval_off_zero_and_enough_days(low: str, high: str, blocks: int, clear: bool) -> None:
+    """No blocks: a hundred rows, each by itself."""
     found = day(0, "shipped", "0.03", low=low, high=high, blocks=blocks)
     assert (found.worse, found.clear) == (True, clear)
     assert counted([found])[1].clear == clear

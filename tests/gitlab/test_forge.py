@@ -268,6 +268,11 @@ def test_attachments_and_jobs_and_approvals(tmp_path: Path) -> None:
         (deployed,) = forge.deployments("production")
         assert (deployed.status, deployed.login) == ("blocked", "ada")
         assert [(a.login, a.said, a.comment) for a in deployed.approvals] == [("boss", "approved", "fit")]
+        assert deployed.approvals[0].user == str(gitlab.user("boss").id)
+        assert (deployed.job, deployed.asked, deployed.pending) == (str(waiting["deployable"]["id"]), 1, 0)
+        gitlab.project.premium = False
+        (free,) = forge.deployments("production")
+        assert (free.job, free.asked, free.pending, free.approvals) == (deployed.job, 0, 0, ())
 
 
 def test_the_forge_in_memory_fails_at_the_call_that_it_is_told(files: dict[str, Path]) -> None:

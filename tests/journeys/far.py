@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from lockgate.adapters.s3.bucket import Bucket
-from lockgate.adapters.s3.results import S3Results
+from lockgate.adapters.bucket.results import BucketResults
 
 from journeys.walking import Lockgate, copy
 
@@ -41,7 +41,7 @@ class Far:
         return found[0]
 
     def record(self, kind: str, key: str) -> dict[str, Any]:
-        found = S3Results(self.url, kind).get(key)
+        found = BucketResults(self.bucket, kind).get(key)
         assert found is not None, key
         return dict(found)
 

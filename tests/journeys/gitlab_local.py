@@ -31,7 +31,7 @@ LACKING = [
 ]
 MERGE_REQUEST = "merge_request_event"
 MARK = "LOCKGATE_JOURNEY"
-LINE = re.compile(r"^ (PASS|FAIL|WARN)  (\S.*?)\s*$", re.MULTILINE)
+LINE = re.compile(r"^ (PASS|FAIL|WARN)  (?!The job: )(\S.*?)\s*$", re.MULTILINE)
 
 
 def needs_runner() -> None:
@@ -85,7 +85,8 @@ class GitlabProject:
     def listed(self, *, source: str, **variables: str) -> set[str]:
         """The jobs that a pipeline would have."""
         done = self._call(["--list-json"], variables, source, 60.0)
-        return {job["name"] for job in json.loads(done.stdout) if job["when"] != "never"}
+        said = "\n".join(line for line in done.stdout.splitlines() if not line.startswith(" WARN "))
+        return {job["name"] for job in json.loads(said) if job["when"] != "never"}
 
     def _call(
         self, arguments: list[str], variables: dict[str, str], source: str, within: float
@@ -94,7 +95,7 @@ class GitlabProject:
         assert NODE
         command = [
             NODE, str(RUNNER), *arguments, "--shell-isolation", "--no-artifacts-to-source", "--force-shell-executor", "--color=false",
-            "--ignore-predefined-vars", "CI_PIPELINE_ID,CI_PIPELINE_SOURCE,CI_PIPELINE_CREATED_AT",
+            "--ignore-predefined-vars", ",".join(dict.fromkeys(("CI_PIPELINE_ID", "CI_PIPELINE_SOURCE", "CI_PIPELINE_CREATED_AT", *self.variables))),
             *(["--unset-variable", "CI_COMMIT_BRANCH"] if source == MERGE_REQUEST else []),
             *(part for n, v in given.items() for part in ("--variable", f"{n}={v}")),
         ]  # fmt: skip
@@ -102,7 +103,7 @@ class GitlabProject:
             "PATH": f"{COMMAND.parent}:{os.environ['PATH']}", "HOME": str(self.home), "TMPDIR": str(self.home), MARK: self.mark,
         }  # fmt: skip
         return subprocess.run(
-            command, cwd=self.lockgate.root, env=environment, capture_output=True, text=True, timeout=280
+            command, cwd=self.lockgate.root, env=environment, capture_output=True, text=True, timeout=within
         )
 
     def left(self) -> list[str]:

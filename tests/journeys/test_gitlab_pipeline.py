@@ -19,6 +19,15 @@ from journeys.walking import COMMAND, DAYS, FAILED, GATES, GOOD, HUMAN, Lockgate
 BEFORE = ("check", "train:shop", "release", *(f"gate:{g}" for g in GATES if g != "integration"))
 STAGING = ("deploy:staging", "gate:integration")
 PIPELINE_KEY = ".lockgate/pipeline"
+TOLD = """
+told:
+  stage: downstream
+  needs: [deploy:production]
+  rules:
+    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $CI_PIPELINE_SOURCE =~ /^(push|web|api)$/
+  script:
+    - echo it is $LOCKGATE_RELEASE in $LOCKGATE_ENVIRONMENT
+"""
 
 
 @pytest.fixture
@@ -29,7 +38,7 @@ def project(fresh: Copier, founded: Lockgate, tmp_path: Path) -> GitlabProject:
     shop(
         "people", "add", "pipeline", "--machine", "--role", "deliverer", "--role", "operator", "--new-key", PIPELINE_KEY
     )
-    made = on_gitlab(shop, tmp_path)
+    made = on_gitlab(shop, tmp_path, toml='\n[gitlab.downstream]\nproject = "group/app"\n')
     made.variables["LOCKGATE_KEY"] = str(shop.root / PIPELINE_KEY)
     return made
 
@@ -38,6 +47,14 @@ def project(fresh: Copier, founded: Lockgate, tmp_path: Path) -> GitlabProject:
 def served(project: GitlabProject) -> Iterator[tuple[Server, Server]]:
     with both(project.lockgate) as servers:
         yield servers
+
+
+def tells(project: GitlabProject) -> None:
+    """The team's own job beside ours: it reads what a downstream project would be handed (the runner starts none)."""
+    root = project.lockgate.root / ".gitlab-ci.yml"
+    ours = root.read_text().partition("\n")[2]
+    root.write_text(ours + TOLD)
+    push(project.lockgate.root, "a job of our own")
 
 
 def asked(project: GitlabProject, number: int, *arguments: str) -> int:
@@ -64,6 +81,7 @@ def risen(project: GitlabProject, number: int) -> None:
 
 def test_from_data_to_production_and_back(project: GitlabProject, served: tuple[Server, Server]) -> None:
     shop, (staging, production) = project.lockgate, served
+    tells(project)
     risen(project, 1)
     first = shop.release()
     staging.answers(first)
@@ -80,6 +98,8 @@ def test_from_data_to_production_and_back(project: GitlabProject, served: tuple[
     assert project.pipeline(1, "deploy:production").jobs == {"deploy:production": "PASS"}
     production.answers(first)
     assert production.predict()["release"] == first
+    assert f"it is {first} in production" in project.pipeline(1, "told").out
+    assert "downstream" in project.listed(source="push")
 
     project.forget()
     old = git(shop.root, "rev-parse", "HEAD").strip()
@@ -136,10 +156,20 @@ def test_a_stale_file_stops_before_anything_is_released(project: GitlabProject) 
 
 
 def test_a_merge_request_is_judged_and_deploys_nothing(project: GitlabProject) -> None:
-    done = project.pipeline(1, source=MERGE_REQUEST)
+    done = project.pipeline(
+        1,
+        source=MERGE_REQUEST,
+        CI_MERGE_REQUEST_IID="7",
+        CI_API_V4_URL="https://gitlab.example.org/api/v4",
+        CI_PROJECT_ID="42",
+    )
     assert done.code == GOOD, done.out
     assert set(done.jobs) >= set(BEFORE)
     assert not [j for j in done.jobs if j.startswith(("deploy", "approve", "monitor"))]
+    assert done.jobs["report"] == "PASS", done.out
+    assert "no note: no token for what a job's own token may not do: LOCKGATE_NOTE_TOKEN is not set" in done.out
+    page = project.lockgate.root / ".gitlab-ci-local" / "artifacts" / "report" / "lockgate-reports" / "evidence.html"
+    assert page.read_text().startswith("<!doctype html>")
 
 
 def test_a_schedule_may_only_look(project: GitlabProject) -> None:

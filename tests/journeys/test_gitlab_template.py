@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from journeys.gitlab_local import LINE, RUNNER, GitlabProject, needs_runner, push
 from journeys.walking import GOOD, HUMAN, USAGE, Lockgate, Server, git
+from lockgate.testing.gitlab import DEVELOPER, MAINTAINER, GitLab
 
 FILES = {
     ".gitignore", ".gitlab-ci.yml", "README.md", "ci/lockgate.gitlab-ci.yml", "data/sales.csv", "lockgate.toml", "policy.toml",
@@ -21,14 +22,17 @@ def written(tmp_path: Path) -> Lockgate:
     """What the template writes."""
     done = Lockgate(tmp_path)("init", "--template", "gitlab", "forecast")
     assert "next: cd forecast && lockgate run" in done.out
-    return Lockgate(tmp_path / "forecast")
+    return Lockgate(tmp_path / "forecast", dict.fromkeys(("CI", "CI_API_V4_URL", "LOCKGATE_GITLAB_TOKEN"), ""))
 
 
 def test_what_it_writes_works_as_it_is(written: Lockgate) -> None:
     root = written.root
     assert {str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and ".lockgate" not in p.parts and "__pycache__" not in p.parts} == FILES  # fmt: skip
     assert "PROJECT" not in (root / "README.md").read_text() + (root / "lockgate.toml").read_text()
-    assert written("run").out.startswith("done  4 run")
+    first = written("run")
+    assert first.out.startswith("done  4 run")
+    assert first.err.count("this working copy's own store is used") == 1
+    assert "no LOCKGATE_GITLAB_TOKEN and no git remote origin" in first.err
     assert written("gitlab", "check").code == GOOD
 
 
@@ -46,13 +50,25 @@ def test_it_overwrites_nothing_and_founds_nothing(written: Lockgate) -> None:
 def test_its_readme_leads_to_production(written: Lockgate, tmp_path: Path) -> None:
     """The commands of the README, in its order; what people click in GitLab is done by the local runner."""
     needs_runner()
+    with GitLab(live=True) as server:
+        ada = server.person("ada", role=MAINTAINER)
+        known = {"LOCKGATE_GITLAB_TOKEN": ada, "CI_API_V4_URL": server.api, "CI_PROJECT_ID": str(server.project.id)}
+        job = server.job("all", pipeline=server.pipeline(), user="dev", role=DEVELOPER)
+        names = ("CI_API_V4_URL", "CI_PROJECT_ID", "CI_PROJECT_PATH", "CI_JOB_TOKEN")
+        leads_to_production(
+            Lockgate(written.root, {**written.env, **known}), tmp_path, {n: server.variables(job)[n] for n in names}
+        )
+        kinds = {p.version.partition("-")[0] for p in server.project.packages}
+        assert {"objects", "results", "releases", "measured"} <= kinds
+
+
+def leads_to_production(written: Lockgate, tmp_path: Path, variables: dict[str, str]) -> None:
+    """As the README has it, with the template's own store and ledger: packages and a branch, as they are written."""
     root = written.root
     settings = root / "lockgate.toml"
-    text, count = re.subn(r'# url = "s3://.*', f'url = "{(tmp_path / "shared").as_uri()}"', settings.read_text())
-    assert count == 1
-    settings.write_text(
-        text.replace('setup = ["python -m pip install --quiet --requirement requirements.txt"]', "setup = []")
-    )
+    installs = 'setup = ["python -m pip install --quiet --requirement requirements.txt"]'
+    assert settings.read_text().count(installs) == 1
+    settings.write_text(settings.read_text().replace(installs, "setup = []"))
     written("gitlab", "render")
     git(root, "init", "--quiet", "--initial-branch=main")
     git(root, "config", "user.email", "dev@example.org")
@@ -71,7 +87,7 @@ def test_its_readme_leads_to_production(written: Lockgate, tmp_path: Path) -> No
     (tmp_path / "home").mkdir()
     key = (root / "pipeline-key").rename(tmp_path / "pipeline-key")
     assert git(root, "status", "--porcelain") == "", "the pipeline's key is ignored"
-    gitlab = GitlabProject(written, tmp_path / "home", {"LOCKGATE_KEY": str(key)})
+    gitlab = GitlabProject(written, tmp_path / "home", {"LOCKGATE_KEY": str(key), **variables})
     with Server(written, "staging") as staging, Server(written, "production") as production:
         done = gitlab.pipeline(
             1, "check", "data:sales", "train:demand", "release", *(f"gate:{g}" for g in GATES), needs=True

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from journeys.gitlab_local import GitlabProject, needs_runner, on_gitlab, push
-from journeys.walking import GOOD, HUMAN, Lockgate, Server, edit, git
+from journeys.walking import FAILED, GOOD, HUMAN, Lockgate, Server, edit, git
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "demand"
 IGNORED = (".lockgate/", "data/", "__pycache__/", ".gitlab-ci-local/")
@@ -63,8 +63,13 @@ def test_from_invoices_to_production_and_back(project: GitlabProject) -> None:
         production.answers(first)
         print(f"first release in production after {time.monotonic() - began:.0f} s")
 
-        project.forget()
         old = git(demand.root, "rev-parse", "HEAD").strip()
+        stopped_by_a_leak(project, 7)
+        assert (demand.live("staging"), demand.live()) == (first, first)
+        git(demand.root, "checkout", "--quiet", old, "--", "demand/features.py")
+        print(f"a leak was stopped after {time.monotonic() - began:.0f} s")
+
+        project.forget()
         edit(demand.root, "demand/features.py", "quantile(units[:, -56:], 0.8)", "quantile(units[:, -56:], 0.75)")
         push(demand.root, "another feature")
         child = demand("gitlab", "render", "--child", "--out", "child.yml", "--json", within=LONGEST).json()
@@ -100,7 +105,35 @@ def risen(project: GitlabProject, number: int, staging: Server) -> str:
     assert tested.jobs == {"gate:integration": "PASS"}, tested.out
     waiting = project.pipeline(number, "approve:production", within=LONGEST)
     assert waiting.jobs == {"approve:production": "FAIL"}, waiting.out
+    assert exit_of(project, number, "approvals", "production") == HUMAN
+    assert exit_of(project, number, "deliver", "--to", "production", "--here") == HUMAN
     return release
+
+
+def stopped_by_a_leak(project: GitlabProject, number: int) -> None:
+    """A feature that sees the future: the runner may take the gate's failure for a warning, the commands do not."""
+    edit(
+        project.lockgate.root,
+        "demand/features.py",
+        "seed: int = 7, peek: bool = False",
+        "seed: int = 7, peek: bool = True",
+    )
+    push(project.lockgate.root, "a feature that sees the future")
+    project.forget()
+    done = project.pipeline(
+        number, "check", "data:sales", "train:demand", "release", "gate:no_leak", needs=True, within=LONGEST
+    )
+    assert "gate no_leak failed" in done.out, done.out
+    assert exit_of(project, number, "gate", "judge", "no_leak") == FAILED
+    assert exit_of(project, number, "deliver", "--to", "staging", "--here") == FAILED
+
+
+def exit_of(project: GitlabProject, number: int, *arguments: str) -> int:
+    """Of a command as a job of a pipeline would see it: not the runner's, which takes some failures for warnings."""
+    root = project.lockgate.root
+    names = {"CI_PIPELINE_ID": str(number), "CI_COMMIT_SHA": git(root, "rev-parse", "HEAD").strip()}
+    as_job = Lockgate(root, {**names, "LOCKGATE_KEY": project.variables["LOCKGATE_KEY"]})
+    return as_job(*arguments, expect=None, within=LONGEST).code
 
 
 def signed(project: GitlabProject, number: int) -> None:

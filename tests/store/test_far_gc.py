@@ -13,7 +13,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from lockgate.adapters.s3.bucket import Bucket, at_once
+from lockgate.abreast import at_once
+from lockgate.adapters.s3.bucket import Bucket
 from lockgate.delivery.store import gc
 from lockgate.project import open_project
 from lockgate.records.digest import digest_bytes

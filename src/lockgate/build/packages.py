@@ -128,8 +128,12 @@ class Installed:
         if spec is None or spec.origin in ("built-in", "frozen"):
             return None
         places = [Path(p) for p in spec.submodule_search_locations or ()] or [Path(spec.origin or "")]
-        outside = [p for p in places if p.exists() and (spec.origin or not p.is_relative_to(self._root))]
+        outside = [p for p in places if p.exists() and not self._is_own(p, spec.origin)]
         return outside[0] if outside else None
+
+    def _is_own(self, place: Path, origin: str | None) -> bool:
+        """Whether it is a top-level module of the project; an environment may lie in the project's folder, too."""
+        return place.is_relative_to(self._root) and (origin is None or place.parent == self._root)
 
 
 def _code(place: Path) -> list[Path]:

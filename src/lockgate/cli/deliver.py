@@ -32,6 +32,9 @@ def deliver_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--here", action="store_true", help="one deployment by what the ledger holds; nothing runs, nothing is judged"
     )
+    parser.add_argument(
+        "--dotenv", type=Path, metavar="FILE", help="with --here: write what was delivered, as NAME=VALUE lines"
+    )
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help=PARAM)
     parser.add_argument(
         "--plan", action="store_true", help="what would run, be asked, and change; nothing runs, nothing is written"
@@ -64,9 +67,9 @@ def deliver(arguments: argparse.Namespace) -> int:
         from lockgate.cli.deliver_here import here
 
         return here(arguments)
-    if arguments.release:
+    if arguments.release or arguments.dotenv:
         raise UsageError(
-            "without --here the release is what this working copy makes", value=arguments.release,
+            "without --here the release is what this working copy makes", value=arguments.release or "--dotenv",
             allowed="lockgate deliver RELEASE --to ENV --here", next="lockgate deliver --help",
         )  # fmt: skip
     out = sys.stderr if arguments.json else sys.stdout

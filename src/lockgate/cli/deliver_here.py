@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lockgate.cli.build import watched
 from lockgate.cli.deliver import stage_lines
 from lockgate.cli.render import now, print_json
+from lockgate.durable import write_atomic
 from lockgate.errors import UsageError
 from lockgate.project import open_project
 from lockgate.records.digest import short
@@ -50,6 +51,10 @@ def here(arguments: argparse.Namespace) -> int:
         print(f"done  release {short(done.release)} is {ENDED[done.went]} {done.environment}")
     if done.error is not None:
         raise done.error
+    if arguments.dotenv:
+        write_atomic(
+            arguments.dotenv, f"LOCKGATE_RELEASE={done.release}\nLOCKGATE_ENVIRONMENT={done.environment}\n".encode()
+        )
     return 0
 
 
@@ -62,5 +67,5 @@ def _check(arguments: argparse.Namespace) -> None:
     if given := [n for n in NOT_HERE if getattr(arguments, n)]:
         raise UsageError(
             "--here goes by what is recorded, and runs nothing", value=f"--{given[0].replace('_', '-')}",
-            allowed="[RELEASE], --to, --wait, --json", next="lockgate deliver, without --here",
+            allowed="[RELEASE], --to, --wait, --dotenv, --json", next="lockgate deliver, without --here",
         )  # fmt: skip

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lockgate.gates.planning import GatePlan
 
 NO_EVIDENCE = "no evidence yet"
-STATED = ("rows", "rate", "limit", "groups", "discordance", "spread")
+STATED = ("rows", "rate", "limit", "groups", "discordance", "accuracy", "spread")
 
 
 def gate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +33,7 @@ def gate_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--rate", type=float, metavar="P", help="… a share of them around P")
     one.add_argument("--groups", type=int, metavar="G", help="… compared between G groups of equal size")
     one.add_argument("--discordance", type=float, metavar="P", help="… share right in only one of two releases")
+    one.add_argument("--accuracy", type=float, metavar="A", help="… share that the live one of the two gets right")
     one.add_argument("--spread", type=float, metavar="S", help="… standard deviation of what is averaged")
     one.add_argument("--limit", type=float, metavar="D", help="… and the limit")
     backtest_arguments(

@@ -1,4 +1,4 @@
-"""`gitlab render | check | attest | publish`: the delivery pipeline as GitLab's file, and what its jobs say of GitLab."""
+"""`gitlab render | check | report | attest | publish`: the delivery pipeline as GitLab's file, and what its jobs say of GitLab."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lockgate.cli.gitlab_attest import attest, attest_arguments
 from lockgate.cli.gitlab_publish import publish, publish_arguments
+from lockgate.cli.gitlab_report import report, report_arguments
 from lockgate.cli.render import now, plain, print_json, table
 from lockgate.errors import UsageError
 from lockgate.project import open_project
@@ -25,19 +26,24 @@ def gitlab_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="FILE", help="with --child: where to (default: lockgate-child.yml)"
     )
     checking = actions.add_parser("check", help="exit 1 when the committed files are stale, or would open a gate")
-    attesting = actions.add_parser("attest", help="in a manual job: say that the person who started it approves")
+    reporting = actions.add_parser("report", help="what a merge request shows: widgets, evidence page, one note")
+    report_arguments(reporting)
+    attesting = actions.add_parser(
+        "attest", help="in a manual job: say that who started it, or approved its deployment, approves"
+    )
     attest_arguments(attesting)
     publishing = actions.add_parser(
         "publish", help="a delivered release: packages, model version, number, page, provenance"
     )
     publish_arguments(publishing)
-    for each in (rendering, checking, attesting, publishing):
+    for each in (rendering, checking, reporting, attesting, publishing):
         each.add_argument("--json", action="store_true", help="for machines")
 
 
 def gitlab(arguments: argparse.Namespace) -> int:
     """One of the actions."""
-    return {"render": _render, "check": _check, "attest": attest, "publish": publish}[arguments.action](arguments)
+    actions = {"render": _render, "check": _check, "report": report, "attest": attest, "publish": publish}
+    return actions[arguments.action](arguments)
 
 
 def has(path: tuple[str, ...]) -> bool:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.cli.render import now, plain, print_json
-from lockgate.errors import UsageError
+from lockgate.errors import NotFound, PermissionRefused, UsageError
 from lockgate.project import adapter, open_project
 from lockgate.records.digest import short
 from lockgate.records.forge_job import job_in
 
 if TYPE_CHECKING:
-    from lockgate.delivery.forge.attest import Pressed
+    from lockgate.delivery.forge.attest import Attestation, Pressed
+    from lockgate.forge.approved import Word
+    from lockgate.project import Project
+    from lockgate.records.digest import Json
 
 __all__ = ["attest", "attest_arguments"]
 
@@ -27,6 +31,10 @@ def attest_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accept", action="append", default=[], metavar="GATE", help="default: LOCKGATE_ACCEPT, by commas"
     )
+    parser.add_argument(
+        "--deployment", action="store_true",
+        help="in the deploying job: who approved this deployment; where GitLab asks nobody, who started the job",
+    )  # fmt: skip
     parser.add_argument("--reason", metavar="TEXT", help="default: LOCKGATE_REASON, or which job was started")
 
 
@@ -34,25 +42,75 @@ def attest(arguments: argparse.Namespace) -> int:
     """Exit 0 when the ledger says that this person approved; 4 when what GitLab says does not hold together."""
     from lockgate.delivery.forge.attest import attest as attest_release
 
-    done = attest_release(open_project(Path.cwd()), arguments.environment, _pressed(arguments), clock=now)
+    project, pressed = open_project(Path.cwd()), _pressed(arguments)
+    if arguments.deployment:
+        return _deployment(project, arguments, pressed)
+    done = attest_release(project, arguments.environment, pressed, clock=now)
+    print_json(_json(done)) if arguments.json else _say(done)
+    return 0
+
+
+def _deployment(project: Project, arguments: argparse.Namespace, pressed: Pressed) -> int:
+    """People's approvals of the deployment, else the button."""
+    from lockgate.delivery.forge.attest import attest as attest_release
+    from lockgate.delivery.forge.attest_deployment import attest_words, needs_nobody
+
+    place, done = arguments.environment, ()
+    if needs_nobody(project, place, pressed, now=now()):
+        print(f"done  {place} goes back to what served there before: nobody has to approve", file=sys.stderr)
+    elif words := _words(place, pressed):
+        done = attest_words(project, place, pressed, words, clock=now)
+    else:
+        done = (attest_release(project, place, pressed, clock=now),)
     if arguments.json:
-        print_json(
-            {
-                "release": done.release,
-                "environment": done.environment,
-                "person": done.person,
-                "role": done.role,
-                "entry": done.entry or None,
-            }
-        )
-        return 0
+        print_json([_json(d) for d in done])
+    else:
+        for each in done:
+            _say(each)
+    return 0
+
+
+def _words(environment: str, pressed: Pressed) -> tuple[Word, ...]:
+    """Empty, and said so, where GitLab asks nobody to approve deployments."""
+    from lockgate.forge.approved import words_on
+
+    issuer, project = pressed.claims.get("iss", ""), pressed.claims.get("project_id", "")
+    asks, of = os.environ["CI_API_V4_URL"], os.environ.get("CI_PROJECT_ID", "")
+    if asks.rstrip("/") != f"{issuer.rstrip('/')}/api/v4" or of != project:
+        raise PermissionRefused(
+            "approvals are asked of the instance and project that the job's token names", value=f"{asks}, project {of}",
+            allowed=f"{issuer}/api/v4, project {project}", next="CI_API_V4_URL and CI_PROJECT_ID are GitLab's to set",
+        )  # fmt: skip
+    variables = {
+        n: v for n, v in os.environ.items() if n != "LOCKGATE_GITLAB_TOKEN"
+    }  # the job's own may read deployments
+    words: tuple[Word, ...] = ()
+    why = "GitLab asks nobody to approve it (no approval rules, or no licence for them)"
+    try:
+        deployments = adapter("gitlab.forge", "GitlabForge")(variables).deployments(environment)
+    except (NotFound, PermissionRefused) as error:
+        why = error.value
+    else:
+        words = words_on(deployments, pressed.job)
+    if not words:
+        print(plain(f"the deployment has no approvals: {why}; who started this job approves"), file=sys.stderr)
+    return words
+
+
+def _json(done: Attestation) -> dict[str, Json]:
+    return {
+        "release": done.release, "environment": done.environment, "person": done.person, "role": done.role,
+        "entry": done.entry or None,
+    }  # fmt: skip
+
+
+def _say(done: Attestation) -> None:
     said = "said so" if done.entry else "stood in the ledger before"
     print(
         plain(
             f"done  {done.person} approves release {short(done.release)} for {done.environment} as {done.role}: {said}"
         )
     )
-    return 0
 
 
 def _pressed(arguments: argparse.Namespace) -> Pressed:

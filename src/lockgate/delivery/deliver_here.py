@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from lockgate.records.forge_job import ForgeJob
     from lockgate.records.trust import Trusted
 
-__all__ = ["DeliveredHere", "deliver_here"]
+__all__ = ["DeliveredHere", "deliver_here", "goes_back"]
 
 Went = Literal["delivered", "rolled-back", "served-already", ""]
 

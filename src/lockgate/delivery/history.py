@@ -96,9 +96,11 @@ def measured_in(claim: GateResult, approved: dt.date) -> Measured | None:
     ):
         return None
     holdout = claim.inputs.get("@holdout", "")
+    low, high = statistic.get("low"), statistic.get("high")
     return Measured(
-        release=claim.release, approved=approved, metric=name, value=value, definition=definition, holdout=holdout
-    )
+        release=claim.release, approved=approved, metric=name, value=value, definition=definition, holdout=holdout,
+        low=low if isinstance(low, str) else None, high=high if isinstance(high, str) else None,
+    )  # fmt: skip
 
 
 def _fields(value: Json) -> dict[str, Json]:

@@ -24,14 +24,12 @@ NAMES: Final = {"gitignore": ".gitignore"}
 USUAL: Final = {"rye": 40, "wheat": 90, "walnut": 18}
 BUSY: Final = (1.0, 0.9, 0.9, 1.0, 1.3, 1.7, 0.6)  # Monday to Sunday
 DAYS: Final = 364
-STORE: Final = """\
-# url = "s3://BUCKET/PROJECT"                      # or a folder that all runners mount, file:///srv/lockgate"""
 
 
 def write_template(root: Path, template: str, *, name: str, today: dt.date) -> tuple[str, ...]:
     """Write the files of a template that do not exist yet, with sales up to yesterday. Answers their names."""
     files = dict(_texts(resources.files("lockgate.delivery") / FOLDER / template, ""))
-    content = {n: t.replace("STORE", STORE).replace("PROJECT", name) for n, t in files.items()}
+    content = {n: t.replace("PROJECT", name) for n, t in files.items()}
     content["data/sales.csv"] = _sales(today)
     made = tuple(sorted(n for n in content if not (root / n).exists()))
     for path in made:

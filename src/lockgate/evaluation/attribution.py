@@ -26,7 +26,6 @@ from lockgate.evaluation.intervals import Interval
 from lockgate.evaluation.metrics import Metric
 from lockgate.evaluation.resampling import REPLICATES, SEED, Ratios, ratios, ratios_of
 from lockgate.evaluation.scored import Scored
-from lockgate.evaluation.slices import MIN_DAYS
 
 __all__ = ["TOGETHER", "Mix", "Part", "mean_of_answers", "parts_of", "split"]
 
@@ -112,4 +111,4 @@ def _split(
     whole = Part(name="", factors=tuple(factors), weights=_difference(frozenset(factors), NOTHING))
     weights = [[part.weights.get(mix, 0.0) for mix in order] for part in (whole, *parts)]
     total, *found = contrasts(over, weights, level=level, replicates=replicates, seed=seed)
-    return total.unless_few(MIN_DAYS), {p.name: i.unless_few(MIN_DAYS) for p, i in zip(parts, found, strict=True)}
+    return total.unless_few(), {p.name: i.unless_few() for p, i in zip(parts, found, strict=True)}

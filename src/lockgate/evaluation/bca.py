@@ -1,7 +1,8 @@
 """BCa intervals of any number: the bootstrap, corrected for bias and for an error that grows with the value (Efron 1987).
 
 For metrics that are ratios of sums the studentized intervals of `resampling` are the default. This is for every other
-function of a table: an own metric, a median, an AUC of an own making.
+function of a table: an own metric, a median, an AUC of an own making. Few days make the bootstrap too narrow, so the tails are
+those of Student's t (Hesterberg, The American Statistician 69, 2015).
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from lockgate.evaluation.blocks import Blocks, blocks_of
-from lockgate.evaluation.intervals import Interval
-from lockgate.evaluation.resampling import SEED, method_over, too_few
+from lockgate.evaluation.blocks import LEAST_BLOCKS, Blocks, blocks_of
+from lockgate.evaluation.contrasts import expanded_tail
+from lockgate.evaluation.intervals import Interval, too_few
+from lockgate.evaluation.joint import SUREST
+from lockgate.evaluation.resampling import SEED, method_over
 from lockgate.evaluation.scored import Scored
 
 __all__ = ["bca", "bca_bounds"]
@@ -41,7 +44,7 @@ def bca(
     """
     blocks = blocks_of(scored, np.arange(len(scored))) if len(scored) else None
     value = _called(function, scored) if blocks else nan
-    if blocks is None or not isfinite(value) or blocks.units < 2:
+    if blocks is None or not isfinite(value) or blocks.units < LEAST_BLOCKS:
         why = "there are no rows" if not blocks else too_few(blocks.units, blocks.unit)
         return _interval(
             scored, blocks, value, (nan, nan), level, 0, why if isfinite(value) or not blocks else UNDEFINED
@@ -55,7 +58,8 @@ def bca(
         return _interval(scored, blocks, value, (nan, nan), level, replicates, "too many resamples have no value")
     if (known == value).all():
         return _interval(scored, blocks, value, (nan, nan), level, replicates, SAME)
-    return _interval(scored, blocks, value, bca_bounds(value, known, left, level=level), level, replicates, "")
+    bounds = bca_bounds(value, known, left, level=min(1 - 2 * expanded_tail(blocks.units, level=level), SUREST))
+    return _interval(scored, blocks, value, bounds, level, replicates, "")
 
 
 UNDEFINED = "undefined on these rows"

@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from lockgate.evaluation.scored import Scored, Unit
 
-__all__ = ["AT_MOST", "Blocks", "blocks_of"]
+__all__ = ["AT_MOST", "LEAST_BLOCKS", "Blocks", "blocks_of"]
 
 AT_MOST = 2_000  # blocks that are drawn one by one; more would only cost time
+LEAST_BLOCKS = 8
+"""Fewer days or clusters than this say too little about how such blocks differ: no interval rests on them (docs/statistics.md)."""
 DEALT = 20261101  # seed of the dealing: the same rows always land in the same blocks
 
 Floats = NDArray[np.float64]

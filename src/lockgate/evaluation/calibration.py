@@ -2,23 +2,24 @@
 
 Three views of it, each with an interval: the expected calibration error over bins of equally many rows, and the
 slope and intercept of a logistic regression of what happened on the log odds that were said (Cox 1958): slope 1 and
-intercept 0 are perfect, a slope below 1 means too sure, an intercept above 0 too low.
+intercept 0 are perfect, a slope below 1 means too sure, an intercept above 0 too low. Where whole days or clusters err together,
+their errors reach as far as Student's t asks for so many, and fewer than `LEAST_BLOCKS` have none.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import nan, sqrt
-from statistics import NormalDist
+from math import inf, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.evaluation.bca import bca
-from lockgate.evaluation.blocks import blocks_of
-from lockgate.evaluation.intervals import Interval, wilson
+from lockgate.evaluation.blocks import LEAST_BLOCKS, blocks_of
+from lockgate.evaluation.intervals import Interval, too_few, wilson
 from lockgate.evaluation.resampling import SEED
 from lockgate.evaluation.scored import Scored
+from lockgate.evaluation.verdict_chances import reach_of
 
 __all__ = ["Bin", "Calibration", "calibration", "calibration_error"]
 
@@ -134,10 +135,14 @@ def _fitted(scored: Scored, columns: Floats, miss: Floats, information: Floats, 
     sums = np.stack([np.bincount(blocks.index, weights=c, minlength=blocks.number) for c in parts.T], axis=1)
     inverse = np.linalg.inv(information)
     number = 0 if blocks.unit == "row" else blocks.units
-    if blocks.units < 2:
-        return _no_fit(scored, level)
+    if blocks.units < LEAST_BLOCKS:
+        why = too_few(blocks.units, blocks.unit)
+        return Interval(
+            value=value, low=nan, high=nan, level=level, n=len(scored), blocks=number, block=blocks.unit, why=why
+        )
     variance = inverse @ (sums.T @ sums) @ inverse * blocks.number / (blocks.number - 1)
-    reach = NormalDist().inv_cdf((1 + level) / 2) * sqrt(max(0.0, float(variance[-1, -1])))
+    freedom = inf if blocks.unit == "row" else float(blocks.units - 1)
+    reach = reach_of(level, freedom=freedom) * sqrt(max(0.0, float(variance[-1, -1])))
     return Interval(
         value=value, low=value - reach, high=value + reach, level=level, n=len(scored), blocks=number, block=blocks.unit
     )  # fmt: skip

@@ -16,8 +16,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from lockgate.evaluation.intervals import Interval
-from lockgate.evaluation.resampling import REPLICATES, SEED, Ratios, draws, method_over, too_few
+from lockgate.evaluation.intervals import Interval, too_few
+from lockgate.evaluation.resampling import REPLICATES, SEED, Ratios, draws, method_over
 
 __all__ = ["contrasts", "expanded_tail"]
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite, nan, sqrt
 from statistics import NormalDist
 
+from lockgate.evaluation.blocks import LEAST_BLOCKS
 from lockgate.evaluation.scored import Unit
+from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, decimal
 
-__all__ = ["Interval", "apart", "clopper_pearson", "jeffreys", "newcombe", "quotient", "share_of", "wilson"]
+__all__ = ["Interval", "apart", "clopper_pearson", "jeffreys", "newcombe", "quotient", "share_of", "too_few", "wilson"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,24 +49,33 @@ class Interval:
         """Whether value and both bounds are finite."""
         return isfinite(self.value) and isfinite(self.low) and isfinite(self.high)
 
+    @property
+    def is_too_few(self) -> bool:
+        """Whether the number is known and its interval is not, because too few days, clusters or rows stand behind it."""
+        return isfinite(self.value) and not self.known and self.units < LEAST_BLOCKS
+
     def estimate(self, name: str, unit: str = "") -> Estimate:
-        """The same as it travels: decimal strings, null with a reason. A half-known interval is unknown."""
+        """The same as it travels: decimal strings, null with a reason. A half-known interval is unknown.
+
+        Where units are too few, `extra["least"]` says how many would do.
+        """
         low, high = (self.low, self.high) if self.known else (nan, nan)
         why = self.why or ("" if self.known else "the interval cannot be computed from these rows")
+        extra: dict[str, Json] = {"block": self.block} if self.blocks and self.block != "day" else {}
         return Estimate(
             name=name, value=decimal(self.value), low=decimal(low), high=decimal(high), level=f"{self.level:g}",
             n=self.n, blocks=self.blocks, method=self.method, why=why, unit=unit,
-            extra={"block": self.block} if self.blocks and self.block != "day" else {},
+            extra=extra | {"least": LEAST_BLOCKS} if self.is_too_few else extra,
         )  # fmt: skip
 
-    def unless_few(self, least: int) -> Interval:
+    def unless_few(self) -> Interval:
         """Without bounds when few days, clusters or rows stand behind it: these say nothing about how such units differ.
 
         When no unit differs at all (a flat interval) there is nothing to be unsure of.
         """
-        if self.units >= least or not self.known or self.low == self.high:
+        if self.units >= LEAST_BLOCKS or not self.known or self.low == self.high:
             return self
-        return replace(self, low=nan, high=nan, why=f"too few {self.unit}s ({self.units}) to say how sure")
+        return replace(self, low=nan, high=nan, why=too_few(self.units, self.unit))
 
     def at_least_as_wide_as(self, other: Interval) -> Interval:
         """The smallest interval that holds both; where one is degenerate the other speaks."""
@@ -72,6 +83,15 @@ class Interval:
             return self
         method = f"the wider of: {self.method}; {other.method}"
         return replace(self, low=min(self.low, other.low), high=max(self.high, other.high), method=method)
+
+
+def too_few(number: int, unit: Unit) -> str:
+    """Why there is no interval.
+
+    >>> too_few(1, "day"), too_few(2, "cluster")
+    ('too few days (1) to say how sure', 'too few clusters (2) to say how sure')
+    """
+    return f"too few {unit}s ({number:,}) to say how sure"
 
 
 def wilson(hits: float, n: float, *, level: float = 0.95) -> Interval:

@@ -8,15 +8,19 @@ that are each other's mirror image count as one. It is never beyond Šidák's, w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["level_of", "reach_of", "sidak"]
+from lockgate.evaluation.verdict_chances import reach_of
+
+__all__ = ["SUREST", "level_of", "reaches", "sidak"]
 
 Floats = NDArray[np.float64]
 DRAWS = 10_000
+SUREST = 1 - 1e-15  # beyond this a number cannot tell a level from certainty
 ALIKE = 1 - 1e-9  # correlations beyond this are one and the same comparison
 
 
@@ -35,42 +39,44 @@ def level_of(reach: float) -> float:
     >>> round(level_of(1.959964), 4)
     0.95
     """
-    return 2 * NormalDist().cdf(reach) - 1
+    return min(2 * NormalDist().cdf(reach) - 1, SUREST)
 
 
-def reach_of(influence: Floats, *, level: float = 0.95, units: int = 0, seed: int = 20261101) -> float:
-    """How many standard errors joint intervals reach to either side.
+def reaches(
+    influence: Floats, *, level: float = 0.95, freedom: Sequence[float] = (), seed: int = 20261101
+) -> list[float]:
+    """How many standard errors each of these joint intervals reaches to either side.
+
+    All need one level, which the normal distribution tells; few days or clusters behind an estimate leave its own error
+    uncertain, so that it reaches further at that level (Student's t), and the others do not.
 
     Args:
         influence: what each block adds to the error of each estimate, shape (blocks, estimates); a column of zeros (no
             spread was seen) is taken as independent of the others.
-        units: days or clusters behind the standard errors, which few of them leave uncertain (Student's t with
-            `units` - 1 degrees of freedom); 0: rows, whose errors are known.
+        freedom: degrees of freedom of each standard error; none: rows, whose errors are known.
 
     >>> mirrored = np.array([[1.0, -1.0], [-1.0, 1.0], [0.5, -0.5]])
-    >>> round(reach_of(mirrored), 3), round(reach_of(mirrored[:, :1]), 3)
-    (1.96, 1.96)
+    >>> [round(r, 3) for r in reaches(mirrored)], [round(r, 3) for r in reaches(mirrored, freedom=[7, 200])]
+    ([1.96, 1.96], [2.365, 1.972])
     """
-    correlation = _distinct(_correlation(influence))
+    common = _common(_distinct(_correlation(influence)), level, seed)
+    if not len(freedom):
+        return [common] * influence.shape[1]
+    each = {f: max(common, reach_of(level_of(common), freedom=f)) for f in set(freedom)}
+    return [each[f] for f in freedom]
+
+
+def _common(correlation: Floats, level: float, seed: int) -> float:
+    """The reach of all, if no error were in doubt."""
     number = len(correlation)
     if number <= 1:
-        return _single(level, units)
+        return reach_of(level)
     random = np.random.default_rng(seed)
     values, vectors = np.linalg.eigh(correlation)
     roots = vectors * np.sqrt(np.maximum(values, 0.0))
     largest = np.abs(random.standard_normal((DRAWS, number)) @ roots.T).max(axis=1)
-    if units > 1:
-        largest = largest / np.sqrt(random.chisquare(units - 1, DRAWS) / (units - 1))
     found = float(np.quantile(largest, level, method="higher"))
-    return min(max(found, _single(level, units)), _single(sidak(level, number), units))
-
-
-def _single(level: float, units: int) -> float:
-    if units > 1:
-        from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]  lazy: only blocks need it
-
-        return float(stdtrit(units - 1, (1 + level) / 2))
-    return NormalDist().inv_cdf((1 + level) / 2)
+    return min(max(found, reach_of(level)), reach_of(sidak(level, number)))
 
 
 def _correlation(influence: Floats) -> Floats:

@@ -2,7 +2,8 @@
 
 Each rate has Wilson's interval or Jeffreys', whichever is wider, each difference is put together from two of these as Newcombe's is,
 each ratio as Donner and Zou's, all at the level that makes them joint (`joint`). Rows of one day or customer err together: then a rate stands on as many rows as its
-blocks are worth (design effect: Kish 1965), and what two groups have in common goes out of their difference.
+blocks are worth (design effect: Kish 1965), what two groups have in common goes out of their difference, and each interval has
+the degrees of freedom of the days or customers that its own rows come from, of a gap those of the side that has fewer.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from lockgate.evaluation.blocks import Blocks
 from lockgate.evaluation.intervals import Interval, apart, quotient, share_of
-from lockgate.evaluation.joint import level_of, reach_of
+from lockgate.evaluation.joint import level_of, reaches
 from lockgate.evaluation.sides import BOTTOM, TOP, Side
 
 __all__ = ["Measured", "measured_rates", "parity_of"]
@@ -38,18 +39,21 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rate:
-    """A counted share: its rows, as how many independent rows they count, and what each block adds to its error."""
+    """A counted share: its rows, as how many independent rows they count, and what each block adds to its error.
+
+    `blocks`: how many days or clusters have any of its rows.
+    """
 
     share: float
     n: int
     effective: float
     influence: Floats
+    blocks: int
 
 
 def measured_rates(sides: Sequence[Side], *, level: float) -> list[Measured]:
     """Measure all gaps at once, each of the three families jointly."""
     blocks = sides[0].blocks
-    units = 0 if blocks.unit == "row" else blocks.units
     usual = _design_effect(_plain(sides[0].own + sides[0].others, blocks), blocks)
     own, others = (
         [_rate(sums, blocks, usual) for sums in part] for part in zip(*((s.own, s.others) for s in sides), strict=True)
@@ -59,13 +63,17 @@ def measured_rates(sides: Sequence[Side], *, level: float) -> list[Measured]:
         [a.influence - b.influence for a, b in zip(own, others, strict=True)],
         [_relative(a) - _relative(b) for a, b in zip(own, others, strict=True)],
     )
-    reaches = [reach_of(np.stack(family, axis=1), level=level, units=units) for family in families]
+    freedom = (
+        [] if blocks.unit == "row" else [float(min(a.blocks, b.blocks) - 1) for a, b in zip(own, others, strict=True)]
+    )
+    reach = [reaches(np.stack(family, axis=1), level=level, freedom=freedom) for family in families]
     label = f"joint over {len(sides)} group{'s' * (len(sides) != 1)}"
-    return [_measured(a, b, reaches, blocks, level, label) for a, b in zip(own, others, strict=True)]
+    each = zip(own, others, zip(*reach, strict=True), strict=True)
+    return [_measured(a, b, three, blocks, level, label) for a, b, three in each]
 
 
-def _measured(own: _Rate, other: _Rate, reaches: Sequence[float], blocks: Blocks, level: float, label: str) -> Measured:
-    of_value, of_difference, of_ratio = reaches
+def _measured(own: _Rate, other: _Rate, reach: Sequence[float], blocks: Blocks, level: float, label: str) -> Measured:
+    of_value, of_difference, of_ratio = reach
 
     def told(interval: Interval, n: int) -> Interval:
         number = 0 if blocks.unit == "row" else blocks.units
@@ -93,7 +101,8 @@ def _plain(sums: Floats, blocks: Blocks) -> _Rate:
     share = top / bottom
     influence = (sums[:, TOP] - share * sums[:, BOTTOM]) / bottom
     influence = influence if blocks.often is None else influence * np.sqrt(blocks.often)
-    return _Rate(share=share, n=round(bottom), effective=bottom, influence=influence)
+    seen = int((sums[:, BOTTOM] > 0).sum())
+    return _Rate(share=share, n=round(bottom), effective=bottom, influence=influence, blocks=seen)
 
 
 def _rate(sums: Floats, blocks: Blocks, usual: float) -> _Rate:
@@ -108,7 +117,7 @@ def _design_effect(rate: _Rate, blocks: Blocks) -> float:
     spread = rate.share * (1 - rate.share) / rate.n
     if blocks.unit == "row" or not spread:
         return 1.0
-    return max(1.0, float((rate.influence**2).sum()) * blocks.number / (blocks.number - 1) / spread)
+    return max(1.0, float((rate.influence**2).sum()) * rate.blocks / (rate.blocks - 1) / spread)
 
 
 def _relative(rate: _Rate) -> Floats:

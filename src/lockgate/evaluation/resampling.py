@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.errors import UsageError
-from lockgate.evaluation.blocks import Blocks, blocks_of
-from lockgate.evaluation.intervals import Interval, wilson
+from lockgate.evaluation.blocks import LEAST_BLOCKS, Blocks, blocks_of
+from lockgate.evaluation.intervals import Interval, too_few, wilson
 from lockgate.evaluation.metrics import SHARE, Metric
 from lockgate.evaluation.scored import Scored, Unit
 
@@ -39,7 +39,6 @@ __all__ = [
     "ratios_of",
     "resample",
     "single",
-    "too_few",
 ]
 
 REPLICATES = 10_000
@@ -146,12 +145,15 @@ class Resamples:
     joint: bool
 
     def bounds(self, which: int, *, level: float = 0.95) -> tuple[float, float]:
-        """Low and high of one ratio or pair on the working scale; infinite where the days are too few."""
-        center, error = self.center[which], self.error[which]
-        if self.ratios.blocks < 2:  # one day tells nothing about another
+        """Low and high of one ratio or pair on the working scale; infinite where the days are too few.
+
+        Two answers that no day tells apart (a pair without error) are alike on few days, too.
+        """
+        center, error, pair = self.center[which], self.error[which], which >= len(self.ratios.n)
+        if self.ratios.blocks < (2 if pair and not error else LEAST_BLOCKS):
             return -inf, inf
         if self.joint:
-            reach = _quantile(self.t[:, int(which >= len(self.ratios.n))], level) * error if error else 0.0
+            reach = _quantile(self.t[:, int(pair)], level) * error if error else 0.0
             return center - reach, center + reach
         if not error:
             return center, center
@@ -193,15 +195,6 @@ def method_over(method: str, unit: Unit, replicates: int, *, joint: bool = False
     return f"{method} over {UNITS[unit]}{', joint' if joint else ''}, {replicates:,} resamples"
 
 
-def too_few(number: int, unit: Unit) -> str:
-    """Why there is no interval.
-
-    >>> too_few(1, "day"), too_few(2, "cluster")
-    ('1 day is too few for an interval', '2 clusters are too few for an interval')
-    """
-    return f"{number:,} {unit}{'s are' if number > 1 else ' is'} too few for an interval"
-
-
 def single(metric: Metric, scored: Scored, *, replicates: int = REPLICATES, seed: int = SEED) -> Interval:
     """A metric with its interval. Rows must be free of nulls (see `Scored.complaint`).
 
@@ -219,8 +212,8 @@ def single(metric: Metric, scored: Scored, *, replicates: int = REPLICATES, seed
 
 
 def _countable(drawn: Resamples, found: Interval) -> bool:
-    """One day tells nothing about another; one row is a count of one."""
-    return bool(found.n) and (drawn.ratios.unit == "row" or found.blocks > 1)
+    """A few days tell nothing about others; one row is a count of one."""
+    return bool(found.n) and (drawn.ratios.unit == "row" or found.blocks >= LEAST_BLOCKS)
 
 
 def _rare_share(drawn: Resamples, found: Interval) -> Interval:

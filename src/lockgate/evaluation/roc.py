@@ -1,7 +1,8 @@
 """AUC: how often does somebody whose truth is yes have a higher score than somebody whose truth is no?
 
 Its error comes from DeLong, DeLong and Clarke-Pearson (Biometrics 44, 1988), by ranks (Sun and Xu 2014); whole days and
-clusters err together (Obuchowski, Biometrics 53, 1997). At 0 and at 1 no spread is seen, so there the interval is
+clusters err together (Obuchowski, Biometrics 53, 1997): then Student's t takes the place of the normal distribution, and there
+is no interval on fewer than `LEAST_BLOCKS`. At 0 and at 1 no spread is seen, so there the interval is
 Newcombe's (Statistics in Medicine 25, 2006, method 5).
 """
 
@@ -9,16 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import exp, log, nan, sqrt
+from math import exp, inf, log, nan, sqrt
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lockgate.evaluation.blocks import Blocks, blocks_of
+from lockgate.evaluation.blocks import LEAST_BLOCKS, Blocks, blocks_of
 from lockgate.evaluation.comparison import on_common_rows
-from lockgate.evaluation.intervals import Interval
+from lockgate.evaluation.intervals import Interval, too_few
 from lockgate.evaluation.scored import Scored
+from lockgate.evaluation.verdict_chances import reach_of
 
 __all__ = ["Auc", "AucComparison", "auc", "compare_auc", "delong"]
 
@@ -118,22 +120,25 @@ def compare_auc(first: Scored, second: Scored, *, level: float = 0.95) -> AucCom
     value = float(found.values[0] - found.values[1])
     error = sqrt(max(0.0, float(found.covariance[0, 0] + found.covariance[1, 1] - 2 * found.covariance[0, 1])))
     z = value / error if error else (0.0 if not value else nan)
-    reach = NormalDist().inv_cdf((1 + level) / 2) * error
+    reach = _reach(blocks, level) * error
     sides = [_interval(found, at, blocks, level) for at in (0, 1)]
     flat = not error and value  # both perfect on these rows in another way: nothing says how sure the difference is
-    why = "no row says how sure this is" if flat else ""
+    why = "no row says how sure this is" if flat else sides[0].why if error else ""
     difference = Interval(
-        value=value, low=nan if flat else max(-1.0, value - reach), high=nan if flat else min(1.0, value + reach),
+        value=value, low=nan if why else max(-1.0, value - reach), high=nan if why else min(1.0, value + reach),
         level=level, n=len(first), blocks=sides[0].blocks, block=blocks.unit, method="DeLong", why=why,
     )  # fmt: skip
-    p_value = 2 * NormalDist().cdf(-abs(z)) if z == z else nan
+    p_value = nan if why else _two_sided(z, blocks)
     return AucComparison(first=sides[0], second=sides[1], difference=difference, z=z, p_value=p_value)
 
 
 def _interval(found: Auc, which: int, blocks: Blocks, level: float) -> Interval:
     value, error = float(found.values[which]), sqrt(max(0.0, float(found.covariance[which, which])))
-    if error and 0 < value < 1:
-        reach = NormalDist().inv_cdf((1 + level) / 2) * error / (value * (1 - value))
+    why = too_few(blocks.units, blocks.unit) if _is_few(blocks) else ""
+    if why:
+        low, high, method = nan, nan, "DeLong"
+    elif error and 0 < value < 1:
+        reach = _reach(blocks, level) * error / (value * (1 - value))
         low, high, method = _expit(_logit(value) - reach), _expit(_logit(value) + reach), "DeLong, logit"
     else:
         low, high = _newcombe(value, found.positives, found.negatives, level)
@@ -141,8 +146,30 @@ def _interval(found: Auc, which: int, blocks: Blocks, level: float) -> Interval:
     n = found.positives + found.negatives
     number = 0 if blocks.unit == "row" else blocks.units
     return Interval(
-        value=value, low=low, high=high, level=level, n=n, blocks=number, block=blocks.unit, method=method
+        value=value, low=low, high=high, level=level, n=n, blocks=number, block=blocks.unit, method=method, why=why
     )  # fmt: skip
+
+
+def _is_few(blocks: Blocks) -> bool:
+    """Rows have errors that are known; so few days or clusters have not."""
+    return blocks.unit != "row" and blocks.units < LEAST_BLOCKS
+
+
+def _freedom(blocks: Blocks) -> float:
+    return inf if blocks.unit == "row" else max(1.0, blocks.units - 1)
+
+
+def _reach(blocks: Blocks, level: float) -> float:
+    return reach_of(level, freedom=_freedom(blocks))
+
+
+def _two_sided(z: float, blocks: Blocks) -> float:
+    """How often chance alone is as far from zero."""
+    if blocks.unit == "row":
+        return 2 * NormalDist().cdf(-abs(z))
+    from scipy.special import stdtr  # pyright: ignore[reportMissingTypeStubs]  lazy: only blocks need it
+
+    return 2 * float(stdtr(_freedom(blocks), -abs(z)))
 
 
 def _newcombe(value: float, positives: int, negatives: int, level: float) -> tuple[float, float]:

@@ -1,20 +1,24 @@
 """What share of the rows each group has, with intervals that hold for all groups at once.
 
 Rows of one day or one customer come together, so they count for fewer (design effect: Kish 1965). On as many rows as they
-are worth, each share has its Wilson interval at the level that Sidak (1967) asks for so many groups.
+are worth, each share has its Wilson interval at the level that Sidak (1967) asks for so many groups, and as far as Student's t
+reaches with so many days or customers; on fewer than `LEAST_BLOCKS` there is none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lockgate.evaluation.blocks import Blocks, blocks_of
-from lockgate.evaluation.intervals import Interval, wilson
+from lockgate.evaluation.blocks import LEAST_BLOCKS, Blocks, blocks_of
+from lockgate.evaluation.intervals import Interval, too_few, wilson
+from lockgate.evaluation.joint import level_of
 from lockgate.evaluation.scored import Scored
+from lockgate.evaluation.verdict_chances import reach_of
 
 __all__ = ["shares"]
 
@@ -42,7 +46,11 @@ def _share(blocks: Blocks, inside: NDArray[np.bool_], *, level: float) -> Interv
     n, hits = len(inside), int(inside.sum())
     sums = blocks.sums([inside.astype(np.float64), np.ones(n)])[:, 0, :]
     effect = _design_effect(sums, hits, n) if blocks.unit != "row" else 1.0
+    if blocks.unit != "row":
+        level = level_of(reach_of(level, freedom=max(1.0, blocks.units - 1)))
     found = wilson(hits / effect, n / effect, level=level)
+    if blocks.unit != "row" and blocks.units < LEAST_BLOCKS:
+        found = replace(found, low=nan, high=nan, why=too_few(blocks.units, blocks.unit))
     told = f"Wilson, joint{'' if blocks.unit == 'row' else f', on {n / effect:,.0f} effective rows'}"
     number = 0 if blocks.unit == "row" else blocks.units
     value = hits / n if n else found.value

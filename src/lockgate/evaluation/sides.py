@@ -9,11 +9,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from lockgate.evaluation.blocks import Blocks, blocks_of
+from lockgate.evaluation.blocks import LEAST_BLOCKS, Blocks, blocks_of
 from lockgate.evaluation.folding import Folded, folded
 from lockgate.evaluation.metrics import SHARE, Metric
 from lockgate.evaluation.scored import Scored
-from lockgate.evaluation.slices import MIN_DAYS
 
 __all__ = ["AND", "REST", "Side", "sides_of"]
 
@@ -117,8 +116,8 @@ def _too_small(side: Side, metric: Metric, min_n: int) -> str:
         if metric.bounds == SHARE and bottom < min_n:
             return f"{who}{bottom:,.0f} of {rows:,.0f} rows to count among, fewer than {min_n:,}"
         seen = int((sums[:, ROWS] > 0).sum())
-        if side.blocks.unit != "row" and seen < MIN_DAYS:
-            return f"{who}rows on {seen} {side.blocks.unit}{'s' * (seen != 1)}, fewer than {MIN_DAYS}"
+        if side.blocks.unit != "row" and seen < LEAST_BLOCKS:
+            return f"{who}rows on {seen} {side.blocks.unit}{'s' * (seen != 1)}, fewer than {LEAST_BLOCKS}"
         if not bottom > 0:
             return f"{who}no value on {rows:,.0f} rows, as nothing happened there"
         if metric.bounds != SHARE and _is_flat(sums):

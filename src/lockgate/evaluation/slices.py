@@ -16,7 +16,7 @@ from math import inf, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from lockgate.evaluation.blocks import Blocks, blocks_of
+from lockgate.evaluation.blocks import LEAST_BLOCKS, Blocks, blocks_of
 from lockgate.evaluation.folding import Folded, folded
 from lockgate.evaluation.intervals import Interval
 from lockgate.evaluation.metrics import Metric
@@ -29,9 +29,7 @@ from lockgate.evaluation.resampling import (
 )
 from lockgate.evaluation.scored import Scored, Unit
 
-__all__ = ["MIN_DAYS", "Group", "Slices", "slice_by"]
-
-MIN_DAYS = 8  # on fewer days than this, too many resamples see a group not at all or on one day only
+__all__ = ["Group", "Slices", "slice_by"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +74,7 @@ class _Tally:
 
 
 def slice_by(
-    scored: Scored, columns: Sequence[str], *, metric: Metric, min_n: int = 200, min_days: int = MIN_DAYS,
+    scored: Scored, columns: Sequence[str], *, metric: Metric, min_n: int = 200, min_days: int = LEAST_BLOCKS,
     level: float = 0.95, replicates: int = REPLICATES, seed: int = SEED,
 ) -> Slices:  # fmt: skip
     """Judge every group of every column; groups of different columns are never compared with each other.

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from math import isfinite, nan
 
 import numpy as np
 
 from lockgate.evaluation.decided import decided
-from lockgate.evaluation.intervals import Interval, wilson
+from lockgate.evaluation.intervals import wilson
 from lockgate.evaluation.metrics import METRICS, Metric, metric_named
 from lockgate.evaluation.resampling import single
 from lockgate.evaluation.scored import Scored
-from lockgate.evaluation.slices import MIN_DAYS, slice_by
+from lockgate.evaluation.slices import slice_by
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, GroupEstimate
 from lockgate.records.wire import to_json
@@ -33,7 +31,7 @@ def summary(
         `metric` name, words, meaning, unit and better; `overall` Estimate; `groups`, `by_horizon` and `coverage` GroupEstimates; `not_assessed` groups too small to measure, with the reason; `days` rows of date, actual,
         forecast and best_simple summed over all answers for that day; `holdout` rows, days, first, last, origins.
         `decided`: answers that are yes or no, counted (`evaluation.decided`).
-        All intervals resample what the rows have: whole days, whole clusters or single rows. On fewer than `MIN_DAYS` of
+        All intervals resample what the rows have: whole days, whole clusters or single rows. On fewer than `LEAST_BLOCKS` of
         these there is none, and `why` says so. Without a day `days` is empty and `holdout` has none.
     """
     measure = metric_named(metric, comparable=True)
@@ -91,18 +89,11 @@ def _inside(part: Scored) -> Estimate:
     measure = METRICS["coverage"]
     hits = int(measure.rows(part)[0].sum())
     found = single(measure, part).at_least_as_wide_as(wilson(hits, len(part)))
-    return _unless_few(found).estimate("coverage", measure.unit)
+    return found.estimate("coverage", measure.unit)
 
 
 def _measured(measure: Metric, part: Scored) -> Estimate:
-    return _unless_few(single(measure, part)).estimate(measure.name, measure.unit)
-
-
-def _unless_few(interval: Interval) -> Interval:
-    """A few days say nothing about how days differ; their interval would promise what it cannot keep."""
-    if not isfinite(interval.value) or interval.units >= MIN_DAYS:
-        return interval
-    return replace(interval, low=nan, high=nan, why=f"too few {interval.unit}s ({interval.units}) to say how sure")
+    return single(measure, part).estimate(measure.name, measure.unit)
 
 
 def _days(scored: Scored, baseline: str) -> list[Json]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 from lockgate.forge.gitlab_file import CiFile, Config, conditions_of, file_of, lines_of, needs_of, place_of, rules_of
-from lockgate.forge.gitlab_yaml import INFRASTRUCTURE, RULES
+from lockgate.forge.gitlab_yaml import INFRASTRUCTURE, RULES, downstream_of, name_of, resource_of
 from lockgate.forge.settings import TIERS
 from lockgate.records.frozen import frozen
 
@@ -141,7 +141,10 @@ def _needs_hold(looked: _Looked) -> Iterator[tuple[str, str]]:
 
 def _manual_blocks(looked: _Looked) -> Iterator[tuple[str, str]]:
     """GitLab's default for a manual job is to hold up in `rules` and not to at the job; it is said, so that nobody guesses."""
+    ends = {job.name for job, _ in looked.ours() if job.place and job.place.ends}
     for name, content in looked.jobs.items():
+        if name in ends:
+            continue  # `_reviews` asks for the opposite
         places = [*rules_of(content), *([content] if content.get("when") == "manual" else [])]
         if any(p.get("when") == "manual" and p.get("allow_failure") is not False for p in places):
             yield name, "is manual without `allow_failure: false` beside it: what comes after may not wait"
@@ -150,9 +153,10 @@ def _manual_blocks(looked: _Looked) -> Iterator[tuple[str, str]]:
 def _manual_needed(looked: _Looked) -> Iterator[tuple[str, str]]:
     """A manual job holds up by `needs`; by the order of stages alone not everybody's runner waits."""
     for job, _ in looked.ours():
-        if job.when == "manual":
+        if job.when == "manual" and not (job.place and job.place.ends):
             after = [j.name for j in looked.expected.jobs if job.name in j.needs and j.name in looked.jobs]
-            if not any(job.name in looked.file.needs(n) for n in after):
+            holds_itself = job.place is not None and job.place.deploys
+            if not holds_itself and not any(job.name in looked.file.needs(n) for n in after):
                 yield job.name, "nobody needs it, so it holds up nobody"
             if any(r.get("when", "on_success") != "manual" for r in rules_of(looked.jobs[job.name])):
                 yield job.name, "starts by itself in some pipelines: no person is waited for"
@@ -161,6 +165,8 @@ def _manual_needed(looked: _Looked) -> Iterator[tuple[str, str]]:
 def _soft(looked: _Looked) -> Iterator[tuple[str, str]]:
     """Only an uncertain gate with an approval behind it may be red and pass."""
     for job, content in looked.ours():
+        if job.place and job.place.ends:
+            continue
         allowed = {"exit_codes": [job.soft]} if job.soft is not None else False
         said = [content.get("allow_failure", False), *(r.get("allow_failure", allowed) for r in rules_of(content))]
         for found in (_allowance(s) for s in said):
@@ -212,13 +218,47 @@ def _deploys(looked: _Looked) -> Iterator[tuple[str, str]]:
     for job, content in looked.ours():
         if job.place is None:
             continue
-        place = place_of(content)
-        if place.get("name") != job.place.name or (place.get("action", "start") == "start") != job.place.deploys:
-            yield job.name, f"is not bound to the environment {job.place.name} as the declaration says"
-        if job.place.deploys and content.get("resource_group") != job.resource:
-            yield job.name, f"lacks resource_group: {job.resource}, so two pipelines may deploy at once"
+        place, group = place_of(content), resource_of(job)
+        if place.get("name") != name_of(job.place) or (place.get("action", "start") == "start") != job.place.deploys:
+            yield job.name, f"is not bound to the environment {name_of(job.place)} as the declaration says"
+        if job.place.deploys and content.get("resource_group") != group:
+            yield job.name, f"lacks resource_group: {group}, so two pipelines may deploy at once"
         if job.place.deploys and content.get("interruptible"):
             yield job.name, "is interruptible: a newer pipeline may end it half-way"
+
+
+def _reviews(looked: _Looked) -> Iterator[tuple[str, str]]:
+    """GitLab ends an environment of a branch only by a manual job beside it, which must run without the branch's files."""
+    for job, content in looked.ours():
+        place = place_of(content)
+        if job.place and job.place.ended_by and place.get("on_stop") != job.place.ended_by:
+            yield job.name, f"on_stop is not {job.place.ended_by}: the environment outlives its branch"
+        if not (job.place and job.place.ends):
+            continue
+        if place.get("action") != "stop":
+            yield job.name, "has no action: stop, so it does not end the environment"
+        if content.get("variables", {}).get("GIT_STRATEGY") != "none" or content.get("before_script"):
+            yield (
+                job.name,
+                "needs the branch's files (GIT_STRATEGY: none, before_script: []), and runs when the branch is gone",
+            )
+        if any(r.get("when") != "manual" or r.get("allow_failure") is not True for r in rules_of(content)):
+            yield (
+                job.name,
+                "must be manual with `allow_failure: true`: else it runs at once, or the merge request waits for it",
+            )
+
+
+def _handed(looked: _Looked) -> Iterator[tuple[str, str]]:
+    """A trigger job has no script: it hands over what a dotenv report before it says, or the bare text `$NAME`."""
+    for job, content in looked.ours():
+        if job.starts is None:
+            continue
+        if any(content.get(key) != value for key, value in downstream_of(job.starts).items()):
+            yield job.name, f"does not start {job.starts.project} with {', '.join(job.starts.hands)} and nothing else"
+        takes = [n["job"] for n in needs_of(content) if n.get("artifacts", True)]
+        if not any("dotenv" in looked.jobs.get(n, {}).get("artifacts", {}).get("reports", {}) for n in takes):
+            yield job.name, "needs no job with a dotenv report: what it hands over would be empty"
 
 
 def _dotenv(looked: _Looked) -> Iterator[tuple[str, str]]:
@@ -272,6 +312,8 @@ CHECKS: Final[Mapping[str, Callable[[_Looked], Iterator[tuple[str, str]]]]] = {
     "retries": _retries,
     "tiers": _tiers,
     "deploys": _deploys,
+    "reviews": _reviews,
+    "handed": _handed,
     "dotenv": _dotenv,
     "shown": _shown,
     "signing": _signing,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final, cast
 if TYPE_CHECKING:
     from lockgate.forge.settings import GitlabSettings
     from lockgate.records.digest import Json
-    from lockgate.records.jobs import Event, Job, JobGraph
+    from lockgate.records.jobs import Downstream, Event, Job, JobGraph, Place
 
-__all__ = ["FILE", "MARK", "ROOT", "block", "render", "root_file"]
+__all__ = ["FILE", "MARK", "ROOT", "block", "downstream_of", "name_of", "render", "resource_of", "root_file"]
 
 FILE: Final = "ci/lockgate.gitlab-ci.yml"
 ROOT: Final = ".gitlab-ci.yml"
@@ -25,6 +25,7 @@ HEADER: Final = f"""\
 # Exit codes: 0 good, 1 a step or gate failed, 2 usage, 3 uncertain or waiting for people, 4 integrity, 5 something outside.
 """
 TEMPLATE: Final = ".lockgate"
+BRANCH: Final = "$CI_COMMIT_REF_SLUG"
 UPSTREAM: Final = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
 RULES: Final[Mapping[Event, str]] = {
     "merge_request": '$CI_PIPELINE_SOURCE == "merge_request_event"',
@@ -37,6 +38,7 @@ RULES: Final[Mapping[Event, str]] = {
 INFRASTRUCTURE: Final = ("api_failure", "runner_system_failure", "scheduler_failure", "stuck_or_timeout_failure")
 """Failures that say nothing about the change; with them exit code 5, by which Lockgate says that something outside is down."""
 
+MAY_BE_EMPTY: Final = ("needs", "cache", "before_script")
 IDENTITY: Final = "LOCKGATE_ID_TOKEN"
 OUTSIDE: Final = 5
 PLAIN: Final = re.compile(r"[A-Za-z_/][^\"#]*|[.$][A-Za-z_/][^#]*")
@@ -80,21 +82,23 @@ def _template(settings: GitlabSettings, day: str) -> dict[str, Json]:
 
 def _job(job: Job) -> dict[str, Json]:
     parts: dict[str, Json] = {
-        "extends": None if job.spawns else TEMPLATE,
+        "extends": None if job.spawns or job.starts else TEMPLATE,
         "stage": job.stage,
         "needs": None if job.needs == () and _waits_for_stages(job) else list(job.needs),
         "rules": [_rule(job, event) for event in job.events],
         "environment": _environment(job),
         "id_tokens": {IDENTITY: {"aud": job.audience}} if job.audience else None,
-        "resource_group": job.resource or None,
+        "resource_group": resource_of(job) or None,
         "interruptible": job.interruptible,
-        "retry": None if job.retries or job.spawns else 0,
+        "retry": None if job.retries or job.spawns or job.starts else 0,
         "allow_failure": None if job.soft is None else {"exit_codes": [job.soft]},
         "trigger": _trigger(job),
+        **({} if job.checkout else {"variables": {"GIT_STRATEGY": "none"}, "cache": [], "before_script": []}),
+        **(downstream_of(job.starts) if job.starts else {}),
         "script": [shlex.join(command) for command in job.commands],
         "artifacts": _artifacts(job),
     }
-    return {n: p for n, p in parts.items() if p is not None and (p != [] or n == "needs")}
+    return {n: p for n, p in parts.items() if p is not None and (p != [] or n in MAY_BE_EMPTY)}
 
 
 def _waits_for_stages(job: Job) -> bool:
@@ -106,7 +110,7 @@ def _rule(job: Job, event: Event) -> dict[str, Json]:
     """A manual job holds up what needs it; GitLab's default beside `when` differs between rules and jobs, so it is said."""
     rule: dict[str, Json] = {"if": RULES[event]}
     if job.when == "manual":
-        rule |= {"when": "manual", "allow_failure": False}
+        rule |= {"when": "manual", "allow_failure": bool(job.place and job.place.ends)}
     elif job.when == "always":
         rule |= {"when": "always"}
     return rule
@@ -116,10 +120,32 @@ def _environment(job: Job) -> dict[str, Json] | None:
     """A job that only asks is bound to the environment, too: who may start it can be protected (`action: verify`)."""
     if job.place is None:
         return None
-    if not job.place.deploys:
-        return {"name": job.place.name, "action": "verify"}
-    url = {"url": job.place.url} if job.place.url else {}
-    return {"name": job.place.name, "deployment_tier": job.place.tier, **url}
+    place, name = job.place, name_of(job.place)
+    if not place.deploys:
+        return {"name": name, "action": "stop" if place.ends else "verify"}
+    url = {"url": place.url.replace("{branch}", BRANCH)} if place.url else {}
+    ended = {"on_stop": place.ended_by, "auto_stop_in": f"{place.days} days"} if place.ended_by else {}
+    return {"name": name, "deployment_tier": place.tier, **url, **ended}
+
+
+def name_of(place: Place) -> str:
+    """What GitLab calls the environment."""
+    return f"{place.name}/{BRANCH}" if place.per_branch else place.name
+
+
+def resource_of(job: Job) -> str:
+    """What GitLab calls the resource group; empty: none."""
+    return f"{job.resource}/{BRANCH}" if job.resource and job.place and job.place.per_branch else job.resource
+
+
+def downstream_of(starts: Downstream) -> dict[str, Json]:
+    """`trigger` and `variables`. A trigger job has no script, so what it hands over are variables of a dotenv report before it.
+
+    Each of them is named, and no global variable of the file goes along.
+    """
+    hands = {name: f"${name}" for name in starts.hands}
+    trigger = {"project": starts.project, "branch": starts.branch, "strategy": "depend"}
+    return {"inherit": {"variables": False}, "variables": hands, "trigger": trigger}
 
 
 def _trigger(job: Job) -> dict[str, Json] | None:
@@ -134,7 +160,8 @@ def _artifacts(job: Job) -> dict[str, Json] | None:
         return None
     shown = {"expose_as": job.shows} if job.shows else {}
     reports = {"reports": dict(job.reports)} if job.reports else {}
-    return {"when": "always", **shown, "paths": list(job.keep), **reports}
+    paths = {"paths": list(job.keep)} if job.keep else {}
+    return {"when": "always", **shown, **paths, **reports}
 
 
 def block(name: str, value: Json, indent: str = "") -> list[str]:

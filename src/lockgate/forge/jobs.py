@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.forge.id_token import AUDIENCE
+from lockgate.forge.side_jobs import downstream_jobs, handing, review_jobs
 from lockgate.records.digest import Json, canonical, sha256_bytes
 from lockgate.records.frozen import frozen
 from lockgate.records.jobs import Event, Job, JobGraph, Place
@@ -40,6 +41,8 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "ask": ("approvals",),
     "approve": ("approvals",),
     "deploy": ("deliver", "--here"),
+    "review": ("preview", "wait"),
+    "downstream": ("deliver", "--dotenv"),
     "publish": ("gitlab", "publish"),
     "monitor": ("status",),
 }
@@ -167,6 +170,7 @@ def _way(declared: Declared, settings: GitlabSettings) -> list[Job]:
     first = JUDGED if settings.merge_requests == "gates" else RISING
     jobs = [Job(name="release", stage="release", commands=(("lockgate", "propose"),), needs=("check", made), events=first,
                 interruptible=True, says="bundle the release and write into the ledger that this pipeline proposes it")]  # fmt: skip
+    jobs += review_jobs(settings) if "merge_request" in first else []
     environments = [s.environment for s in declared.stages if isinstance(s, DeployTo)]
     here, before = "", ("release",)
     for stretch in _stretches(declared.stages):
@@ -180,10 +184,14 @@ def _way(declared: Declared, settings: GitlabSettings) -> list[Job]:
         if stretch.environment:
             last = stretch.environment == environments[-1]
             place = _place(stretch.environment, settings, last=last)
-            rise = _rise(place, ahead, asked=stretch.asked, attested=stretch.environment in declared.attested)
+            attested = settings.approvals if stretch.environment in declared.attested else ""
+            rise = _rise(place, ahead, asked=stretch.asked, attested=attested)
+            if last and settings.downstream:
+                rise = [*rise[:-1], handing(rise[-1])]
             jobs += rise
             here, before = stretch.environment, (rise[-1].name,)
-    return [*jobs, *(_publish(environments) if settings.publish else [])]
+    jobs += _publish(environments) if settings.publish else []
+    return [*jobs, *downstream_jobs(environments, settings, RISING)]
 
 
 @frozen
@@ -211,14 +219,19 @@ def _stretches(stages: Sequence[Stage]) -> list[_Stretch]:
     return [*found, _Stretch(tuple(gates), asked, "")]
 
 
-def _rise(place: Place, ahead: tuple[str, ...], *, asked: bool, attested: bool) -> list[Job]:
-    """Ask people, where they are asked, and deploy: people are asked once before an environment, in all roles."""
+def _rise(place: Place, ahead: tuple[str, ...], *, asked: bool, attested: str) -> list[Job]:
+    """Ask people, where they are asked, and deploy: people are asked once before an environment, in all roles.
+
+    `attested`: how they agree where the forge's word is taken; empty: they sign.
+    """
     if not asked:
         return [_deploy(place, ahead)]
     approve = _approve(place, ahead)
     if not attested:
         return [approve, _deploy(place, (approve.name,))]
     ask = _ask(place, ahead)
+    if attested == "deployment":
+        return [ask, _approved_deploy(place, (ask.name,))]
     pressed = replace(
         approve, needs=(ask.name,), commands=(("lockgate", "gitlab", "attest", place.name), *approve.commands), audience=AUDIENCE,
         says="who starts it approves what the job before it showed; several people start it one after the other",
@@ -260,18 +273,37 @@ def _deploy(place: Place, needs: tuple[str, ...]) -> Job:
     )  # fmt: skip
 
 
+def _approved_deploy(place: Place, needs: tuple[str, ...]) -> Job:
+    """The forge itself asks for approvals of this deployment, and then somebody starts it."""
+    deploy = _deploy(place, needs)
+    attest = ("lockgate", "gitlab", "attest", place.name, "--deployment")
+    return replace(
+        deploy, commands=(attest, *deploy.commands), when="manual", audience=AUDIENCE,
+        says="people approve this deployment at the forge; where it cannot ask them, who starts the job approves",
+    )  # fmt: skip
+
+
 def _place(environment: str, settings: GitlabSettings, *, last: bool) -> Place:
     url = settings.urls.get(environment, "")
     return Place(name=environment, tier=settings.tier(environment, last=last), url=url)
 
 
 def _report(gates: Sequence[Job], events: tuple[Event, ...]) -> list[Job]:
-    """What a merge request shows; also when a gate failed."""
+    """What a merge request shows; also when a gate failed. Also on the target branch: GitLab compares with what it showed there.
+
+    One path only: with a second one GitLab links to a list of files instead of the page.
+    """
     if "merge_request" not in events:
         return []
     needs = tuple(g.name for g in gates) or ("release",)
-    return [Job(name="report", stage="report", commands=(("lockgate", "gitlab", "report"),), needs=needs, when="always",
-                events=("merge_request",), interruptible=True, says="what the merge request shows")]  # fmt: skip
+    files = {"metrics": "metrics.txt", "codequality": "quality.json", "annotations": "links.json"}
+    return [
+        Job(
+            name="report", stage="report", commands=(("lockgate", "gitlab", "report"),), needs=needs, when="always", events=events,
+            interruptible=True, reports={kind: f"{REPORTS}/{name}" for kind, name in files.items()}, keep=(f"{REPORTS}/evidence.html",),
+            shows="Evidence page", says="what the merge request shows, beside what the target branch last showed; nothing waits for it",
+        )
+    ]  # fmt: skip
 
 
 def _publish(environments: Sequence[str]) -> list[Job]:

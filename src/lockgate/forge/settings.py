@@ -23,13 +23,17 @@ TIER_WORDS: Final = {
     "dev": "development",
 }
 KEYS: Final = (
+    "approvals",
     "cache",
     "cache_key",
     "child_bytes",
+    "downstream",
     "environments",
     "image",
     "merge_requests",
+    "note",
     "publish",
+    "review",
     "setup",
     "steps",
     "tags",
@@ -50,10 +54,16 @@ class GitlabSettings:
         variables: environment of every job, such as the address of a package index.
         merge_requests: `gates`: a merge request's release is proposed and judged, which needs a key there; `training`: it is
             only made.
+        note: whether `gitlab report` writes a note under the merge request: `try`: it says why where it cannot; `require`: then
+            its job fails; `off`.
         publish: whether a release that reached the last environment is published; it needs a token that a team has to make.
         steps: `pipelines`: one job for each data and training pipeline; `child`: one for each step that the plan says runs.
         child_bytes: a larger child pipeline has one job for each pipeline. GitLab takes 5 MB, and refuses what takes more
             than 2 MB of its memory unless its operator allows more; the file's text is a fifth of that.
+        approvals: how people agree where the policy takes the forge's word: `button`: they start a job; `deployment`: they
+            approve the deployment itself, where GitLab is licensed for it, and else start the deploying job.
+        review, review_days: address of a merge request's review app, with `{branch}` in it, empty: none; days until it ends.
+        downstream, downstream_branch: project whose pipeline is started with each delivered release; empty: none.
         urls, tiers: environment → its address, and its tier where its name does not say.
     """
 
@@ -67,6 +77,12 @@ class GitlabSettings:
     steps: Literal["pipelines", "child"] = "pipelines"
     child_bytes: int = 400_000
     publish: bool = False
+    note: Literal["try", "require", "off"] = "try"
+    approvals: Literal["button", "deployment"] = "button"
+    review: str = ""
+    review_days: int = 14
+    downstream: str = ""
+    downstream_branch: str = "main"
     urls: Mapping[str, str] = field(default_factory=dict[str, str])
     tiers: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -90,6 +106,13 @@ def read_gitlab(table: Table) -> GitlabSettings:
     for place in places.values():
         place.only("tier", "url")
     variables = table.table("variables")
+    review, downstream = table.table("review"), table.table("downstream")
+    review.only("url", "days")
+    downstream.only("project", "branch")
+    if review.content and "{branch}" not in review.text("url"):
+        raise review.wrong(
+            "url", review.text("url"), 'an address with {branch} in it: "https://{branch}.review.example.org"'
+        )
     key = table.texts("cache_key", usual.cache_key)
     if len(key) > 2:
         raise table.wrong("cache_key", list(key), "at most two files: GitLab takes no more")
@@ -104,6 +127,12 @@ def read_gitlab(table: Table) -> GitlabSettings:
         steps=table.one_of("steps", ("pipelines", "child"), usual.steps),
         child_bytes=table.number("child_bytes", usual.child_bytes, least=10_000, most=5_000_000),
         publish=table.truth("publish", usual.publish),
+        note=table.one_of("note", ("try", "require", "off"), usual.note),
+        approvals=table.one_of("approvals", ("button", "deployment"), usual.approvals),
+        review=review.text("url", ""),
+        review_days=review.number("days", usual.review_days, least=1, most=365),
+        downstream=downstream.text("project") if downstream.content else "",
+        downstream_branch=downstream.text("branch", usual.downstream_branch),
         urls={name: place.text("url") for name, place in places.items() if "url" in place.content},
         tiers={name: place.one_of("tier", TIERS) for name, place in places.items() if "tier" in place.content},
     )

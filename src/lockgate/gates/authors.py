@@ -8,10 +8,19 @@ from lockgate.records.decisions import Proposed, Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from lockgate.records.trust import Trusted
 
-__all__ = ["UNKNOWN_EDITORS", "authors", "editors_unknown", "policy_editors", "questions_of", "was_shown"]
+__all__ = [
+    "UNKNOWN_EDITORS",
+    "authors",
+    "editors_unknown",
+    "policy_editors",
+    "questions_of",
+    "shown_since",
+    "was_shown",
+]
 
 UNKNOWN_EDITORS: Final = "policy_editors_unknown"
 """In `extra` of `Shown`: why nobody can tell who edited the policy."""
@@ -45,6 +54,13 @@ def questions_of(trusted: Trusted, page: str) -> tuple[str, ...]:
 def was_shown(trusted: Trusted, page: str, *, release: str, environment: str) -> bool:
     """Whether a deliverer signed that people see this page of this release before this environment (law 9)."""
     return any((s.release, s.environment) == (release, environment) for s in _pages(trusted, page))
+
+
+def shown_since(trusted: Trusted, page: str, *, release: str, environment: str) -> datetime | None:
+    """When a deliverer first signed so; None: nobody did."""
+    found = (s.entry.time for s in trusted.said if s.person and isinstance(s.claim, Shown) and s.claim.page == page
+             and (s.claim.release, s.claim.environment) == (release, environment))  # fmt: skip
+    return min(found, default=None)
 
 
 def _pages(trusted: Trusted, page: str) -> Iterator[Shown]:

@@ -20,7 +20,7 @@ class Measured:
 
     Attributes:
         approved: the day of the first approval that binds it.
-        value: a decimal string, as it was signed.
+        value: a decimal string, as it was signed; `low`, `high`: its own interval, None where none was signed.
         definition: of the metric; numbers of unlike definitions are not compared.
         holdout: digest of the rows it was measured on.
     """
@@ -31,6 +31,8 @@ class Measured:
     value: str
     definition: str
     holdout: str
+    low: str | None = None
+    high: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import cast
 
 from lockgate.declare import Gate
@@ -58,6 +59,20 @@ def called(gate: Gate, inputs: Mapping[str, object]) -> Evidence:
     return _as_evidence(gate, function(**given), function.__doc__ or "")
 
 
+def _unless_few(found: Estimate) -> Estimate:
+    """Without bounds when few days or clusters stand behind it, however its function made them."""
+    if not found.blocks or found.low is None or found.low == found.high:
+        return found
+    from lockgate.evaluation.blocks import LEAST_BLOCKS  # lazy: numpy comes with it, and has come with days or clusters
+    from lockgate.evaluation.intervals import too_few
+
+    if found.blocks >= LEAST_BLOCKS:
+        return found
+    unit = "day" if found.block == "day" else "cluster"
+    extra = {**found.extra, "least": LEAST_BLOCKS}
+    return replace(found, low=None, high=None, why=too_few(found.blocks, unit), extra=extra)
+
+
 def _as_evidence(gate: Gate, found: object, words: str) -> Evidence:
     """What a function may return: Evidence, an Estimate, or an interval that knows its estimate."""
     if isinstance(found, Evidence):
@@ -70,6 +85,7 @@ def _as_evidence(gate: Gate, found: object, words: str) -> Evidence:
             f"gate '{gate.name}' returned something that cannot be judged", value=type(found).__name__,
             allowed="Evidence, Estimate or Interval",
         )  # fmt: skip
+    found = _unless_few(found)
     params = {name: to_json(value) for name, value in gate.params.items()}
     summary = words.strip().split("\n")[0].rstrip(".")
     return Evidence(gate=gate.name, kind=gate.rule, statistic=found, params={**params, "words": summary or gate.name})

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from math import ceil, inf, isfinite, sqrt
 
 from lockgate.errors import UsageError
+from lockgate.evaluation.blocks import LEAST_BLOCKS
 from lockgate.evaluation.verdict_chances import (
     Asked,
     Chances,
@@ -22,13 +24,12 @@ from lockgate.evaluation.verdict_chances import (
 )
 from lockgate.gates.questions import CEILING, DIFFERENCE, PARITY, RATIO, Question, Reads, Scale, question
 from lockgate.gates.rules.decision import Limits
-from lockgate.gates.rules.sentences import basis
+from lockgate.gates.rules.sentences import basis, percent
 from lockgate.records.evidence import Estimate, Evidence
 
 __all__ = ["GatePlan", "Row", "of_evidence", "of_numbers"]
 
 COUNTED = ("enough", "same_answers", "holds")
-LEAST_BLOCKS = 8  # as `evaluation.slices.MIN_DAYS`: fewer days say nothing about how days differ
 WHERE = (
     (0.0, "no difference"),
     (0.5, "half way"),
@@ -76,10 +77,11 @@ class GatePlan:
 
 def of_numbers(
     *, rows: int | None, limit: float | None, rate: float | None = None, groups: int | None = None,
-    discordance: float | None = None, spread: float | None = None,
+    discordance: float | None = None, accuracy: float | None = None, spread: float | None = None,
 ) -> GatePlan:  # fmt: skip
     """A plan from what somebody states. Exactly one of `rate`, `discordance` and `spread` says what kind of number it is.
 
+    `accuracy`: what the live release reaches, of which the champion gate's margin is a share; it goes with `discordance`.
     Raises UsageError naming what is missing, too much or impossible.
     """
     kinds = {"rate": rate, "discordance": discordance, "spread": spread}
@@ -94,12 +96,17 @@ def of_numbers(
         raise UsageError("--rows is impossible", value=str(rows), allowed="2 or more")
     if not isfinite(limit):
         raise UsageError("--limit is impossible", value=f"{limit:g}", allowed="a finite number")
+    if accuracy is not None and discordance is None:
+        raise UsageError(
+            "an accuracy needs a discordance", value=f"{accuracy:g}", allowed="--discordance P --accuracy A"
+        )
     if rate is not None:
+        limit = _within("limit", limit, 1)
         return _of_shares(rows=rows, rate=_within("rate", rate, 1), limit=limit, groups=1 if groups is None else groups)
     if groups is not None:
         raise UsageError("groups need a rate", value=str(groups), allowed="--rate P --groups G")
     if discordance is not None:
-        return _of_answers(rows=rows, discordance=_within("discordance", discordance, 1), limit=limit)
+        return _of_answers(rows=rows, discordance=discordance, accuracy=accuracy, limit=limit)
     return _of_spread(rows=rows, spread=_within("spread", spread or 0.0, inf), limit=limit)
 
 
@@ -113,8 +120,6 @@ def _within(name: str, value: float, high: float) -> float:
 def _of_shares(*, rows: int, rate: float, limit: float, groups: int) -> GatePlan:
     """A gap in a rate between groups of equal size, each against the rest; with one group, the rate against its limit."""
     if groups != 1:
-        if limit <= 0:
-            raise UsageError("--limit of a gap is impossible", value=f"{limit:g}", allowed="more than 0")
         error, comparisons = rate_gap(rate, rows, groups)
         asked = Asked(limit=limit, error=error, both_sides=True, comparisons=comparisons)
         words = f"{rows:,} rows in {groups} groups of equal size, rate {rate:g}"
@@ -124,11 +129,29 @@ def _of_shares(*, rows: int, rate: float, limit: float, groups: int) -> GatePlan
     return _plan("rate", f"at most {limit:g}", f"{rows:,} rows, rate {rate:g}", asked, CEILING, have=rows, easy=easy)
 
 
-def _of_answers(*, rows: int, discordance: float, limit: float) -> GatePlan:
-    """Accuracy against the live release, same rows; `discordance` is the share of them that only one of the two gets right."""
-    asked = Asked(limit=limit, error=sqrt(discordance / rows))
+def _of_answers(*, rows: int, discordance: float, accuracy: float | None, limit: float) -> GatePlan:
+    """Accuracy against the live release, same rows; `discordance` is the share of them that only one of the two gets right.
+
+    As the gate measures it: the difference and its limit are shares of what the live release reaches.
+    """
+    if accuracy is None:
+        raise UsageError(
+            "--discordance needs --accuracy: what may be lost is a share of what the live release reaches", value=f"{discordance:g}",
+            allowed="--accuracy A, the share of rows that the live release gets right",
+            next=f"lockgate gate plan --rows {rows} --discordance {discordance:g} --accuracy 0.85 --limit {limit:g}",
+        )  # fmt: skip
+    accuracy, discordance = _within("accuracy", accuracy, 1), _within("discordance", discordance, 1)
+    most = 2 * min(accuracy, 1 - accuracy)  # of two that are as good, each is right alone on half of these
+    if discordance > most:
+        what = f"--discordance is impossible when two releases get {accuracy:g} right"
+        raise UsageError(what, value=f"{discordance:g}", allowed=f"at most {most:g}")
+    if not 0 <= limit < 1:
+        raise UsageError("--limit is impossible", value=f"{limit:g}", allowed="0 or more, less than 1")
+    asked = Asked(limit=limit, error=sqrt(discordance / rows) / accuracy)
     words = f"{rows:,} rows, {discordance:g} of them right in only one of the two"
-    return _plan("champion", f"accuracy at most {limit:g} lower", words, asked, DIFFERENCE, have=rows)
+    share = percent(Decimal(str(limit)))
+    asks = f"accuracy at most {share} lower than the live release's {accuracy:g}" if limit else "accuracy no lower"
+    return _plan("champion", asks, words, asked, DIFFERENCE, have=rows, reads="percent")
 
 
 def _of_spread(*, rows: int, spread: float, limit: float) -> GatePlan:

@@ -111,7 +111,7 @@ def _side(evidence: Evidence, *, good: bool) -> str:
 
 
 def _no_step_back(limits: Limits, evidence: Evidence) -> Question:
-    """Against the best approved value, which is taken as it is."""
+    """Against the best approved value as it was signed. Less fails than is planned, as the gate allows that number its own luck."""
     tolerance = limits["tolerance"]
     best = next((Decimal(e.value) for e in evidence.also if e.name == "best_approved" and e.value), None)
     is_up = evidence.params.get("better") == "higher"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from lockgate.evaluation.blocks import LEAST_BLOCKS
 from lockgate.evaluation.intervals import wilson
 from lockgate.gates.rules.decision import level
 from lockgate.gates.rules.sentences import capitalized, percent
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["counted", "decided", "in_a_sentence", "weighed"]
 
-FEW_DAYS: Final = 8
-"""On fewer days than this an interval says too little about how days differ (as `evaluation.slices.MIN_DAYS`)."""
 OUTCOMES: Final[Mapping[DayOutcome, str]] = {
     "shipped": "shipped",
     "stopped": "stopped",
@@ -86,7 +85,7 @@ def _share(name: str, hits: int, of: int) -> Estimate:
 
 
 def _is_clear(relative: Estimate) -> bool:
-    if relative.low is None or relative.high is None or relative.blocks < FEW_DAYS:
+    if relative.low is None or relative.high is None or (relative.blocks or relative.n) < LEAST_BLOCKS:
         return False
     return Decimal(relative.low) * Decimal(relative.high) > 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, cast
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 from lockgate.records.digest import Json
 
-__all__ = ["FORGE", "ForgeJob", "account_of", "job_in", "job_of"]
+__all__ = ["FORGE", "ForgeJob", "account_of", "job_in", "job_of", "slug_of"]
 
 FORGE: Final = "forge"
 """In `extra` of `Proposed`: the job that proposed the release."""
@@ -30,6 +31,15 @@ def account_of(kind: str, address: str, user: str) -> str:
     'gitlab:gitlab.example.org/42'
     """
     return f"{kind}:{urlsplit(address).netloc}/{user}"
+
+
+def slug_of(ref: str) -> str:
+    """A branch as it may stand in a host name, as GitLab's `CI_COMMIT_REF_SLUG`: at most 63 of a to z, 0 to 9 and `-`.
+
+    >>> slug_of("feature/Better_Holidays!")
+    'feature-better-holidays'
+    """
+    return re.sub(r"[^a-z0-9]", "-", ref.lower())[:63].strip("-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from lockgate.records.frozen import field, frozen
 
-__all__ = ["EVENTS", "Event", "Job", "JobGraph", "Place"]
+__all__ = ["EVENTS", "Downstream", "Event", "Job", "JobGraph", "Place"]
 
 Event = Literal["merge_request", "default_branch", "schedule", "trigger", "monitor", "child"]
 EVENTS: Final[tuple[Event, ...]] = ("merge_request", "default_branch", "schedule", "trigger", "monitor", "child")
@@ -22,13 +22,28 @@ class Place:
     Attributes:
         tier: `production`, `staging`, `testing`, `development` or `other`.
         url: where its users find it; empty: nobody said.
-        deploys: the job changes it; False: the job only asks about it.
+        deploys: the job changes it; False: the job only asks about it, or ends it.
+        per_branch: there is one for each branch; the forge adds the branch to `name`, and puts it for `{branch}` in `url`.
+        ended_by: the job that ends it, when its branch is gone or after `days`; `ends`: this is that job. It holds up nobody.
     """
 
     name: str
     tier: str
     url: str = ""
     deploys: bool = True
+    per_branch: bool = False
+    ended_by: str = ""
+    days: int = 0
+    ends: bool = False
+
+
+@frozen(kw_only=True)
+class Downstream:
+    """A pipeline of another project that a job starts: its project, the branch, and the variables it is handed."""
+
+    project: str
+    branch: str
+    hands: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -49,6 +64,8 @@ class Job:
         keep: files that are kept with the job; `shows`: the name under which people are shown them.
         audience: for whom the forge makes the job a signed token of who it is and who started it; empty: none.
         spawns: the job and its file that hold the pipeline to start; this job then has no commands.
+        starts: a pipeline of another project, handed what a report `dotenv` of a job before says; no commands either.
+        checkout: it needs the project's files; False: it also runs when its branch is gone.
     """
 
     name: str
@@ -68,6 +85,8 @@ class Job:
     shows: str = ""
     audience: str = ""
     spawns: tuple[str, str] | None = None
+    starts: Downstream | None = None
+    checkout: bool = True
 
 
 @frozen(kw_only=True)

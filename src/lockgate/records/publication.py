@@ -51,8 +51,9 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreed:
-    """What one person said at the forge about a deployment. `said`: `approved` or `rejected`."""
+    """What one person said at the forge about a deployment. `said`: `approved` or `rejected`. `user`: number of the account."""
 
+    user: str
     login: str
     said: str
     time: str
@@ -61,10 +62,19 @@ class Agreed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """A deployment as the forge lists it. `approvals`: empty where the forge, or its tier, has none."""
+    """A deployment as the forge lists it.
+
+    Attributes:
+        job: that makes it; empty: none does.
+        asked: how many approvals the forge waits for in all; 0 where nobody is asked, or its tier has none. pending: still.
+        approvals: what people said, the refusals too.
+    """
 
     id: str
     commit: str
     status: str
     login: str
+    job: str = ""
+    asked: int = 0
+    pending: int = 0
     approvals: tuple[Agreed, ...] = ()

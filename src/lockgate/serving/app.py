@@ -9,7 +9,7 @@ import datetime as dt
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 from lockgate.errors import LockgateError
@@ -17,6 +17,7 @@ from lockgate.records.digest import Json, short
 from lockgate.records.release import FieldSchema, Roles
 from lockgate.records.wire import to_json
 from lockgate.serving.answer import Desk, Invalid, query_of
+from lockgate.serving.beside import Beside, compared
 from lockgate.serving.chart import Forecast, amount, draw, interval_bar, score_bar
 from lockgate.serving.validate import FieldError, say_day
 
@@ -37,15 +38,18 @@ STATIC: Mapping[str, tuple[bytes, str]] = {
 }
 
 
-def page(desk: Desk, given: Mapping[str, str], *, banner: str, links: Mapping[str, str]) -> tuple[bytes, int]:
+def page(
+    desk: Desk, given: Mapping[str, str], *, banner: str, links: Mapping[str, str], beside: Beside | None = None
+) -> tuple[bytes, int]:
     """The form, and the answer when the query holds a request. Answers the HTML and its status: 200 or 422."""
     errors: Sequence[FieldError] = ()
-    answer = None
+    answer = other = None
     asked = bool(given)
     if asked:
         raw = desk.read_text(given)
         try:
             answer = _answered(desk, raw)
+            other = compared(desk, cast("Any", answer)["reply"], beside) if beside else None
         except Invalid as error:
             errors = error.errors
     html = _render(
@@ -57,6 +61,7 @@ def page(desk: Desk, given: Mapping[str, str], *, banner: str, links: Mapping[st
         errors=[e for e in errors if e.field not in {f.name for f in desk.fields}],
         wrong=bool(errors),
         answer=answer,
+        beside=other,
     )
     return html, 422 if errors else 200
 

@@ -28,7 +28,8 @@ class Wanted:
     """What the ledger wants served. `entry` names the ledger entry, so that the same release can be wanted anew.
 
     `evidence`: the file of the page that was signed, and its sha256. `decided`: who let it in, one sentence each.
-    `names`: hosts by which clients may call, besides this machine's own.
+    `names`: hosts by which clients may call, besides this machine's own. `beside`: an environment's name, and the address of
+    a server whose answer to the same request the app shows, too.
     """
 
     release: str
@@ -37,6 +38,7 @@ class Wanted:
     evidence: tuple[Path, str] | None = None
     decided: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    beside: tuple[str, str] | None = None
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -95,6 +97,7 @@ class Worker:
             "evidence": [str(wanted.evidence[0]), wanted.evidence[1]] if wanted.evidence else None,
             "decided": wanted.decided,
             "names": wanted.names,
+            "beside": wanted.beside,
         }
         command = [sys.executable, "-I", "-B", "-m", "lockgate.serving.worker", canonical(orders).decode()]
         self.started = time.monotonic()

@@ -14,6 +14,7 @@ from lockgate.records.day import read_day
 from lockgate.records.digest import Json
 from lockgate.serving import app as pages
 from lockgate.serving.answer import Desk
+from lockgate.serving.beside import Beside
 
 __all__ = ["JSON_TYPE", "Asked", "Page", "Route", "Settings", "json_page", "routes"]
 
@@ -29,12 +30,14 @@ class Settings:
     """What the operator said at the start: a banner on every page, the evidence page, and who approved.
 
     `names`: the only hosts that a request may be addressed to, besides this machine's addresses; empty: any.
+    `beside`: whose answer to the same request the app shows, too.
     """
 
     banner: str = ""
     evidence: bytes | None = None
     decided: tuple[str, ...] = ()
     names: frozenset[str] = frozenset()
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +85,8 @@ class _Routes:
 
     def page(self, asked: Asked) -> Page:
         given = {n: v for n, v in asked.query.items() if n in {f.name for f in self.desk.fields}}
-        html, status = pages.page(self.desk, given, banner=self.settings.banner, links=self._links())
+        banner, beside = self.settings.banner, self.settings.beside
+        html, status = pages.page(self.desk, given, banner=banner, links=self._links(), beside=beside)
         return Page(body=html, status=status, type="text/html")
 
     def predict_query(self, asked: Asked) -> Page:

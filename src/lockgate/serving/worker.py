@@ -33,6 +33,7 @@ from lockgate.records.wire import from_json
 from lockgate.release.host import check_holdout
 from lockgate.release.open import open_release, read_holdout
 from lockgate.serving.answer import Desk, new_id
+from lockgate.serving.beside import Beside
 from lockgate.serving.child import is_loopback
 from lockgate.serving.connection import KEEP_ALIVE_SECONDS, MOST_CONNECTIONS, GuardedProtocol
 from lockgate.serving.evidence import read_evidence
@@ -64,6 +65,7 @@ class Orders:
     evidence: tuple[str, str] | None = None
     decided: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    beside: tuple[str, str] | None = None
 
 
 class DrainingServer(uvicorn.Server):
@@ -206,7 +208,9 @@ def _warm(orders: Orders, evidence: bytes | None) -> tuple[Http, int]:
     gc.collect()
     gc.freeze()
     names = _names(orders)
-    return Http(desk, Settings(banner=orders.banner, evidence=evidence, decided=orders.decided, names=names)), checked
+    beside = Beside(*orders.beside) if orders.beside else None
+    settings = Settings(banner=orders.banner, evidence=evidence, decided=orders.decided, names=names, beside=beside)
+    return Http(desk, settings), checked
 
 
 def _names(orders: Orders) -> frozenset[str]:

@@ -1,30 +1,32 @@
 """One GitLab API, asked politely: what may pass is tried again, what may not is said with the variable that would help.
 
 Standard library only. A token travels in its header, is never part of an address, an error or a log, and is sent to nobody but
-the API that it is for: redirects are not followed. Without TLS only to this machine itself.
+the API that it is for: redirects are not followed, but those of a download, and these without the token. Without TLS only to this
+machine itself.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-import urllib.error
-import urllib.request
 from http.client import HTTPException
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import urljoin, urlsplit
 
+from lockgate.adapters.gitlab.line import Line, allowed_address, pieces
 from lockgate.errors import NotFound, PermissionRefused, ServiceUnavailable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from email.message import Message
+    from collections.abc import Callable, Generator, Iterator, Mapping
+    from http.client import HTTPResponse
+    from pathlib import Path
 
     from lockgate.records.digest import Json
 
 __all__ = ["GitlabApi", "GitlabRefuses"]
 
+T = TypeVar("T")
 PATIENCE_SECONDS: Final = 30.0
 PAUSES_SECONDS: Final = (0.5, 2.0, 5.0)
 LONGEST_PAUSE_SECONDS: Final = 30.0
@@ -32,7 +34,9 @@ PASSING: Final = frozenset({429, 500, 502, 503, 504})
 NOT_DONE: Final = frozenset({429})
 """Answers by which a call surely took no effect: also what must not be done twice may be asked again."""
 PAGE: Final = 100
-NEAR: Final = ("127.0.0.1", "::1", "localhost")
+REDIRECTS: Final = 3
+GOOD: Final = range(200, 300)
+ELSEWHERE: Final = range(300, 400)
 
 
 class GitlabRefuses(UsageError):
@@ -41,9 +45,15 @@ class GitlabRefuses(UsageError):
     code = 400
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """A token is for one host: another address gets nothing."""
+class _Said(Exception):
+    """An answer that is no good one: its code, what GitLab says, the seconds that it asks us to wait, and where it sends us."""
+
+    def __init__(self, answer: HTTPResponse) -> None:
+        super().__init__()
+        self.code, self.words = answer.status, _words(answer)
+        said = answer.headers.get("Retry-After", "")
+        self.wait = float(said) if said.isdigit() else 0.0
+        self.place = answer.headers.get("Location", "")
 
 
 class GitlabApi:
@@ -64,15 +74,14 @@ class GitlabApi:
         pause: Callable[[float], None] = time.sleep,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
-        parts = urlsplit(address)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in NEAR):
+        if not allowed_address(address):
             raise UsageError(
                 "GitLab is asked by https only", value=address, allowed="https://…, or http on this machine"
             )
         self._address, self._pause, self._patience = address.rstrip("/"), pause, patience
         self._variable, self._needs = variable, needs
         self._headers = {header: token} if header and token else {}
-        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._line = Line(address, patience=patience)
 
     def get(self, path: str) -> Json:
         """The JSON behind a path, such as `/job`."""
@@ -113,19 +122,76 @@ class GitlabApi:
             PermissionRefused: 401 or 403. NotFound: 404. GitlabRefuses: GitLab refuses what was sent.
             ServiceUnavailable: no answer, a broken one, or "not now" (429, 5xx), after all tries.
         """
+
+        def once() -> bytes:
+            with self._asked(method, path, body, headers or {}, kept=again) as answer:
+                return b"".join(pieces(answer))
+
+        return self._tried(method, path, once, again=again)
+
+    def has(self, path: str) -> bool:
+        """Whether a file is there, by HEAD: one that lies elsewhere is there, too."""
+
+        def once() -> bool:
+            try:
+                with self._asked("HEAD", path, None, {}, kept=True) as answer:
+                    answer.read()
+            except _Said as said:
+                if said.code not in ELSEWHERE:
+                    raise
+            return True
+
+        try:
+            return self._tried("HEAD", path, once, again=True)
+        except NotFound:
+            return False
+
+    def stream(self, path: str, begin: Callable[[], Callable[[bytes], object]]) -> None:
+        """A file piece by piece. `begin` gives what takes the pieces, anew for each try. Raises as `call` does."""
+
+        def once() -> None:
+            keep = begin()
+            try:
+                with self._asked("GET", path, None, {}, kept=True) as answer:
+                    for piece in pieces(answer):
+                        keep(piece)
+            except _Said as said:
+                if said.code not in ELSEWHERE or not said.place:
+                    raise
+                for piece in self._elsewhere(urljoin(self._address + path, said.place)):
+                    keep(piece)
+
+        self._tried("GET", path, once, again=True)
+
+    def _elsewhere(self, address: str, *, left: int = REDIRECTS) -> Iterator[bytes]:
+        """What lies where a download sends us, such as an object storage. Our token stays here: the address itself lets us in."""
+        parts = urlsplit(address)
+        if not allowed_address(address) or not left:
+            raise ConnectionError(f"redirected to {parts.scheme}://{parts.hostname}")
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        line = Line(address, patience=self._patience)
+        with line.asked("GET", target, body=None, headers={}, kept=False) as answer:
+            if answer.status in GOOD:
+                yield from pieces(answer)
+                return
+            said = _Said(answer)
+        if said.code not in ELSEWHERE or not said.place:
+            raise ConnectionError(f"{said.code} of {parts.hostname}, where the file lies")
+        yield from self._elsewhere(urljoin(address, said.place), left=left - 1)
+
+    def _tried(self, method: str, path: str, once: Callable[[], T], *, again: bool) -> T:
         why, wait = "", 0.0
         for pause in (*PAUSES_SECONDS, None):
             may_repeat = again
             try:
-                return self._once(method, path, body, headers or {})
-            except urllib.error.HTTPError as error:
-                with error:
-                    why, wait = f"{error.code} {_said(error)}", _after(error.headers)
-                if error.code not in PASSING:
-                    raise self._refused(error.code, method, path, why) from None
-                may_repeat = again or error.code in NOT_DONE
+                return once()
+            except _Said as said:
+                why, wait = f"{said.code} {said.words}", said.wait
+                if said.code not in PASSING:
+                    raise self._refused(said.code, method, path, why) from None
+                may_repeat = again or said.code in NOT_DONE
             except (OSError, HTTPException) as error:
-                why, wait = f"{type(error).__name__}: {getattr(error, 'reason', error)}", 0.0
+                why, wait = f"{type(error).__name__}: {error}", 0.0
             if not may_repeat:
                 break
             if pause is not None:
@@ -134,17 +200,16 @@ class GitlabApi:
             "GitLab does not answer", value=f"{method} {path}: {why}", allowed=self._address, next="try again later"
         )
 
-    def _once(self, method: str, path: str, body: bytes | Path | None, headers: Mapping[str, str]) -> bytes:
-        data = body.read_bytes() if isinstance(body, Path) else body
-        request = urllib.request.Request(  # noqa: S310  the scheme was looked at when this was made
-            self._address + path, data=data, method=method, headers={**self._headers, **headers}
-        )
-        with self._opener.open(request, timeout=self._patience) as response:
-            found: bytes = response.read()
-            length = response.headers.get("Content-Length")
-        if length is not None and int(length) != len(found):
-            raise ConnectionError(f"{len(found)} of {length} bytes")
-        return found
+    @contextlib.contextmanager
+    def _asked(
+        self, method: str, path: str, body: bytes | Path | None, headers: Mapping[str, str], *, kept: bool
+    ) -> Generator[HTTPResponse]:
+        target = urlsplit(self._address).path + path
+        given = {**self._headers, **headers}
+        with self._line.asked(method, target, body=body, headers=given, kept=kept) as answer:
+            if answer.status not in GOOD:
+                raise _Said(answer)
+            yield answer
 
     def _json(self, method: str, path: str, answer: bytes) -> Json:
         try:
@@ -169,18 +234,12 @@ class GitlabApi:
         return refuses
 
 
-def _after(headers: Message) -> float:
-    """Seconds that GitLab asks us to wait."""
-    said = headers.get("Retry-After", "")
-    return float(said) if said.isdigit() else 0.0
-
-
-def _said(error: urllib.error.HTTPError) -> str:
+def _words(answer: HTTPResponse) -> str:
     """What GitLab says of a refusal, on one line."""
     try:
-        said = json.loads(error.read()[:4096])
+        said = json.loads(answer.read()[:4096])
     except (ValueError, OSError, HTTPException):
-        return str(error.reason)
+        return answer.reason
     if not isinstance(said, dict):
         return " ".join(str(said).split())[:200]
     words = said.get("message") or said.get("error_description") or said.get("error") or said.get("error_code")

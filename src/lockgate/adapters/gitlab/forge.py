@@ -36,12 +36,17 @@ NEWEST: Final = 20
 
 
 class GitlabForge:
-    """One project of one instance, as the variables of a job name them."""
+    """One project of one instance, as the variables of a job name them.
+
+    `token`: the variable that holds the token for what a job's own may not do. `needs`: the role and scope that it must have.
+    """
 
     def __init__(
         self,
         environment: Mapping[str, str],
         *,
+        token: str = TOKEN,
+        needs: str = NEEDS,
         pause: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
         patience: float = PATIENCE_SECONDS,
@@ -52,18 +57,19 @@ class GitlabForge:
                 "nothing says which GitLab project this is", value=", ".join(missing), allowed="a job of a pipeline, or these variables set by hand",
             )  # fmt: skip
         self._environment, self._pause, self._now, self._patience = environment, pause, now, patience
+        self._token, self._needs = token, needs
         self._address = environment["CI_API_V4_URL"].rstrip("/")
         self._number = quote(environment["CI_PROJECT_ID"], safe="")
         self._project = f"/projects/{self._number}"
 
     def _people(self) -> GitlabApi:
         """With the project's token. PermissionRefused when there is none."""
-        if not self._environment.get(TOKEN):
+        if not self._environment.get(self._token):
             raise PermissionRefused(
-                "no token for what a job's own token may not do", value=f"{TOKEN} is not set", allowed=NEEDS,
-                next=f"Settings › Access tokens, then Settings › CI/CD › Variables: {TOKEN}, masked and protected",
+                "no token for what a job's own token may not do", value=f"{self._token} is not set", allowed=self._needs,
+                next=f"Settings › Access tokens, then Settings › CI/CD › Variables: {self._token}, masked   (docs/gitlab.md)",
             )  # fmt: skip
-        return self._api("PRIVATE-TOKEN", TOKEN, NEEDS)
+        return self._api("PRIVATE-TOKEN", self._token, self._needs)
 
     def _jobs(self) -> GitlabApi:
         """With the job's own token where there is one."""
@@ -131,7 +137,7 @@ class GitlabForge:
 
     def deployments(self, environment: str) -> tuple[Deployed, ...]:
         """The newest ones; approvals are read one by one, as a list of deployments does not show them."""
-        api = self._people() if self._environment.get(TOKEN) else self._jobs()
+        api = self._people() if self._environment.get(self._token) else self._jobs()
         at = f"{self._project}/deployments"
         newest = api.get(f"{at}?environment={quote(environment, safe='')}&sort=desc&per_page={NEWEST}")
         return tuple(_deployed(api.get(f"{at}/{d['id']}")) for d in reversed(newest))
@@ -142,8 +148,13 @@ def _deployed(said: Any) -> Deployed:
     words = [w for rule in rules for w in rule["deployment_approvals"]] or said.get("approvals") or ()
     return Deployed(
         id=str(said["id"]), commit=said["sha"], status=said["status"], login=said["user"]["username"],
+        job=str((said.get("deployable") or {}).get("id", "")), pending=int(said.get("pending_approval_count") or 0),
+        asked=sum(int(rule.get("required_approvals") or 0) for rule in rules),
         approvals=tuple(
-            Agreed(login=w["user"]["username"], said=w["status"], time=w["created_at"], comment=w.get("comment") or "")
+            Agreed(
+                user=str(w["user"]["id"]), login=w["user"]["username"], said=w["status"], time=w["created_at"],
+                comment=w.get("comment") or "",
+            )
             for w in words
         ),
     )  # fmt: skip

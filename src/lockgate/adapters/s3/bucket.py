@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from lockgate.adapters.s3.client import client_of, parse
 from lockgate.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
-__all__ = ["Bucket", "Changed", "at_once"]
-
-Given = TypeVar("Given")
-Found = TypeVar("Found")
+__all__ = ["Bucket", "Changed"]
 
 PART_BYTES: Final = 32 << 20
 PIECE_BYTES: Final = 1 << 20
-AT_ONCE: Final = 8
 CODE: Final = re.compile(r"<Code>(\w+)</Code>|\(code: (\w+)\)")
 """In the answer to a request, or for one of many that were to be deleted."""
 DENIED: Final = "AccessDenied"
@@ -30,31 +26,16 @@ class Changed(Exception):
     """A conditional write met something else than it expected."""
 
 
-def at_once(act: Callable[[Given], Found], items: Iterable[Given]) -> Iterator[Found]:
-    """What `act` answers for each item, in their order; some are under way while the first is waited for, never all.
-
-    >>> list(at_once(abs, range(-3, 1)))
-    [3, 2, 1, 0]
-    """
-    from collections import deque
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-    under_way: deque[Future[Found]] = deque()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for item in items:
-            under_way.append(pool.submit(act, item))
-            if len(under_way) > AT_ONCE:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-
-
 class Bucket:
     """Objects by name below a prefix. Nothing is asked before the first call; that one says if the bucket is there."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, root: Path | None = None) -> None:
+        del root  # a bucket is where it is, whoever asks
         self.place = parse(url)
         self._client: Any = None
+
+    def __str__(self) -> str:
+        return str(self.place)
 
     def read(self, name: str) -> tuple[bytes, str] | None:
         """A small object's bytes and its tag, or None."""
@@ -100,6 +81,10 @@ class Bucket:
             end = min(start + PART_BYTES, size_bytes)
             part = obstore.get(client, name, options={"range": (start, end)})
             yield from map(memoryview, part.stream(min_chunk_size=PIECE_BYTES))
+
+    def has(self, name: str) -> bool:
+        """Say whether there is one."""
+        return self.stat(name) is not None
 
     def stat(self, name: str) -> tuple[int, float] | None:
         """Size in bytes and time of the last change (POSIX seconds by the store's clock), or None."""

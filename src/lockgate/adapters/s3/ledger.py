@@ -11,7 +11,8 @@ import json
 import threading
 from typing import TYPE_CHECKING
 
-from lockgate.adapters.s3.bucket import Bucket, Changed, at_once
+from lockgate.abreast import at_once
+from lockgate.adapters.s3.bucket import Bucket, Changed
 from lockgate.durable import locked, write_atomic
 from lockgate.errors import IntegrityError, MovedOn, ServiceUnavailable
 from lockgate.records.digest import canonical, short

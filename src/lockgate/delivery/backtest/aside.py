@@ -73,9 +73,7 @@ def set_aside(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     (folder / "policy.toml").write_bytes((project.root / "policy.toml").read_bytes())
-    far = project.cache is not None
-    store = project.settings.store if far else str(project.store_folder)
-    copy = Project(folder, replace(project.settings, store=store, ledger=None, as_of_file=None, sinks=()))
+    copy = Project(folder, replace(project.settings, store=project.store_url, ledger=None, as_of_file=None, sinks=()))
     captured = graph_of(copy, now_ns=int(now.timestamp() * 1e9))
     parameters = {
         **project.settings.params,

@@ -15,15 +15,19 @@ from lockgate.delivery.walk import walk_now
 from lockgate.errors import NotFound, PermissionRefused, UsageError, WaitingForHuman
 from lockgate.forge.pressed import ToldJob, pressed_by
 from lockgate.gates.approvals import objection
+from lockgate.gates.authors import shown_since
 from lockgate.gates.binding import Ask, binding, decide
+from lockgate.gates.waivers import SKEW
 from lockgate.records.decisions import Attested, Decision
 from lockgate.records.digest import short
+from lockgate.records.forge_job import account_of
 from lockgate.records.people import ATTESTER
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from lockgate.delivery.walk import Walk
+    from lockgate.forge.approved import Word
     from lockgate.project import Project
     from lockgate.records.digest import Json
     from lockgate.records.forge_job import ForgeJob
@@ -41,6 +45,7 @@ class Pressed:
         job: what this process was told. claims: of the job's ID token, checked. told: what the forge's API says.
         role: the one they decide in; empty: the only one that is asked of them and still open.
         reason, accepted: what they gave the job along.
+        word: what one person said about this job's deployment; None: who started the job approves.
     """
 
     job: ForgeJob
@@ -49,6 +54,7 @@ class Pressed:
     role: str = ""
     reason: str = ""
     accepted: tuple[str, ...] = ()
+    word: Word | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +84,9 @@ def attest(project: Project, environment: str, pressed: Pressed, *, clock: Calla
     check_recorded(walk, trust, release, environment, now=now)
     _check_attester(who(project, trust))
     account = pressed_by(pressed.claims, pressed.told, pressed.job, environment=environment)
+    word = pressed.word
+    if word is not None:
+        account = account_of(pressed.job.kind, pressed.claims.get("iss", ""), word.user)
     made: list[tuple[Person, str]] = []
 
     def claim(trust: Trusted) -> Attested | None:
@@ -90,11 +99,15 @@ def attest(project: Project, environment: str, pressed: Pressed, *, clock: Calla
                 value=short(release),
                 next=f"lockgate approvals {environment}",
             )
+        if word is not None:
+            _check_seen(trust, release, environment, page.sha256, word)
         said = _decision(walk, trust, release, ask, person, pressed, page=page.sha256, now=now)
         made[:] = [(person, said.role)]
         if _stands_already(walk, trust, release, ask, person, said.role, page=page.sha256, now=now):
             return None
         forge: dict[str, Json] = {**pressed.claims, "started": pressed.told.started, "job_name": pressed.told.name}
+        if word is not None:  # the claims are then of who started the job
+            forge |= {"deployment": word.deployment, "approved": word.time.isoformat(), "approved_by": word.login}
         return Attested(**{f.name: getattr(said, f.name) for f in fields(said)}, account=account, forge=forge)
 
     entry = append(project, claim, now=now)
@@ -108,13 +121,17 @@ def _decision(
     walk: Walk, trust: Trusted, release: str, ask: Ask, person: Person, pressed: Pressed, *, page: str, now: dt.datetime
 ) -> Decision:
     if missing := sorted({*ask.uncertain} - {*pressed.accepted}):
-        raise WaitingForHuman(
-            "an uncertain gate has to be accepted by name", value=", ".join(missing),
-            next=f"start the job again with the variable LOCKGATE_ACCEPT={','.join(ask.uncertain)}",
-        )  # fmt: skip
+        gates = ",".join(ask.uncertain)
+        how = (
+            f"approve again with the line “accept: {gates}” in the comment"
+            if pressed.word
+            else f"start the job again with the variable LOCKGATE_ACCEPT={gates}"
+        )
+        raise WaitingForHuman("an uncertain gate has to be accepted by name", value=", ".join(missing), next=how)
     role = pressed.role or _open_role(walk, trust, release, ask, person, page=page, now=now)
     current = binding(trust, release=release, environment=ask.environment, policy=walk.digest, page=page)
-    reason = pressed.reason.strip() or f"started {pressed.told.name} ({pressed.told.job})"
+    done = f"approved deployment {pressed.word.deployment} of" if pressed.word else "started"
+    reason = pressed.reason.strip() or f"{done} {pressed.told.name} ({pressed.told.job})"
     said = decide(
         "approve",
         role=role,
@@ -123,7 +140,7 @@ def _decision(
         ask=ask,
         accepted=pressed.accepted,
         log=trust.head,
-        now=now,
+        now=pressed.word.time if pressed.word else now,
     )
     against = objection(said, person, trusted=trust, current=current, ask=ask, time=now, now=now)
     if against:
@@ -149,7 +166,9 @@ def _open_role(
             f"{person.name} does not hold a role that is asked here", value=held, allowed=asked, next="lockgate people"
         )
     raise UsageError(
-        "more than one role is asked", value=", ".join(still), next="start the job again with LOCKGATE_ROLE=ROLE"
+        "more than one role is asked",
+        value=", ".join(still),
+        next="a line “role: ROLE” in the comment of the approval, or start the job again with LOCKGATE_ROLE=ROLE",
     )
 
 
@@ -158,6 +177,17 @@ def _stands_already(
 ) -> bool:
     stands = stands_now(walk, trust, release, ask, page=page, now=now)
     return any(r.role == role and person.name in r.people for r in stands.roles)
+
+
+def _check_seen(trust: Trusted, release: str, environment: str, page: str, word: Word) -> None:
+    """Somebody who approved before this page was there approved something else."""
+    shown = shown_since(trust, page, release=release, environment=environment)
+    if shown is None or word.time < shown - SKEW:
+        when = f"the page is of {shown:%F %T} UTC" if shown else "no page was shown"
+        raise PermissionRefused(
+            f"{word.login} approved before what they would agree to was shown", value=f"{word.time:%F %T} UTC", allowed=when,
+            next="approve the deployment again, under the present page",
+        )  # fmt: skip
 
 
 def _check_attester(me: Person) -> None:
@@ -182,7 +212,7 @@ def _person(trust: Trusted, account: str, pressed: Pressed) -> Person:
     person = trust.people.behind(account)
     if person is None:
         raise PermissionRefused(
-            f"the account of {pressed.told.login} belongs to nobody the ledger knows", value=account,
+            f"the account of {pressed.word.login if pressed.word else pressed.told.login} belongs to nobody the ledger knows", value=account,
             allowed="an alias of a person", next=f"lockgate people add NAME --alias {account}   (as a trustee)",
         )  # fmt: skip
     return person

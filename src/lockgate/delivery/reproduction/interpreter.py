@@ -154,7 +154,7 @@ def bring_lockgate(folder: Path) -> None:
 
 def _for_lockgate(project: Project, locked: Sequence[Locked]) -> list[Locked]:
     """What Lockgate itself cannot do without, where the release did without."""
-    needed = ("blake3", *(("obstore",) if project.cache is not None else ()))
+    needed = ("blake3", *(("obstore",) if project.store_url.startswith("s3:") else ()))
     known = {k.name for k in locked}
     return [k for k in installed(n for n in needed if n not in known).values() if k is not None]
 

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["Rebuilt", "Recipe", "environment_for", "locked_packages", "rebuild", "snapshot_in"]
 
 OF_PYTHON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-OF_THE_STORE = "AWS_"
-"""What the variables start with by which a store in S3 is opened."""
+OF_THE_STORE = ("AWS_", "CI_API_V4_URL", "CI_JOB_TOKEN", "CI_PROJECT_", "LOCKGATE_GITLAB_TOKEN")
+"""What the variables start with by which a store in S3, or on GitLab's packages, is opened."""
 LAST_LINES = 8
 
 
@@ -164,8 +164,7 @@ def _beside(project: Project, release: Manifest, path: str) -> bytes:
 
 def _project(project: Project, snapshot: Snapshot, folder: Path, *, empty: bool) -> Project:
     """A project that says nothing but what the snapshot does; its sources are no files of its own."""
-    far = project.cache is not None
-    store = ".lockgate" if empty else project.settings.store if far else str(project.store_folder)
+    store = ".lockgate" if empty else project.store_url
     settings = replace(
         project.settings, pipelines=snapshot.modules, params={}, sinks=(), store=store, ledger=None, as_of_file=None,
         sources=tuple(SourceSettings(n, kind, "") for n, kind in snapshot.sources.items()),
@@ -226,6 +225,8 @@ def environment_for(environment: Mapping[str, str], *, own: bool, shared: bool) 
 
     >>> environment_for({"PATH": "/bin", "LOCKGATE_KEY": "k", "AWS_SECRET_ACCESS_KEY": "s"}, own=True, shared=False)
     {'PATH': '/bin'}
+    >>> environment_for({"CI_JOB_TOKEN": "s", "LOCKGATE_KEY": "k"}, own=True, shared=True)
+    {'CI_JOB_TOKEN': 's'}
     """
     seen = without_secrets(environment)
     if shared:

@@ -37,6 +37,7 @@ AGAIN: Mapping[str, str] = {
     "summaries": "lockgate serve ENV, which signs it again",
     "material": "lockgate propose",
     "provenance": "lockgate gitlab publish, which signs it again",
+    "attachments": "lockgate gitlab report, which attaches it again",
 }
 """Kind of record → what makes it again."""
 MADE_AGAIN = ("results", "material")

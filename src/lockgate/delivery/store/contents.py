@@ -104,11 +104,12 @@ def _described(
         case "material":
             words = f"what release {short(key)} is judged on"
             return words, {d: w for a in found.values() if a for d, w in _of_result(project, a, words).items()}
-        case "policies" | "summaries" | "provenance":
+        case "policies" | "summaries" | "provenance" | "attachments":
             called = {
                 "policies": "a policy",
                 "summaries": "a verification summary",
                 "provenance": "the provenance of a release",
+                "attachments": "where a picture is attached at a forge",
             }[kind]
             return f"{called} ({short(key)})", {}
         case "sources":

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lockgate.evaluation.blocks import LEAST_BLOCKS
 from lockgate.evaluation.calibration import Calibration, calibration, complaint
 from lockgate.evaluation.joint import sidak
 from lockgate.evaluation.resampling import SEED
@@ -43,7 +44,8 @@ def evidence(scored: Scored, *, by: Sequence[str] = (), min_n: int = 500, seed: 
     ]
     groups = [g for column, name, made in found for g in _estimates(column, name, made)]
     known = [g for g in groups if g.estimate.low is not None]
-    left_out += [f"{g.by} = {g.group}: {g.estimate.name}: {g.estimate.why}" for g in groups if g.estimate.low is None]
+    unknown = [g for g in groups if g.estimate.low is None and groups[0].estimate.low is not None]
+    left_out += [f"{g.by} = {g.group}: {g.estimate.name}: {g.estimate.why}" for g in unknown]
     overall = found[0][2]
     return Evidence(
         gate=KIND, kind=KIND, statistic=groups[0].estimate, groups=tuple(known), params=params, seed=seed,
@@ -62,14 +64,22 @@ def _parts(scored: Scored, by: Sequence[str], min_n: int) -> tuple[list[tuple[st
     left_out += [f"all but {MOST_ROWS:,} rows, drawn at random"] if len(scored) > MOST_ROWS else []
     for column in dict.fromkeys(by):
         names, group = scored.groups(column)
-        for at, (name, rows) in enumerate(
-            zip(names.tolist(), np.bincount(group, minlength=len(names)).tolist(), strict=True)
-        ):
-            if rows < min_n:
-                left_out.append(f"{column} = {name}: {rows:,} row{'s' * (rows != 1)}, fewer than {min_n:,}")
+        for at, name in enumerate(names.tolist()):
+            rows = np.flatnonzero(group == at)
+            if why := _too_small(scored, rows, min_n):
+                left_out.append(f"{column} = {name}: {why}")
             else:
-                parts.append((column, name, _drawn(scored, np.flatnonzero(group == at))))
+                parts.append((column, name, _drawn(scored, rows)))
     return parts, left_out
+
+
+def _too_small(scored: Scored, rows: np.ndarray, min_n: int) -> str:
+    """Why these rows alone say nothing, or nothing: too few, or on too few days or clusters."""
+    if len(rows) < min_n:
+        return f"{len(rows):,} row{'s' * (len(rows) != 1)}, fewer than {min_n:,}"
+    blocks = LEAST_BLOCKS if scored.unit == "row" else len(np.unique(scored.column(scored.blocks)[rows]))
+    unit = scored.unit
+    return "" if blocks >= LEAST_BLOCKS else f"rows on {blocks} {unit}{'s' * (blocks != 1)}, fewer than {LEAST_BLOCKS}"
 
 
 def _drawn(scored: Scored, rows: np.ndarray) -> Scored:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lockgate.evaluation.blocks import LEAST_BLOCKS
 from lockgate.evaluation.comparison import on_common_rows, relative_at
 from lockgate.evaluation.folding import MOST_GROUPS
 from lockgate.evaluation.intervals import Interval
 from lockgate.evaluation.metrics import Metric, metric_named
 from lockgate.evaluation.resampling import SEED
 from lockgate.evaluation.scored import Scored
-from lockgate.evaluation.slices import MIN_DAYS
 from lockgate.gates.evidence import unmeasured
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Evidence, GroupEstimate, decimal
@@ -84,7 +84,7 @@ def _groups(
 def _too_small(scored: Scored, group: np.ndarray, groups: int, min_n: int) -> list[str]:
     """Per group why it cannot be judged, or nothing."""
     rows = np.bincount(group, minlength=groups).tolist()
-    blocks = _blocks(scored, group, groups) if scored.unit != "row" else [MIN_DAYS] * groups
+    blocks = _blocks(scored, group, groups) if scored.unit != "row" else [LEAST_BLOCKS] * groups
     return [_why(n, days, min_n, scored.unit) for n, days in zip(rows, blocks, strict=True)]
 
 
@@ -97,4 +97,4 @@ def _blocks(scored: Scored, group: np.ndarray, groups: int) -> list[int]:
 def _why(rows: int, blocks: int, min_n: int, unit: str) -> str:
     if rows < min_n:
         return f"{rows:,} row{'s' * (rows != 1)}, fewer than {min_n:,}"
-    return f"rows on {blocks} {unit}{'s' * (blocks != 1)}, fewer than {MIN_DAYS}" if blocks < MIN_DAYS else ""
+    return f"rows on {blocks} {unit}{'s' * (blocks != 1)}, fewer than {LEAST_BLOCKS}" if blocks < LEAST_BLOCKS else ""

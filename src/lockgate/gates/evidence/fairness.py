@@ -37,7 +37,7 @@ def evidence(
     if measure.bounds != SHARE:
         what = "fairness compares rates"
         raise UsageError(what, value=estimand, allowed="selection_rate, tpr, fpr, fnr, tnr, ppv, npv or accuracy")
-    if why := measure.complaint(scored):
+    if why := measure.complaint(scored) or _no_such_group(scored, reference):
         return unmeasured(KIND, on, why, **params)
     found = group_gaps(scored, list(by), metric=measure, reference=reference, crossed=crossed, min_n=min_n, seed=seed)
     groups = [_group(gap, on) for gap in found.groups if on == "difference" or gap.parity.known]
@@ -48,6 +48,15 @@ def evidence(
         gate=KIND, kind=KIND, statistic=groups[0].estimate, groups=tuple(groups), params=params, seed=seed,
         also=(found.overall.estimate(estimand, measure.unit),), not_assessed=found.not_assessed,
     )  # fmt: skip
+
+
+def _no_such_group(scored: Scored, reference: Mapping[str, str]) -> str:
+    """A reference that nobody belongs to is a mistake in writing, and would judge nobody."""
+    for column, group in reference.items():
+        names = scored.groups(column)[0].tolist() if column in scored.columns else []
+        if names and group not in names:
+            return f"{column} has no group '{group}' to hold others against (there: {', '.join(names[:6])})"
+    return ""
 
 
 def _group(gap: Gap, on: On) -> GroupEstimate:

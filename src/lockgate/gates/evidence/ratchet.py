@@ -17,7 +17,7 @@ NOTHING: dict[str, Json] = {"applicable": False, "why": "no approved release has
 
 
 def evidence(scored: Scored, history: History | None, *, metric: str, seed: int = SEED) -> Evidence:
-    """Measure the metric, and find the best value that an approved release was signed with.
+    """Measure the metric, and find the best value that an approved release was signed with, with its interval.
 
     The first release has nothing to be held against; its number is recorded, so that the next one has.
     """
@@ -37,7 +37,7 @@ def evidence(scored: Scored, history: History | None, *, metric: str, seed: int 
         params |= NOTHING
     return Evidence(
         gate=KIND, kind=KIND, statistic=found, params=params, seed=seed,
-        also=(Estimate(name="best_approved", value=best.value, unit=measure.unit),) if best else (),
+        also=(Estimate(name="best_approved", value=best.value, low=best.low, high=best.high, unit=measure.unit),) if best else (),
         not_assessed=(f"{other:,} approved releases that were measured by another definition of {metric}",) if other else (),
     )  # fmt: skip
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import isclose
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lockgate.evaluation.scored import Scored
 from lockgate.evaluation.shares import shares
@@ -32,6 +33,7 @@ def evidence(scored: Scored, replayed: Scored | None = None, *, by: str, referen
     wanted = {group: float(share) for group, share in reference.items()}
     found: list[GroupEstimate] = []
     left_out: list[str] = []
+    tables: list[_Table] = []
     for rows, words, name in ((scored, "the holdout", by), (replayed, "the training rows", f"{by} in training")):
         if rows is None or (rows is replayed and by not in rows.columns):
             left_out.append(f"{words} have no column {by}" if rows is not None else f"{words}, as none are kept")
@@ -39,36 +41,56 @@ def evidence(scored: Scored, replayed: Scored | None = None, *, by: str, referen
         if not len(rows):
             left_out.append(f"{words}, as there are none")
             continue
-        some, rest = _compared(rows, by, wanted, name=name, words=words)
-        found += some
-        left_out += rest
+        tables.append(_table(rows, by, wanted, name=name, words=words))
+    for table in tables:
+        found += _compared(table, wanted, comparisons=sum(len(t.groups) for t in tables))
+        left_out += table.unnamed
     if not found:
         return unmeasured(KIND, NAME, "there are no rows", **params)
     found.sort(key=lambda g: (-abs(float(g.estimate.value or "nan")), g.by, g.group))
+    known, few = ([g for g in found if (g.estimate.low is None) == lacks] for lacks in (False, True))
+    decides = next((g for g in few if g.by == by), found[0] if not known else known[0])  # without the holdout, nothing
+    left_out += [f"{g.by} = {g.group}: {g.estimate.why}" for g in few if g.by != decides.by]
     return Evidence(
         gate=KIND,
         kind=KIND,
-        statistic=found[0].estimate,
-        groups=tuple(found),
+        statistic=decides.estimate,
+        groups=tuple(known),
         params=params,
         not_assessed=tuple(left_out),
     )
 
 
-def _compared(
-    rows: Scored, by: str, wanted: Mapping[str, float], *, name: str, words: str
-) -> tuple[list[GroupEstimate], list[str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """Rows whose groups are counted; `unnamed`: what the reference population says nothing of."""
+
+    rows: Scored
+    labels: NDArray[np.str_]
+    groups: list[str]
+    unnamed: list[str]
+    name: str
+    words: str
+
+
+def _table(rows: Scored, by: str, wanted: Mapping[str, float], *, name: str, words: str) -> _Table:
     labels = rows.labels(by)
     seen = np.unique(labels).tolist()
     complete = isclose(sum(wanted.values()), 1.0, abs_tol=1e-6)
     groups = [*wanted, *(g for g in seen if g not in wanted and complete)][:MOST_GROUPS]
     rest = [f"{name} = {g}: the reference population does not name it" for g in seen if g not in groups]
-    intervals = shares(rows, labels, groups)
+    return _Table(rows=rows, labels=labels, groups=groups, unnamed=rest, name=name, words=words)
+
+
+def _compared(table: _Table, wanted: Mapping[str, float], *, comparisons: int) -> list[GroupEstimate]:
+    """Each group's share minus the reference, with intervals that hold at once for all `comparisons` of all tables."""
+    intervals = shares(table.rows, table.labels, table.groups, comparisons=comparisons)
     made: list[GroupEstimate] = []
-    for group, own in zip(groups, intervals, strict=True):
+    for group, own in zip(table.groups, intervals, strict=True):
         share = wanted.get(group, 0.0)
         gap = replace(own, value=own.value - share, low=own.low - share, high=own.high - share)
-        said: dict[str, Json] = {"own": decimal(own.value), "against": decimal(share), "of": words}
+        said: dict[str, Json] = {"own": decimal(own.value), "against": decimal(share), "of": table.words}
         estimate = gap.estimate(NAME, "share")
-        made.append(GroupEstimate(by=name, group=group, estimate=replace(estimate, extra={**estimate.extra, **said})))
-    return made, rest
+        named = replace(estimate, extra={**estimate.extra, **said})
+        made.append(GroupEstimate(by=table.name, group=group, estimate=named))
+    return made

@@ -1,7 +1,8 @@
 """Evidence to verdict. Pure: the same evidence and limits give the same verdict, and nothing else is looked at.
 
 Three-way by interval: for a harm with interval [L, U] and limit d, pass if U <= d, fail if L > d, else
-uncertain. A number or an interval that cannot be had fails. Each rule names its limits and their defaults in
+uncertain. A number that cannot be had fails, and so does one without an interval, unless only days, clusters or rows are
+too few to have one: then it is uncertain. Each rule names its limits and their defaults in
 `LIMITS`; None means that the declaration or `policy.toml` must set it, `OPTIONAL` that it may.
 """
 
@@ -19,6 +20,7 @@ from lockgate.gates.rules.decision import (
     finite,
     left_out,
     three_way,
+    too_few,
 )
 from lockgate.gates.rules.sentences import capitalized
 from lockgate.records.digest import Json
@@ -109,7 +111,8 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
     try:
         bounds = limits_of(rule, limits)
         threshold = {name: format(value, "f") for name, value in bounds.items()}
-        decision = _inapplicable(evidence, rule) or _unknown(evidence) or RULES[rule](evidence, bounds)
+        decision = _inapplicable(evidence, rule) or _unknown(evidence) or too_few(evidence)
+        decision = decision or _whole(RULES[rule](evidence, bounds), evidence)
     except UsageError as error:
         allowed = f" (allowed: {error.allowed})" if error.allowed else ""
         decision = Decision(outcome="fail", reason=f"{capitalized(error.what)}: {error.value}{allowed}.")
@@ -119,6 +122,24 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
     return Verdict(
         gate=evidence.gate, kind=evidence.kind, outcome=decision.outcome, reason=decision.reason,
         threshold=threshold, settles=decision.settles, extra=_signed(evidence),
+    )  # fmt: skip
+
+
+def _whole(decision: Decision, evidence: Evidence) -> Decision:
+    """A pass says something of every column that was asked for; one of which no group could be judged leaves it open."""
+    asked = evidence.params.get("by")
+    if decision.outcome != "pass" or not isinstance(asked, list | tuple):
+        return decision
+    judged = {g.by for g in evidence.groups}
+    open_ = [
+        str(c) for c in asked if not any(by == c or by.startswith(f"{c} ") or by.endswith(f" {c}") for by in judged)
+    ]
+    if not open_:
+        return decision
+    named = ", ".join(open_)
+    return Decision(
+        outcome="uncertain", reason=f"No group of {named} could be judged. {decision.reason}",
+        settles=f"Enough rows of two groups of {named} would let it be judged; the evidence says what is there.",
     )  # fmt: skip
 
 

@@ -7,11 +7,22 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from lockgate.errors import UsageError
-from lockgate.gates.rules.sentences import group, number
+from lockgate.gates.rules.sentences import basis, capitalized, group, higher_or_lower, number, percent
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, Outcome
 
-__all__ = ["Decision", "Limits", "finite", "interval", "left_out", "level", "three_way", "within_range", "worst"]
+__all__ = [
+    "Decision",
+    "Limits",
+    "finite",
+    "interval",
+    "left_out",
+    "level",
+    "three_way",
+    "too_few",
+    "within_range",
+    "worst",
+]
 
 Limits = Mapping[str, Decimal]
 NAMED = 6  # so many are named in the sentence; the evidence lists all
@@ -79,6 +90,32 @@ def interval(evidence: Evidence) -> tuple[Decimal, Decimal, Decimal]:
             "this cannot be decided", value=e.why or f"no interval of {e.name.replace('_', ' ')} was recorded"
         )
     return Decimal(e.value), finite("low", e.low), finite("high", e.high)
+
+
+def too_few(evidence: Evidence) -> Decision | None:
+    """Uncertain, where a number is known and so few days, clusters or rows stand behind it that it has no interval.
+
+    Such an interval would reach without end, so that it straddles every limit.
+    """
+    e, least = evidence.statistic, evidence.statistic.extra.get("least")
+    if least is None or e.value is None or (e.low is not None and e.high is not None):
+        return None
+    have, unit = e.blocks or e.n, e.block
+    reason = (
+        f"{_said(evidence)}, but {basis(e)} are too few {unit}s to say how sure that is: at least {least} are needed."
+    )
+    more = int(str(least)) - have
+    settles = f"{more} more {unit}{'s' * (more != 1)} would let it be judged, which need not settle it."
+    return Decision(outcome="uncertain", reason=reason + left_out(evidence), settles=settles)
+
+
+def _said(evidence: Evidence) -> str:
+    """The number alone, in words."""
+    e, params = evidence.statistic, evidence.params
+    value, what = Decimal(str(e.value)), capitalized(str(params.get("words") or e.name.replace("_", " ")))
+    if "against" in params and e.name == "relative_difference":
+        return f"{what} is {higher_or_lower(value)}{' as' if value == 0 else ' than'} {params['against']}"
+    return f"{what} is {percent(value) if e.unit == 'share' else number(value)}"
 
 
 def level(estimate: Estimate) -> str:

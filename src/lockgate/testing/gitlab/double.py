@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -24,19 +24,24 @@ __all__ = ["GitLab"]
 class GitLab:
     """One instance with one project. `with GitLab() as gitlab:` serves it; `gitlab.url` is the instance.
 
+    `live`: its clock is this machine's, else one second passes with each call.
+
     Attributes:
         project: all state; tests may look and change.
         faults: what goes wrong next.
         requests: (method, path, status) of every call that came, in order; status 0: never answered.
     """
 
-    def __init__(self, *, path: str = "group/shop", project_id: int = 42, premium: bool = False) -> None:
+    def __init__(
+        self, *, path: str = "group/shop", project_id: int = 42, premium: bool = False, live: bool = False
+    ) -> None:
         self.project = Project(id=project_id, path=path, premium=premium)
         self.faults = Faults()
         self.requests: list[tuple[str, str, int]] = []
         self.tokens: dict[str, Token] = {}
         self._before: Project | None = None
-        self._clock = FIRST_DAY
+        self._live = live
+        self._clock = datetime.now(UTC) if live else FIRST_DAY
         self._turn = threading.Lock()
         self._closed = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self.respond, self._closed))
@@ -131,14 +136,21 @@ class GitLab:
         return made
 
     def blocked(
-        self, environment: str, *, user: str = "ada", required: int = 1, level: int = MAINTAINER
+        self,
+        environment: str,
+        *,
+        user: str = "ada",
+        required: int = 1,
+        level: int = MAINTAINER,
+        job: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """A deployment that waits for approvals (Premium)."""
+        """A deployment that waits for approvals (Premium). `job`: that makes it, and whose commit it is of."""
         number, stamp = next(self.project.ids), self.project.stamp()
         rule = {"access_level": level, "required_approvals": required, "deployment_approvals": []}
         made: dict[str, Any] = {
-            "id": number, "iid": len(self.project.deployments) + 1, "ref": "main", "sha": "a" * 40, "created_at": stamp,
-            "updated_at": stamp, "user": self.user(user).shown(), "status": "blocked", "deployable": {"id": next(self.project.ids)},
+            "id": number, "iid": len(self.project.deployments) + 1, "ref": "main", "sha": job["commit"]["id"] if job else "a" * 40, "created_at": stamp,
+            "updated_at": stamp, "user": self.user(user).shown(), "status": "blocked",
+            "deployable": {"id": job["id"] if job else next(self.project.ids)},
             "environment": environments.environment_of(self.project, environment), "pending_approval_count": required,
             "approvals": [], "approval_summary": {"rules": [rule]},
         }  # fmt: skip
@@ -190,7 +202,7 @@ class GitLab:
         path = urlsplit(target).path
         with self._turn:
             fault = self.faults.take(method, path)
-            self._clock += timedelta(seconds=1)
+            self._clock = datetime.now(UTC) if self._live else self._clock + timedelta(seconds=1)
             self.project.now = self._clock
             if fault and fault.wrong in {"status", "timeout"} and not fault.done:
                 said = broken(fault)

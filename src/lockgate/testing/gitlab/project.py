@@ -66,6 +66,8 @@ class Project:
     Attributes:
         premium: the tier with protected environments and approvals.
         duplicates: whether a package may hold two files of one name, as it may unless told otherwise.
+        redirects: whether downloads of packages lead to an object storage, as on large instances.
+        limit_bytes: the largest file that a package takes.
         promotes: whether a model version takes over the run it names, as recent GitLab does.
         executed: (merge request, line) of quick actions that notes contained.
         ids: what is made next gets the next one.
@@ -76,6 +78,8 @@ class Project:
     default_branch: str = "main"
     premium: bool = False
     duplicates: bool = True
+    redirects: bool = False
+    limit_bytes: int = 5 << 30
     promotes: bool = True
     ids: Ids = field(default_factory=Ids)
     now: datetime = FIRST_DAY

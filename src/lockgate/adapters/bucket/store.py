@@ -1,4 +1,4 @@
-"""A store in a bucket, with a cache on this machine: bytes are checked on every get, wherever they come from."""
+"""A store in a bucket or a package registry, with a cache on this machine: bytes are checked on every get, wherever they come from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from lockgate.adapters.s3.bucket import Bucket, at_once
+from lockgate.abreast import at_once
 from lockgate.errors import IntegrityError, NotFound
 from lockgate.records.digest import digest_file
 from lockgate.records.held import GRACE_S, Held
@@ -16,26 +16,27 @@ from lockgate.records.held import GRACE_S, Held
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lockgate.adapters.bucket.kept import Bucket
     from lockgate.ports import Store
 
-__all__ = ["S3Store"]
+__all__ = ["BucketStore"]
 
 DIGEST: Final = re.compile("blake3:([0-9a-f]{64})")
 
 
-class S3Store:
+class BucketStore:
     """Whole objects under `objects/ab/…`, named by the BLAKE3 digest of their bytes.
 
     Args:
-        url: `s3://BUCKET/PREFIX?endpoint=…&region=…`.
+        bucket: where the objects lie.
         cache: keeps what was fetched and what was made here.
         scratch: a folder on the cache's file system.
         young_s: an object that is there and younger is not sent again; an older one is, so that no garbage collection
             takes it for old.
     """
 
-    def __init__(self, url: str, *, cache: Store, scratch: Path, young_s: float = GRACE_S / 2) -> None:
-        self._bucket, self._cache, self._scratch, self._young_s = Bucket(url), cache, scratch, young_s
+    def __init__(self, bucket: Bucket, *, cache: Store, scratch: Path, young_s: float = GRACE_S / 2) -> None:
+        self._bucket, self._cache, self._scratch, self._young_s = bucket, cache, scratch, young_s
         self._here: set[str] = set()  # seen in the bucket by this process
         self._read: dict[str, bool] = {}  # what this process read there, and whether it was whole
 
@@ -65,7 +66,7 @@ class S3Store:
         """Ask the bucket, once per process for what is there: others rely on it, so the cache alone does not count."""
         if not DIGEST.fullmatch(digest):
             return False
-        if digest not in self._here and self._bucket.stat(_name(digest)) is not None:
+        if digest not in self._here and self._bucket.has(_name(digest)):
             self._here.add(digest)
         return digest in self._here
 
@@ -74,7 +75,7 @@ class S3Store:
         return (h.key for h in self.held())
 
     def held(self, *, read: bool = False) -> Iterator[Held]:
-        """Every object in the bucket, a thousand per request; `read`: what this process has not read there, some at a time."""
+        """Every object in the bucket; `read`: what this process has not read there, some at a time."""
         found = (
             Held(key=digest, size_bytes=size_bytes, modified_s=modified_s)
             for name, size_bytes, modified_s in self._bucket.list("objects")
@@ -110,7 +111,7 @@ class S3Store:
             if actual != digest:
                 raise IntegrityError(
                     "an object in the store is damaged",
-                    value=f"{self._bucket.place}/{name} holds {actual}",
+                    value=f"{self._bucket}/{name} holds {actual}",
                     allowed=digest,
                     next="lockgate store check --heal",
                 )

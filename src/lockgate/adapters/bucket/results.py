@@ -1,4 +1,4 @@
-"""Results in a bucket: one small object per record, with the digest of its own content."""
+"""Results in a bucket or a package registry: one small object per record, with the digest of its own content."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from lockgate.adapters.s3.bucket import Bucket, at_once
+from lockgate.abreast import at_once
 from lockgate.records.digest import sha256_bytes
 from lockgate.records.held import Held
 from lockgate.records.sealed import opened, sealed
@@ -15,18 +15,19 @@ from lockgate.records.sealed import opened, sealed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from lockgate.adapters.bucket.kept import Bucket
     from lockgate.records.digest import Json
 
-__all__ = ["S3Results"]
+__all__ = ["BucketResults"]
 
 NAME = re.compile(r"\w[\w.-]{0,79}", re.ASCII)
 
 
-class S3Results:
+class BucketResults:
     """Records under `KIND/ab/…`; a damaged one reads as absent."""
 
-    def __init__(self, url: str, kind: str) -> None:
-        self._bucket, self._kind = Bucket(url), kind
+    def __init__(self, bucket: Bucket, kind: str) -> None:
+        self._bucket, self._kind = bucket, kind
 
     def get(self, key: str) -> Mapping[str, Json] | None:
         """One request."""
@@ -42,7 +43,7 @@ class S3Results:
         return (h for h in at_once(self._looked_at, self._bucket.list(self._kind)) if h is not None)
 
     def delete(self, *keys: str) -> None:
-        """Remove the objects, a thousand per request."""
+        """Remove the objects."""
         self._bucket.delete(*map(self._name, keys))
 
     def _looked_at(self, listed: tuple[str, int, float]) -> Held | None:

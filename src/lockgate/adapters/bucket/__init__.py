@@ -1,0 +1,1 @@
+"""Store and results on whatever keeps named bytes: a bucket, a package registry."""

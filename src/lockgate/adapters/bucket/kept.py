@@ -1,0 +1,55 @@
+"""What a store and its results need of the place that keeps their bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["Bucket"]
+
+
+class Bucket(Protocol):
+    """Bytes by name, such as `objects/ab/…`.
+
+    Laws: what was written is whole or absent, and there for good when the call returns; the last one written counts; a place that does
+    not answer, or does not let us in, raises ServiceUnavailable, and is never taken for one that holds nothing.
+    """
+
+    def read(self, name: str) -> tuple[bytes, str] | None:
+        """Small bytes, with what tells this state of them from another; None when there are none."""
+        ...
+
+    def fetch(self, name: str, to: Path) -> str | None:
+        """Write the bytes into a file; answers their digest, None when there are none."""
+        ...
+
+    def digest(self, name: str) -> str | None:
+        """The digest of the bytes, kept nowhere; None when there are none."""
+        ...
+
+    def has(self, name: str) -> bool:
+        """Say whether there are any."""
+        ...
+
+    def stat(self, name: str) -> tuple[int, float] | None:
+        """Size in bytes and time of the last change (POSIX seconds by the place's clock), or None."""
+        ...
+
+    def send(self, name: str, path: Path) -> None:
+        """Write a file."""
+        ...
+
+    def write(self, name: str, data: bytes) -> object:
+        """Write small bytes."""
+        ...
+
+    def delete(self, *names: str) -> None:
+        """Forget them; forgetting twice is no error."""
+        ...
+
+    def list(self, under: str) -> Iterator[tuple[str, int, float]]:
+        """Name, size and last change of everything below a folder."""
+        ...

@@ -1,0 +1,46 @@
+"""`gitlab attest ENV --deployment`: what people said about this job's deployment, each as an approval of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lockgate.delivery.chosen import chosen
+from lockgate.delivery.deliver_here import goes_back
+from lockgate.delivery.forge.attest import Attestation, attest
+from lockgate.delivery.identity import read_ledger
+from lockgate.delivery.walk import walk_now
+from lockgate.deploy.environments import fold
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from lockgate.delivery.forge.attest import Pressed
+    from lockgate.forge.approved import Word
+    from lockgate.project import Project
+
+__all__ = ["attest_words", "needs_nobody"]
+
+
+def needs_nobody(project: Project, environment: str, pressed: Pressed, *, now: dt.datetime) -> bool:
+    """Whether this job only goes back to what served here: an earlier deployment authorises that, and no approval."""
+    walk, trust = walk_now(project, now=now), read_ledger(project)
+    walk.check(environment)
+    there = fold(trust, approved_only=walk.approved_only).of(environment)
+    return goes_back(there, chosen(walk, trust, None, pressed.job))
+
+
+def attest_words(
+    project: Project, environment: str, pressed: Pressed, words: Sequence[Word], *, clock: Callable[[], dt.datetime]
+) -> tuple[Attestation, ...]:
+    """One approval for each person. Raises what `attest` raises; who was written down before stays written down."""
+    return tuple(
+        attest(
+            project,
+            environment,
+            replace(pressed, word=w, role=w.role, reason=w.reason, accepted=w.accepted),
+            clock=clock,
+        )
+        for w in words
+    )

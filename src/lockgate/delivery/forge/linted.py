@@ -1,0 +1,58 @@
+"""What the checks of configuration and of data found, as findings with a place in a file of the project."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate.delivery.forge.render import check
+from lockgate.errors import LockgateError
+from lockgate.forge.gitlab_yaml import FILE, ROOT
+from lockgate.forge.quality import Found, of_gates
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from lockgate.delivery.walk import Walk
+    from lockgate.forge.jobs import Has
+    from lockgate.project import Project
+    from lockgate.records.evidence import Evidence, Verdict
+
+__all__ = ["configured", "of_data"]
+
+
+def configured(project: Project, has: Has, now: dt.datetime) -> list[Found]:
+    """What `gitlab check` says of the pipeline's file."""
+    file = project.root / FILE
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    at = {line.rstrip(":").strip('"'): n for n, line in enumerate(lines, 1) if line and line[0] not in " #"}
+    try:
+        looked = check(project, now=now, has=has)
+    except LockgateError as error:
+        says = " ".join(str(error).split())
+        return [Found(check="configuration", about=error.what, says=says, severity="blocker", path="lockgate.toml")]
+    stale = [
+        Found(
+            check="stale",
+            about=s.partition(" changed: ")[0],
+            says=s,
+            severity="major",
+            path=ROOT if s.startswith(ROOT) else FILE,
+        )
+        for s in looked.stale
+    ]
+    opened = [
+        Found(
+            check=f.check, about=f"{f.job} {f.says}", says=f"{f.job or 'the file'}: {f.says}", severity="critical", path=FILE,
+            line=at.get(f.job, 1),
+        )
+        for f in looked.findings
+    ]  # fmt: skip
+    return [*stale, *opened]
+
+
+def of_data(project: Project, walk: Walk, judged: list[tuple[Verdict, Evidence]]) -> list[Found]:
+    """What gates on data say, at the lines where they are declared."""
+    path = walk.policy_files[1]
+    file = project.root / path
+    declared = file.read_text(encoding="utf-8") if file.is_file() else ""
+    return list(of_gates(judged, path=path, text=declared))

@@ -1,0 +1,217 @@
+"""`preview serve`: on a host outside of the pipeline, the app of what each branch proposes, beside the answers of what is live.
+
+The ledger says what a branch proposed last; nothing is written into it, so the host needs no key. An app is started when
+somebody asks for it, follows its branch, and is ended when nobody asks any more.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from lockgate.delivery.identity import LedgerReader
+from lockgate.delivery.refs import live_of
+from lockgate.delivery.releases import fetch
+from lockgate.delivery.walk import walk_now
+from lockgate.errors import UsageError
+from lockgate.records.decisions import Proposed
+from lockgate.records.digest import short
+from lockgate.records.forge_job import job_of, slug_of
+from lockgate.serving.child import Wanted, listen
+from lockgate.serving.follow import Answer, Follower
+from lockgate.serving.relay import Relay
+from lockgate.serving.retry import Retry
+
+if TYPE_CHECKING:
+    import datetime as dt
+    import socket
+
+    from lockgate.delivery.walk import Walk
+    from lockgate.project import Project
+    from lockgate.records.ledger import Head
+    from lockgate.records.trust import Said, Trusted
+
+__all__ = ["Previews", "previews", "proposals"]
+
+LIVE: Final = ""
+START_SECONDS: Final = 120.0
+MOST: Final = 8
+"""Apps that run at one time; the one that was asked for longest ago makes room."""
+
+
+def proposals(trust: Trusted, *, name: str, since: dt.datetime) -> Mapping[str, Said]:
+    """Branch, as it stands in a host name → the entry by which it proposed a release of pipeline `name` last."""
+    found: dict[str, Said] = {}
+    for said in trust.said:
+        claim = said.claim
+        if not (said.person and isinstance(claim, Proposed) and claim.name == name and said.entry.time >= since):
+            continue
+        job = job_of(claim.extra)
+        if job and (branch := slug_of(job.ref)):
+            found[branch] = said
+    return found
+
+
+def previews(
+    project: Project, *, host: str, port: int, domain: str, trust: str | None, clock: Callable[[], dt.datetime],
+    say: Callable[[str], None], days: int, idle_seconds: float,
+) -> Previews:  # fmt: skip
+    """Open the socket. Raises UsageError where nothing is delivered, so that nothing can be proposed."""
+    walk = walk_now(project, now=clock())
+    if not walk.environments:
+        raise UsageError("there is no environment to show proposals beside", value=walk.delivery.name)
+    ledger = _Proposed(project, walk, LedgerReader(project, pin=trust), clock, timedelta(days=days))
+    ledger.look()
+    return Previews(project, ledger, listen(host, port), domain=domain, say=say, idle_seconds=idle_seconds)
+
+
+@dataclass(slots=True)
+class _Proposed:
+    """What the ledger says, looked up when it has grown."""
+
+    project: Project
+    walk: Walk
+    reader: LedgerReader
+    clock: Callable[[], dt.datetime]
+    days: timedelta
+    branches: Mapping[str, Said] = field(default_factory=dict[str, "Said"])
+    live: str = ""
+    head: Head | None = None
+
+    @property
+    def environment(self) -> str:
+        """The one that proposals stand beside: the last of the way."""
+        return self.walk.environments[-1]
+
+    def look(self) -> None:
+        """What fails leaves everything as it was; the follower that asked says so."""
+        read = self.reader.read()
+        self.branches = proposals(read, name=self.walk.training.name, since=self.clock() - self.days)
+        if read.head != self.head:
+            self.live, self.head = live_of(self.walk, read).get(self.environment, ""), read.head
+
+    def wanted(self, branch: str, beside: tuple[str, str] | None) -> Wanted | None:
+        """What an app shall serve now."""
+        self.look()
+        if branch == LIVE:
+            return Wanted(release=self.live, entry=self.live) if self.live else None
+        said = self.branches.get(branch)
+        if said is None or not isinstance(said.claim, Proposed):
+            return None
+        return Wanted(release=said.claim.release, entry=said.entry.digest, beside=beside, banner=f"REVIEW of {branch}: proposed, nobody has approved it")  # fmt: skip
+
+
+@dataclass(slots=True)
+class _App:
+    """One release that answers on loopback."""
+
+    follower: Follower
+    place: tuple[str, int]
+    asked: float
+    warm: threading.Event
+
+
+class Previews:
+    """The host: `address` is where it listens; `run` blocks until `stop`."""
+
+    def __init__(
+        self, project: Project, ledger: _Proposed, listener: socket.socket, *, domain: str, say: Callable[[str], None],
+        idle_seconds: float,
+    ) -> None:  # fmt: skip
+        self._project, self._ledger, self._listener = project, ledger, listener
+        self._domain, self._say, self._idle = domain, say, idle_seconds
+        self._apps: dict[str, _App] = {}
+        self._turn = threading.Lock()
+        self._stop = False
+        self._retry = Retry()
+        host, port = listener.getsockname()[:2]
+        self.address = f"http://{domain if host.startswith('127.') else host}:{port}"
+
+    def stop(self, *_: object) -> None:
+        """End; a signal handler."""
+        self._stop = True
+
+    def run(self) -> None:
+        """Serve until told to stop; no process is left behind."""
+        Relay(self._listener, find=self._find, names=lambda: self._ledger.branches, domain=self._domain).start()
+        try:
+            while not self._stop:
+                self._once()
+        finally:
+            self._listener.close()
+            with self._turn:
+                for branch in [*self._apps]:
+                    self._end(branch)
+
+    def _once(self) -> None:
+        with self._turn:
+            apps = {**self._apps}
+        for branch, app in apps.items():
+            app.follower.turn()
+            if branch != LIVE and time.monotonic() - app.asked > self._idle:
+                self._say(f"{branch} was not asked for; its app ends")
+                with self._turn:
+                    self._end(branch)
+        with self._turn:
+            if set(self._apps) == {LIVE}:
+                self._end(LIVE)
+        if not apps:
+            self._look()
+            time.sleep(0.2)
+
+    def _look(self) -> None:
+        """While no app runs: each of them looks by itself."""
+        try:
+            self._ledger.look()
+            self._retry.worked()
+        except Exception as error:  # whatever it is, the host goes on with what it knows
+            if text := self._retry.failed(error):
+                self._say(f"cannot see what is proposed: {text}")
+            time.sleep(self._retry.pause_s)
+
+    def _find(self, branch: str) -> tuple[str, int] | None:
+        """Where a branch's app listens, started if it is not there; called by a connection's thread."""
+        if branch not in self._ledger.branches:
+            return None
+        with self._turn:
+            app = self._apps.get(branch) or self._start(branch)
+            app.asked = time.monotonic()
+        app.warm.wait(START_SECONDS)  # a release that cannot start answers 503 by itself
+        return app.place
+
+    def _start(self, branch: str) -> _App:
+        """Room for it, and the live release beside it."""
+        branches = [b for b in self._apps if b != LIVE]
+        if branch != LIVE and len(branches) >= MOST:  # ended by `run`, which alone moves followers
+            min((self._apps[b] for b in branches), key=lambda a: a.asked).asked = -self._idle
+        beside = None
+        if branch != LIVE:
+            live = self._apps.get(LIVE) or self._start(LIVE)
+            beside = (self._ledger.environment, f"http://{live.place[0]}:{live.place[1]}")
+        listener = listen()
+        names = (f"{branch}.{self._domain}",) if branch else ()
+        warm = threading.Event()
+
+        def answered(outcome: Answer, wanted: Wanted, reason: str) -> None:
+            warm.set()
+            self._say(f"{branch or 'what is live'}: {outcome} {short(wanted.release)} {reason}".rstrip())
+
+        follower = Follower(
+            f"review/{branch}" if branch else self._ledger.environment, listener,
+            wanted=lambda: _named(self._ledger.wanted(branch, beside), names),
+            fetch=lambda wanted: fetch(self._project, wanted.release),
+            answer=answered, log=self._project.home / "predictions" / "review" / (branch or "-live"), say=self._say,
+        )  # fmt: skip
+        app = self._apps[branch] = _App(follower, listener.getsockname()[:2], time.monotonic(), warm)
+        return app
+
+    def _end(self, branch: str) -> None:
+        self._apps.pop(branch).follower.end()
+
+
+def _named(wanted: Wanted | None, names: tuple[str, ...]) -> Wanted | None:
+    return replace(wanted, names=names) if wanted else None
