@@ -8,12 +8,14 @@ docs/trust.md is this one.
 from __future__ import annotations
 
 import re
+import subprocess
 from base64 import b64decode as unbase64
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -21,18 +23,25 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gates.desk import OWNER, PAGE, POLICY, WEEK, Desk
 
+from lockgate.delivery.editors import edited_since
+from lockgate.delivery.history import history_of
+from lockgate.delivery.walk import Walk
 from lockgate.deploy.environments import fold
-from lockgate.errors import IntegrityError, UsageError
+from lockgate.errors import IntegrityError, PermissionRefused, UsageError
 from lockgate.gates.approvals import Standing, authorised
 from lockgate.gates.binding import Ask, RoleAsked, evidence_root, results
 from lockgate.gates.exceptions import BreakGlassRules, Exceptions, WaiverRules
 from lockgate.gates.glass import against_glass, broken_glass
+from lockgate.gates.history import Measured
+from lockgate.gates.policy import parse_policy
+from lockgate.gates.seconding import check_waits, waiver_named
 from lockgate.gates.waivers import waivers
 from lockgate.gates.what_stands import passed_over
 from lockgate.records.checkpoint import contradiction, read_checkpoint, sign_checkpoint
 from lockgate.records.decisions import Decision, GateResult, PeopleSet, Proposed, read_claim, result_digest
 from lockgate.records.digest import canonical, sha256_bytes
 from lockgate.records.evidence import Verdict
+from lockgate.records.graph import FileState, Graph, PipelineInfo, Trace
 from lockgate.records.ledger import EMPTY, Entry, Head, decode_line, encode_line
 from lockgate.records.people import People, Person, check_people
 from lockgate.records.statement import Envelope, pae
@@ -353,12 +362,56 @@ def run_starter(honest: bool) -> str:
     return named(desk.standing())
 
 
-@attack("an approval by who changed the policy last", "policy_editor")
+@attack("an approval by who edited the policy", "policy_editor")
 def editor(honest: bool) -> str:
     desk = Desk()
     desk.shows(policy_editors=("ada" if honest else "pat",))
     desk.decides("pat")
     return named(desk.standing())
+
+
+def in_git(honest: bool, *edits: tuple[str, str], files: tuple[str, ...]) -> str:
+    """Pat approves after edits by (who, file); of the twin, rik made those that pat made."""
+    with TemporaryDirectory() as folder:
+        for who, file in edits:
+            committed(Path(folder), "rik" if honest and who == "pat" else who, file)
+        desk = Desk()
+        desk.shows(policy_editors=edited_since(Path(folder), files).names)
+    desk.decides("pat")
+    return named(desk.standing())
+
+
+def committed(root: Path, who: str, file: str) -> None:
+    if not (root / ".git").exists():
+        subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    with (root / file).open("a") as open_file:
+        open_file.write("another line\n")
+    subprocess.run(["git", "add", "--all"], cwd=root, check=True)
+    author = ["-c", f"user.name={who}", "-c", f"user.email={who}@example.org"]
+    subprocess.run(["git", *author, "commit", "--quiet", "-m", f"by {who}"], cwd=root, check=True)
+
+
+@attack("an approval by who edited the policy, behind somebody else's later commit", "policy_editor")
+def edited_before_the_last(honest: bool) -> str:
+    return in_git(honest, ("pat", "policy.toml"), ("ada", "policy.toml"), files=("policy.toml",))
+
+
+@attack(
+    "an approval by who edited a file beside the policy: limits in another module, a gate's code, a reference population",
+    "policy_editor",
+)
+def edited_beside(honest: bool) -> str:
+    walk = walk_reading("policy.toml", "shop/limits.py", "population.json")
+    return in_git(honest, ("pat", "population.json"), ("ada", "policy.toml"), files=walk.policy_files)
+
+
+def walk_reading(*files: str) -> Walk:
+    """A delivery pipeline whose declaration read these files."""
+    seen = tuple(FileState(f, (0, 0, 0, 0, 0), 0, "") for f in files)
+    trace = Trace(interpreter="", files=seen, listings={}, environment={}, packages={}, preload=())
+    pipeline = PipelineInfo(name="d", kind="delivery", module="shop.delivery", nodes=())
+    graph = Graph(nodes={}, order=(), pipelines={}, trace=trace)
+    return Walk(pipeline, pipeline, (), {}, parse_policy(""), "", graph)
 
 
 @attack("one person with two keys, where two people must sign", "person")
@@ -693,6 +746,47 @@ def other_words(honest: bool) -> str:
     return case.field()
 
 
+def second(case: Waiving, entry: str) -> str:
+    """Pat signs the words of an entry, as `waive --second` finds them; what the refusal names, or what keeps it from standing."""
+    trusted, at = case.desk.scene.trusted(), case.desk.scene.now
+    found = waivers(trusted, release=case.desk.release, policy=POLICY, ask=case.desk.ask, now=at)
+    try:
+        said = waiver_named(trusted, entry, release=case.desk.release, gate=case.gate)
+        check_waits(said, found)
+    except (UsageError, PermissionRefused) as refused:
+        assert "--second" in refused.value
+        return "second"
+    assert isinstance(said.claim, Waived)
+    case.signs(
+        "pat", "product-owner", **{n: getattr(said.claim, n) for n in ("reason", "control", "owner", "not_after")}
+    )
+    made = waivers(case.desk.scene.trusted(), release=case.desk.release, policy=POLICY, ask=case.desk.ask, now=at)
+    return next(w.field for w in made if entry in w.entries)
+
+
+@attack(
+    "a waiver that was taken back, and written anew with more time, before the second person signs what they read",
+    "second",
+)
+def slipped_in(honest: bool) -> str:
+    case = Waiving()
+    case.signs("rik", "risk")
+    read = case.desk.scene.trusted().said[-1].entry.digest
+    if not honest:
+        fields = {"release": case.desk.release, "environment": "production", "entry": read, "role": "", "reason": "r"}
+        case.desk.scene.say("rik", Revoked, **fields)
+    case.signs("rik", "risk", owner="rik", not_after=case.desk.scene.now + 30 * DAY)
+    return second(case, read)
+
+
+@attack("a waiver seconded by whichever entry came last, not by the one that was read", "second")
+def whichever(honest: bool) -> str:
+    case = Waiving()
+    case.signs("rik", "risk")
+    read = case.desk.scene.trusted().said[-1].entry.digest
+    return second(case, read if honest else "")
+
+
 def both(case: Waiving, **changes: Any) -> Waiving:
     case.signs("rik", "risk", **changes)
     case.signs("pat", "product-owner", **changes)
@@ -956,6 +1050,59 @@ def glass_over_reject(honest: bool) -> str:
         case.desk.decides("pia", decision="reject")
     case.breaks()
     return case.field()
+
+
+# ── what a ratchet is held against ──────────────────────────────────────────
+
+
+def worse_is_stopped(desk: Desk) -> str:
+    """Whether a release that measures 0.4 falls behind the best that the ledger has signed."""
+    best = min(float(m.value) for m in history_of(desk.scene.trusted(), release=release("new")).measured or (NO_BAR,))
+    return "ratchet" if best < 0.4 else ""
+
+
+NO_BAR = Measured(
+    release="", approved=datetime(2026, 1, 1, tzinfo=UTC).date(), metric="", value="9", definition="", holdout=""
+)
+
+
+def weighed(desk: Desk, value: str) -> None:
+    extra = {"statistic": {"name": "wape", "value": value}, "definition": "d"}
+    verdict = Verdict(gate="slices", kind="ratchet", outcome="pass", reason="r", evidence=release("e"), extra=extra)
+    desk.scene.say("bot", GateResult, release=desk.release, verdict=verdict, policy=POLICY)
+
+
+def goes_live(desk: Desk) -> None:
+    said = next(
+        s
+        for s in reversed(desk.scene.trusted().said)
+        if isinstance(s.claim, Decision) and s.claim.decision == "approve"
+    )
+    desk.scene.healthy(desk.scene.want(desk.release, "production", authorised_by=(said.entry.digest,)))
+
+
+@attack("a result that came after the approval, to lower what a ratchet asks", "ratchet")
+def lowered_by_a_late_result(honest: bool) -> str:
+    desk = Desk()
+    weighed(desk, "0.2")
+    if honest:  # what people signed for is the second number
+        weighed(desk, "0.4")
+    desk.decides("pat")
+    goes_live(desk)
+    weighed(desk, "0.4")
+    return worse_is_stopped(desk)
+
+
+@attack("a reject of a release that was live, to lower what a ratchet asks", "ratchet")
+def lowered_by_a_reject(honest: bool) -> str:
+    desk = Desk()
+    weighed(desk, "0.2")
+    desk.decides("pat")
+    if honest:  # it was never live
+        desk.decides("pat", decision="reject")
+    goes_live(desk)
+    desk.decides("ada", decision="reject", role="trustee")
+    return worse_is_stopped(desk)
 
 
 def reviewing(words: str, *, by: str, role: str, finding: str = "it was right") -> None:

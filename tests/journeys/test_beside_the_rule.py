@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -60,6 +61,12 @@ def waive(
     return sign(lockgate, who, "waive", gate, "latest", "--role", role, *words, expect=expect)
 
 
+def words_to_second(said: str) -> tuple[str, str]:
+    """`--second ENTRY`, as the command is printed for the next person."""
+    (entry,) = re.findall(r"lockgate waive .* --second ([0-9a-f]{12})$", said, flags=re.M)
+    return "--second", entry
+
+
 def number(lockgate: Lockgate, what: str) -> str:
     """The newest entry of a kind."""
     return str([e["seq"] for e in lockgate.ledger() if e["what"] == what][-1])
@@ -80,10 +87,13 @@ def test_a_failed_gate_passes_only_while_its_waiver_stands(ruled: Lockgate, fres
         assert "was not run" in waive(lockgate, "rik", "risk", *WHY, gate="slices", expect=USAGE).err
         assert "enough_good_data?" in waive(lockgate, "rik", "risk", *WHY, gate="enough_data", expect=USAGE).err
         assert "lets nobody waive this gate" in waive(lockgate, "rik", "risk", *WHY, gate="no_leak", expect=REFUSED).err
-        assert "1 more product-owner" in waive(lockgate, "rik", "risk", *WHY).out
+        first = waive(lockgate, "rik", "risk", *WHY).out
+        assert "1 more product-owner" in first
+        second = words_to_second(first)
         assert "enough_good_data failed" in lockgate("deliver", expect=FAILED).err, "one signature is not enough"
-        assert "1 more product-owner" in waive(lockgate, "rik", "risk").out, "twice the same person is one"
-        assert "it stands" in waive(lockgate, "bob", "product-owner").out
+        assert "1 more product-owner" in waive(lockgate, "rik", "risk", *second).out, "twice the same person is one"
+        assert "it stands" in waive(lockgate, "bob", "product-owner", *second).out
+        assert "it stands already" in waive(lockgate, "bob", "product-owner", *second, expect=REFUSED).err
         went = lockgate("deliver", expect=HUMAN)
         assert "waived" in went.out
         assert "The gate itself failed" in went.out.replace("\n" + " " * 39, " ")
@@ -104,6 +114,32 @@ def test_a_failed_gate_passes_only_while_its_waiver_stands(ruled: Lockgate, fres
     with both(lockgate) as (_, production):
         until(lambda: "is refused" in production.said, what=lambda: production.said)
         assert "a gate was not passed" in production.said
+
+
+def test_who_seconds_signs_the_words_that_they_read_and_no_newer_ones(ruled: Lockgate, fresh: Copier) -> None:
+    """Between the look and the signature somebody writes a longer waiver of the same gate, with another owner."""
+    lockgate = fresh(ruled)
+    lockgate("people", "add", "max", "--role", "risk", "--new-key", ".lockgate/max")
+    spoil(lockgate)
+    lockgate("deliver", expect=FAILED)
+    lockgate("evidence")
+    read = words_to_second(waive(lockgate, "rik", "risk", *WHY).out)
+    assert read == words_to_second(lockgate("waivers").out)
+    slipped_in = ("--reason", "trust me", "--control", "none", "--owner", "max", "--until", "30d")
+    waive(lockgate, "max", "risk", *slipped_in)
+    silent = waive(lockgate, "bob", "product-owner", expect=USAGE).err
+    assert "trust me" in silent and "the old rows are there" in silent and silent.count("--second") == 3
+    mixed = waive(lockgate, "bob", "product-owner", *WHY[2:6], "--until", "3d", expect=USAGE).err
+    assert "a waiver needs --reason" in mixed, "words without a reason are not dropped silently"
+    for word in ("--control", "--until", "--owner", "--env"):
+        value = {"--until": "3d", "--owner": "bob", "--env": "staging"}.get(word, "x")
+        assert word in waive(lockgate, "bob", "product-owner", *read, word, value, expect=USAGE).err
+    assert "--second" in waive(lockgate, "bob", "product-owner", "--second", "ab", expect=USAGE).err
+    assert "no such entry" in waive(lockgate, "bob", "product-owner", "--second", "0" * 12, expect=USAGE).err
+    assert "the old rows are there" in waive(lockgate, "bob", "product-owner", *read).out
+    (stands,) = lockgate.json("waivers")["waivers"]
+    assert (stands["owner"], stands["reason"]) == ("bob", "the old rows are there")
+    assert [w["owner"] for w in lockgate.json("waivers")["pending"]] == ["max"]
 
 
 def test_conditions_hold_an_approval_back_until_they_are_met(ruled: Lockgate, fresh: Copier) -> None:

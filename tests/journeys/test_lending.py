@@ -74,7 +74,7 @@ def test_the_third_page_says_that_two_were_stopped_before_it(story: Path) -> Non
     page = words(html.unescape(re.sub(r"<[^>]*>", " ", (story / "pages" / "third.html").read_text())))
     assert "2 releases before this one were stopped." in page
     assert (
-        "Whoever started the run, wrote its code, changed the policy last or wrote a waiver that it needs may not."
+        "Whoever started the run, wrote its code, edited the policy since the one in force was signed or wrote a waiver that it needs may not."
         in page
     )
     assert "four_fifths failed: Share of yes answers: worst served is race: black with 42.9%" in page

@@ -332,11 +332,12 @@ def test_a_failed_gate_stops_and_what_was_waived_does_not(forge: Forge) -> None:
 
     forge.desk("evidence", release)  # the results that came after it left a page that shows them all, to waive it by
     wish = ("--reason", "stock-taking", "--control", "a person looks", "--owner", "bob", "--until", "7d")
-    waive = ("waive", "enough_good_data", release, "--env", "staging", "--role")
-    forge.desk(*waive, "risk", *wish, "--key", str(forge.folder / "rik"))
+    waive = ("waive", "enough_good_data", release, "--role")
+    first = forge.desk(*waive, "risk", *wish, "--env", "staging", "--key", str(forge.folder / "rik"))
+    second = first.out.split()[first.out.split().index("--second") + 1]
     pipeline.job("gate", "judge", "enough_good_data", expect=FAILED)
     forge.desk("evidence", release)
-    forge.desk(*waive, "product-owner", "--key", str(forge.folder / "bob"))
+    forge.desk(*waive, "product-owner", "--second", second, "--key", str(forge.folder / "bob"))
     again = pipeline.job("gate", "judge", "enough_good_data", "--json").json()
     assert (again["outcome"], again["waived"].startswith("waived by rik")) == ("fail", True)
     with Server(forge.desk, "staging"):

@@ -1,4 +1,4 @@
-"""The ratchet, as a team meets it: the bar is the best release that a person approved, and it only rises."""
+"""The ratchet, as a team meets it: the bar is the best release that a person approved and that went live, and it only rises."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from journeys.walking import FAILED, HUMAN, WIDTH, Done, Lockgate, commit, edit
+from journeys.walking import FAILED, HUMAN, WIDTH, Done, Lockgate, both, commit, edit
 
 Copier = Callable[[Lockgate], Lockgate]
 
@@ -45,6 +45,12 @@ def delivered(lockgate: Lockgate, expect: int) -> Done:
     return done
 
 
+def take(lockgate: Lockgate) -> None:
+    """Deliver what was approved; servers follow."""
+    with both(lockgate):
+        lockgate("deliver")
+
+
 def bar(done: Done) -> float:
     """What the best approved release had, in percent, as the sentence says it."""
     found = re.search(r"the best release approved so far \(.*?\) had ([0-9.]+)%", " ".join(done.out.split()))
@@ -58,6 +64,7 @@ def test_a_worse_release_is_stopped_an_equal_one_passes_and_the_bar_rises(ratche
         first.out.split()
     )
     ratcheted.approve()
+    take(ratcheted)
 
     change(ratcheted, POOR, GOOD_ONE)
     better = delivered(ratcheted, HUMAN)
@@ -70,11 +77,18 @@ def test_a_worse_release_is_stopped_an_equal_one_passes_and_the_bar_rises(ratche
     change(ratcheted, WORSE, GOOD_ONE)
     delivered(ratcheted, HUMAN)
     ratcheted.approve()
+    change(ratcheted, GOOD_ONE, WORSE)
+    assert bar(delivered(ratcheted, HUMAN)) == low_bar, "nor does one that was approved and never delivered"
+    change(ratcheted, WORSE, GOOD_ONE)
+    delivered(ratcheted, HUMAN)
+    ratcheted.approve()
+    take(ratcheted)
+    ratcheted.reject()
 
     change(ratcheted, GOOD_ONE, WORSE)
     stopped = delivered(ratcheted, FAILED)
     high_bar = bar(stopped)
-    assert high_bar < low_bar / 2, "the bar rose"
+    assert high_bar < low_bar / 2, "the bar rose, and a reject of what was live does not lower it"
     assert "fail" in stopped.out
     assert ratcheted("approve", "latest", "--role", "product-owner", "--reason", "it is only a little worse", "--key",
                      str(ratcheted.root / ".lockgate" / "bob"), expect=None).code != 0  # fmt: skip

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from journeys.walking import FAILED, GOOD, HUMAN, REFUSED, USAGE, Done, Lockgate, Server, both, copy, git
+from journeys.walking import FAILED, GOOD, HUMAN, REFUSED, USAGE, Done, Lockgate, Server, both, commit, copy, edit, git
 from ledger.authenticator import SoftwareKey, agent, agent_with, program
 from lockgate.adapters.keys import create_key
 
@@ -154,10 +155,63 @@ def test_the_last_editor_of_the_policy_does_not_approve(waiting: Lockgate, fresh
         staging.answers()
         lockgate("deliver", expect=HUMAN)
         done = approve(lockgate, ".lockgate/bob", REFUSED)
-        assert "policy_editor: bob changed the policy last" in done.err
+        assert "policy_editor: bob edited the policy" in done.err
         people(lockgate, "add", "carol", "--role", "product-owner", "--new-key", ".lockgate/carol")
         lockgate("deliver", expect=HUMAN)
         approve(lockgate, ".lockgate/carol")
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_somebody_elses_later_commit_does_not_hide_who_edited_the_policy(
+    waiting: Lockgate, fresh: Copier, honest: bool
+) -> None:
+    """Bob raises a limit that stands in a file of its own; somebody else commits behind him."""
+    lockgate = fresh(waiting)
+    people(lockgate, "add", "bob", "--alias", "bob@example.org")
+    (lockgate.root / "shop/limits.py").write_text('"""What is enough."""\n\nROWS = 10\n')
+    edit(lockgate.root, "shop/delivery.py", "min_rows=10,", "min_rows=ROWS,")
+    edit(
+        lockgate.root, "shop/delivery.py", "from lockgate import", "from shop.limits import ROWS\nfrom lockgate import"
+    )
+    commit(lockgate.root, "the limit in a file of its own")
+    (lockgate.root / "shop/limits.py").write_text('"""What is enough."""\n\nROWS = 9\n')
+    git(lockgate.root, "add", "--all")
+    who = "carol" if honest else "bob"
+    git(
+        lockgate.root,
+        "-c",
+        f"user.email={who}@example.org",
+        "-c",
+        f"user.name={who}",
+        "commit",
+        "--quiet",
+        "-m",
+        "lower",
+    )
+    for file in ("policy.toml", "shop/delivery.py"):
+        with (lockgate.root / file).open("a") as open_file:
+            open_file.write("\n")
+    commit(lockgate.root, "somebody else, later")
+    with Server(lockgate, "staging") as staging:
+        staging.answers()
+        lockgate("deliver", expect=HUMAN)
+        done = approve(lockgate, ".lockgate/bob", GOOD if honest else REFUSED)
+        assert honest or "policy_editor: bob edited the policy" in done.err
+
+
+def test_where_git_cannot_say_who_edited_the_policy_page_and_command_say_so(waiting: Lockgate, fresh: Copier) -> None:
+    lockgate = fresh(waiting)
+    shutil.rmtree(lockgate.root / ".git")
+    lockgate = Lockgate(lockgate.root, {**lockgate.env, "GIT_CEILING_DIRECTORIES": str(lockgate.root.parent)})
+    with (lockgate.root / "policy.toml").open("a") as policy:
+        policy.write("[limits.champion]\n")
+    with Server(lockgate, "staging") as staging:
+        staging.answers()
+        lockgate("deliver", expect=HUMAN)
+        said = "obody can tell who edited the policy: the project is in no git repository"
+        assert said in lockgate("approvals", "production", expect=HUMAN).out
+        assert said in Path(lockgate.json("evidence")["path"]).read_text()
+        approve(lockgate, ".lockgate/bob")
 
 
 def test_the_policy_may_ask_for_answers(waiting: Lockgate, fresh: Copier) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lockgate.cli.render import now, plain, print_json
 from lockgate.errors import UsageError
 from lockgate.gates.exceptions import duration
+from lockgate.gates.seconding import how_to_second
 from lockgate.project import open_project
 from lockgate.records.digest import short
 from lockgate.records.wire import to_json
@@ -23,11 +24,15 @@ def waive_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("gate", help="the gate that failed")
     parser.add_argument("ref", help="latest, or the start of a release's digest")
     parser.add_argument("--role", required=True, help="the role you sign in")
-    parser.add_argument("--reason", default="", help="why it may pass; without: sign what somebody wrote before")
+    parser.add_argument("--reason", default="", help="why it may pass")
     parser.add_argument("--control", default="", help="what is done instead")
     parser.add_argument("--owner", default="", metavar="NAME", help="who answers for it")
     parser.add_argument("--until", metavar="DAY", help="the last day, 2026-12-24, or how long, 14d")
     parser.add_argument("--env", help="how far the release may go with it (default: the last environment)")
+    parser.add_argument(
+        "--second", default="", metavar="ENTRY",
+        help="instead of words of your own: sign those of this ledger entry, as `lockgate waivers` shows it",
+    )  # fmt: skip
     key_argument(parser)
 
 
@@ -49,7 +54,7 @@ def waive(arguments: argparse.Namespace) -> int:
 
     wish = Wish(
         role=arguments.role, reason=arguments.reason, control=arguments.control, owner=arguments.owner,
-        until=until(arguments.until, now()) if arguments.until else None, environment=arguments.env,
+        until=until(arguments.until, now()) if arguments.until else None, environment=arguments.env, second=arguments.second,
     )  # fmt: skip
     found, entry = sign(open_project(Path.cwd()), arguments.gate, arguments.ref, wish, key=arguments.key, now=now())
     print(f"done  signed as ledger entry {entry.seq} ({short(entry.digest)})")
@@ -59,11 +64,7 @@ def waive(arguments: argparse.Namespace) -> int:
         )
     )
     print(plain(f"  because  {found.reason}\n  instead  {found.control}\n  owner    {found.owner}"))
-    again = (
-        f"lockgate waive {found.gate} {short(found.release)} --role ROLE"
-        if found.field == "signers"
-        else "lockgate waivers"
-    )
+    again = how_to_second(found) or "lockgate waivers"
     print(
         "it stands\nnext: lockgate deliver"
         if found.stands
@@ -110,6 +111,7 @@ def stands_lines(found: WhatStands) -> list[str]:
         state = f"until {each.not_after:%F %H:%M} UTC" if each.stands else f"does not stand: {each.why}"
         lines += [f"waiver     {each.gate}, {state}", f"           {each.reason}; instead: {each.control}"]
         lines += [f"           owner {each.owner}; signed by {signers}"]
+        lines += [f"           next: {again}"] if (again := how_to_second(each)) else []
     for each in found.conditions:
         due = f", due {each.due:%F %H:%M} UTC" if each.due else ""
         state = f"met by {each.met_by}: {each.how}" if each.how else f"open{due}; entry {short(each.entry)}"

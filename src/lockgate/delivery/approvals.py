@@ -17,6 +17,7 @@ from lockgate.delivery.recorded import check_recorded
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import LockgateError, NotFound, PermissionRefused, WaitingForHuman
 from lockgate.gates.approvals import Standing, standing
+from lockgate.gates.authors import editors_unknown
 from lockgate.gates.binding import Ask, binding
 from lockgate.records.digest import short
 from lockgate.records.people import DELIVERER
@@ -41,6 +42,7 @@ class Asked:
         page: sha256 of the evidence page that they sign under; empty where nobody is asked.
         sign: the command of who is missing; empty when nobody is.
         error: why a pipeline stops here, or None.
+        editors_unknown: why nobody can tell who edited the policy, where that matters; else empty.
     """
 
     release: str
@@ -50,6 +52,7 @@ class Asked:
     page: str = ""
     sign: str = ""
     error: LockgateError | None = None
+    editors_unknown: str = ""
 
 
 def approvals(
@@ -73,7 +76,11 @@ def approvals(
     error = None if stands.granted else stopped(walk, release, ask, stands)
     waits = error is not None and not stands.rejected_by and bool(ask.roles)
     sign = how_to_sign(walk, release, ask, stands) if waits else ""
-    return Asked(release=release, environment=environment, ask=ask, stands=stands, page=page, sign=sign, error=error)
+    matters = ask.self_approval == "refused" and "policy_editor" in ask.exclude and page
+    return Asked(
+        release=release, environment=environment, ask=ask, stands=stands, page=page, sign=sign, error=error,
+        editors_unknown=editors_unknown(read_ledger(project), page) if matters else "",
+    )  # fmt: skip
 
 
 def stands_now(walk: Walk, trust: Trusted, release: str, ask: Ask, *, page: str, now: dt.datetime) -> Standing:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
+    from lockgate.records.digest import Json
     from lockgate.records.evidence import Verdict
     from lockgate.records.forge_job import ForgeJob
     from lockgate.records.people import Person
@@ -95,7 +96,8 @@ def record(
 
 def show(
     project: Project, release: str, environment: str, *, shows: str, page: str, card: str, pack: str,
-    questions: Sequence[str] = (), policy_editors: Sequence[str] = (), now: dt.datetime,
+    questions: Sequence[str] = (), policy_editors: Sequence[str] = (),
+    extra: Mapping[str, Json] | None = None, now: dt.datetime,
 ) -> None:  # fmt: skip
     """Sign the evidence page that was made, so that nobody who can only write to the store can show another one."""
 
@@ -103,6 +105,7 @@ def show(
         made = Shown(
             release=release, environment=environment, shows=shows, page=page, card=card, pack=pack,
             questions=tuple(questions), policy_editors=tuple(policy_editors), log=trust.head,
+            extra=dict(extra or {}),
         )  # fmt: skip
         known = shown(trust, shows)
         return None if known and (known.page, known.card, known.pack) == (page, card, pack) else made

@@ -25,7 +25,6 @@ __all__ = [
     "code_digest",
     "code_files",
     "commit_of",
-    "last_editors",
     "lineage_of",
 ]
 
@@ -114,16 +113,6 @@ def check_whole_history(root: Path) -> None:
             "this clone lacks older commits, so nobody can say who wrote the release", value="a shallow clone",
             allowed="a clone with its whole history; in a GitLab job: GIT_DEPTH: 0", next="git fetch --unshallow",
         )  # fmt: skip
-
-
-def last_editors(root: Path, files: Sequence[str]) -> tuple[str, ...]:
-    """Names and addresses of who changed these files last: the last commit's author and co-authors; uncommitted, whose copy it is."""
-    if _git(root, "status", "--porcelain", "--", *files):
-        lines = [_git(root, "config", key) or "" for key in ("user.email", "user.name")]
-    else:
-        trailers = "%(trailers:key=Co-authored-by,valueonly)"
-        lines = (_git(root, "log", "-1", f"--format=%ae%n%an%n{trailers}", "--", *files) or "").splitlines()
-    return tuple(sorted({line.strip() for line in lines if line.strip()}))
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -120,4 +120,6 @@ def _history(project: Project, walk: Walk, trust: Trusted, release: str) -> Arti
     """What approved releases measured, if a gate asks for it."""
     if not any("history" in gate["takes"] for gate in walk.gates.values()):
         return None
-    return keep_value(project, history_of(trust, release=release), History)
+    revokers = walk.policy.exceptions.revokers
+    found = history_of(trust, release=release, approved_only=walk.approved_only, revokers=revokers)
+    return keep_value(project, found, History)

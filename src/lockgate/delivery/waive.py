@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from lockgate.delivery.decide import check_seen
 from lockgate.delivery.evidence.page import page_of
@@ -15,6 +15,7 @@ from lockgate.errors import NotFound, PermissionRefused, UsageError, did_you_mea
 from lockgate.gates.authors import authors
 from lockgate.gates.binding import results
 from lockgate.gates.exceptions import duration
+from lockgate.gates.seconding import check_waits, how_to_second, waiver_named
 from lockgate.gates.waivers import waivers
 from lockgate.gates.what_stands import what_stands
 from lockgate.records.decisions import result_digest
@@ -39,9 +40,9 @@ __all__ = ["Wish", "exceptional", "waive"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a person wants to be waived. Without a reason: sign what somebody wrote for this gate before.
+    """What a person wants to be waived, in words of their own; or `second`: the start of the digest of the entry that they read.
 
-    `environment`: how far, by default the last one. `until`: None only where there is no reason.
+    `environment`: how far, by default the last one. Who seconds signs the words of that entry, and says none beside them.
     """
 
     role: str
@@ -50,6 +51,7 @@ class Wish:
     owner: str = ""
     until: dt.datetime | None = None
     environment: str | None = None
+    second: str = ""
 
 
 def waive(
@@ -58,30 +60,32 @@ def waive(
     """Sign a waiver, or second one. Answers it as it stands then, and the ledger entry.
 
     Raises:
-        PermissionRefused: the policy does not let this person, or anybody, waive this gate.
+        PermissionRefused: the policy does not let this person, or anybody, waive this gate; what is seconded does not wait.
         NotFound, UsageError: no such gate or result; a part of a waiver is missing or too long.
     """
     walk = walk_now(project, now=now)
     environment = wish.environment or walk.environments[-1]
     walk.check(environment)
-    released: list[str] = []
 
     def claim(trust: Trusted) -> Waived:
         release = named(trust, ref, live_of(walk, trust))
-        released[:] = [release]
         ask = walk.ask(trust, release, environment)
         _may(project, walk, trust, release, gate, wish, key)
+        _check_words(walk, trust, release, gate, wish, now)
+        read = _read(walk, trust, release, gate, wish, now) if wish.second else None
         failed = _failed(walk, trust, release, gate)
         page = _page_seen(project, walk, trust, release, gate)
-        if not wish.reason.strip():
-            return _seconded(walk, trust, release, gate, wish, ask, page, now)
+        if read:
+            return replace(read, role=wish.role, page=page, log=trust.head)
         return _first(trust, release, environment, failed, wish, ask, page, now)
 
     entry = append(project, claim, now=now, key=key)
     assert entry is not None
     trust = read_ledger(project)
-    ask = walk.ask(trust, released[0], environment)
-    every = waivers(trust, release=released[0], policy=walk.digest, ask=ask, now=now)
+    said = trust.at(entry.digest)
+    assert said is not None
+    assert isinstance(said.claim, Waived)
+    every = _every(walk, trust, said.claim.release, said.claim.environment, now)
     return next(w for w in every if entry.digest in w.entries), entry
 
 
@@ -187,18 +191,62 @@ def _first(
     )  # fmt: skip
 
 
-def _seconded(
-    walk: Walk, trust: Trusted, release: str, gate: str, wish: Wish, ask: Ask, page: str, now: dt.datetime
-) -> Waived:
-    """The words that somebody wrote before, under another signature."""
-    every = waivers(trust, release=release, policy=walk.digest, ask=ask, now=now)
-    open_ = [w for w in every if w.gate == gate and w.field == "signers"]
-    if not open_:
+def _check_words(walk: Walk, trust: Trusted, release: str, gate: str, wish: Wish, now: dt.datetime) -> None:
+    """Words of one's own, or those of the entry that is named; never a mixture, and never whichever came last."""
+    own = {"--reason": wish.reason, "--control": wish.control, "--owner": wish.owner,
+           "--until": wish.until, "--env": wish.environment}  # fmt: skip
+    given = [name for name, value in own.items() if value]
+    if wish.second and given:
+        raise UsageError(
+            "who seconds a waiver signs its words and no others", value=", ".join(given),
+            allowed=f"--second {wish.second} with --role and --key; or a waiver of your own, without --second",
+        )  # fmt: skip
+    if wish.second or wish.reason.strip():
+        return
+    if given:
+        raise UsageError(
+            "a waiver needs --reason", value="nothing", next="lockgate waive … --reason …",
+            allowed="--reason, --control, --owner, --until; or --second ENTRY alone, to sign what somebody else wrote",
+        )  # fmt: skip
+    _say_what_waits(walk, trust, release, gate, wish, now)
+
+
+def _say_what_waits(walk: Walk, trust: Trusted, release: str, gate: str, wish: Wish, now: dt.datetime) -> NoReturn:
+    """Nobody signs without having read: say what there is to sign, and how."""
+    every = [
+        w for place in walk.environments for w in _every(walk, trust, release, place, now) if w.environment == place
+    ]
+    waiting = [w for w in every if w.gate == gate and w.field == "signers"]
+    if not waiting:
         raise NotFound(
             "no waiver of this gate waits for another signature", value=f"{gate} of {short(release)}",
             next=f"lockgate waive {gate} {short(release)} --role {wish.role} --reason … --control … --owner … --until …",
         )  # fmt: skip
-    said = trust.at(open_[-1].entries[0])
-    assert said is not None
+    raise UsageError(
+        "say whose words you sign: --second ENTRY", value=f"{gate} of {short(release)}",
+        allowed="\n           ".join(f"{short(w.entries[0])}: {_words(w)}" for w in waiting),
+        next="\n           ".join(how_to_second(w, wish.role) for w in waiting),
+    )  # fmt: skip
+
+
+def _words(waiver: Waiver) -> str:
+    signers = ", ".join(f"{name} ({role})" for role, name in waiver.signers)
+    return (
+        f"as far as {waiver.environment}, until {waiver.not_after:%F %H:%M} UTC, signed by {signers}"
+        f"\n             because {waiver.reason}\n             instead {waiver.control}; owner {waiver.owner}"
+    )
+
+
+def _every(walk: Walk, trust: Trusted, release: str, environment: str, now: dt.datetime) -> tuple[Waiver, ...]:
+    """Every waiver of a release, as it stands before one environment."""
+    ask = walk.ask(trust, release, environment)
+    return waivers(trust, release=release, policy=walk.digest, ask=ask, now=now)
+
+
+def _read(walk: Walk, trust: Trusted, release: str, gate: str, wish: Wish, now: dt.datetime) -> Waived:
+    """The words of the entry that is named, if they wait for another signature."""
+    said = waiver_named(trust, wish.second, release=release, gate=gate)
     assert isinstance(said.claim, Waived)
-    return replace(said.claim, role=wish.role, page=page, log=trust.head)
+    walk.check(said.claim.environment)
+    check_waits(said, _every(walk, trust, release, said.claim.environment, now))
+    return said.claim

@@ -63,8 +63,15 @@ class Walk:
 
     @property
     def policy_files(self) -> tuple[str, ...]:
-        """Where the policy is written, from the project's root: `policy.toml` and the module of the delivery declaration."""
-        return ("policy.toml", self.delivery.module.replace(".", "/") + ".py")
+        """Every file that can decide what a release is judged by, from the project's root.
+
+        `policy.toml`, and all that declaring the pipelines read: the delivery's module, modules that it takes limits from,
+        own gates' code, a reference population. Whatever is imported on the way can change a limit, so none is left out.
+        """
+        read = {f.path for f in self.graph.trace.files if not f.path.startswith("/")}
+        coded = {d["file"] for gate in self.gates.values() for d in gate["definitions"] if d["file"]}
+        module = self.delivery.module.replace(".", "/") + ".py"
+        return tuple(sorted({"policy.toml", module, *read, *(f for f in coded if not f.startswith("/"))}))
 
     @property
     def approved_only(self) -> tuple[str, ...]:

@@ -290,7 +290,10 @@ def _own_work(
     if person.name in authors(trusted, current.release):
         yield "author", f"{person.name} is an author of this release or started its run"
     if "policy_editor" in ask.exclude and person.name in policy_editors(trusted, current.page):
-        yield "policy_editor", f"{person.name} changed the policy last that this release is judged by"
+        yield (
+            "policy_editor",
+            f"{person.name} edited the policy that this release is judged by, since the one in force was signed",
+        )
     if "waiver_author" in ask.exclude:
         waived = standing_waivers(trusted, release=current.release, policy=current.policy, ask=ask, now=now)
         if wrote := sorted(gate for gate, w in waived.items() if w.wrote == person.name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lockgate.records.decisions import Proposed, Shown
 
@@ -12,7 +12,18 @@ if TYPE_CHECKING:
 
     from lockgate.records.trust import Trusted
 
-__all__ = ["authors", "policy_editors", "questions_of", "shown_since", "was_shown"]
+__all__ = [
+    "UNKNOWN_EDITORS",
+    "authors",
+    "editors_unknown",
+    "policy_editors",
+    "questions_of",
+    "shown_since",
+    "was_shown",
+]
+
+UNKNOWN_EDITORS: Final = "policy_editors_unknown"
+"""In `extra` of `Shown`: why nobody can tell who edited the policy."""
 
 
 def authors(trusted: Trusted, release: str) -> frozenset[str]:
@@ -25,8 +36,14 @@ def authors(trusted: Trusted, release: str) -> frozenset[str]:
 
 
 def policy_editors(trusted: Trusted, page: str) -> frozenset[str]:
-    """Who last changed the policy that a page judges by, as the deliverer who signed the page says."""
+    """Who edited the policy that a page judges by since the one in force was signed, as the deliverer who signed the page says."""
     return _with_people(trusted, {n for shown in _pages(trusted, page) for n in shown.policy_editors})
+
+
+def editors_unknown(trusted: Trusted, page: str) -> str:
+    """Why nobody can tell who edited the policy that a page judges by; empty when git could."""
+    said = [shown.extra.get(UNKNOWN_EDITORS) for shown in _pages(trusted, page)]
+    return next((why for why in said if isinstance(why, str) and why), "")
 
 
 def questions_of(trusted: Trusted, page: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What approved releases measured, as the ledger has it signed; the ratchet holds a new release against the best of them."""
+"""What approved releases were signed with, as the ledger has it; the ratchet holds a new release against the best of them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["History", "Measured", "definition"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One number of one approved release.
+    """One number of one approved release that was served.
 
     Attributes:
-        approved: the day of the first approval.
+        approved: the day of the first approval that binds it.
         value: a decimal string, as it was signed; `low`, `high`: its own interval, None where none was signed.
         definition: of the metric; numbers of unlike definitions are not compared.
         holdout: digest of the rows it was measured on.

@@ -68,7 +68,7 @@ class Policy:
         need: role → how many different people must approve; a role that is not listed needs one.
         limits: gate name → limits for its rule.
         reasons: gate name → why its limits are what they are: read by people, decides nothing, and so is in no digest.
-        exclude: who beside authors does not approve: who changed the policy last, who wrote a waiver that is needed.
+        exclude: who beside authors does not approve: who edited the policy since the one in force was signed, who wrote a waiver that is needed.
         answers: whether an approval must answer every question of its page.
         exceptions: waivers, breaking glass, revocation.
 

@@ -189,7 +189,7 @@ class Shown:
 
     `shows` is a digest of everything the page is made from: evidence, policy, people, the words of the settings.
     `pack` is the sha256 of the page's content as JSON; older pages have none.
-    `questions` stand on the page; `policy_editors` are names and addresses of who last changed the policy it judges by.
+    `questions` stand on the page; `policy_editors` are names and addresses of who edited the policy it judges by since the one in force was signed.
     """
 
     predicate_type: ClassVar[str] = PREDICATES + "page/v1"

@@ -801,7 +801,7 @@ class Case:
             (not is_proposed(self.view.said, self.release), "nobody registered this release"),
             (name in self.refused_authors, "it is their own work"),
             (not any((s.about, s.says["environment"]) == (self.release, self.here) for s in self.pages), "nobody signed that its page was shown"),
-            ("policy_editor" in excluded and name in self.view.known_as(editors), "they changed the policy last"),
+            ("policy_editor" in excluded and name in self.view.known_as(editors), "they edited the policy it is judged by"),
             ("waiver_author" in excluded and wrote, f"they wrote the waiver of {listed(wrote)}"),
             (any(not says["answers"].get(q, "").strip() for q in questions), "it leaves questions of the page open"),
             (approval.digest in self.gone, "it was revoked"),

@@ -60,7 +60,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 def make_pack(
     project: Project, walk: Walk, trust: Trusted, judged: Judged, *,
-    looked: Looked, release: str, live: str | None, environment: str, ask: Ask,
+    looked: Looked, release: str, live: str | None, environment: str, ask: Ask, editors_unknown: str = "",
 ) -> Pack:  # fmt: skip
     """Everything that page and card say before `environment`; `live` is the release it would replace there."""
     summary: Mapping[str, Json] = looked.views.get("summary", {})
@@ -107,7 +107,7 @@ def make_pack(
         reasons=walk.policy.reasons,
         missing=not_assessed(looked, judged.verdicts.values(), judged.evidence.values()),
         questions=questions(purpose, warned, judged.verdicts.values(), live=live),
-        rule=_rule(ask),
+        rule=_rule(ask, editors_unknown),
         bound=_bound(release, root, walk, trust, environment),
         undo=f"lockgate rollback {environment}" + (f" --to {short(live)}" if live else ""),
         verify=verify(release, environment),
@@ -211,12 +211,13 @@ def _day(text: str) -> str:
         return text
 
 
-def _rule(ask: Ask) -> SigningRule | None:
+def _rule(ask: Ask, editors_unknown: str) -> SigningRule | None:
     if not ask.roles:
         return None
     first = ask.roles[0]
     days = first.valid_for.days
-    notes = (_own_work(ask),)
+    asked = editors_unknown and ask.self_approval == "refused" and "policy_editor" in ask.exclude
+    notes = (_own_work(ask), *([f"Nobody can tell who edited the policy: {editors_unknown}."] if asked else []))
     others = tuple(
         f"Beside them, {'one person' if r.need == 1 else f'{r.need} different people'} in the role {r.role} must decide."
         for r in ask.roles[1:]
@@ -241,7 +242,7 @@ def _own_work(ask: Ask) -> str:
 
 
 EXCLUDED_IN_WORDS: Mapping[str, str] = {
-    "policy_editor": "changed the policy last", "waiver_author": "wrote a waiver that it needs",
+    "policy_editor": "edited the policy since the one in force was signed", "waiver_author": "wrote a waiver that it needs",
 }  # fmt: skip
 
 

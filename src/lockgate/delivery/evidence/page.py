@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lockgate.delivery.claims import show, shown
+from lockgate.delivery.editors import COMMIT, editors_of
 from lockgate.delivery.evidence.looking import look_closer
 from lockgate.delivery.evidence.pack import make_pack
 from lockgate.delivery.keep import keep_bytes
-from lockgate.delivery.lineage import last_editors
 from lockgate.delivery.releases import naming
 from lockgate.errors import IntegrityError
+from lockgate.gates.authors import UNKNOWN_EDITORS
 from lockgate.gates.binding import evidence_root, results
 from lockgate.gates.what_stands import page_marks
 from lockgate.records.decisions import Shown
@@ -49,14 +50,20 @@ def keep_page(
         return kept.sha256
     key = _key(project, walk, trust, release, environment)
     looked = look_closer(project, walk, trust, judged, release=release, environment=environment, trace=trace, tell=tell)
+    editors = editors_of(project.root, walk, trust, environment)
     pack = make_pack(
-        project, walk, trust, judged, looked=looked, release=release, live=live, environment=environment, ask=ask
-    )
+        project, walk, trust, judged, looked=looked, release=release, live=live, environment=environment, ask=ask,
+        editors_unknown=editors.unknown,
+    )  # fmt: skip
     made = {"page": render(pack).encode(), "card": render_card(pack).encode(), "pack": encoded(pack)}
     project.results("pages").put(key, {what: keep_bytes(project, data) for what, data in made.items()})
     sums = {what: sha256_bytes(data) for what, data in made.items()}
-    questions, editors = tuple(q.text for q in pack.questions), last_editors(project.root, walk.policy_files)
-    show(project, release, environment, shows=key, **sums, questions=questions, policy_editors=editors, now=now)
+    questions = tuple(q.text for q in pack.questions)
+    extra = {COMMIT: editors.commit} if editors.commit else {}
+    extra |= {UNKNOWN_EDITORS: editors.unknown} if editors.unknown else {}
+    show(
+        project, release, environment, shows=key, **sums, questions=questions, policy_editors=editors.names, extra=extra, now=now
+    )  # fmt: skip
     return sums["page"]
 
 

@@ -32,7 +32,7 @@ def keep_recorded_page(
     tell: Callable[[Event], None] = lambda _: None,
 ) -> str:  # fmt: skip
     """Make and sign the page for who decides before an environment, unless it is kept already; its sha256."""
-    check_whole_history(project.root)  # the page says who changed the policy last
+    check_whole_history(project.root)  # the page says who edited the policy
     trust = read_ledger(project)
     material = material_for(project, walk, trust, release, on)
     answers = judge(project, walk, material, trace=walk.graph.trace, tell=tell, only=())
