@@ -9,7 +9,7 @@ import pytest
 from lockgate import Pipeline, gates
 from lockgate.errors import UsageError
 from lockgate.gates.policy import check_policy, parse_policy
-from lockgate.gates.ranges import RANGES, check_limit
+from lockgate.gates.ranges import RANGES, check_limits
 from lockgate.gates.rules import LIMITS
 
 
@@ -21,6 +21,11 @@ from lockgate.gates.rules import LIMITS
         (lambda: gates.fairness("selection_rate", ["sex"], on="ratio", min_ratio=0), "above 0"),
         (lambda: gates.fairness("selection_rate", ["sex"], on="ratio", min_ratio=80), "such as 0.8"),
         (lambda: gates.interval_coverage(80, 100), "0.80 for 80 %"),
+        (lambda: gates.interval_coverage(0.8, 0.9), "from 0 to 1"),
+        (lambda: gates.quality("accuracy", at_most=2), "a share from 0 to 1"),
+        (lambda: gates.quality("auc", at_least=-1), "a share from 0 to 1"),
+        (lambda: gates.bounded_loss("brier", ["sex"], at_most=25), "a share from 0 to 1"),
+        (lambda: gates.budget(p95_ms=-5), "from 0 on"),
         (lambda: gates.champion("accuracy", margin=2), "less than 1"),
         (lambda: gates.champion("accuracy", margin=-0.01), "less than 1"),
         (lambda: gates.slices("accuracy", ["sex"], worst_over_best=0.5), "from 1 on"),
@@ -61,9 +66,8 @@ def test_defaults_lie_in_their_ranges_and_ranges_are_of_known_limits() -> None:
         rule: set() for rule in RANGES
     }
     for rule, limits in LIMITS.items():
-        for name, default in limits.items():
-            if default:
-                check_limit(rule, name, Decimal(default), where=rule)
+        given = {name: Decimal(default) for name, default in limits.items() if default}
+        check_limits(rule, given, {}, where=rule)
 
 
 def test_an_own_gate_measures_what_it_likes() -> None:

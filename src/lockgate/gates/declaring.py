@@ -8,7 +8,7 @@ from typing import Any
 
 from lockgate.declare import Gate
 from lockgate.errors import UsageError
-from lockgate.gates.ranges import check_limit
+from lockgate.gates.ranges import check_limits
 
 __all__ = ["Number", "columns", "declared", "limits_as_text"]
 
@@ -20,8 +20,7 @@ def declared(
 ) -> Gate:
     """A built-in gate: its evidence is computed in `gates/evidence/KIND.py`."""
     given = limits_as_text(name, limits)
-    for key, value in given.items():
-        check_limit(rule, key, Decimal(value), where=f"gate '{name}'")
+    check_limits(rule, {key: Decimal(value) for key, value in given.items()}, params, where=f"gate '{name}'")
     return Gate(name, f"lockgate.gates.evidence.{kind}:evidence", rule, params, dict(given))
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.errors import UsageError, did_you_mean
 from lockgate.gates.exceptions import Exceptions, check_exceptions, duration, read_exceptions
-from lockgate.gates.ranges import check_limit
+from lockgate.gates.ranges import check_limits
 from lockgate.records.digest import Json, canonical, sha256_bytes
 from lockgate.records.tables import Table, read_toml
 from lockgate.records.wire import to_json
@@ -168,23 +168,23 @@ def _check_limits(gate: Gate, limits: Mapping[str, Json]) -> None:
             value="none is set",
             allowed=f"one or more in {table} ({listed}), or where it is declared",
         )
-    for name, value in {**known, **limits}.items():
-        if name not in known:
-            raise UsageError(f"{table} has no such limit", value=name, allowed=did_you_mean(name, known), next=SHOW)
-        if value is None:
-            raise UsageError(
-                f"gate '{gate.name}' has no limit",
-                value=name,
-                allowed=f"{table} {name} = …, or {name}=… where it is declared",
-            )
-        try:
-            number = Decimal(str(value)) if value != "" and not isinstance(value, bool) else None
-        except InvalidOperation as error:
-            raise UsageError(
-                f"{table}: {name} is not a number", value=repr(value), allowed="a finite number"
-            ) from error
-        if number is not None:
-            check_limit(gate.rule, name, number, where=table)
+    merged = {name: value for name, value in {**known, **limits}.items() if value != OPTIONAL}
+    if stranger := next((name for name in merged if name not in known), None):
+        raise UsageError(f"{table} has no such limit", value=stranger, allowed=did_you_mean(stranger, known), next=SHOW)
+    if unset := next((name for name, value in merged.items() if value is None), None):
+        allowed = f"{table} {unset} = …, or {unset}=… where it is declared"
+        raise UsageError(f"gate '{gate.name}' has no limit", value=unset, allowed=allowed)
+    check_limits(gate.rule, {n: _number(table, n, v) for n, v in merged.items()}, gate.params, where=table)
+
+
+def _number(table: str, name: str, value: Json) -> Decimal:
+    try:
+        found = Decimal("NaN") if isinstance(value, bool) else Decimal(str(value))
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite():
+        raise UsageError(f"{table}: {name} is not a number", value=repr(value), allowed="a finite number")
+    return found
 
 
 def _refuse_strangers(table: str, named: Iterable[str], known: Iterable[str]) -> None:

@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Final
 
 from lockgate.errors import UsageError
+from lockgate.gates.arguments import RATES
 
-__all__ = ["RANGES", "Range", "check_limit"]
+__all__ = ["RANGES", "Range", "check_limits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,31 @@ RANGES: Mapping[str, Mapping[str, Range]] = {
 """Rule → limit → range. A rule that is not here takes limits in the unit of what it measures: any number is one."""
 
 
-def check_limit(rule: str, name: str, value: Decimal, *, where: str) -> None:
+SHARES: Final = frozenset({*RATES, "auc", "ece", "brier"})
+"""Metrics that lie between 0 and 1, so that a limit beyond asks nothing."""
+
+
+def check_limits(rule: str, limits: Mapping[str, Decimal], params: Mapping[str, object], *, where: str) -> None:
     """Raise UsageError for a limit that its rule can have no use for. `where`: which gate, for the message.
 
-    >>> check_limit("gap_within", "max_difference", Decimal("0.1"), where="gate 'fairness'")
+    >>> check_limits("gap_within", {"max_difference": Decimal("0.1")}, {}, where="gate 'fairness'")
     """
-    asked = RANGES.get(rule, {}).get(name)
-    if asked is not None and value not in asked:
-        raise UsageError(f"{where}: {name} is out of its range", value=format(value, "f"), allowed=asked.words)
+    for name, value in limits.items():
+        asked = _range(rule, name, params)
+        if asked is not None and value not in asked:
+            raise UsageError(f"{where}: {name} is out of its range", value=format(value, "f"), allowed=asked.words)
+    if rule == "nominal" and {"nominal", "tolerance"} <= set(limits):
+        low, high = (limits["nominal"] + sign * limits["tolerance"] for sign in (-1, 1))
+        if low < 0 or high > 1:
+            raise UsageError(
+                f"{where}: nominal and tolerance together allow shares that there are not", value=f"{low:f} to {high:f}",
+                allowed="nominal - tolerance and nominal + tolerance from 0 to 1, such as 0.8 and 0.05",
+            )  # fmt: skip
+
+
+def _range(rule: str, name: str, params: Mapping[str, object]) -> Range | None:
+    if rule in ("affordable", "fresh"):
+        return COUNT
+    if rule in ("within", "bounded") and params.get("metric") in SHARES:
+        return SHARE
+    return RANGES.get(rule, {}).get(name)
