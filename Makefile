@@ -38,7 +38,7 @@ lending: $(VENV)/.demo
 	@cd examples/lending && ../../$(BIN)/python -m story $(ARGS)
 
 test: $(VENV)/.clients
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check src tests examples scripts benchmarks

@@ -18,13 +18,22 @@ from adapters.seaweed import Seaweed, binary, seaweed
 collect_ignore = ["build/forked.py"]  # a script that finds its neighbours by its own folder
 
 
+LONGEST = (
+    "test_gitlab_pipeline.py",
+    "test_demo.py",
+    "test_gitlab_packages.py",
+    "test_pipeline_jobs.py",
+    "test_free_tier.py",
+)
+"""Files of which one alone takes minutes: whoever begins with one of them last is waited for."""
+
 SAMPLE = os.environ.get("LOCKGATE_SAMPLE", "")
 """What a sample is drawn by: `all` takes everything, as the soak does; empty: the commit, so that each commit draws another."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Two processes take file after file; the journeys are the longest, so they come first. Of `sampled` files only some run."""
-    items.sort(key=lambda item: item.path.parent.name != "journeys")
+    items.sort(key=lambda item: (item.path.name not in LONGEST, item.path.parent.name != "journeys"))
     left = _left_out(items) if SAMPLE != "all" and not config.getoption("file_or_dir", None) else set[pytest.Item]()
     if left:
         config.hook.pytest_deselected(items=list(left))
