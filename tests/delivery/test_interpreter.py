@@ -129,7 +129,7 @@ def test_other_files_of_the_same_versions_are_another_venv(
         made.append(folder)
 
     monkeypatch.setattr(interpreter, "_make", make)
-    project: Any = SimpleNamespace(home=tmp_path, cache=None)
+    project: Any = SimpleNamespace(home=tmp_path, cache=None, store_url=".lockgate")
     for files in (locked.files, "", "0" * 16, locked.files):
         interpreter._venv(project, [replace(locked, files=files)], "3.11.0")
     assert len(set(made)) == len(made) == 3

@@ -36,7 +36,7 @@ LINE = re.compile(r"^ (PASS|FAIL|WARN)  (?!The job: )(\S.*?)\s*$", re.MULTILINE)
 
 def needs_runner() -> None:
     """Skip by name where the runner is missing; on a build machine that is a failure."""
-    if LACKING and os.environ.get("CI") == "true":
+    if LACKING and os.environ.get("LOCKGATE_REQUIRED") == "true":
         pytest.fail(f"missing here: {', '.join(LACKING)}; python3 scripts/setup.py test installs them")
     if LACKING:
         pytest.skip(f"no {', '.join(LACKING)} here: python3 scripts/setup.py test")

@@ -91,8 +91,8 @@ def _text(value: Json, field: FieldSchema | None) -> str:
 def _number(value: float) -> str:
     """With four digits.
 
-    >>> _number(1234.5), _number(0.12345)
-    ('1,234', '0.1234')
+    >>> _number(1234.5), _number(0.12346)
+    ('1,234', '0.1235')
     """
     return amount(value) if abs(value) >= 100 else f"{value:.4g}"
 
