@@ -1,8 +1,8 @@
 """Kill before every write of every scene, mutate code, and write `benchmarks/soak.md`: `make soak`. Takes half an hour.
 
-python benchmarks/soak.py [PYTEST ARGUMENT …]
+python benchmarks/soak.py [-n WORKERS] [PYTEST ARGUMENT …]
 
-With arguments only some scenes run: their rows are replaced and say at which commit, the rest of the page stays.
+With other arguments only some scenes run: their rows are replaced and say at which commit, the rest of the page stays.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
         command += [f"--junit-xml={report}", *arguments]
         done = subprocess.run(command, cwd=ROOT, check=False, env={**os.environ, "LOCKGATE_SAMPLE": "all"})
         cases = list(ET.parse(report).iter("testcase"))
-    if not arguments:
+    if not arguments or (arguments[0] == "-n" and len(arguments) == 2):
         kills = [_row(c) for c in cases if "kill" in c.get("classname", "")]
         mutations = [_properties(c) for c in cases if "mutations" in c.get("classname", "")]
         page = (
