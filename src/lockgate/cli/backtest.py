@@ -40,13 +40,13 @@ def backtest_arguments(parser: argparse.ArgumentParser) -> None:
 
 def backtest(arguments: argparse.Namespace) -> int:
     """Print the table and what came of it. Exit 0 whatever the policy would have done."""
-    from lockgate.delivery.backtest.backtest import Wish
+    from lockgate.delivery.backtest.backtest import BacktestDays
     from lockgate.delivery.backtest.backtest import backtest as replay
     from lockgate.delivery.backtest.days import every_days
 
     if arguments.follow is not None and arguments.follow < 1:
         raise UsageError("nothing to follow", value=f"--follow {arguments.follow}", allowed="1 or more days")
-    wish = Wish(
+    wish = BacktestDays(
         since=arguments.since, until=arguments.until, every_days=every_days(arguments.every), follow_days=arguments.follow,
         accepted=arguments.accept_uncertain, params=parameters(arguments.param),
     )  # fmt: skip

@@ -49,10 +49,10 @@ def key_argument(parser: argparse.ArgumentParser) -> None:
 
 def waive(arguments: argparse.Namespace) -> int:
     """Sign that a failed gate may pass for a while."""
-    from lockgate.delivery.waive import Wish
+    from lockgate.delivery.waive import WaiverWords
     from lockgate.delivery.waive import waive as sign
 
-    wish = Wish(
+    wish = WaiverWords(
         role=arguments.role, reason=arguments.reason, control=arguments.control, owner=arguments.owner,
         until=until(arguments.until, now()) if arguments.until else None, environment=arguments.env, second=arguments.second,
     )  # fmt: skip

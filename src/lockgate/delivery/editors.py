@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ __all__ = ["COMMIT", "Editors", "edited_since", "editors_of", "signed_commit"]
 COMMIT = "commit"
 """In `extra` of `Shown`: the commit that the deliverer stood at; what was committed since is what the next page must name."""
 
+HEX = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 LOG = ("-c", "log.showRoot=true", "log", "--full-history", "-c", "--name-only", "--format=%x00%ae%n%an%n%(trailers:key=Co-authored-by,valueonly)%x01")  # fmt: skip
 
 
@@ -48,7 +50,8 @@ def signed_commit(trust: Trusted, walk: Walk, environment: str) -> str:
     pages = {c.page for c in cited if isinstance(c, Decision) and c.environment == environment}
     shown = [s.claim for s in trust.said if s.person and isinstance(s.claim, Shown) and s.claim.page in pages]
     commits = [c.extra.get(COMMIT) for c in shown]
-    return commits[0] if commits and isinstance(commits[0], str) else ""
+    found = commits[0] if commits else None
+    return found if isinstance(found, str) and HEX.fullmatch(found) else ""  # no word of a ledger is an option of git's
 
 
 def _cited(trust: Trusted, entries: Sequence[str]) -> list[Claim | None]:

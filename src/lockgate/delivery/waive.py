@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from lockgate.records.ledger import Entry
     from lockgate.records.trust import Trusted
 
-__all__ = ["Wish", "exceptional", "waive"]
+__all__ = ["WaiverWords", "exceptional", "waive"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class WaiverWords:
     """What a person wants to be waived, in words of their own; or `second`: the start of the digest of the entry that they read.
 
     `environment`: how far, by default the last one. Who seconds signs the words of that entry, and says none beside them.
@@ -55,7 +55,7 @@ class Wish:
 
 
 def waive(
-    project: Project, gate: str, ref: str, wish: Wish, *, key: Path | None = None, now: dt.datetime
+    project: Project, gate: str, ref: str, wish: WaiverWords, *, key: Path | None = None, now: dt.datetime
 ) -> tuple[Waiver, Entry]:
     """Sign a waiver, or second one. Answers it as it stands then, and the ledger entry.
 
@@ -100,7 +100,9 @@ def exceptional(
     return release, place, what_stands(trust, release=release, policy=walk.digest, ask=ask, now=now)
 
 
-def _may(project: Project, walk: Walk, trust: Trusted, release: str, gate: str, wish: Wish, key: Path | None) -> None:
+def _may(
+    project: Project, walk: Walk, trust: Trusted, release: str, gate: str, wish: WaiverWords, key: Path | None
+) -> None:
     rules = walk.policy.exceptions.waivers
     if gate not in walk.gates:
         raise NotFound("no such gate in the delivery pipeline", value=gate, allowed=did_you_mean(gate, walk.gates))
@@ -159,7 +161,7 @@ def _first(
     release: str,
     environment: str,
     failed: GateResult,
-    wish: Wish,
+    wish: WaiverWords,
     ask: Ask,
     page: str,
     now: dt.datetime,
@@ -191,7 +193,7 @@ def _first(
     )  # fmt: skip
 
 
-def _check_words(walk: Walk, trust: Trusted, release: str, gate: str, wish: Wish, now: dt.datetime) -> None:
+def _check_words(walk: Walk, trust: Trusted, release: str, gate: str, wish: WaiverWords, now: dt.datetime) -> None:
     """Words of one's own, or those of the entry that is named; never a mixture, and never whichever came last."""
     own = {"--reason": wish.reason, "--control": wish.control, "--owner": wish.owner,
            "--until": wish.until, "--env": wish.environment}  # fmt: skip
@@ -211,7 +213,9 @@ def _check_words(walk: Walk, trust: Trusted, release: str, gate: str, wish: Wish
     _say_what_waits(walk, trust, release, gate, wish, now)
 
 
-def _say_what_waits(walk: Walk, trust: Trusted, release: str, gate: str, wish: Wish, now: dt.datetime) -> NoReturn:
+def _say_what_waits(
+    walk: Walk, trust: Trusted, release: str, gate: str, wish: WaiverWords, now: dt.datetime
+) -> NoReturn:
     """Nobody signs without having read: say what there is to sign, and how."""
     every = [
         w for place in walk.environments for w in _every(walk, trust, release, place, now) if w.environment == place
@@ -243,7 +247,7 @@ def _every(walk: Walk, trust: Trusted, release: str, environment: str, now: dt.d
     return waivers(trust, release=release, policy=walk.digest, ask=ask, now=now)
 
 
-def _read(walk: Walk, trust: Trusted, release: str, gate: str, wish: Wish, now: dt.datetime) -> Waived:
+def _read(walk: Walk, trust: Trusted, release: str, gate: str, wish: WaiverWords, now: dt.datetime) -> Waived:
     """The words of the entry that is named, if they wait for another signature."""
     said = waiver_named(trust, wish.second, release=release, gate=gate)
     assert isinstance(said.claim, Waived)

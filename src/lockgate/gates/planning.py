@@ -23,7 +23,7 @@ from lockgate.evaluation.verdict_chances import (
     reach_of,
 )
 from lockgate.gates.questions import CEILING, DIFFERENCE, PARITY, RATIO, Question, Reads, Scale, question
-from lockgate.gates.rules.decision import Limits
+from lockgate.gates.rules.ruling import Limits
 from lockgate.gates.rules.sentences import basis, percent
 from lockgate.records.evidence import Estimate, Evidence
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 from math import exp, log
 from typing import Any, Literal
 
-from lockgate.gates.rules.decision import Limits
 from lockgate.gates.rules.groups import points
+from lockgate.gates.rules.ruling import Limits
 from lockgate.gates.rules.sentences import group, number, percent, times
 from lockgate.records.evidence import Estimate, Evidence
 

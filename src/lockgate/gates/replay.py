@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lockgate.evaluation.blocks import LEAST_BLOCKS
 from lockgate.evaluation.intervals import wilson
-from lockgate.gates.rules.decision import level
+from lockgate.gates.rules.ruling import level
 from lockgate.gates.rules.sentences import capitalized, percent
 from lockgate.records.backtest import Backtest, Count, DayOutcome, ReplayedDay
 from lockgate.records.evidence import Estimate

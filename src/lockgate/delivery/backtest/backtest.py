@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.digest import Json
 
-__all__ = ["Wish", "backtest"]
+__all__ = ["BacktestDays", "backtest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class BacktestDays:
     """What to replay.
 
     Attributes:
@@ -55,7 +55,7 @@ class Wish:
 
 
 def backtest(
-    project: Project, wish: Wish, *, now: dt.datetime, tell: Callable[[Event], None] = lambda _: None
+    project: Project, wish: BacktestDays, *, now: dt.datetime, tell: Callable[[Event], None] = lambda _: None
 ) -> Backtest:
     """Replay, day by day. A day that cannot be made stands in the answer with its reason.
 

@@ -15,9 +15,9 @@ from typing import Final
 
 from lockgate.errors import UsageError, did_you_mean
 from lockgate.gates.rules import bounds, calibrated, counted, findings, groups, history, measured
-from lockgate.gates.rules.decision import (
-    Decision,
+from lockgate.gates.rules.ruling import (
     Limits,
+    Ruling,
     finite,
     left_out,
     three_way,
@@ -69,7 +69,7 @@ JUDGED: Mapping[str, int] = {
     "represented": 1, "alike": 2, "parity_of_errors": 2,
 }  # fmt: skip
 """How many groups of a column must have been judged before a pass speaks for it: two where groups are held against each other."""
-RULES: Mapping[str, Callable[[Evidence, Limits], Decision]] = {
+RULES: Mapping[str, Callable[[Evidence, Limits], Ruling]] = {
     "better": measured.better,
     "superior": measured.better,
     "within": measured.within,
@@ -121,17 +121,17 @@ def judge(evidence: Evidence, rule: str, limits: Mapping[str, Json]) -> Verdict:
         decision = decision or _whole(RULES[rule](evidence, bounds), evidence, rule)
     except UsageError as error:
         allowed = f" (allowed: {error.allowed})" if error.allowed else ""
-        decision = Decision(outcome="fail", reason=f"{capitalized(error.what)}: {error.value}{allowed}.")
+        decision = Ruling(outcome="fail", reason=f"{capitalized(error.what)}: {error.value}{allowed}.")
     except (InvalidOperation, ArithmeticError, KeyError, TypeError, ValueError) as error:
         reason = f"The evidence cannot be read ({type(error).__name__}: {error})."
-        decision = Decision(outcome="fail", reason=reason)
+        decision = Ruling(outcome="fail", reason=reason)
     return Verdict(
         gate=evidence.gate, kind=evidence.kind, outcome=decision.outcome, reason=decision.reason,
         threshold=threshold, settles=decision.settles, extra=_signed(evidence),
     )  # fmt: skip
 
 
-def _whole(decision: Decision, evidence: Evidence, rule: str) -> Decision:
+def _whole(decision: Ruling, evidence: Evidence, rule: str) -> Ruling:
     """A pass says something of every column that was asked for; one that could not be judged leaves it open.
 
     A crossing of two columns does not speak for either of them: all women may be too few, and still `man & white` is not.
@@ -145,7 +145,7 @@ def _whole(decision: Decision, evidence: Evidence, rule: str) -> Decision:
         return decision
     named = " and ".join(open_)
     fewer = "No group of" if least == 1 else "Fewer than two groups of"
-    return Decision(
+    return Ruling(
         outcome="uncertain", reason=f"{fewer} {named} could be judged. {decision.reason}",
         settles=f"More rows of the groups of {named} would let it be judged; why each was not is listed as not judged.",
     )  # fmt: skip
@@ -168,18 +168,18 @@ def limits_of(rule: str, given: Mapping[str, Json]) -> dict[str, Decimal]:
     return {name: finite(f"limit '{name}'", value) for name, value in merged.items() if value != OPTIONAL}
 
 
-def _inapplicable(evidence: Evidence, rule: str) -> Decision | None:
+def _inapplicable(evidence: Evidence, rule: str) -> Ruling | None:
     """Only a comparison with another release may have nothing to compare with."""
     if rule in COMPARING and evidence.params.get("applicable") is False:
         why = evidence.params.get("why") or evidence.statistic.why
         reason = f"Nothing to compare with: {why}."
-        return Decision(outcome="not_applicable", reason=reason)
+        return Ruling(outcome="not_applicable", reason=reason)
     return None
 
 
-def _unknown(evidence: Evidence) -> Decision | None:
+def _unknown(evidence: Evidence) -> Ruling | None:
     why = evidence.statistic.why or "no reason recorded"
     value = evidence.statistic.value
     if value is None or not Decimal(value).is_finite():
-        return Decision(outcome="fail", reason=f"This could not be measured: {why}.{left_out(evidence)}")
+        return Ruling(outcome="fail", reason=f"This could not be measured: {why}.{left_out(evidence)}")
     return None

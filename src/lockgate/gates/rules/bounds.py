@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from lockgate.gates.rules.decision import Decision, Limits, left_out, three_way
-from lockgate.gates.rules.findings import Said, together
+from lockgate.gates.rules.findings import Finding, together
+from lockgate.gates.rules.ruling import Limits, Ruling, left_out, three_way
 from lockgate.gates.rules.sentences import number
 from lockgate.records.evidence import Estimate, Evidence
 
@@ -22,13 +22,13 @@ AGES = {
 }  # fmt: skip
 
 
-def affordable(evidence: Evidence, limits: Limits) -> Decision:
+def affordable(evidence: Evidence, limits: Limits) -> Ruling:
     """Three-way for each limit that is set: pass when the whole interval is within it."""
     measured = {e.name: e for e in evidence.also}
     said = [_held(measured[name], limit) for name, limit in limits.items()]
     machine = evidence.params.get("machine") or {}
     if not said:
-        return Decision(outcome="fail", reason=f"No limit is set; one of {', '.join(WORDS)} is needed.")
+        return Ruling(outcome="fail", reason=f"No limit is set; one of {', '.join(WORDS)} is needed.")
     decision = together(said, evidence)
     where = f" Measured on {machine.get('cores')} cores of {machine.get('cpu')}, load {machine.get('load')} before."
     few = any(e.low is None for n, e in measured.items() if n in limits)
@@ -37,14 +37,14 @@ def affordable(evidence: Evidence, limits: Limits) -> Decision:
         if few
         else "A quieter or the intended machine would settle it; or a person weighs it."
     )
-    return Decision(
+    return Ruling(
         outcome=decision.outcome,
         reason=decision.reason + where,
         settles=settles if decision.outcome == "uncertain" else "",
     )
 
 
-def _held(estimate: Estimate, limit: Decimal) -> Said:
+def _held(estimate: Estimate, limit: Decimal) -> Finding:
     value, unit = Decimal(estimate.value or "NaN"), estimate.unit
     demand = f"at most {number(limit)} {unit} is allowed"
     text = f"{WORDS[estimate.name]} {number(value)} {unit}"
@@ -55,24 +55,24 @@ def _held(estimate: Estimate, limit: Decimal) -> Said:
     return (three_way(low, high, limit), f"{text}{reach}; {demand}")
 
 
-def fresh(evidence: Evidence, limits: Limits) -> Decision:
+def fresh(evidence: Evidence, limits: Limits) -> Ruling:
     """Ages are exact; one that cannot be had fails when it has a limit, and so does a day of the future."""
     ages = {e.name: e for e in evidence.also}
     if not limits:
-        return Decision(
+        return Ruling(
             outcome="fail", reason=f"No limit is set; one of {', '.join(f'max_{n}' for n in AGES)} is needed."
         )
     said = [_aged(ages[name.removeprefix("max_")], limit) for name, limit in limits.items()]
     unasked = tuple(line for line in evidence.not_assessed)
     decision = together(said, evidence)
     reason = decision.reason.removesuffix(left_out(evidence)) if unasked else decision.reason
-    return Decision(
+    return Ruling(
         outcome=decision.outcome,
         reason=f"{reason.removesuffix('.')}; as of {evidence.params['as_of']}.{left_out(evidence)}",
     )
 
 
-def _aged(age: Estimate, limit: Decimal) -> Said:
+def _aged(age: Estimate, limit: Decimal) -> Finding:
     if age.value is None:
         return ("fail", f"{AGES[age.name]} of an age that cannot be had: {age.why}")
     days = Decimal(age.value)

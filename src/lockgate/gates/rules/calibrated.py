@@ -5,15 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 
 from lockgate.errors import UsageError
-from lockgate.gates.rules.decision import Decision, Limits, left_out, level
 from lockgate.gates.rules.groups import RANK, Held, hold, settled
+from lockgate.gates.rules.ruling import Limits, Ruling, left_out, level
 from lockgate.gates.rules.sentences import basis, number, percent
 from lockgate.records.evidence import Evidence
 
 __all__ = ["calibrated"]
 
 
-def calibrated(evidence: Evidence, limits: Limits) -> Decision:
+def calibrated(evidence: Evidence, limits: Limits) -> Ruling:
     """Calibration error at most `max_error`, slope between `min_slope` and `max_slope` (Cox 1958); the worst one decides."""
     if not evidence.groups:
         raise UsageError("this cannot be decided", value="neither calibration error nor slope has an interval")
@@ -25,7 +25,7 @@ def calibrated(evidence: Evidence, limits: Limits) -> Decision:
     others = f" ({bad} of {len(held)} such numbers)" if first.outcome != "pass" and bad > 1 else ""
     at_once = f", for {len(held)} numbers at once" if len(held) > 1 else ""
     reason = f"{say(first, limits, at_once)}{others}; {basis(first.estimate)}.{left_out(evidence)}"
-    return Decision(outcome=first.outcome, reason=reason, settles=settled(first))
+    return Ruling(outcome=first.outcome, reason=reason, settles=settled(first))
 
 
 def _error(held: Held, limits: Limits, at_once: str) -> str:

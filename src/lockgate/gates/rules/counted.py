@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from lockgate.gates.rules.decision import Decision, Limits, left_out
+from lockgate.gates.rules.ruling import Limits, Ruling, left_out
 from lockgate.gates.rules.sentences import number, percent
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Evidence, Outcome
@@ -12,7 +12,7 @@ from lockgate.records.evidence import Evidence, Outcome
 __all__ = ["enough", "holds", "same_answers"]
 
 
-def enough(evidence: Evidence, limits: Limits) -> Decision:
+def enough(evidence: Evidence, limits: Limits) -> Ruling:
     also = {estimate.name: Decimal(estimate.value or "NaN") for estimate in evidence.also}
     rows = Decimal(evidence.statistic.value or "NaN")
     per, smallest = evidence.params.get("per"), evidence.params.get("smallest")
@@ -31,26 +31,26 @@ def enough(evidence: Evidence, limits: Limits) -> Decision:
     good = rows >= limits["min_rows"] and days >= limits["min_days"]
     good = good and also["bad_share"] <= limits["max_bad_share"]
     outcome: Outcome = "pass" if good else "fail"
-    return Decision(outcome=outcome, reason=f"{reason}{'; ' + lacking if lacking else ''}.{left_out(evidence)}")
+    return Ruling(outcome=outcome, reason=f"{reason}{'; ' + lacking if lacking else ''}.{left_out(evidence)}")
 
 
 def _column(name: str) -> str:
     return name.replace("_", " ")
 
 
-def same_answers(evidence: Evidence, limits: Limits) -> Decision:
+def same_answers(evidence: Evidence, limits: Limits) -> Ruling:
     differ, of = Decimal(evidence.statistic.value or "NaN"), evidence.statistic.n
     if not of:
-        return Decision(outcome="fail", reason="No training answer was replayed.")
+        return Ruling(outcome="fail", reason="No training answer was replayed.")
     if differ <= limits["max_rows"]:
         some = f" but {number(differ)} (at most {number(limits['max_rows'])} allowed)" if differ else ""
         reason = f"All {of:,} training answers{some} can be had from {_what_was_known(evidence)}."
-        return Decision(outcome="pass", reason=reason)
+        return Ruling(outcome="pass", reason=reason)
     reason = (
         f"{number(differ)} of {of:,} training answers cannot be had from {_what_was_known(evidence)}: "
         f"training saw something that the release will not see.{_example(evidence)}"
     )
-    return Decision(outcome="fail", reason=reason)
+    return Ruling(outcome="fail", reason=reason)
 
 
 def _what_was_known(evidence: Evidence) -> str:
@@ -74,7 +74,7 @@ def _short(value: Json) -> str:
     return "no answer" if value is None else number(Decimal(str(value)))
 
 
-def holds(evidence: Evidence, _limits: Limits) -> Decision:
+def holds(evidence: Evidence, _limits: Limits) -> Ruling:
     differ, of = Decimal(evidence.statistic.value or "NaN"), evidence.statistic.n
     broken = {e.name: e for e in evidence.also}["consumer_examples_that_break"]
     breaks = Decimal(broken.value or "NaN")
@@ -85,12 +85,12 @@ def holds(evidence: Evidence, _limits: Limits) -> Decision:
         else f"{number(differ)} of {of:,} answers over HTTP differ from evaluation's"
     )  # fmt: skip
     if folder and not names:
-        return Decision(outcome="fail", reason=f"{rows}; no consumer contract was found in '{folder}'.")
+        return Ruling(outcome="fail", reason=f"{rows}; no consumer contract was found in '{folder}'.")
     kept = f"the contract{'s' if len(names) > 1 else ''} of {', '.join(names)} hold{'s' * (len(names) == 1)}"
     if breaks != 0:
         kept = f"{number(breaks)} of {broken.n:,} consumer examples break their contract{_first_break(evidence)}"
     outcome: Outcome = "pass" if differ == 0 and breaks == 0 and of > 0 else "fail"
-    return Decision(outcome=outcome, reason=f"{rows}; {kept if names else 'nobody consumes this release'}.")
+    return Ruling(outcome=outcome, reason=f"{rows}; {kept if names else 'nobody consumes this release'}.")
 
 
 def _first_break(evidence: Evidence) -> str:

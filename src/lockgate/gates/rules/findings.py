@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from lockgate.gates.rules.decision import Decision, Limits, left_out, level, three_way, worst
+from lockgate.gates.rules.ruling import Limits, Ruling, left_out, level, three_way, worst
 from lockgate.gates.rules.sentences import capitalized, number, percent
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, Outcome
 
 __all__ = ["apart", "clean", "compatible", "documented", "equivalent", "nothing_refused", "same_features"]
 
-Said = tuple[Outcome, str]
+Finding = tuple[Outcome, str]
 NAMED = 3  # so many are named in the sentence; the evidence lists all
 
 
-def together(said: Sequence[Said], evidence: Evidence) -> Decision:
+def together(said: Sequence[Finding], evidence: Evidence) -> Ruling:
     """The worst outcome, with the sentences that led to it first; what a person must weigh settles what is uncertain."""
     outcome = worst(o for o, _ in said)
     reasons = [text for o, text in said if o == outcome] if outcome != "pass" else [text for _, text in said]
@@ -25,41 +25,41 @@ def together(said: Sequence[Said], evidence: Evidence) -> Decision:
     settles = (
         "A person must look at it; no more data of the same kind would settle it." if outcome == "uncertain" else ""
     )
-    return Decision(outcome=outcome, reason=f"{capitalized('; '.join(reasons))}.{left_out(evidence)}", settles=settles)
+    return Ruling(outcome=outcome, reason=f"{capitalized('; '.join(reasons))}.{left_out(evidence)}", settles=settles)
 
 
-def nothing_refused(evidence: Evidence, _limits: Limits) -> Decision:
+def nothing_refused(evidence: Evidence, _limits: Limits) -> Ruling:
     refused, of = _value(evidence.statistic), evidence.statistic.n
     kinds = ", ".join(evidence.params.get("kinds") or ())
     if not of:
-        return Decision(outcome="fail", reason="The release holds no file.")
+        return Ruling(outcome="fail", reason="The release holds no file.")
     if refused == 0:
-        return Decision(
+        return Ruling(
             outcome="pass", reason=f"All {of:,} files are what their names say, of allowed formats ({kinds})."
         )
     named = [f"{row['file']}: {row['why']}" for row in evidence.rows[:NAMED]]
     reason = f"{number(refused)} of {of:,} files must not be in a release: {_listed(named, int(refused))}."
-    return Decision(outcome="fail", reason=reason)
+    return Ruling(outcome="fail", reason=reason)
 
 
-def documented(evidence: Evidence, _limits: Limits) -> Decision:
+def documented(evidence: Evidence, _limits: Limits) -> Ruling:
     missing, of = _value(evidence.statistic), evidence.statistic.n
     if missing == 0 and of:
         card: Mapping[str, Json] = evidence.params.get("card") or {}
         until = f"; to be reviewed by {card['review_by']}" if "review_by" in card else ""
-        return Decision(outcome="pass", reason=f"All {of} required fields of the model card are written{until}.")
+        return Ruling(outcome="pass", reason=f"All {of} required fields of the model card are written{until}.")
     named = [f"{row['field']} ({row['fault']})" for row in evidence.rows]
     reason = (
         f"The model card lacks {number(missing)} of {of} required fields: {', '.join(named)}. "
         f"Write them in {evidence.params['place']}."
     )
-    return Decision(outcome="fail", reason=reason)
+    return Ruling(outcome="fail", reason=reason)
 
 
-def compatible(evidence: Evidence, limits: Limits) -> Decision:
+def compatible(evidence: Evidence, limits: Limits) -> Ruling:
     also = {e.name: e for e in evidence.also}
     breaks, consumers = _value(evidence.statistic), also["consumers_that_break"]
-    said: list[Said] = []
+    said: list[Finding] = []
     if evidence.params.get("live"):
         good = breaks <= limits["max_breaking"]
         text = f"{_times(breaks, 'change')} breaks who uses the live release{_changed(evidence, 'breaks')}" if breaks else (
@@ -93,12 +93,12 @@ def _broken(evidence: Evidence) -> str:
     return f": {_listed(named[:NAMED], len(named))}" if named else ""
 
 
-def clean(evidence: Evidence, limits: Limits) -> Decision:
+def clean(evidence: Evidence, limits: Limits) -> Ruling:
     also = {e.name: e for e in evidence.also}
     keys = " and ".join(str(k).replace("_", " ") for k in evidence.params["keys"])
     shared, of = _value(evidence.statistic), evidence.statistic.n
     near, future = _value(also["near_share"]), _value(also["future_rows"])
-    said: list[Said] = [
+    said: list[Finding] = [
         (
             "pass" if shared <= limits["max_shared_keys"] else "fail",
             f"{number(shared)} of {of:,} holdout rows are in the training table, too, by {keys}{_example(evidence)}"
@@ -119,7 +119,7 @@ def clean(evidence: Evidence, limits: Limits) -> Decision:
     return together(said, evidence)
 
 
-def _too_good(evidence: Evidence, limit: Decimal) -> list[Said]:
+def _too_good(evidence: Evidence, limit: Decimal) -> list[Finding]:
     """A feature that is as good as the model: the answer in disguise, or a problem that needs no model."""
     tried = [(g.group, Decimal(g.estimate.value)) for g in evidence.groups if g.estimate.value is not None]
     best = [
@@ -159,8 +159,8 @@ def _example(evidence: Evidence) -> str:
     return f" (first: {', '.join(named)})"
 
 
-def apart(evidence: Evidence, limits: Limits) -> Decision:
-    said: list[Said] = []
+def apart(evidence: Evidence, limits: Limits) -> Ruling:
+    said: list[Finding] = []
     if evidence.params.get("day"):
         gap, needed = _value(evidence.statistic), limits["min_gap_days"]
         label = int(evidence.params.get("label_days") or 0)
@@ -189,7 +189,7 @@ def _such_as(evidence: Evidence, column: str) -> str:
     return f" (such as {', '.join(named[:NAMED])})" if named else ""
 
 
-def same_features(evidence: Evidence, limits: Limits) -> Decision:
+def same_features(evidence: Evidence, limits: Limits) -> Ruling:
     """None may differ, unless a share is allowed: then its interval decides."""
     e, limit = evidence.statistic, limits["max_share"]
     value, low, high = (Decimal(text or "NaN") for text in (e.value, e.low, e.high))
@@ -197,7 +197,7 @@ def same_features(evidence: Evidence, limits: Limits) -> Decision:
     what = "the answer" if names == ["prediction"] else f"{_times(Decimal(len(names) - 1), 'feature')} and the answer"
     if value == 0:
         reason = f"Training and the release host have the same for {what} in {e.n:,} rows; {level(e)} of the share that differs: up to {percent(high)}."
-        return Decision(outcome="pass", reason=reason + left_out(evidence))
+        return Ruling(outcome="pass", reason=reason + left_out(evidence))
     outcome = three_way(low, high, limit) if limit > 0 else "fail"
     differ = evidence.params["differ"]
     named = [f"{n} in {int(differ[n]):,}" for n in names if differ[n] != "0"]
@@ -206,7 +206,7 @@ def same_features(evidence: Evidence, limits: Limits) -> Decision:
         f"{level(e)} of the worst {percent(low)} to {percent(high)}; {'none may' if limit == 0 else f'at most {percent(limit)} may'} differ."
     )
     settles = "More training rows to replay would settle it." if outcome == "uncertain" else ""
-    return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
+    return Ruling(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
 
 
 def _both(evidence: Evidence) -> str:
@@ -216,12 +216,12 @@ def _both(evidence: Evidence) -> str:
     return f" (first: {row.get('trained')} in training, {row.get('served')} in the release host)"
 
 
-def equivalent(evidence: Evidence, _limits: Limits) -> Decision:
+def equivalent(evidence: Evidence, _limits: Limits) -> Ruling:
     recorded = {e.name: e for e in evidence.also}["recorded_answers_that_differ"]
     again, of = _value(recorded), recorded.n
     forms = evidence.params["differ"]
     rows = evidence.statistic.n // max(1, len(forms))
-    said: list[Said] = [
+    said: list[Finding] = [
         ("pass" if count == "0" else "fail",
          f"{name} answers {rows:,} training rows as the trained model did" if count == "0"
          else f"{name} answers {int(count):,} of {rows:,} training rows otherwise than the trained model did{_answered(evidence, name)}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from lockgate.errors import UsageError
-from lockgate.gates.rules.decision import Decision, Limits, finite, left_out, level, three_way, within_range, worst
+from lockgate.gates.rules.ruling import Limits, Ruling, finite, left_out, level, three_way, within_range, worst
 from lockgate.gates.rules.sentences import basis, capitalized, group, higher_or_lower, number, percent, span
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Outcome
@@ -83,7 +83,7 @@ def hold(found: GroupEstimate, floor: Decimal | None, ceiling: Decimal | None) -
     return Held(group=found, value=value, low=low, high=high, outcome=outcomes, near=near, is_floor=near == floor)
 
 
-def gap_within(evidence: Evidence, limits: Limits) -> Decision:
+def gap_within(evidence: Evidence, limits: Limits) -> Ruling:
     """The difference between each group and whom it is held against, either way."""
     limit = limits["max_difference"]
     held = decided(evidence, -limit, limit)
@@ -94,7 +94,7 @@ def gap_within(evidence: Evidence, limits: Limits) -> Decision:
     return _fair(evidence, held, shown, f"{points(limit)} either way are allowed", limit)
 
 
-def ratio_within(evidence: Evidence, limits: Limits) -> Decision:
+def ratio_within(evidence: Evidence, limits: Limits) -> Ruling:
     """The smaller of two rates over the larger: four-fifths asks for 0.8 (29 CFR 1607.4 D, here with its interval)."""
     limit = limits["min_ratio"]
     if not 0 < limit <= 1:
@@ -107,7 +107,7 @@ def ratio_within(evidence: Evidence, limits: Limits) -> Decision:
 
 def _fair(
     evidence: Evidence, held: list[Held], shown: Callable[[Decimal], str], allowed: str, limit: Decimal | None
-) -> Decision:
+) -> Ruling:
     """One sentence: who is served worst, by how much, how sure, and what is allowed."""
     params = evidence.params
     first = min(
@@ -126,7 +126,7 @@ def _fair(
     settles = settled(first)
     if settles and limit is not None and Decimal(str(extra["reach"] or "NaN")) > limit:
         settles = _hopeless(first, limit)
-    return Decision(outcome=first.outcome, reason=reason, settles=settles)
+    return Ruling(outcome=first.outcome, reason=reason, settles=settles)
 
 
 def _is_worse(held: Held, params: Mapping[str, Json]) -> bool:
@@ -166,7 +166,7 @@ def _hopeless(held: Held, limit: Decimal) -> str:
     )
 
 
-def bounded(evidence: Evidence, limits: Limits) -> Decision:
+def bounded(evidence: Evidence, limits: Limits) -> Ruling:
     """Bounded group loss: in no group may the loss be higher (Agarwal, Dudik and Wu 2019)."""
     limit = limits["at_most"]
     held = decided(evidence, None, limit)
@@ -178,10 +178,10 @@ def bounded(evidence: Evidence, limits: Limits) -> Decision:
         f"{level(first.estimate)} {shown(first.low)} to {shown(first.high)}{_at_once(held)}; at most {shown(limit)} is allowed "
         f"in every group{_others(held)}; {basis(first.estimate)}.{left_out(evidence)}"
     )
-    return Decision(outcome=first.outcome, reason=reason, settles=settled(first))
+    return Ruling(outcome=first.outcome, reason=reason, settles=settled(first))
 
 
-def unbiased(evidence: Evidence, limits: Limits) -> Decision:
+def unbiased(evidence: Evidence, limits: Limits) -> Ruling:
     """Signed bias of every group inside ± the limit: nobody is always given too much or too little."""
     limit = limits["max_bias"]
     held = decided(evidence, -limit, limit)
@@ -196,10 +196,10 @@ def unbiased(evidence: Evidence, limits: Limits) -> Decision:
         f"{off(first.high)}{_at_once(held)}; {shown(limit)} either way is allowed in every group{_others(held)}; "
         f"{basis(first.estimate)}.{left_out(evidence)}"
     )
-    return Decision(outcome=first.outcome, reason=reason, settles=settled(first))
+    return Ruling(outcome=first.outcome, reason=reason, settles=settled(first))
 
 
-def no_slice_worse(evidence: Evidence, limits: Limits) -> Decision:
+def no_slice_worse(evidence: Evidence, limits: Limits) -> Ruling:
     """No group worse than with the live release by more than the margin.
 
     It passes when every group's own interval ends within the margin: all must, so that no correction is due (Berger 1982).
@@ -236,7 +236,7 @@ def _holm(bounds: Sequence[Sequence[str]], margin: Decimal) -> list[int]:
     return found
 
 
-def _slices_compared(evidence: Evidence, first: Held, *, margin: Decimal, worse: int, outcome: Outcome) -> Decision:
+def _slices_compared(evidence: Evidence, first: Held, *, margin: Decimal, worse: int, outcome: Outcome) -> Ruling:
     e, number_of = first.estimate, len(evidence.groups)
     bad = "lower" if evidence.params.get("better") == "higher" else "higher"
     value, low, high = (Decimal(str(v)) for v in (e.value, e.low, e.high))
@@ -251,10 +251,10 @@ def _slices_compared(evidence: Evidence, first: Held, *, margin: Decimal, worse:
         f"{basis(e)}. It must be {wanted} in every group{proof.get(outcome, ', which this does not prove')}.{left_out(evidence)}"
     )
     held = replace(first, outcome=outcome, near=margin)
-    return Decision(outcome=outcome, reason=reason, settles=settled(held))
+    return Ruling(outcome=outcome, reason=reason, settles=settled(held))
 
 
-def represented(evidence: Evidence, limits: Limits) -> Decision:
+def represented(evidence: Evidence, limits: Limits) -> Ruling:
     """Each group's share of the rows minus its share of the reference population, either way."""
     limit = limits["tolerance"]
     held = decided(evidence, -limit, limit)
@@ -270,7 +270,7 @@ def represented(evidence: Evidence, limits: Limits) -> Decision:
         f"{level(first.estimate)} {_signed(first.low)} to {_signed(first.high)} points{_at_once(held)}; "
         f"{points(limit)} either way are allowed{_others(held)}; {basis(first.estimate)}.{left_out(evidence)}"
     )
-    return Decision(outcome=first.outcome, reason=reason, settles=settled(first))
+    return Ruling(outcome=first.outcome, reason=reason, settles=settled(first))
 
 
 def _signed(share: Decimal) -> str:

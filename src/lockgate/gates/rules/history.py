@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 
-from lockgate.gates.rules.decision import Decision, Limits, finite, interval, left_out, level, three_way
+from lockgate.gates.rules.ruling import Limits, Ruling, finite, interval, left_out, level, three_way
 from lockgate.gates.rules.sentences import basis, capitalized, more_needed, number, percent
 from lockgate.records.digest import short
 from lockgate.records.evidence import Estimate, Evidence, Outcome
@@ -16,7 +16,7 @@ __all__ = ["no_step_back"]
 LUCKY = "It is behind that number, which may itself have been luck, as its interval says; no more data settles that, a person must weigh it."
 
 
-def no_step_back(evidence: Evidence, limits: Limits) -> Decision:
+def no_step_back(evidence: Evidence, limits: Limits) -> Ruling:
     """It passes within the best value as it was signed, widened by the tolerance; it fails beyond the end of its interval, too.
 
     The best of many values is one that was lucky (the winner's curse), so that as good a release would seem to step back.
@@ -39,7 +39,7 @@ def no_step_back(evidence: Evidence, limits: Limits) -> Decision:
         passes = value >= limit if flip else value <= limit
         settles = more_needed(value, _far_end(value, low, high, limit), limit, e, passes=passes)
     outcome: Outcome = "uncertain" if is_lucky else within
-    return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
+    return Ruling(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
 
 
 def _behind(best: Decimal, tolerance: Decimal, *, flip: bool) -> Decimal:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from lockgate.errors import UsageError
-from lockgate.gates.rules.decision import (
-    Decision,
+from lockgate.gates.rules.groups import Held, decided, settled
+from lockgate.gates.rules.ruling import (
     Limits,
+    Ruling,
     interval,
     left_out,
     level,
@@ -16,7 +17,6 @@ from lockgate.gates.rules.decision import (
     within_range,
     worst,
 )
-from lockgate.gates.rules.groups import Held, decided, settled
 from lockgate.gates.rules.sentences import (
     basis,
     capitalized,
@@ -34,17 +34,17 @@ from lockgate.records.evidence import Evidence
 __all__ = ["alike", "at_least", "at_most", "better", "nominal", "not_worse", "within"]
 
 
-def better(evidence: Evidence, limits: Limits) -> Decision:
+def better(evidence: Evidence, limits: Limits) -> Ruling:
     """Superior: the whole interval on the good side of the margin, and not just touching it."""
     return _compared(evidence, -limits["margin"], strict=True)
 
 
-def not_worse(evidence: Evidence, limits: Limits) -> Decision:
+def not_worse(evidence: Evidence, limits: Limits) -> Ruling:
     """Not inferior: the interval may reach the margin and not beyond."""
     return _compared(evidence, limits["margin"], strict=False)
 
 
-def _compared(evidence: Evidence, limit: Decimal, *, strict: bool) -> Decision:
+def _compared(evidence: Evidence, limit: Decimal, *, strict: bool) -> Ruling:
     value, low, high = interval(evidence)
     flip = evidence.params.get("better") == "higher"
     harm, harm_low, harm_high = (-value, -high, -low) if flip else (value, low, high)
@@ -62,7 +62,7 @@ def _compared(evidence: Evidence, limit: Decimal, *, strict: bool) -> Decision:
     settles = (
         more_needed(harm, bound, limit, evidence.statistic, passes=harm <= limit) if outcome == "uncertain" else ""
     )
-    return Decision(outcome=outcome, reason=reason + doubt.get(outcome, "") + left_out(evidence), settles=settles)
+    return Ruling(outcome=outcome, reason=reason + doubt.get(outcome, "") + left_out(evidence), settles=settles)
 
 
 def _wanted(limit: Decimal, *, strict: bool, word: str, bad: str) -> str:
@@ -73,7 +73,7 @@ def _wanted(limit: Decimal, *, strict: bool, word: str, bad: str) -> str:
     return f"at most {percent(limit)} {bad}"
 
 
-def alike(evidence: Evidence, limits: Limits) -> Decision:
+def alike(evidence: Evidence, limits: Limits) -> Ruling:
     value, low, high = interval(evidence)
     limit = limits["worst_over_best"]
     outcome = three_way(low, high, limit)
@@ -88,14 +88,14 @@ def alike(evidence: Evidence, limits: Limits) -> Decision:
     settles = (
         more_needed(value, bound, limit, evidence.statistic, passes=value <= limit) if outcome == "uncertain" else ""
     )
-    return Decision(outcome=outcome, reason=reason, settles=settles)
+    return Ruling(outcome=outcome, reason=reason, settles=settles)
 
 
 def _pair(named: Json) -> dict[str, str]:
     return {"by": str(named["by"]), "name": str(named["group"])}
 
 
-def nominal(evidence: Evidence, limits: Limits) -> Decision:
+def nominal(evidence: Evidence, limits: Limits) -> Ruling:
     """Two limits: the interval of the true share inside [nominal - tolerance, nominal + tolerance], and in every group."""
     value, low, high = interval(evidence)
     floor, ceiling = limits["nominal"] - limits["tolerance"], limits["nominal"] + limits["tolerance"]
@@ -116,7 +116,7 @@ def nominal(evidence: Evidence, limits: Limits) -> Decision:
     )
     if outcome == "uncertain" and not settles:
         settles = settled(held[0])
-    return Decision(outcome=outcome, reason=f"{reason}{_worst_covered(held)}.{left_out(evidence)}", settles=settles)
+    return Ruling(outcome=outcome, reason=f"{reason}{_worst_covered(held)}.{left_out(evidence)}", settles=settles)
 
 
 def _worst_covered(held: Sequence[Held]) -> str:
@@ -130,7 +130,7 @@ def _worst_covered(held: Sequence[Held]) -> str:
     )
 
 
-def within(evidence: Evidence, limits: Limits) -> Decision:
+def within(evidence: Evidence, limits: Limits) -> Ruling:
     """A floor, a ceiling, or both. Raises UsageError when neither is set."""
     floor, ceiling = limits.get("at_least"), limits.get("at_most")
     if floor is None and ceiling is None:
@@ -144,7 +144,7 @@ def within(evidence: Evidence, limits: Limits) -> Decision:
     reach = f"{level(evidence.statistic)} {shown(low)} to {shown(high)}"
     reason = f"{what} is {shown(value)}; {reach}; {' and '.join(demands)}; {basis(evidence.statistic)}."
     settles = _settled(evidence, floor, ceiling) if outcome == "uncertain" else ""
-    return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
+    return Ruling(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
 
 
 def _settled(evidence: Evidence, floor: Decimal | None, ceiling: Decimal | None) -> str:
@@ -159,15 +159,15 @@ def _settled(evidence: Evidence, floor: Decimal | None, ceiling: Decimal | None)
     return more_needed(value, bound, near, evidence.statistic, passes=passes)
 
 
-def at_most(evidence: Evidence, limits: Limits) -> Decision:
+def at_most(evidence: Evidence, limits: Limits) -> Ruling:
     return _held(evidence, limits["at_most"], "at most", sign=1)
 
 
-def at_least(evidence: Evidence, limits: Limits) -> Decision:
+def at_least(evidence: Evidence, limits: Limits) -> Ruling:
     return _held(evidence, limits["at_least"], "at least", sign=-1)
 
 
-def _held(evidence: Evidence, limit: Decimal, words: str, *, sign: int) -> Decision:
+def _held(evidence: Evidence, limit: Decimal, words: str, *, sign: int) -> Ruling:
     value, low, high = interval(evidence)
     outcome = three_way(low, high, limit) if sign > 0 else three_way(-high, -low, -limit)
     shown = percent if evidence.statistic.unit == "share" else number
@@ -181,4 +181,4 @@ def _held(evidence: Evidence, limit: Decimal, words: str, *, sign: int) -> Decis
         if outcome == "uncertain"
         else ""
     )
-    return Decision(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
+    return Ruling(outcome=outcome, reason=reason + left_out(evidence), settles=settles)

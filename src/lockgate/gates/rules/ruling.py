@@ -12,8 +12,8 @@ from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, Outcome
 
 __all__ = [
-    "Decision",
     "Limits",
+    "Ruling",
     "finite",
     "interval",
     "left_out",
@@ -30,7 +30,7 @@ SEVERITY: tuple[Outcome, ...] = ("fail", "uncertain", "pass", "not_applicable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Ruling:
     """What a rule makes of evidence, before it becomes a verdict."""
 
     outcome: Outcome
@@ -92,7 +92,7 @@ def interval(evidence: Evidence) -> tuple[Decimal, Decimal, Decimal]:
     return Decimal(e.value), finite("low", e.low), finite("high", e.high)
 
 
-def too_few(evidence: Evidence) -> Decision | None:
+def too_few(evidence: Evidence) -> Ruling | None:
     """Uncertain, where a number is known and so few days, clusters or rows stand behind it that it has no interval.
 
     Such an interval would reach without end, so that it straddles every limit.
@@ -106,7 +106,7 @@ def too_few(evidence: Evidence) -> Decision | None:
     )
     more = int(str(least)) - have
     settles = f"{more} more {unit}{'s' * (more != 1)} would let it be judged, which need not settle it."
-    return Decision(outcome="uncertain", reason=reason + left_out(evidence), settles=settles)
+    return Ruling(outcome="uncertain", reason=reason + left_out(evidence), settles=settles)
 
 
 def _said(evidence: Evidence) -> str:
