@@ -139,3 +139,9 @@ from lockgate.delivery.walk import walk_now
 from lockgate.project import open_project
 print(*walk_now(open_project(Path.cwd()), now=dt.datetime.now(dt.UTC)).policy_files)
 """
+
+
+@pytest.mark.parametrize("commit", ["--help", "HEAD", "main", "0" * 40])
+def test_what_is_no_commit_of_this_history_hides_nobody(root: Path, commit: str) -> None:
+    write(root, "bob", "policy.toml")
+    assert names(root, commit) == names(root) == ["ann", "bob"]

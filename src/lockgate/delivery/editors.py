@@ -50,8 +50,7 @@ def signed_commit(trust: Trusted, walk: Walk, environment: str) -> str:
     pages = {c.page for c in cited if isinstance(c, Decision) and c.environment == environment}
     shown = [s.claim for s in trust.said if s.person and isinstance(s.claim, Shown) and s.claim.page in pages]
     commits = [c.extra.get(COMMIT) for c in shown]
-    found = commits[0] if commits else None
-    return found if isinstance(found, str) and HEX.fullmatch(found) else ""  # no word of a ledger is an option of git's
+    return commits[0] if commits and isinstance(commits[0], str) else ""
 
 
 def _cited(trust: Trusted, entries: Sequence[str]) -> list[Claim | None]:
@@ -71,7 +70,8 @@ def edited_since(root: Path, files: Sequence[str], commit: str = "") -> Editors:
             if _git(root, "rev-parse") is None
             else "git has no commit yet"
         )
-    since = commit if commit and _git(root, "merge-base", "--is-ancestor", commit, "HEAD") is not None else ""
+    known = HEX.fullmatch(commit) is not None  # no word of a ledger is an option of git's
+    since = commit if known and _git(root, "merge-base", "--is-ancestor", commit, "HEAD") is not None else ""
     log = _git(root, *LOG, f"{since}..HEAD" if since else "HEAD", "--", *files)
     changed = _git(root, "status", "--porcelain", "--ignored", "--untracked-files=all", "--", *files)
     mine = [_git(root, "config", key) or "" for key in ("user.email", "user.name")] if changed else []
