@@ -181,7 +181,11 @@ def waits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waiting]:
     yield from waiting(tmp_path_factory.mktemp("approved"), policy=ATTESTED, account=BOB)
 
 
-WORD = Word(deployment="5", user="42", login="bob", time=datetime.now(UTC), reason="fit")
+def word(**changes: Any) -> Word:
+    """What bob said just now, with what is wrong with it."""
+    said = Word(deployment="5", user="42", login="bob", time=datetime.now(UTC), reason="fit")
+    return replace(said, **changes)
+
 
 WRONG: dict[str, tuple[str, dict[str, Any]]] = {
     "of an account that nobody has": ("belongs to nobody", {"user": "43"}),
@@ -198,14 +202,14 @@ def test_a_word_that_does_not_count_is_refused_by_name(waits: Waiting, what: str
     words, changes = WRONG[what]
     before = len(waits.forge.desk.ledger())
     with pytest.raises(Exception) as refused:  # noqa: PT011  the words are looked at
-        waits.play(word=replace(WORD, **changes), **{n: changes[n] for n in ("role", "accepted") if n in changes})
+        waits.play(word=word(**changes), **{n: changes[n] for n in ("role", "accepted") if n in changes})
     assert words in str(refused.value)
     assert len(waits.forge.desk.ledger()) == before
 
 
 def test_the_honest_word_counts_and_ends_when_it_was_given_plus_what_the_policy_says(waits: Waiting) -> None:
     given = datetime.now(UTC)
-    said = waits.play(word=replace(WORD, time=given), reason="fit")
+    said = waits.play(word=word(time=given), reason="fit")
     assert (said.person, said.role) == ("bob", "product-owner")
     assert said.entry
 
@@ -213,4 +217,4 @@ def test_the_honest_word_counts_and_ends_when_it_was_given_plus_what_the_policy_
 def test_the_button_of_who_does_not_hold_the_role_is_no_way_round(waits: Waiting) -> None:
     """A word of bob does not let eve's token or another job's pass: the job itself is checked all the same."""
     with pytest.raises(PermissionRefused, match="job"):
-        waits.play(word=WORD, claims={**waits.pressed().claims, "job_id": "901"})
+        waits.play(word=word(), claims={**waits.pressed().claims, "job_id": "901"})
