@@ -129,6 +129,7 @@ WRONG: dict[str, tuple[str, Callable[[Waiting], dict[str, Any]]]] = {
     "the process runs in another job": ("job", changed("job", job="901")),
     "the token is of another pipeline": ("pipeline", changed("claims", pipeline_id="71")),
     "the token is of another commit": ("commit", changed("claims", sha="b" * 40)),
+    "another job was started again": ("name", changed("told", name="data:sales")),
     "token and API name two people": ("user", changed("told", user="66", login="eve")),
     "the job is over": ("status", changed("told", status="success")),
     "the branch is not protected": ("ref_protected", changed("claims", ref_protected="false")),

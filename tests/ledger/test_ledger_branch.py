@@ -223,6 +223,16 @@ def test_a_branch_that_was_forced_is_noticed(remote: Path, how: str) -> None:
         copy(remote).read()  # the next process of this copy remembers, too
 
 
+def test_a_branch_whose_name_only_ends_so_is_another_one(remote: Path) -> None:
+    """Who may push no `lockgate/*` may still push `a/refs/heads/lockgate/ledger`, which git lists first for the name."""
+    ledger = copy(remote)
+    add(ledger, "a", "b")
+    git("update-ref", f"refs/heads/a/refs/heads/{BRANCH}", f"refs/heads/{BRANCH}", at=remote)
+    assert words(ledger) == ["a", "b"]
+    add(copy(remote, "theirs"), "revoked")
+    assert words(ledger) == ["a", "b", "revoked"]
+
+
 def test_no_remote_is_said_without_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCKGATE_LEDGER_TOKEN", "glpat-secret")
     address = "http://user:hidden@127.0.0.1:9/group/project.git"

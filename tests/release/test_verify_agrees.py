@@ -6,7 +6,7 @@ import datetime as dt
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -360,7 +360,7 @@ def story(seed: int) -> Office:
     return office
 
 
-def disagreements(seeds: range) -> tuple[list[str], Counter[tuple[bool, bool]]]:
+def disagreements(seeds: Iterable[int]) -> tuple[list[str], Counter[tuple[bool, bool]]]:
     """What the two say differently; and how often they let in or not, a release that was served or not."""
     found: list[str] = []
     met: Counter[tuple[bool, bool]] = Counter()
@@ -376,8 +376,12 @@ def disagreements(seeds: range) -> tuple[list[str], Counter[tuple[bool, bool]]]:
     return found, met
 
 
+ONCE_APART = (2070, 5592, 6852, 8753)
+"""Ledgers with an attested approval whose claims are no texts: the main code once took it."""
+
+
 def test_they_agree_on_generated_ledgers() -> None:
-    found, met = disagreements(range(200))
+    found, met = disagreements([*range(200), *ONCE_APART])
     assert found == []
     assert len(met) == 4 and min(met.values()) >= 5, met  # each of the four cases was really met
 

@@ -36,7 +36,8 @@ def pressed_by(claims: Mapping[str, str], told: ToldJob, job: ForgeJob, *, envir
 
     Args:
         claims: of the job's checked ID token. told: what the API says. job: what this process was told by its variables.
-        environment: where the release would go; a token that names an environment must name this one.
+        environment: where the release would go: the job is the one that asks for it, by its name, and a token that names
+            an environment names this one.
     """
     for what, *says in (
         ("job", claims.get("job_id"), told.job, job.job),
@@ -50,7 +51,10 @@ def pressed_by(claims: Mapping[str, str], told: ToldJob, job: ForgeJob, *, envir
         raise _refused("status", told.status, "running: what presses a button now")
     if claims.get("ref_protected") != "true":
         raise _refused("ref_protected", claims.get("ref_protected", "nothing"), "a job of a protected branch")
-    if (named := claims.get("environment", "")) not in ("", environment, f"{environment}-approval"):
+    asking = tuple(f"{kind}:{environment}" for kind in ("approve", "deploy"))
+    if told.name not in asking:  # whoever starts another job again has approved nothing
+        raise _refused("name", told.name, " or ".join(asking))
+    if (named := claims.get("environment", "")) not in ("", environment):
         raise _refused("environment", named, environment)
     return account_of(job.kind, claims.get("iss", ""), told.user)
 

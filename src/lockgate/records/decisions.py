@@ -121,7 +121,7 @@ class Attested(Decision):
 
     predicate_type: ClassVar[str] = PREDICATES + "attested-approval/v1"
     account: str
-    forge: Extra
+    forge: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,8 +42,10 @@ class BranchCopy:
 
     def newest(self, known: str) -> str:
         """The branch's commit now, fetched if it is not the `known` one; empty where there is no such branch."""
-        said = self._need("ls-remote", "origin", f"refs/heads/{self.branch}")
-        commit = said.split()[0] if said else ""
+        name = f"refs/heads/{self.branch}"
+        lines = (line.split("\t") for line in self._need("ls-remote", "origin", name).splitlines())
+        # git answers every ref that ends so: `a/refs/heads/lockgate/ledger` is anybody's, and sorts first
+        commit = next((found for found, *ref in lines if ref == [name]), "")
         if commit in ("", known):
             return commit
         with locked(self._folder / "lockgate-fetch.lock"):
