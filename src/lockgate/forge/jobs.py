@@ -310,7 +310,8 @@ def _publish(environments: Sequence[str]) -> list[Job]:
     if not environments:
         return []
     return [Job(name="publish", stage="publish", commands=(("lockgate", "gitlab", "publish"),), events=RISING,
-                needs=(f"deploy:{environments[-1]}",), audience=AUDIENCE, says="release, packages and model version for people to find")]  # fmt: skip
+                needs=(f"deploy:{environments[-1]}",), audience=AUDIENCE, resource="publish",  # two at once would compute one number
+                says="release, packages and model version for people to find")]  # fmt: skip
 
 
 def _existing(jobs: Iterable[Job], has: Has) -> tuple[Job, ...]:
