@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final, Literal
 
 from lockgate.declare import Approval, DeployTo, Gate
@@ -156,6 +155,7 @@ def check_policy(policy: Policy, pipeline: Pipeline) -> None:
 def _check_limits(gate: Gate, limits: Mapping[str, Json]) -> None:
     """Every limit of a built-in rule is known, set where it has no default, a number, and in its range; and names its place."""
     from lockgate.gates.rules import LIMITS, OPTIONAL
+    from lockgate.gates.rules.ruling import finite
 
     known = LIMITS.get(gate.rule)
     if known is None:
@@ -174,17 +174,7 @@ def _check_limits(gate: Gate, limits: Mapping[str, Json]) -> None:
     if unset := next((name for name, value in merged.items() if value is None), None):
         allowed = f"{table} {unset} = …, or {unset}=… where it is declared"
         raise UsageError(f"gate '{gate.name}' has no limit", value=unset, allowed=allowed)
-    check_limits(gate.rule, {n: _number(table, n, v) for n, v in merged.items()}, gate.params, where=table)
-
-
-def _number(table: str, name: str, value: Json) -> Decimal:
-    try:
-        found = Decimal("NaN") if isinstance(value, bool) else Decimal(str(value))
-    except InvalidOperation:
-        found = Decimal("NaN")
-    if not found.is_finite():
-        raise UsageError(f"{table}: {name} is not a number", value=repr(value), allowed="a finite number")
-    return found
+    check_limits(gate.rule, {n: finite(f"{table}: {n}", v) for n, v in merged.items()}, gate.params, where=table)
 
 
 def _refuse_strangers(table: str, named: Iterable[str], known: Iterable[str]) -> None:
