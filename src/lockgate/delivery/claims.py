@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.identity import append
+from lockgate.delivery.judging.check_recorded import is_stale, newest_results
 from lockgate.delivery.lineage import code_authors
-from lockgate.delivery.recorded import is_stale, newest_results
 from lockgate.records.decisions import GateResult, Looked, Proposed, Shown, result_digest
 from lockgate.records.digest import digest
 from lockgate.records.forge_job import FORGE, job_of

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.keep import keep_copy
 from lockgate.delivery.lineage import Origin, lineage_of
+from lockgate.delivery.put import keep_copy
 from lockgate.delivery.reproduction.snapshot import take_snapshot
 from lockgate.errors import IntegrityError, NotFound, StepFailed, UsageError
 from lockgate.records.digest import digest, digest_bytes, short

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.audit.kept import keep_policy, keep_summary, summary_of
+from lockgate.delivery.audit.for_later import keep_policy, keep_summary, summary_of
 from lockgate.delivery.identity import signer, who
 from lockgate.delivery.wish import check_wish, policy_behind
 from lockgate.gates.binding import results

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from lockgate.delivery.approval.editors import COMMIT, editors_of
 from lockgate.delivery.claims import show, shown
-from lockgate.delivery.editors import COMMIT, editors_of
-from lockgate.delivery.evidence.looking import look_closer
+from lockgate.delivery.evidence.measured import look_closer
 from lockgate.delivery.evidence.pack import make_pack
-from lockgate.delivery.keep import keep_bytes
+from lockgate.delivery.put import keep_bytes
 from lockgate.delivery.releases import naming
 from lockgate.errors import IntegrityError
 from lockgate.gates.authors import UNKNOWN_EDITORS
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lockgate.build.execute import Event
-    from lockgate.delivery.judge import Judged
+    from lockgate.delivery.judging.judge import Judged
     from lockgate.delivery.walk import Walk
     from lockgate.gates.binding import Ask
     from lockgate.project import Project

@@ -27,7 +27,7 @@ from lockgate.records.pack import Command, Influence, Question
 from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
-    from lockgate.delivery.evidence.looking import Looked
+    from lockgate.delivery.evidence.measured import Looked
     from lockgate.gates.binding import Ask
     from lockgate.gates.glass import Glass
     from lockgate.gates.waivers import Waiver

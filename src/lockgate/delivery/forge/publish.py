@@ -14,8 +14,8 @@ from lockgate.delivery.chosen import chosen
 from lockgate.delivery.evidence.page import card_of, page_of
 from lockgate.delivery.forge.provenance import Where, origin_of, proposal, provenance_file
 from lockgate.delivery.identity import read_ledger, who
-from lockgate.delivery.judge import evidence_behind
-from lockgate.delivery.recorded import newest_results
+from lockgate.delivery.judging.check_recorded import newest_results
+from lockgate.delivery.judging.judge import evidence_behind
 from lockgate.delivery.releases import fetch, manifest_of
 from lockgate.delivery.walk import walk_now
 from lockgate.deploy.environments import fold

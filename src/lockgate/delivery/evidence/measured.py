@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
-from lockgate.delivery.evidence.asked import asked_lately
-from lockgate.delivery.judge import judged_by
-from lockgate.delivery.keep import keep_value
-from lockgate.delivery.measuring import PATH, json_step, load_json, measure, measured_with
+from lockgate.delivery.evidence.recent_requests import asked_lately
+from lockgate.delivery.judging.judge import judged_by
+from lockgate.delivery.judging.measuring import PATH, json_step, load_json, measure, measured_with
+from lockgate.delivery.put import keep_value
 from lockgate.gates.measure import INPUTS
 from lockgate.records.digest import Json
 
 if TYPE_CHECKING:
-    from lockgate.delivery.judge import Judged
+    from lockgate.delivery.judging.judge import Judged
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
     from lockgate.records.artifact import Artifact
