@@ -162,7 +162,7 @@ def _case(case: Mapping[str, Json], fields: Sequence[FieldSchema], named: Mappin
         labels={n: named[n][asked[n]] for n in order if named.get(n, {}).get(asked[n], asked[n]) != asked[n]},
         as_of=_day(case.get("as_of") or ""),
         answer=_even(case["answer"]), before=_even(case["before"]) if case.get("before") else None,
-        actual=_even(case["actual"]), reasons=tuple(case["reasons"]), chosen=case["chosen"],
+        actual=_even(case["actual"]), reasons=tuple(case["reasons"]), reasons_before=tuple(case["reasons_before"]), chosen=case["chosen"],
     )  # fmt: skip
 
 

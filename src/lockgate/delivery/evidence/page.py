@@ -49,7 +49,9 @@ def keep_page(
     if kept := page_of(project, walk, trust, release=release, environment=environment):
         return kept.sha256
     key = _key(project, walk, trust, release, environment)
-    looked = look_closer(project, walk, trust, judged, release=release, environment=environment, trace=trace, tell=tell)
+    looked = look_closer(
+        project, walk, trust, judged, release=release, live=live, environment=environment, trace=trace, tell=tell
+    )
     editors = editors_of(project.root, walk, trust, environment)
     pack = make_pack(
         project, walk, trust, judged, looked=looked, release=release, live=live, environment=environment, ask=ask,
