@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lockgate.forge.gitlab_file import merged, read
 from lockgate.forge.gitlab_yaml import RULES, block, render, root_file
-from lockgate.forge.jobs import MOST_NEEDS, Runs, child_graph
+from lockgate.forge.declared import Runs
+from lockgate.forge.jobs import MOST_NEEDS, child_graph
 from lockgate.forge.settings import GitlabSettings, read_gitlab
 from lockgate.errors import UsageError
 from lockgate.records.jobs import EVENTS

@@ -141,7 +141,7 @@ def _needs_hold(looked: _Looked) -> Iterator[tuple[str, str]]:
 
 def _manual_blocks(looked: _Looked) -> Iterator[tuple[str, str]]:
     """GitLab's default for a manual job is to hold up in `rules` and not to at the job; it is said, so that nobody guesses."""
-    ends = {job.name for job, _ in looked.ours() if job.place and job.place.ends}
+    ends = {job.name for job, _ in looked.ours() if job.environment and job.environment.ends}
     for name, content in looked.jobs.items():
         if name in ends:
             continue  # `_reviews` asks for the opposite
@@ -153,9 +153,9 @@ def _manual_blocks(looked: _Looked) -> Iterator[tuple[str, str]]:
 def _manual_needed(looked: _Looked) -> Iterator[tuple[str, str]]:
     """A manual job holds up by `needs`; by the order of stages alone not everybody's runner waits."""
     for job, _ in looked.ours():
-        if job.when == "manual" and not (job.place and job.place.ends):
+        if job.when == "manual" and not (job.environment and job.environment.ends):
             after = [j.name for j in looked.expected.jobs if job.name in j.needs and j.name in looked.jobs]
-            holds_itself = job.place is not None and job.place.deploys
+            holds_itself = job.environment is not None and job.environment.deploys
             if not holds_itself and not any(job.name in looked.file.needs(n) for n in after):
                 yield job.name, "nobody needs it, so it holds up nobody"
             if any(r.get("when", "on_success") != "manual" for r in rules_of(looked.jobs[job.name])):
@@ -165,7 +165,7 @@ def _manual_needed(looked: _Looked) -> Iterator[tuple[str, str]]:
 def _soft(looked: _Looked) -> Iterator[tuple[str, str]]:
     """Only an uncertain gate with an approval behind it may be red and pass."""
     for job, content in looked.ours():
-        if job.place and job.place.ends:
+        if job.environment and job.environment.ends:
             continue
         allowed = {"exit_codes": [job.soft]} if job.soft is not None else False
         said = [content.get("allow_failure", False), *(r.get("allow_failure", allowed) for r in rules_of(content))]
@@ -216,14 +216,17 @@ def _tiers(looked: _Looked) -> Iterator[tuple[str, str]]:
 def _deploys(looked: _Looked) -> Iterator[tuple[str, str]]:
     """Two deployments to one environment at once, or one that is ended half-way, leave nobody knows what."""
     for job, content in looked.ours():
-        if job.place is None:
+        if job.environment is None:
             continue
         place, group = place_of(content), resource_of(job)
-        if place.get("name") != name_of(job.place) or (place.get("action", "start") == "start") != job.place.deploys:
-            yield job.name, f"is not bound to the environment {name_of(job.place)} as the declaration says"
-        if job.place.deploys and content.get("resource_group") != group:
+        if (
+            place.get("name") != name_of(job.environment)
+            or (place.get("action", "start") == "start") != job.environment.deploys
+        ):
+            yield job.name, f"is not bound to the environment {name_of(job.environment)} as the declaration says"
+        if job.environment.deploys and content.get("resource_group") != group:
             yield job.name, f"lacks resource_group: {group}, so two pipelines may deploy at once"
-        if job.place.deploys and content.get("interruptible"):
+        if job.environment.deploys and content.get("interruptible"):
             yield job.name, "is interruptible: a newer pipeline may end it half-way"
 
 
@@ -231,9 +234,9 @@ def _reviews(looked: _Looked) -> Iterator[tuple[str, str]]:
     """GitLab ends an environment of a branch only by a manual job beside it, which must run without the branch's files."""
     for job, content in looked.ours():
         place = place_of(content)
-        if job.place and job.place.ended_by and place.get("on_stop") != job.place.ended_by:
-            yield job.name, f"on_stop is not {job.place.ended_by}: the environment outlives its branch"
-        if not (job.place and job.place.ends):
+        if job.environment and job.environment.ended_by and place.get("on_stop") != job.environment.ended_by:
+            yield job.name, f"on_stop is not {job.environment.ended_by}: the environment outlives its branch"
+        if not (job.environment and job.environment.ends):
             continue
         if place.get("action") != "stop":
             yield job.name, "has no action: stop, so it does not end the environment"

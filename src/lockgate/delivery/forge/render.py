@@ -12,7 +12,8 @@ from lockgate.durable import write_atomic
 from lockgate.errors import UsageError
 from lockgate.forge import gitlab_checks, gitlab_file, gitlab_yaml
 from lockgate.forge.gitlab_yaml import FILE, MARK, ROOT
-from lockgate.forge.jobs import Declared, Has, Made, job_graph
+from lockgate.forge.declared import Declared, Made
+from lockgate.forge.jobs import Has, job_graph
 from lockgate.forge.settings import GitlabSettings
 from lockgate.gates.policy import declaration
 from lockgate.records.frozen import frozen
