@@ -11,7 +11,8 @@ import yaml
 from forge.declared_way import DECLARED, whole
 from hypothesis import given
 from hypothesis import strategies as st
-from lockgate.forge.gitlab_file import merged, read
+from lockgate.forge.gitlab_file import merged
+from lockgate.forge.gitlab_read import read
 from lockgate.forge.gitlab_yaml import RULES, block, render, root_file
 from lockgate.forge.declared import Runs
 from lockgate.forge.jobs import MOST_NEEDS, child_graph
@@ -70,7 +71,7 @@ def test_a_manual_job_blocks_by_its_own_words() -> None:
 
 
 def test_reference_is_read() -> None:
-    assert read("a: !reference [.b, script]") == {"a": [".b", "script"]}
+    assert read("a: !reference [.b, script]") == {"a": (".b", "script")}
     with pytest.raises(ValueError, match="line 1"):
         read("a: [")
 

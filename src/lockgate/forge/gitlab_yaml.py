@@ -13,7 +13,18 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
     from lockgate.records.jobs import Downstream, Event, Job, JobEnvironment, JobGraph
 
-__all__ = ["FILE", "MARK", "ROOT", "block", "downstream_of", "name_of", "render", "resource_of", "root_file"]
+__all__ = [
+    "FILE",
+    "MARK",
+    "ROOT",
+    "TEMPLATE",
+    "block",
+    "downstream_of",
+    "name_of",
+    "render",
+    "resource_of",
+    "root_file",
+]
 
 FILE: Final = "ci/lockgate.gitlab-ci.yml"
 ROOT: Final = ".gitlab-ci.yml"
@@ -25,6 +36,9 @@ HEADER: Final = f"""\
 # Exit codes: 0 good, 1 a step or gate failed, 2 usage, 3 uncertain or waiting for people, 4 integrity, 5 something outside.
 """
 TEMPLATE: Final = ".lockgate"
+ALONE: Final[Mapping[str, bool]] = {"default": False, "variables": False}
+"""What other files say for all jobs (`default`, global variables) does not count for ours: settings say it."""
+
 BRANCH: Final = "$CI_COMMIT_REF_SLUG"
 UPSTREAM: Final = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
 RULES: Final[Mapping[Event, str]] = {
@@ -70,6 +84,7 @@ def _template(settings: GitlabSettings, day: str) -> dict[str, Json]:
     variables = {"GIT_DEPTH": "0", "LOCKGATE_AS_OF": day, "PIP_CACHE_DIR": "$CI_PROJECT_DIR/.cache/pip"}
     key: Json = {"files": list(settings.cache_key), "prefix": "lockgate"} if settings.cache_key else "lockgate"
     parts: dict[str, Json] = {
+        "inherit": dict(ALONE),
         "image": settings.image,
         "tags": list(settings.tags),
         "variables": variables | dict(settings.variables),
@@ -83,6 +98,7 @@ def _template(settings: GitlabSettings, day: str) -> dict[str, Json]:
 def _job(job: Job) -> dict[str, Json]:
     parts: dict[str, Json] = {
         "extends": None if job.spawns or job.starts else TEMPLATE,
+        "inherit": dict(ALONE) if job.spawns else None,
         "stage": job.stage,
         "needs": None if job.needs == () and _waits_for_stages(job) else list(job.needs),
         "rules": [_rule(job, event) for event in job.events],
@@ -146,7 +162,7 @@ def downstream_of(starts: Downstream) -> dict[str, Json]:
     """
     hands = {name: f"${name}" for name in starts.hands}
     trigger = {"project": starts.project, "branch": starts.branch, "strategy": "depend"}
-    return {"inherit": {"variables": False}, "variables": hands, "trigger": trigger}
+    return {"inherit": dict(ALONE), "variables": hands, "trigger": trigger}
 
 
 def _trigger(job: Job) -> dict[str, Json] | None:

@@ -70,7 +70,8 @@ def report_jobs(gates: Sequence[Job], events: tuple[Event, ...]) -> list[Job]:
     return [
         Job(
             name="report", stage="report", commands=(("lockgate", "gitlab", "report"),), needs=needs, when="always", events=events,
-            interruptible=True, reports={kind: f"{REPORTS}/{name}" for kind, name in files.items()}, keep=(f"{REPORTS}/evidence.html",),
+            interruptible=True, resource="report", per_branch=True,  # two at once would write two notes
+            reports={kind: f"{REPORTS}/{name}" for kind, name in files.items()}, keep=(f"{REPORTS}/evidence.html",),
             shows="Evidence page", says="what the merge request shows, beside what the target branch last showed; nothing waits for it",
         )
     ]  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.declare import Pipeline
@@ -10,9 +12,10 @@ from lockgate.delivery.graph import graph_of
 from lockgate.delivery.walk import Walk, walk_of
 from lockgate.durable import write_atomic
 from lockgate.errors import UsageError
-from lockgate.forge import gitlab_checks, gitlab_file, gitlab_yaml
-from lockgate.forge.gitlab_yaml import FILE, MARK, ROOT
+from lockgate.forge import gitlab_checks, gitlab_yaml
 from lockgate.forge.declared import Declared, Made
+from lockgate.forge.gitlab_includes import Sources, gathered
+from lockgate.forge.gitlab_yaml import FILE, MARK, ROOT
 from lockgate.forge.jobs import Has, job_graph
 from lockgate.forge.settings import GitlabSettings
 from lockgate.gates.policy import declaration
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Checked", "Rendered", "check", "declared", "render"]
 
+NOT_INCLUDED = f"{ROOT} does not include {FILE}"
 EMPTY = "this project has neither steps nor a delivery pipeline"
 
 
@@ -85,15 +89,17 @@ def check(project: Project, *, now: dt.datetime, has: Has) -> Checked:
     stale = [*_differences(FILE, committed, text)]
     if _ours(root):
         stale += _differences(ROOT, root, gitlab_yaml.root_file())
-    elif FILE not in str(root):
-        stale.append(f"{ROOT} does not include {FILE}")
     if root is None or committed is None:
         return Checked(stale=tuple(stale), findings=())
     try:
-        content = gitlab_file.merged(_read(ROOT, root), _read(FILE, committed))
+        sources = _sources(project)
     except ImportError:
-        return Checked(stale=tuple(stale), findings=(), looked=False)
-    return Checked(stale=tuple(stale), findings=gitlab_checks.check(content, graph))
+        gone = () if FILE in root else (NOT_INCLUDED,)
+        return Checked(stale=(*stale, *gone), findings=(), looked=False)
+    if FILE not in sources.files:
+        return Checked(stale=(*stale, NOT_INCLUDED), findings=())
+    allowed = frozenset((project.settings.gitlab or GitlabSettings()).includes)
+    return Checked(stale=tuple(stale), findings=gitlab_checks.check(sources, graph, text, allowed=allowed))
 
 
 def declared(project: Project, graph: Graph) -> tuple[Declared, Walk | None]:
@@ -180,6 +186,8 @@ def _differences(name: str, committed: str | None, rendered: str) -> Iterator[st
         elif then[block] != now[block]:
             old, new = _first_unlike(then[block], now[block])
             yield f"{name}: {block} changed: {old} → {new}"
+    if then == now and committed != rendered:
+        yield f"{name} changed: spaces, empty lines or the order of its parts"
 
 
 def _blocks(text: str) -> dict[str, list[str]]:
@@ -204,11 +212,22 @@ def _text_of(project: Project, name: str) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _read(name: str, text: str) -> Json:
+def _sources(project: Project) -> Sources:
+    """The root file and what it includes, as they lie in the working copy."""
     try:
-        found = gitlab_file.read(text)
+        return gathered(ROOT, lambda name: _text_of(project, name), _yaml_files(project))
     except ValueError as error:
-        raise UsageError(f"{name} is not YAML", value=str(error)[:200], next="lockgate gitlab render") from error
-    if not isinstance(found, dict):
-        raise UsageError(f"{name} holds no jobs", value=type(found).__name__, next="lockgate gitlab render")
+        raise UsageError(
+            "a file of the pipeline is not YAML", value=str(error)[:200], next="lockgate gitlab render"
+        ) from error
+
+
+def _yaml_files(project: Project) -> list[str]:
+    """Names that `*` in an include may mean; folders with a point in front hold caches, but `.gitlab` holds files."""
+    found: list[str] = []
+    for folder, inside, files in os.walk(project.root):
+        inside[:] = [d for d in inside if not d.startswith(".") or d == ".gitlab"]
+        found += [
+            (Path(folder) / f).relative_to(project.root).as_posix() for f in files if f.endswith((".yml", ".yaml"))
+        ]
     return found
