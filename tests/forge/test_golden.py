@@ -106,7 +106,7 @@ def test_check_names_what_is_stale(tmp_path: Path) -> None:
     done = lockgate(root, "gitlab", "check")
     assert done.returncode == 1
     assert "gate:no_leak is gone" in done.stdout
-    assert f"stale  {FILE}: its head\n       there     # Declaration sha256:" in done.stdout
+    assert f"stale  {FILE}: its head\n       there     # Declaration\n                 sha256:" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
     assert (root / FILE).read_text() != "", "check writes nothing"
 

@@ -99,7 +99,13 @@ def check(project: Project, *, now: dt.datetime, has: Has) -> Checked:
     if FILE not in sources.files:
         return Checked(stale=(*stale, NOT_INCLUDED), findings=())
     allowed = frozenset((project.settings.gitlab or GitlabSettings()).includes)
-    return Checked(stale=tuple(stale), findings=gitlab_checks.check(sources, graph, text, allowed=allowed))
+    findings = gitlab_checks.check(sources, graph, text, allowed=allowed)
+    return Checked(stale=tuple(stale), findings=tuple(f for f in findings if not (stale and _only_stale(f))))
+
+
+def _only_stale(f: gitlab_checks.Finding) -> bool:
+    """A difference of our own file that opens nothing is said already, as stale."""
+    return f.check == gitlab_checks.CHANGED and f.file == FILE
 
 
 def declared(project: Project, graph: Graph) -> tuple[Declared, Walk | None]:
