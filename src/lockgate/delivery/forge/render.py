@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Checked", "Rendered", "check", "declared", "render"]
 
 NOT_INCLUDED = f"{ROOT} does not include {FILE}"
+INSTALLED = re.compile(r"(?:--requirement|-r)[ =]([^\s$]+)")
 EMPTY = "this project has neither steps nor a delivery pipeline"
 
 
@@ -162,7 +163,7 @@ def _warnings(project: Project) -> Iterator[str]:
         yield "the store is a folder of each working copy, so jobs share nothing: set [store] url in lockgate.toml"
     if settings.ledger is None and not project.is_shared:
         yield "the ledger is a folder of each working copy, so no decision is seen: set [ledger] url in lockgate.toml"
-    for file in ("requirements.txt",) if any("requirements.txt" in line for line in forge.setup) else ():
+    for file in dict.fromkeys(f for line in forge.setup for f in INSTALLED.findall(line)):
         if not (project.root / file).is_file():
             yield f"{file} is not there, and each job installs from it: write it, or set [gitlab] setup in lockgate.toml"
 
