@@ -34,7 +34,9 @@ def test_the_commands_on_the_page(tmp_path: Path) -> None:
 def test_the_settings_on_the_page_are_known_settings() -> None:
     blocks = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
     allowing, block = [b for b in blocks if b.startswith("[gitlab]")]
-    allowed, found = (read_settings(f'[project]\nname = "shop"\npipelines = ["shop"]\n{b}').gitlab for b in (allowing, block))
+    allowed, found = (
+        read_settings(f'[project]\nname = "shop"\npipelines = ["shop"]\n{b}').gitlab for b in (allowing, block)
+    )
     assert allowed is not None
     assert len(allowed.includes) == 2
     assert found is not None

@@ -13,7 +13,9 @@ from lockgate.forge.gitlab_yaml import FILE, ROOT, render, root_file
 from lockgate.forge.settings import GitlabSettings, read_gitlab
 from lockgate.records.tables import Table
 
-FULL = GitlabSettings(publish=True, review="https://{branch}.review.example.org", downstream="group/app", tags=("docker",))
+FULL = GitlabSettings(
+    publish=True, review="https://{branch}.review.example.org", downstream="group/app", tags=("docker",)
+)
 GRAPH = whole(settings=FULL)
 RENDERED = render(GRAPH, FULL)
 GATE, DEPLOY = "gate:champion", "deploy:production"
@@ -93,14 +95,18 @@ def test_a_keyword_on_a_job_of_ours_is_found_and_on_a_teams_own_is_not(what: str
     assert here
     assert all(f.found and f.rendered for f in here)
     own = says if "script" in says or "run:" in says or "trigger" in says else f"{says}, script: [make]"
-    mine = beside(f'.mine: {{script: [make], tags: [mine]}}\nmine: {{stage: verify, {own.replace("stage: verify, ", "").replace("stage: verify", "coverage: /x/")}}}')
+    mine = beside(
+        f".mine: {{script: [make], tags: [mine]}}\nmine: {{stage: verify, {own.replace('stage: verify, ', '').replace('stage: verify', 'coverage: /x/')}}}"
+    )
     assert {f for f in looked(mine) if f.job in (GATE, ".lockgate", "")} == set()
 
 
 @pytest.mark.parametrize("what", [w for w, (says, _, _) in ON_A_JOB.items() if "extends" not in says])
 def test_the_same_on_the_template_of_all_jobs(what: str) -> None:
     says, _, key = ON_A_JOB[what]
-    assert ("changed", ".lockgate", key) in {(f.check, f.job, f.key.partition(".")[0]) for f in looked(job(".lockgate", f"{{{says}}}"))}
+    assert ("changed", ".lockgate", key) in {
+        (f.check, f.job, f.key.partition(".")[0]) for f in looked(job(".lockgate", f"{{{says}}}"))
+    }
 
 
 WHOLE_FILES = {
@@ -174,7 +180,9 @@ def test_each_job_is_compared() -> None:
 
 
 def test_our_own_file_says_all_that_was_rendered() -> None:
-    text = RENDERED.replace("  interruptible: true\n", "", 1).replace("    - lockgate status\n", "    - lockgate status\n  timeout: 1h\n")
+    text = RENDERED.replace("  interruptible: true\n", "", 1).replace(
+        "    - lockgate status\n", "    - lockgate status\n  timeout: 1h\n"
+    )
     found = {(f.job, f.key, f.found, f.rendered) for f in looked({FILE: text, ROOT: root_file()})}
     assert found == {("check", "interruptible", "nothing", "true"), ("monitor", "timeout", '"1h"', "nothing")}
 
@@ -225,4 +233,11 @@ def test_what_a_finding_shows() -> None:
 
 
 def test_what_was_rendered_may_be_said_again() -> None:
-    assert looked(beside(f"{GATE}: {{interruptible: true, image: 'python:3.12', variables: {{GIT_DEPTH: '0'}}}}\n{DEPLOY}: {{retry: {{max: 2}}}}")) == ()
+    assert (
+        looked(
+            beside(
+                f"{GATE}: {{interruptible: true, image: 'python:3.12', variables: {{GIT_DEPTH: '0'}}}}\n{DEPLOY}: {{retry: {{max: 2}}}}"
+            )
+        )
+        == ()
+    )

@@ -117,7 +117,10 @@ def test_an_edited_file_is_stale_and_wrong(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("    - approve:production\n", "    - gate:integration\n"))
     done = lockgate(root, "gitlab", "check")
     assert done.returncode == 1
-    assert f"{FILE}: deploy:production\n       there     - gate:integration\n       declared  - approve:production" in done.stdout
+    assert (
+        f"{FILE}: deploy:production\n       there     - gate:integration\n       declared  - approve:production"
+        in done.stdout
+    )
     assert "[way-kept]" in done.stdout
     assert lockgate(root, "gitlab", "render").returncode == 0
     assert lockgate(root, "gitlab", "check").returncode == 0
@@ -143,7 +146,10 @@ def test_somebody_elses_root_file_is_left_alone(tmp_path: Path) -> None:
     (root / ROOT).write_text(f"include:\n  - local: {FILE}\n{own}release:\n  allow_failure: true\n")
     wrong = lockgate(root, "gitlab", "check")
     assert wrong.returncode == 1
-    assert "wrong  release › allow_failure  in .gitlab-ci.yml  [soft]\n       there     true\n       rendered  nothing" in wrong.stdout
+    assert (
+        "wrong  release › allow_failure  in .gitlab-ci.yml  [soft]\n       there     true\n       rendered  nothing"
+        in wrong.stdout
+    )
     assert "next: take it out of .gitlab-ci.yml" in wrong.stderr
 
 

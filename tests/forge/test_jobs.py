@@ -199,7 +199,11 @@ def test_a_merge_request_may_open_a_review_app_that_decides_nothing() -> None:
         (("lockgate", "preview", "wait"),),
     )
     assert opens.environment
-    assert (opens.environment.per_branch, opens.environment.ended_by, opens.environment.days) == (True, "review:stop", 3)
+    assert (opens.environment.per_branch, opens.environment.ended_by, opens.environment.days) == (
+        True,
+        "review:stop",
+        3,
+    )
     assert opens.soft == 5
     assert ends.environment
     assert (ends.when, ends.checkout, ends.environment.ends, ends.environment.deploys) == ("manual", False, True, False)

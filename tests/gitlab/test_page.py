@@ -49,9 +49,15 @@ def test_no_route_hides_another() -> None:
 
 def test_each_route_from_source_names_one_file_of_it() -> None:
     """A row of the table of files is a list of patterns; each has a route, and no route has two."""
-    rows = re.findall(r"^\| (`[^|]+`) \| `((?:lib|app)/[\w/]+\.rb)` \| `([0-9a-f]{12})` \|$", PAGE.read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| (`[^|]+`) \| `((?:lib|app)/[\w/]+\.rb)` \| `([0-9a-f]{12})` \|$", PAGE.read_text(), re.MULTILINE
+    )
     assert len(rows) == PAGE.read_text().count(".rb` | `")
-    patterns = {p.replace("…", "/projects/:id/ml/mlflow/api/2.0"): file for says, file, _ in rows for p in re.findall("`([^`]+)`", says)}
+    patterns = {
+        p.replace("…", "/projects/:id/ml/mlflow/api/2.0"): file
+        for says, file, _ in rows
+        for p in re.findall("`([^`]+)`", says)
+    }
     used: set[str] = set()
     for route in (r for r in ROUTES if r.seen == "source"):
         path = route.path.removeprefix("/") if route.path.startswith("//") else route.path

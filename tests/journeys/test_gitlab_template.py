@@ -47,11 +47,21 @@ def test_what_it_installs_is_pinned(written: Lockgate) -> None:
     assert all(re.search(r"^[a-z0-9-]+==[0-9.]+ ", e) and "--hash=sha256:" in e for e in entries)
     assert not re.search(r"://|--index|--find-links", text)
     needs = [Requirement(r) for r in metadata.requires("lockgate") or ()]
-    extras = [r for r in needs if r.marker is None or any(r.marker.evaluate({"extra": e}) for e in ("gates", "serve", "gitlab"))]
-    asked = [Requirement(line) for line in (root / "requirements.in").read_text().splitlines() if line and line[0] != "#"]
-    assert {(r.name, str(r.specifier)) for r in extras} | {("polars", "<3,>=2.1")} == {(r.name, str(r.specifier)) for r in asked}
+    extras = [
+        r
+        for r in needs
+        if r.marker is None or any(r.marker.evaluate({"extra": e}) for e in ("gates", "serve", "gitlab"))
+    ]
+    asked = [
+        Requirement(line) for line in (root / "requirements.in").read_text().splitlines() if line and line[0] != "#"
+    ]
+    assert {(r.name, str(r.specifier)) for r in extras} | {("polars", "<3,>=2.1")} == {
+        (r.name, str(r.specifier)) for r in asked
+    }
     for r in asked:
-        versions = [Requirement(e.partition(" \\")[0]) for e in entries if Requirement(e.partition(" \\")[0]).name == r.name]
+        versions = [
+            Requirement(e.partition(" \\")[0]) for e in entries if Requirement(e.partition(" \\")[0]).name == r.name
+        ]
         assert versions, r.name
         assert all(r.specifier.contains(str(v.specifier).removeprefix("==")) for v in versions), r.name
     assert len(locked) > len(asked), "what packages need is locked, too"
@@ -67,7 +77,10 @@ def test_its_jobs_install_what_is_pinned_and_nothing_else(written: Lockgate) -> 
     assert "--no-deps" in own and own.endswith("--requirement lockgate.txt")
     readme = (written.root / "README.md").read_text()
     assert all(f"    {line.replace('--quiet ', '')}\n" in readme for line in setup)
-    assert all(f"    - {line}\n" in (written.root / "ci" / "lockgate.gitlab-ci.yml").read_text().replace('"', "") for line in setup)
+    assert all(
+        f"    - {line}\n" in (written.root / "ci" / "lockgate.gitlab-ci.yml").read_text().replace('"', "")
+        for line in setup
+    )
     (written.root / "lockgate.txt").unlink()
     assert "lockgate.txt is not there, and each job installs from it" in written("gitlab", "render").err
 
