@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from lockgate import codecs
-from lockgate.delivery.keep import keep_bytes
+from lockgate.delivery.put import keep_bytes
 from lockgate.delivery.reproduction.claims import claims, held_values, lock_lines
 from lockgate.project import Project, open_project
 from lockgate.records.digest import digest_bytes, sha256_bytes

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lockgate.delivery.editors import edited_since
+from lockgate.delivery.approval.editors import edited_since
 
 SHOP = Path(__file__).parents[1] / "projects" / "shop"
 FILES = ("policy.toml", "shop/limits.py")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lockgate.delivery.history import history_of
+from lockgate.delivery.judging.history import history_of
 from lockgate.gates.binding import evidence_root, results
 from lockgate.records.decisions import Decision, GateResult
 from lockgate.records.evidence import Outcome, Verdict

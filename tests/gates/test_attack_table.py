@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gates.desk import OWNER, PAGE, POLICY, WEEK, Desk
 
-from lockgate.delivery.editors import edited_since
-from lockgate.delivery.history import history_of
+from lockgate.delivery.approval.editors import edited_since
+from lockgate.delivery.judging.history import history_of
 from lockgate.delivery.walk import Walk
 from lockgate.deploy.environments import fold
 from lockgate.errors import IntegrityError, PermissionRefused, UsageError

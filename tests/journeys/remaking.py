@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lockgate.delivery.reproduction.interpreter import bring_lockgate
-from lockgate.delivery.keep import keep_bytes
+from lockgate.delivery.put import keep_bytes
 from lockgate.delivery.releases import manifest_of
 from lockgate.project import open_project
 from lockgate.records.digest import digest, digest_bytes, sha256_bytes

@@ -13,7 +13,7 @@ from lockgate.build.execute import Event
 from lockgate.delivery.deliver import deliver
 from lockgate.delivery.delivered import Delivered
 from lockgate.delivery.graph import graph_of
-from lockgate.delivery.judge import Material, _nodes
+from lockgate.delivery.judging.judge import Material, _nodes
 from lockgate.delivery.releases import _planned_code
 from lockgate.delivery.run import plan
 from lockgate.delivery.walk import walk_of

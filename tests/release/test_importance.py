@@ -209,9 +209,17 @@ def test_misses_of_one_product_are_one_story() -> None:
     assert len({table["product"][row] for row in worst}) == 5
 
 
-def test_cases_say_why_and_what_the_live_release_says(release: tuple[Path, Path], answered: Scored) -> None:
+def test_cases_say_why_and_what_the_live_release_says(
+    tmp_path: Path, release: tuple[Path, Path], answered: Scored
+) -> None:
     other = answered.replacing(rate=answered.column("rate") + 1.0)
-    found = cases(release[0], answered, other)
+    words = FORMULA.replace("BODY", "pass").replace("r['burden']:.2f", "'unheard of'").encode()
+    live, _ = toyshop_release.make(
+        tmp_path, files={"toyshop/__init__.py": b"", "toyshop/pipelines.py": words}, holdout=rows()
+    )
+    found = cases(release[0], answered, other, live)
+    assert all("unheard of" in " ".join(c["reasons_before"]) for c in found)
+    assert not any("unheard of" in " ".join(c["reasons"]) for c in found)
     assert len(found) == 20
     assert all(set(c["request"]) == set(FIELDS) and len(c["reasons"]) == 3 for c in found)
     assert all(c["before"] and c["before"] != c["answer"] for c in found)
@@ -224,8 +232,10 @@ def test_a_broken_explanation_leaves_cases_with_the_reason(tmp_path: Path, answe
         "toyshop/pipelines.py": FORMULA.replace("BODY", "pass").replace("r['burden']:.2f", "1 / 0").encode(),
     }
     broken, _ = toyshop_release.make(tmp_path, files=files, holdout=rows())
-    found = cases(broken, answered, None)
+    found = cases(broken, answered, None, None)
     assert all(c["reasons"][0].startswith("No reasons: the predictor of release") for c in found)
+    other = answered.replacing(rate=answered.column("rate") + 1.0)
+    assert all(c["reasons_before"] == [] for c in cases(broken, answered, other, broken))
 
 
 @settings(max_examples=30, deadline=None)

@@ -82,7 +82,7 @@ def test_rows_of_one_customer_are_a_cluster(deciding: Made, tmp_path: Path) -> N
 
 
 def test_cases_are_asked_by_their_types(deciding: Made, answered: Scored) -> None:
-    found = cases(deciding[0], answered, None)
+    found = cases(deciding[0], answered, None, None)
     assert {case["as_of"] for case in found} == {""}
     assert all(case["reasons"][0].endswith("against 50.") for case in found)
     wrong = [c for c in found if c["actual"] != c["answer"].split()[0]]

@@ -11,7 +11,7 @@ from lockgate.delivery.data import checkout as module
 from lockgate.delivery.data.add import add
 from lockgate.delivery.data.checkout import checkout
 from lockgate.delivery.data.states import states
-from lockgate.delivery.keep import keep_bytes
+from lockgate.delivery.put import keep_bytes
 from lockgate.delivery.sources.history import history_of, note
 from lockgate.delivery.sources.materialise import materialise
 from lockgate.delivery.sources.seeing import see

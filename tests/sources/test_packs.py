@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lockgate.delivery.keep import keep_bytes
+from lockgate.delivery.put import keep_bytes
 from lockgate.delivery.sources import keeping, packs, seeing, views
 from lockgate.delivery.sources.materialise import materialise
 from lockgate.delivery.sources.packs import Pack, Packed, packs_in

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lockgate.delivery.data.add import add
-from lockgate.delivery.keep import keep_bytes
+from lockgate.delivery.put import keep_bytes
 from lockgate.delivery.sources import keeping, pieces
 from lockgate.delivery.sources.healing import made_again
 from lockgate.delivery.sources.history import forget

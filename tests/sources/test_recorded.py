@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from lockgate.codecs import rows
-from lockgate.delivery.keep import keep_bytes
+from lockgate.delivery.put import keep_bytes
 from lockgate.delivery.reproduction import rebuild, rebuilding
 from lockgate.delivery.sources.seeing import Seen
 from lockgate.delivery.sources.materialise import materialise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lockgate.cli.render import now, plain
 from lockgate.cli.waive import until
-from lockgate.delivery.decide import Words, decide
+from lockgate.delivery.approval.decide import Words, decide
 from lockgate.errors import UsageError
 from lockgate.project import open_project
 from lockgate.records.digest import short

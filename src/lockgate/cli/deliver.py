@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from lockgate.cli.build import parameters, watched
 from lockgate.cli.cells import PARAM
 from lockgate.cli.render import WIDTH, colour, now, plain, print_json
+from lockgate.delivery.approval.break_glass import Hammer
 from lockgate.delivery.deliver import deliver as deliver_release
 from lockgate.delivery.delivered import StageRecord
-from lockgate.delivery.glass import Hammer
 from lockgate.errors import UsageError
 from lockgate.project import open_project
 from lockgate.records.digest import short

@@ -71,7 +71,7 @@ def _stopped(state: ReleaseState) -> str:
 
 def evidence(arguments: argparse.Namespace) -> int:
     """Where the evidence page lies, with its JSON and the model card beside it; `--to` and `--card` choose other places."""
-    from lockgate.delivery.decide import evidence_page
+    from lockgate.delivery.approval.decide import evidence_page
 
     project = open_project(Path.cwd())
     found = evidence_page(project, arguments.ref, environment=arguments.env, now=now())

@@ -54,7 +54,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     if any(getattr(arguments, name) is not None for name in STATED):
         plans: Sequence[GatePlan] = [_stated(arguments)]
     else:
-        from lockgate.delivery.gate_plan import gate_plans
+        from lockgate.delivery.judging.gate_plan import gate_plans
         from lockgate.project import open_project
 
         plans = gate_plans(open_project(Path.cwd()), now=now(), gate=arguments.gate, metric=arguments.metric)

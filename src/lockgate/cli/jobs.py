@@ -20,7 +20,7 @@ from lockgate.records.wire import to_json
 if TYPE_CHECKING:
     import argparse
 
-    from lockgate.delivery.approvals import Asked
+    from lockgate.delivery.approval.approvals import Asked
     from lockgate.records.digest import Json
 
 
@@ -59,7 +59,7 @@ def propose(arguments: argparse.Namespace) -> int:
 
 def approvals(arguments: argparse.Namespace) -> int:
     """Exit 0 when everybody who must agree has signed, 3 while somebody is missing, 1 when somebody rejected it."""
-    from lockgate.delivery.approvals import approvals as ask_for
+    from lockgate.delivery.approval.approvals import approvals as ask_for
 
     project, job = open_project(Path.cwd()), job_in(os.environ)
     found = watched(

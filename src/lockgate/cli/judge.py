@@ -16,7 +16,7 @@ from lockgate.records.digest import short
 if TYPE_CHECKING:
     import argparse
 
-    from lockgate.delivery.gate_judge import JudgedGate
+    from lockgate.delivery.judging.one_gate import JudgedGate
 
 __all__ = ["RELEASE", "judge", "judge_arguments"]
 
@@ -34,7 +34,7 @@ def judge_arguments(parser: argparse.ArgumentParser) -> None:
 
 def judge(arguments: argparse.Namespace) -> int:
     """Exit 1 when it failed and nothing lets it pass, 3 when it is uncertain, 5 when a server that it asks is silent."""
-    from lockgate.delivery.gate_judge import judge_gate
+    from lockgate.delivery.judging.one_gate import judge_gate
     from lockgate.records.forge_job import job_in
 
     project, job = open_project(Path.cwd()), job_in(os.environ)

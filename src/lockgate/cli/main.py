@@ -36,8 +36,8 @@ COMMANDS = {
     },
     "Looking": {
         "data": ("data", "what sources hold and held: list | add | log | diff | checkout | forget"),
-        "show": ("look", "an artifact: what it is, where it lies"),
-        "runs": ("look", "past runs"),
+        "show": ("show", "an artifact: what it is, where it lies"),
+        "runs": ("show", "past runs"),
         "graph": ("graph", "what is made of what, how fresh it is and what it cost"),
         "releases": ("evidence", "releases and their state"),
         "gate": ("gate", "judge | plan | backtest: one gate on a release; what gates can tell, or would have said"),

@@ -37,7 +37,7 @@ def review_arguments(parser: argparse.ArgumentParser) -> None:
 
 def revoke(arguments: argparse.Namespace) -> int:
     """Take back a signed word."""
-    from lockgate.delivery.revoke import revoke as sign
+    from lockgate.delivery.approval.revoke import revoke as sign
 
     said, entry = sign(
         open_project(Path.cwd()),
@@ -54,7 +54,7 @@ def revoke(arguments: argparse.Namespace) -> int:
 
 def meet(arguments: argparse.Namespace) -> int:
     """Say that a condition is met."""
-    from lockgate.delivery.revoke import meet as sign
+    from lockgate.delivery.approval.revoke import meet as sign
 
     condition, entry = sign(
         open_project(Path.cwd()),
@@ -71,7 +71,7 @@ def meet(arguments: argparse.Namespace) -> int:
 
 def review(arguments: argparse.Namespace) -> int:
     """Close the review of broken glass."""
-    from lockgate.delivery.glass import review as sign
+    from lockgate.delivery.approval.break_glass import review as sign
 
     glass, entry = sign(
         open_project(Path.cwd()),

@@ -49,8 +49,8 @@ def key_argument(parser: argparse.ArgumentParser) -> None:
 
 def waive(arguments: argparse.Namespace) -> int:
     """Sign that a failed gate may pass for a while."""
-    from lockgate.delivery.waive import WaiverWords
-    from lockgate.delivery.waive import waive as sign
+    from lockgate.delivery.approval.waive import WaiverWords
+    from lockgate.delivery.approval.waive import waive as sign
 
     wish = WaiverWords(
         role=arguments.role, reason=arguments.reason, control=arguments.control, owner=arguments.owner,
@@ -91,7 +91,7 @@ def until(text: str, at: dt.datetime) -> dt.datetime:
 
 def waivers(arguments: argparse.Namespace) -> int:
     """Waivers, conditions and broken glass of a release, and the reviews that are open."""
-    from lockgate.delivery.waive import exceptional
+    from lockgate.delivery.approval.waive import exceptional
 
     release, place, found = exceptional(open_project(Path.cwd()), arguments.ref, environment=arguments.env, now=now())
     if arguments.json:

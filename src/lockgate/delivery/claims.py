@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.identity import append
+from lockgate.delivery.judging.check_recorded import is_stale, newest_results
 from lockgate.delivery.lineage import code_authors
-from lockgate.delivery.recorded import is_stale, newest_results
 from lockgate.records.decisions import GateResult, Looked, Proposed, Shown, result_digest
 from lockgate.records.digest import digest
 from lockgate.records.forge_job import FORGE, job_of
+from lockgate.records.proposals import proposals
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def propose(
     """
 
     def claim(trust: Trusted) -> Proposed | None:
-        said = (s.claim for s in trust.said if s.person and isinstance(s.claim, Proposed))
-        known = [c for c in said if c.release == manifest.digest]
+        known = [p.claim for p in proposals(trust.said) if p.claim.release == manifest.digest]
         if known and (job is None or any(job.is_of_the_pipeline(job_of(c.extra)) for c in known)):
             return None
         return Proposed(

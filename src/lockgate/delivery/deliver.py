@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
 from lockgate.declare import Approval, DeployTo, Gate
-from lockgate.delivery.asking import check_somebody_is_asked, stopped
+from lockgate.delivery.approval.break_glass import Hammer, may_break
+from lockgate.delivery.approval.missing import check_somebody_is_asked, stopped
+from lockgate.delivery.approval.passing import Passing
 from lockgate.delivery.claims import look, propose
 from lockgate.delivery.delivered import Delivered, StageRecord
 from lockgate.delivery.delivery_plan.agreed import check_agreed, check_live
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.evidence.page import keep_page
-from lockgate.delivery.glass import Hammer, may_break
 from lockgate.delivery.identity import read_ledger
-from lockgate.delivery.judge import NOTHING_JUDGED, Judged, judge
+from lockgate.delivery.judging.judge import NOTHING_JUDGED, Judged, judge
+from lockgate.delivery.judging.material import made_in, material_for
+from lockgate.delivery.judging.signing import record_verdict, served_for, takes_served
 from lockgate.delivery.lineage import check_whole_history, code_files
-from lockgate.delivery.material import made_in, material_for
-from lockgate.delivery.passing import Passing
 from lockgate.delivery.propose import bring_forth, may_deliver
-from lockgate.delivery.recording import record_verdict, served_for, takes_served
 from lockgate.delivery.run import plan
 from lockgate.delivery.walk import Walk, walk_now
 from lockgate.deploy.environments import fold

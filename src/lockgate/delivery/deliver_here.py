@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from lockgate.build.execute import Event
-from lockgate.delivery.approvals import stands_now
-from lockgate.delivery.asking import check_somebody_is_asked, stopped
+from lockgate.delivery.approval.approvals import stands_now
+from lockgate.delivery.approval.missing import check_somebody_is_asked, stopped
 from lockgate.delivery.chosen import chosen
 from lockgate.delivery.delivered import StageRecord
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.evidence.page import page_of
 from lockgate.delivery.identity import read_ledger
+from lockgate.delivery.judging.check_recorded import check_recorded
 from lockgate.delivery.propose import may_deliver
-from lockgate.delivery.recorded import check_recorded
 from lockgate.delivery.rollback import rollback
 from lockgate.delivery.walk import walk_now
 from lockgate.deploy.environments import fold

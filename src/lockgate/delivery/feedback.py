@@ -6,7 +6,7 @@ import csv
 import math
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.keep import keep_copy
+from lockgate.delivery.put import keep_copy
 from lockgate.delivery.releases import manifest_of
 from lockgate.errors import NotFound, UsageError, did_you_mean
 from lockgate.monitoring.feedback import REQUEST_ID, Joined, Score, as_text, join, score

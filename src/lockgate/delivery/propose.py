@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
 from lockgate.delivery import claims
-from lockgate.delivery.audit.kept import keep_policy
+from lockgate.delivery.audit.for_later import keep_policy
 from lockgate.delivery.identity import read_ledger, who
+from lockgate.delivery.judging.material import keep_judged_on, made_in
 from lockgate.delivery.lineage import check_whole_history, code_files
-from lockgate.delivery.material import keep_judged_on, made_in
 from lockgate.delivery.releases import build_release
 from lockgate.delivery.run import plan, run
 from lockgate.delivery.walk import walk_now

@@ -8,12 +8,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.keep import keep_copy
 from lockgate.delivery.lineage import Origin, lineage_of
+from lockgate.delivery.put import keep_copy
 from lockgate.delivery.reproduction.snapshot import take_snapshot
 from lockgate.errors import IntegrityError, NotFound, StepFailed, UsageError
 from lockgate.records.digest import digest, digest_bytes, short
 from lockgate.records.graph import AS_OF
+from lockgate.records.proposals import proposals
 from lockgate.records.release import Manifest
 from lockgate.records.wire import to_json
 from lockgate.release.bundle import bundle
@@ -150,9 +151,7 @@ def manifest_of(project: Project, release: str) -> Manifest:
 
 def named(trust: Trusted, ref: str, live: Mapping[str, str]) -> str:
     """A release by `latest`, an environment's name, or the start of its digest."""
-    from lockgate.records.decisions import Proposed
-
-    known = [s.claim.release for s in trust.said if s.person and isinstance(s.claim, Proposed)]
+    known = [p.claim.release for p in proposals(trust.said)]
     if ref == "latest" and known:
         return known[-1]
     if ref in live:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.declare import Gate
-from lockgate.delivery.ask import answers
 from lockgate.delivery.evidence.page import page_of
 from lockgate.delivery.identity import read_ledger
+from lockgate.delivery.judging.served_requests import answers
 from lockgate.delivery.walk import Walk, walk_now
 from lockgate.deploy.environments import fold
 from lockgate.deploy.releases import ReleaseState, release_states

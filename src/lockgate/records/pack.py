@@ -115,7 +115,7 @@ class Case:
     Attributes:
         as_of: the day it was answered from.
         labels: request field → what people call its value (the name of a product).
-        before: what the live release answers.
+        before: what the live release answers. reasons_before: what it says why, where it answers something else.
         chosen: why this one is shown.
     """
 
@@ -126,6 +126,7 @@ class Case:
     before: str | None = None
     actual: str | None = None
     reasons: tuple[str, ...] = ()
+    reasons_before: tuple[str, ...] = ()
     chosen: str = ""
 
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from lockgate.errors import LockgateError
 from lockgate.evaluation.scored import AS_OF, Scored, plain
 from lockgate.records.digest import Json
-from lockgate.records.release import Manifest
 from lockgate.release.client import ReleaseHost
 from lockgate.release.explaining import ask_why
 from lockgate.release.layout import MANIFEST, read_manifest
@@ -33,21 +32,28 @@ WIDE = "the widest intervals"
 Rows = NDArray[np.int64]
 
 
-def cases(release: Path, scored: Scored, champion: Scored | None, number: int = 5) -> list[dict[str, Json]]:
+def cases(
+    release: Path, scored: Scored, champion: Scored | None, live: Path | None, number: int = 5
+) -> list[dict[str, Json]]:
     """Four times `number` answers, `number` of each sort, with reasons in words: a step of the engine.
 
-    Each is {"request", "as_of", "answer", "before", "actual", "reasons", "chosen"}; numbers as text, None where there is none.
+    Each is {"request", "as_of", "answer", "before", "actual", "reasons", "reasons_before", "chosen"}; numbers as text, None
+    where there is none. `champion` are the answers of the release `live`, which says why for those that are others.
     """
     picked = choose(scored, champion, number)
     manifest = read_manifest((release / MANIFEST).read_bytes())
     asked = [f.name for f in manifest.predictor.request if f.name in scored.columns]  # not `keys`: two may ask the same
-    said = _reasons(release, manifest, scored, [at for at, _ in picked])
+    rows = [at for at, _ in picked]
+    said = _own_reasons(release, scored, rows)
+    theirs = champion if champion is not None and _same(scored, champion) else None
+    moved = [at for at in rows if theirs and _answer(theirs, at) != _answer(scored, at)]
+    before = _other_reasons(live, scored, moved) if live and moved else {}
     return [
         {
             "request": {k: _text(scored.columns[k][at]) for k in asked},
             "as_of": _text(scored.columns[AS_OF][at]) if AS_OF in scored.columns else "",
-            "answer": _answer(scored, at), "before": _answer(champion, at) if champion is not None and _same(scored, champion) else None,
-            "actual": _value(scored, "truth", at), "reasons": list(why), "chosen": chosen,
+            "answer": _answer(scored, at), "before": _answer(theirs, at) if theirs else None,
+            "actual": _value(scored, "truth", at), "reasons": list(why), "reasons_before": list(before.get(at, ())), "chosen": chosen,
         }
         for (at, chosen), why in zip(picked, said, strict=True)
     ]  # fmt: skip
@@ -139,18 +145,31 @@ def _same(scored: Scored, champion: Scored) -> bool:
     return len(scored) == len(champion) and np.array_equal(scored.role("truth"), champion.role("truth"), equal_nan=True)
 
 
-def _reasons(release: Path, manifest: Manifest, scored: Scored, rows: list[int]) -> list[list[str]]:
+def _own_reasons(release: Path, scored: Scored, rows: list[int]) -> list[list[str]]:
     """A release whose explanation breaks still has cases; the reason says what broke."""
+    try:
+        return _reasons(release, scored, rows)
+    except LockgateError as error:
+        return [[f"No reasons: {error.what}" + (f" ({error.value})" if error.value else "") + "."] for _ in rows]
+
+
+def _other_reasons(live: Path, scored: Scored, rows: list[int]) -> dict[int, list[str]]:
+    """Row → why the live release answers otherwise. One that cannot say it any more is not what is decided on."""
+    try:
+        return dict(zip(rows, _reasons(live, scored, rows), strict=True))
+    except LockgateError:
+        return {}
+
+
+def _reasons(release: Path, scored: Scored, rows: list[int]) -> list[list[str]]:
+    manifest = read_manifest((release / MANIFEST).read_bytes())
     names = [f.name for f in manifest.predictor.request if f.name in scored.columns]
     asked = [
         {"request": {k: _text(scored.columns[k][at]) for k in names}, "as_of": _text(scored.columns[AS_OF][at]) if AS_OF in scored.columns else ""}
         for at in rows
     ]  # fmt: skip
-    try:
-        with ReleaseHost(release, f"sha256:{release.name}") as host:
-            return ask_why(host, manifest, {"largest": asked})
-    except LockgateError as error:
-        return [[f"No reasons: {error.what}" + (f" ({error.value})" if error.value else "") + "."] for _ in rows]
+    with ReleaseHost(release, f"sha256:{release.name}") as host:
+        return ask_why(host, manifest, {"largest": asked})
 
 
 def _answer(scored: Scored, at: int) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from lockgate.delivery.audit.archive import with_sums, write_zip
-from lockgate.delivery.audit.kept import evidence_of, policy_of, summary_of
+from lockgate.delivery.audit.for_later import evidence_of, policy_of, summary_of
 from lockgate.delivery.audit.readme import readme
 from lockgate.delivery.evidence.page import as_shown
 from lockgate.delivery.identity import read_ledger

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.audit.kept import keep_policy, keep_summary, summary_of
+from lockgate.delivery.audit.for_later import keep_policy, keep_summary, summary_of
 from lockgate.delivery.identity import signer, who
 from lockgate.delivery.wish import check_wish, policy_behind
 from lockgate.gates.binding import results
-from lockgate.records.decisions import Proposed
+from lockgate.records.proposals import proposals
 from lockgate.records.statement import seal
 from lockgate.records.vsa import summary
 
@@ -37,8 +37,7 @@ def sum_up(project: Project, read: Trusted, asked: Wanted, walk: Walk, *, enviro
     if summary_of(project, asked.entry) is not None:
         return
     stands = check_wish(read, asked, walk, environment=environment, now=now)
-    proposals = (s.claim for s in read.said if s.person and isinstance(s.claim, Proposed))
-    name = next(c.name for c in proposals if c.release == asked.release)
+    name = next(p.claim.name for p in proposals(read.said) if p.claim.release == asked.release)
     policy = policy_behind(read, asked.entry, walk)
     failed = any(r.verdict.outcome == "fail" for r in results(read.said, release=asked.release, policy=policy).values())
     statement = summary(

@@ -12,8 +12,8 @@ from lockgate.delivery.backtest.days import soonest
 from lockgate.delivery.backtest.replaying import OURS
 from lockgate.delivery.comparison.answers import answers, answers_by, why_not
 from lockgate.delivery.comparison.mixing import in_one_line
-from lockgate.delivery.judge import judged_by
-from lockgate.delivery.measuring import PATH, json_step, load_json, measure, measured_with
+from lockgate.delivery.judging.judge import judged_by
+from lockgate.delivery.judging.measuring import PATH, json_step, load_json, measure, measured_with
 from lockgate.errors import LockgateError, StepFailed
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.replay import weighed

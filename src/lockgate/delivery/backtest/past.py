@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.backtest.marking import columns_in, marks_of
-from lockgate.delivery.keep import keep_copy, scratch_file
+from lockgate.delivery.put import keep_copy, scratch_file
 from lockgate.delivery.sources.keeping import keep
 from lockgate.delivery.sources.kept import Kept
 from lockgate.delivery.sources.pieces import MOST_PIECES, Pieces, parts_of, stretch_of, whole

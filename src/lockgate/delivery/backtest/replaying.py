@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from lockgate.build.execute import Event
 from lockgate.delivery.comparison.mixing import in_one_line
-from lockgate.delivery.history import measured_in
-from lockgate.delivery.judge import Judged, Material, judge
-from lockgate.delivery.keep import keep_value
+from lockgate.delivery.judging.history import measured_in
+from lockgate.delivery.judging.judge import Judged, Material, judge
+from lockgate.delivery.judging.measuring import load_json
 from lockgate.delivery.lineage import code_files, commit_of
-from lockgate.delivery.measuring import load_json
+from lockgate.delivery.put import keep_value
 from lockgate.delivery.releases import build_release
 from lockgate.delivery.run import run
 from lockgate.errors import IntegrityError, LockgateError, PermissionRefused, ServiceUnavailable

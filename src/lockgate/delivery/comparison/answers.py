@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from lockgate.delivery.judging.measuring import PATH, answering, json_step
 from lockgate.delivery.known import remembered, stored_result
-from lockgate.delivery.measuring import PATH, answering, json_step
 from lockgate.delivery.releases import file_of
 from lockgate.errors import NotFound
 from lockgate.gates.measure import INPUTS

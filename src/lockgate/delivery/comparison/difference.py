@@ -17,12 +17,12 @@ from lockgate.delivery.comparison.mixing import in_one_line, mixes
 from lockgate.delivery.evidence.pack import names_of
 from lockgate.delivery.graph import graph_of
 from lockgate.delivery.identity import read_ledger
-from lockgate.delivery.judge import judged_by
-from lockgate.delivery.look import diff as listed
-from lockgate.delivery.measuring import known_already, load_json, measure, measured_with
+from lockgate.delivery.judging.judge import judged_by
+from lockgate.delivery.judging.measuring import known_already, load_json, measure, measured_with
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import manifest_of, named
 from lockgate.delivery.reproduction.other_packages import answers_elsewhere, needs_other_packages, reasons_elsewhere
+from lockgate.delivery.show import diff as listed
 from lockgate.delivery.walk import walk_of
 from lockgate.errors import LockgateError, StepFailed
 from lockgate.records.artifact import Artifact

@@ -11,8 +11,8 @@ from lockgate.build.explain import words
 from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.delivery_plan.people import approvals_ahead, ways_back
 from lockgate.delivery.delivery_plan.users import contract_ahead, predictor_files, users_ahead
-from lockgate.delivery.gate_plan import gate_plans
 from lockgate.delivery.identity import read_ledger
+from lockgate.delivery.judging.gate_plan import gate_plans
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.run import Planned, plan
 from lockgate.delivery.saved_plan import made_of

@@ -13,10 +13,10 @@ from lockgate.delivery.releases import manifest_of
 from lockgate.errors import LockgateError, NotFound
 from lockgate.gates.promises import schema_changes
 from lockgate.gates.rules.sentences import percent
-from lockgate.records.decisions import Proposed
 from lockgate.records.delivery_plan import FieldChange, UsersAhead
 from lockgate.records.digest import digest_bytes, short
 from lockgate.records.plan import Reuse
+from lockgate.records.proposals import proposals
 from lockgate.records.wire import to_json
 from lockgate.release.client import describe_code
 from lockgate.release.layout import CODE
@@ -97,7 +97,7 @@ def _already_built(project: Project, trust: Trusted, planned: Planned) -> str | 
     steps = {s.node: s.action.artifact.digest for s in planned.plan.steps if isinstance(s.action, Reuse)}
     if len(steps) < len(planned.plan.steps):
         return None
-    newest = (s.claim.release for s in reversed(trust.said) if s.person and isinstance(s.claim, Proposed))
+    newest = (p.claim.release for p in proposals(reversed(trust.said)))
     for release in islice(newest, LOOKED_AT):
         try:
             manifest = manifest_of(project, release)

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from lockgate.delivery.comparison.changes import changes
-from lockgate.delivery.evidence.attempts import attempts
 from lockgate.delivery.evidence.cautions import cautions
 from lockgate.delivery.evidence.sayings import (
     builder_of,
@@ -23,6 +22,7 @@ from lockgate.delivery.evidence.sayings import (
     verify,
     waiver_in_words,
 )  # fmt: skip
+from lockgate.delivery.evidence.tried_before import attempts
 from lockgate.delivery.releases import file_of, manifest_of
 from lockgate.gates.binding import evidence_root, results
 from lockgate.gates.rules.sentences import capitalized
@@ -44,8 +44,8 @@ from lockgate.records.wire import from_json
 from lockgate.release.wording import day
 
 if TYPE_CHECKING:
-    from lockgate.delivery.evidence.looking import Looked
-    from lockgate.delivery.judge import Judged
+    from lockgate.delivery.evidence.measured import Looked
+    from lockgate.delivery.judging.judge import Judged
     from lockgate.delivery.walk import Walk
     from lockgate.gates.binding import Ask
     from lockgate.project import Project
@@ -162,7 +162,7 @@ def _case(case: Mapping[str, Json], fields: Sequence[FieldSchema], named: Mappin
         labels={n: named[n][asked[n]] for n in order if named.get(n, {}).get(asked[n], asked[n]) != asked[n]},
         as_of=_day(case.get("as_of") or ""),
         answer=_even(case["answer"]), before=_even(case["before"]) if case.get("before") else None,
-        actual=_even(case["actual"]), reasons=tuple(case["reasons"]), chosen=case["chosen"],
+        actual=_even(case["actual"]), reasons=tuple(case["reasons"]), reasons_before=tuple(case["reasons_before"]), chosen=case["chosen"],
     )  # fmt: skip
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from lockgate.delivery.approval.editors import COMMIT, editors_of
 from lockgate.delivery.claims import show, shown
-from lockgate.delivery.editors import COMMIT, editors_of
-from lockgate.delivery.evidence.looking import look_closer
+from lockgate.delivery.evidence.measured import look_closer
 from lockgate.delivery.evidence.pack import make_pack
-from lockgate.delivery.keep import keep_bytes
+from lockgate.delivery.put import keep_bytes
 from lockgate.delivery.releases import naming
 from lockgate.errors import IntegrityError
 from lockgate.gates.authors import UNKNOWN_EDITORS
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lockgate.build.execute import Event
-    from lockgate.delivery.judge import Judged
+    from lockgate.delivery.judging.judge import Judged
     from lockgate.delivery.walk import Walk
     from lockgate.gates.binding import Ask
     from lockgate.project import Project
@@ -49,7 +49,9 @@ def keep_page(
     if kept := page_of(project, walk, trust, release=release, environment=environment):
         return kept.sha256
     key = _key(project, walk, trust, release, environment)
-    looked = look_closer(project, walk, trust, judged, release=release, environment=environment, trace=trace, tell=tell)
+    looked = look_closer(
+        project, walk, trust, judged, release=release, live=live, environment=environment, trace=trace, tell=tell
+    )
     editors = editors_of(project.root, walk, trust, environment)
     pack = make_pack(
         project, walk, trust, judged, looked=looked, release=release, live=live, environment=environment, ask=ask,

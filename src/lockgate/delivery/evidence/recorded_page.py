@@ -10,16 +10,16 @@ from lockgate.build.execute import Event
 from lockgate.declare import Gate
 from lockgate.delivery.evidence.page import keep_page
 from lockgate.delivery.identity import read_ledger
-from lockgate.delivery.judge import Judged, evidence_behind, judge
+from lockgate.delivery.judging.judge import Judged, evidence_behind, judge
+from lockgate.delivery.judging.material import material_for
 from lockgate.delivery.lineage import check_whole_history
-from lockgate.delivery.material import material_for
 from lockgate.deploy.environments import fold
 from lockgate.gates.binding import results
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from lockgate.delivery.material import JudgedOn
+    from lockgate.delivery.judging.material import JudgedOn
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
     from lockgate.records.trust import Trusted

@@ -9,7 +9,6 @@ from lockgate.delivery.comparison.composition import in_words
 from lockgate.delivery.releases import manifest_of
 from lockgate.errors import LockgateError
 from lockgate.gates.glass import broken_glass
-from lockgate.records.decisions import Proposed
 from lockgate.records.digest import short
 from lockgate.records.findings import (
     Builder,
@@ -24,10 +23,11 @@ from lockgate.records.findings import (
 )
 from lockgate.records.movement import Moved, Movement
 from lockgate.records.pack import Command, Influence, Question
+from lockgate.records.proposals import first_proposal
 from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
-    from lockgate.delivery.evidence.looking import Looked
+    from lockgate.delivery.evidence.measured import Looked
     from lockgate.gates.binding import Ask
     from lockgate.gates.glass import Glass
     from lockgate.gates.waivers import Waiver
@@ -50,8 +50,8 @@ def purpose_of(project: Project) -> Purpose | None:
 
 def builder_of(trust: Trusted, manifest: Manifest) -> Builder:
     """Who started the run and who wrote the code, as the deliverer signed it; commit, Python and platform from the release."""
-    said = (s.claim for s in trust.said if s.person and isinstance(s.claim, Proposed))
-    claim = next((c for c in said if c.release == manifest.digest), None)
+    first = first_proposal(trust.said, manifest.digest)
+    claim = first.claim if first else None
     return Builder(
         started_by=claim.started_by if claim else "", authors=claim.authors if claim else (), commit=manifest.lineage.commit,
         dirty=manifest.lineage.dirty, python=manifest.python, platform=manifest.platform,

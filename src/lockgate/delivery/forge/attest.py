@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.approvals import stands_now
+from lockgate.delivery.approval.approvals import stands_now
 from lockgate.delivery.chosen import chosen
 from lockgate.delivery.evidence.page import page_of
 from lockgate.delivery.identity import append, read_ledger, who
-from lockgate.delivery.recorded import check_recorded
+from lockgate.delivery.judging.check_recorded import check_recorded
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import NotFound, PermissionRefused, UsageError, WaitingForHuman
 from lockgate.forge.pressed import ToldJob, pressed_by

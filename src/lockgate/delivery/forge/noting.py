@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
 from lockgate.declare import DeployTo, Gate
-from lockgate.delivery.approvals import stands_now
-from lockgate.delivery.asking import how_to_sign
+from lockgate.delivery.approval.approvals import stands_now
+from lockgate.delivery.approval.missing import how_to_sign
 from lockgate.delivery.comparison.difference import difference
 from lockgate.delivery.evidence.page import pack_of, page_of
 from lockgate.delivery.evidence.recorded_page import keep_recorded_page
 from lockgate.delivery.identity import read_ledger, who
-from lockgate.delivery.material import judged_on
-from lockgate.delivery.recorded import is_stale, newest_results
+from lockgate.delivery.judging.check_recorded import is_stale, newest_results
+from lockgate.delivery.judging.material import judged_on
 from lockgate.delivery.releases import manifest_of
 from lockgate.deploy.environments import fold
 from lockgate.errors import LockgateError, NotFound, PermissionRefused

@@ -10,10 +10,10 @@ from lockgate.delivery.identity import signer
 from lockgate.durable import write_atomic
 from lockgate.errors import IntegrityError, NotFound
 from lockgate.forge.provenance import Origin, of_the_pipeline, provenance, signed
-from lockgate.records.decisions import Proposed
 from lockgate.records.digest import canonical, short
 from lockgate.records.forge_job import job_of
 from lockgate.records.people import DELIVERER
+from lockgate.records.proposals import first_proposal
 from lockgate.records.statement import Envelope, signature_holds
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from lockgate.project import Project
     from lockgate.records.digest import Json
     from lockgate.records.forge_job import ForgeJob
+    from lockgate.records.proposals import Proposal
     from lockgate.records.release import Manifest
-    from lockgate.records.trust import Said, Trusted
+    from lockgate.records.trust import Trusted
 
 __all__ = ["Where", "origin_of", "proposal", "provenance_file"]
 
@@ -38,12 +39,12 @@ class Where:
     claims: Mapping[str, str] | None = None
 
 
-def proposal(trust: Trusted, release: str) -> Said:
-    """The first entry that counts by which a release was proposed."""
-    for said in trust.said:
-        if said.person and isinstance(said.claim, Proposed) and said.claim.release == release:
-            return said
-    raise NotFound("nobody proposed this release", value=short(release), next="lockgate releases")
+def proposal(trust: Trusted, release: str) -> Proposal:
+    """The entry since which a release exists. Raises NotFound."""
+    found = first_proposal(trust.said, release)
+    if found is None:
+        raise NotFound("nobody proposed this release", value=short(release), next="lockgate releases")
+    return found
 
 
 def origin_of(trust: Trusted, release: str, where: Where) -> Origin:
@@ -52,11 +53,10 @@ def origin_of(trust: Trusted, release: str, where: Where) -> Origin:
     A release that an earlier pipeline proposed was built there: what this one's token says is nothing about that.
     """
     said = proposal(trust, release)
-    job = job_of(said.claim.extra) if isinstance(said.claim, Proposed) else None
+    job = job_of(said.claim.extra)
     own = of_the_pipeline(where.claims, where.job) if where.claims and where.job else {}
     claims = own if where.job and where.job.is_of_the_pipeline(job) else {}
-    name = said.person.name if said.person else ""
-    return Origin(by=name, root=trust.root, job=job, address=where.address.rstrip("/"), claims=claims)
+    return Origin(by=said.person.name, root=trust.root, job=job, address=where.address.rstrip("/"), claims=claims)
 
 
 def provenance_file(project: Project, trust: Trusted, manifest: Manifest, origin: Origin) -> Path:

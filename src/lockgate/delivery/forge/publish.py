@@ -14,17 +14,17 @@ from lockgate.delivery.chosen import chosen
 from lockgate.delivery.evidence.page import card_of, page_of
 from lockgate.delivery.forge.provenance import Where, origin_of, proposal, provenance_file
 from lockgate.delivery.identity import read_ledger, who
-from lockgate.delivery.judge import evidence_behind
-from lockgate.delivery.recorded import newest_results
+from lockgate.delivery.judging.check_recorded import newest_results
+from lockgate.delivery.judging.judge import evidence_behind
 from lockgate.delivery.releases import fetch, manifest_of
 from lockgate.delivery.walk import walk_now
 from lockgate.deploy.environments import fold
 from lockgate.errors import NotFound, PermissionRefused, StepFailed
 from lockgate.forge.semver import FIRST, Step, highest, parse, step_between
-from lockgate.records.decisions import Proposed
 from lockgate.records.digest import short
 from lockgate.records.forge_job import job_of
 from lockgate.records.people import DELIVERER
+from lockgate.records.proposals import proposals
 from lockgate.records.publication import Publication, Published
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from lockgate.delivery.walk import Walk
     from lockgate.ports import Forge
     from lockgate.project import Project
+    from lockgate.records.proposals import Proposal
     from lockgate.records.release import Manifest
-    from lockgate.records.trust import Said, Trusted
+    from lockgate.records.trust import Trusted
 
 __all__ = ["Done", "publish"]
 
@@ -110,7 +111,7 @@ def _numbered(project: Project, manifest: Manifest, versions: Mapping[str, str])
 
 def _whole(project: Project, name: str, version: str, start: str) -> str:
     """The release that the forge says has a version, by its first digits."""
-    known = {s.claim.release for s in read_ledger(project).said if s.person and isinstance(s.claim, Proposed)}
+    known = {p.claim.release for p in proposals(read_ledger(project).said)}
     hits = [r for r in known if r.removeprefix("sha256:").startswith(start)]
     if len(hits) != 1:
         raise NotFound(
@@ -172,8 +173,8 @@ def _words(manifest: Manifest, version: str, step: Step | None) -> str:
     )
 
 
-def _also(said: Said, where: Where) -> dict[str, str]:
-    job = job_of(said.claim.extra) if isinstance(said.claim, Proposed) else None
+def _also(said: Proposal, where: Where) -> dict[str, str]:
+    job = job_of(said.claim.extra)
     if job is None or not where.address or not job.project:
         return {}
     return {"pipeline": f"{where.address.rstrip('/')}/{job.project}/-/pipelines/{job.pipeline}"}

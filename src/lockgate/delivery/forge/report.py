@@ -13,8 +13,8 @@ from lockgate.delivery.forge.linted import configured, of_data
 from lockgate.delivery.forge.noting import Place, noted_of, page_for
 from lockgate.delivery.forge.pinning import pinned
 from lockgate.delivery.identity import read_ledger
-from lockgate.delivery.judge import evidence_behind
-from lockgate.delivery.recorded import newest_results
+from lockgate.delivery.judging.check_recorded import newest_results
+from lockgate.delivery.judging.judge import evidence_behind
 from lockgate.delivery.walk import walk_now
 from lockgate.durable import write_atomic
 from lockgate.errors import LockgateError, NotFound, ServiceUnavailable

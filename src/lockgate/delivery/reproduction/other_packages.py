@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lockgate import __version__
 from lockgate.build.execute import Event
-from lockgate.delivery.keep import keep_copy, keep_value
+from lockgate.delivery.judging.measuring import load_json
 from lockgate.delivery.known import stored_result
-from lockgate.delivery.measuring import load_json
+from lockgate.delivery.put import keep_copy, keep_value
 from lockgate.delivery.releases import fetch, file_of
 from lockgate.delivery.reproduction.interpreter import interpreter_for, python_for
 from lockgate.delivery.reproduction.rebuild import locked_packages

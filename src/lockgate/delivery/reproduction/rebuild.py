@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from lockgate import errors
 from lockgate.build.environment import without_secrets
 from lockgate.build.execute import Event
-from lockgate.delivery.keep import keep_copy
+from lockgate.delivery.put import keep_copy
 from lockgate.delivery.releases import file_of
 from lockgate.delivery.reproduction.interpreter import Interpreter, interpreter_for
 from lockgate.delivery.sources.kept import kept_here

@@ -20,8 +20,8 @@ from lockgate.delivery.graph import graph_of
 from lockgate.delivery.known import known_of
 from lockgate.delivery.lineage import code_digest
 from lockgate.delivery.releases import build_release
-from lockgate.delivery.reproduction.attempts import attempts_of, deadlines, suspect
 from lockgate.delivery.reproduction.interpreter import installed
+from lockgate.delivery.reproduction.other_circumstances import attempts_of, deadlines, suspect
 from lockgate.delivery.run import Planned, run, sources_of, targets_of
 from lockgate.delivery.sources.packs import packs_in
 from lockgate.delivery.sources.pieces import pieces_in

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.codecs.differences import difference
-from lockgate.delivery.reproduction.attempts import ELSEWHEN, attempts_of, deadlines, run_again, suspect
+from lockgate.delivery.reproduction.other_circumstances import ELSEWHEN, attempts_of, deadlines, run_again, suspect
 from lockgate.errors import LockgateError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.keep import keep_copy
+from lockgate.delivery.put import keep_copy
 from lockgate.records.digest import digest
 
 if TYPE_CHECKING:

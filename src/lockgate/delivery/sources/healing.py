@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.keep import scratch_file
+from lockgate.delivery.put import scratch_file
 from lockgate.delivery.sources import packs, pieces
 from lockgate.delivery.sources.arrivals import recorded
 from lockgate.delivery.sources.seeing import places, see

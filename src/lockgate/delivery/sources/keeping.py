@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.keep import keep_copy
+from lockgate.delivery.put import keep_copy
 from lockgate.delivery.sources.kept import Kept, packs_here, pieces_here
 from lockgate.delivery.sources.packs import MOST_PACKS, Pack, Packed, Packing, keep_packs, small_bytes
 from lockgate.delivery.sources.pieces import LARGE_BYTES, Pieces, keep_pieces, whole

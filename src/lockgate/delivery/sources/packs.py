@@ -15,7 +15,7 @@ from itertools import accumulate, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lockgate.delivery.keep import keep_bytes, scratch_file
+from lockgate.delivery.put import keep_bytes, scratch_file
 from lockgate.errors import IntegrityError, LockgateError, ServiceUnavailable
 from lockgate.records.digest import Json, canonical, digest_bytes, digest_file
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.keep import scratch_file
+from lockgate.delivery.put import scratch_file
 from lockgate.delivery.sources.matching import Stretch, stretches
 from lockgate.errors import IntegrityError
 from lockgate.records.digest import Json, digest_parts

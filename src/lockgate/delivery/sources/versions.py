@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.keep import keep_bytes
+from lockgate.delivery.put import keep_bytes
 from lockgate.delivery.sources.packs import Pack, packs_in
 from lockgate.delivery.sources.pieces import Pieces, pieces_in
 from lockgate.errors import IntegrityError, LockgateError, NotFound, ServiceUnavailable

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from lockgate.delivery.keep import keep_bytes, keep_copy
+from lockgate.delivery.put import keep_bytes, keep_copy
 from lockgate.delivery.store.contents import UNKNOWN, Named, named_records
 from lockgate.errors import IntegrityError, LockgateError, NotFound, ServiceUnavailable
 from lockgate.records.digest import digest_file, sha256_file, short

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
-from lockgate.delivery.decide import check_seen
+from lockgate.delivery.approval.decide import check_seen
 from lockgate.delivery.evidence.page import page_of
 from lockgate.delivery.identity import append, holder, read_ledger
 from lockgate.delivery.refs import live_of

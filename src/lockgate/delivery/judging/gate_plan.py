@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.declare import Gate
 from lockgate.delivery.identity import read_ledger
-from lockgate.delivery.judge import evidence_behind
+from lockgate.delivery.judging.judge import evidence_behind
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import NotFound, did_you_mean
 from lockgate.gates.planning import GatePlan, of_evidence

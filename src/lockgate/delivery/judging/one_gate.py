@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
 from lockgate.declare import Gate
-from lockgate.delivery.audit.kept import keep_policy
+from lockgate.delivery.approval.passing import Passing
+from lockgate.delivery.audit.for_later import keep_policy
 from lockgate.delivery.chosen import chosen
 from lockgate.delivery.claims import look
 from lockgate.delivery.evidence.recorded_page import keep_recorded_page
 from lockgate.delivery.identity import read_ledger
-from lockgate.delivery.judge import judge
-from lockgate.delivery.material import judged_on, material_for
-from lockgate.delivery.passing import Passing
+from lockgate.delivery.judging.judge import judge
+from lockgate.delivery.judging.material import judged_on, material_for
+from lockgate.delivery.judging.signing import leads_to, record_verdict, served_for, takes_served
 from lockgate.delivery.propose import may_deliver
-from lockgate.delivery.recording import leads_to, record_verdict, served_for, takes_served
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import LockgateError, NotFound, StepFailed, WaitingForHuman, did_you_mean
 from lockgate.gates.binding import results

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lockgate.delivery.identity import read_ledger
-from lockgate.delivery.inspecting import contract_texts
+from lockgate.delivery.judging.inspecting import contract_texts
 from lockgate.delivery.releases import fetch, manifest_of
 from lockgate.errors import ServiceUnavailable
 from lockgate.gates.served import Contract, Exchange, Served, read_contract

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.history import history_of
-from lockgate.delivery.inspecting import card_of, kept_contracts, manifest_kept
-from lockgate.delivery.judge import Material
-from lockgate.delivery.keep import keep_value
+from lockgate.delivery.judging.history import history_of
+from lockgate.delivery.judging.inspecting import card_of, kept_contracts, manifest_kept
+from lockgate.delivery.judging.judge import Material
+from lockgate.delivery.put import keep_value
 from lockgate.delivery.releases import manifest_of
 from lockgate.deploy.environments import fold
 from lockgate.errors import IntegrityError, NotFound, UsageError

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
-from lockgate.delivery.asking import check_somebody_is_asked, how_to_sign, stopped
+from lockgate.delivery.approval.missing import check_somebody_is_asked, how_to_sign, stopped
 from lockgate.delivery.chosen import chosen
 from lockgate.delivery.evidence.page import page_of
 from lockgate.delivery.evidence.recorded_page import keep_recorded_page
 from lockgate.delivery.identity import read_ledger, who
-from lockgate.delivery.material import judged_on
-from lockgate.delivery.recorded import check_recorded
+from lockgate.delivery.judging.check_recorded import check_recorded
+from lockgate.delivery.judging.material import judged_on
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import LockgateError, NotFound, PermissionRefused, WaitingForHuman
 from lockgate.gates.approvals import Standing, standing

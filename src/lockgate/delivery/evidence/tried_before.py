@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from lockgate.deploy.environments import fold
 from lockgate.deploy.releases import release_states
 from lockgate.gates.what_stands import passed_over
-from lockgate.records.decisions import Proposed
 from lockgate.records.pack import Attempt
+from lockgate.records.proposals import first_proposal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from lockgate.delivery.walk import Walk
     from lockgate.deploy.releases import ReleaseState
     from lockgate.deploy.stopped import Stop
-    from lockgate.records.trust import Said, Trusted
+    from lockgate.records.trust import Trusted
 
 __all__ = ["attempts"]
 
 
 def attempts(walk: Walk, trust: Trusted, *, release: str, live: str | None, environment: str) -> tuple[Attempt, ...]:
     """Stopped releases, newest first, as the ledger stood when `release` was proposed: a page waits and stays the same."""
-    mine = _proposal(trust, release)
+    mine = first_proposal(trust.said, release)
     if mine is None:
         return ()
     past = trust.before(mine.entry.seq)
-    since = _proposal(trust, live) if live else None
+    since = first_proposal(trust.said, live) if live else None
 
     def passed(other: str) -> Collection[str]:
         ask = walk.ask(past, other, environment)
@@ -36,11 +36,6 @@ def attempts(walk: Walk, trust: Trusted, *, release: str, live: str | None, envi
     states = release_states(past, fold(past, approved_only=walk.approved_only), environment=environment, passed=passed)
     stopped = (s for s in reversed(states) if s.state == "rejected" and s.release != release)
     return tuple(_attempt(s) for s in stopped if since is None or s.proposed >= since.entry.time)
-
-
-def _proposal(trust: Trusted, release: str | None) -> Said | None:
-    said = (s for s in trust.said if s.person and isinstance(s.claim, Proposed) and s.claim.release == release)
-    return next(said, None)
 
 
 def _attempt(state: ReleaseState) -> Attempt:

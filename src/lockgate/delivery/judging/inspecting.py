@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from lockgate.delivery.keep import keep_value
-from lockgate.delivery.measuring import PATH, json_step
+from lockgate.delivery.judging.measuring import PATH, json_step
+from lockgate.delivery.put import keep_value
 from lockgate.delivery.releases import manifest_of
 from lockgate.errors import UsageError
 from lockgate.gates.measure import INPUTS

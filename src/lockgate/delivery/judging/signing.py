@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from lockgate.declare import DeployTo, Gate
-from lockgate.delivery.ask import ask_environment
-from lockgate.delivery.audit.kept import keep_evidence
+from lockgate.delivery.audit.for_later import keep_evidence
 from lockgate.delivery.claims import record
-from lockgate.delivery.judge import ANSWERS
-from lockgate.delivery.keep import keep_value
+from lockgate.delivery.judging.judge import ANSWERS
+from lockgate.delivery.judging.served_requests import ask_environment
+from lockgate.delivery.put import keep_value
 from lockgate.errors import StepFailed
 from lockgate.gates.served import Served
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from lockgate.delivery.judge import Judged
+    from lockgate.delivery.judging.judge import Judged
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
     from lockgate.records.artifact import Artifact

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lockgate.delivery.reproduction.attempts import THREADS, suspect
+from lockgate.delivery.reproduction.other_circumstances import THREADS, suspect
 
 SWITCHES = {
     "the order of a set": "PYTHONHASHSEED",

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, cast
 from lockgate import codecs
 from lockgate.build.execute import Event
 from lockgate.declare import Gate
-from lockgate.delivery.inspecting import artifact_steps, contracts_of
-from lockgate.delivery.measuring import answering, measure, measured_with
+from lockgate.delivery.judging.inspecting import artifact_steps, contracts_of
+from lockgate.delivery.judging.measuring import answering, measure, measured_with
 from lockgate.errors import IntegrityError, NotFound
 from lockgate.gates.measure import INPUTS
 from lockgate.gates.policy import limits_for

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.declare import Gate
-from lockgate.delivery.glass import break_glass
+from lockgate.delivery.approval.break_glass import break_glass
 from lockgate.delivery.identity import read_ledger
 from lockgate.errors import StepFailed
 from lockgate.gates.what_stands import passed_over
@@ -16,7 +16,7 @@ from lockgate.records.digest import short
 if TYPE_CHECKING:
     import datetime as dt
 
-    from lockgate.delivery.glass import Hammer
+    from lockgate.delivery.approval.break_glass import Hammer
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
     from lockgate.records.evidence import Verdict

@@ -34,11 +34,11 @@ def runs_arguments(parser: argparse.ArgumentParser) -> None:
 def show(arguments: argparse.Namespace) -> int:
     """An artifact of a step, or a release's manifest."""
     from lockgate import codecs
-    from lockgate.delivery import look
+    from lockgate.delivery import show as delivery
 
     project = open_project(Path.cwd())
     try:
-        shown = look.show(project, arguments.ref, now=now(), params=parameters(arguments.param))
+        shown = delivery.show(project, arguments.ref, now=now(), params=parameters(arguments.param))
     except NotFound as error:
         return _show_release(arguments, error)
     artifact = shown.artifact
@@ -53,7 +53,7 @@ def show(arguments: argparse.Namespace) -> int:
             f"{shown.name}\n{table(rows)}\npath    {shown.path}"
             + (f"\nvalue   {plain(_cut(str(shown.value)))}" if shown.value is not None else "")
         )
-        if begins := look.first_rows(shown):
+        if begins := delivery.first_rows(shown):
             print("\n" + "\n".join(plain(line) for line in begins.splitlines()))
     return 0
 
@@ -80,9 +80,9 @@ def _show_release(arguments: argparse.Namespace, error: NotFound) -> int:
 
 def runs(arguments: argparse.Namespace) -> int:
     """Past runs of this working copy."""
-    from lockgate.delivery import look
+    from lockgate.delivery import show as delivery
 
-    found = look.runs(open_project(Path.cwd()))
+    found = delivery.runs(open_project(Path.cwd()))
     if arguments.json:
         print_json(found)
         return 0

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.records.decisions import Proposed
+from lockgate.records.proposals import first_proposal
 from lockgate.serving.log import read_log
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Sequence
 
     from lockgate.project import Project
@@ -26,9 +25,9 @@ def asked_lately(project: Project, trust: Trusted, *, release: str, environment:
 
     Later ones do not count, so that the same release gets the same page however long it waits for its reader.
     """
-    since = _proposed(trust, release)
+    since = first_proposal(trust.said, release)
     log = read_log(project.home / "predictions" / environment)
-    found = [p for p in log if since is None or p.time < since]
+    found = [p for p in log if since is None or p.time < since.entry.time]
     newest = sorted(found, key=lambda p: (p.time, p.request_id))[-MOST:]
     return as_columns(newest) if newest else None
 
@@ -44,8 +43,3 @@ def as_columns(served: Sequence[Prediction]) -> dict[str, Json]:
         "last": days[-1],
         "columns": {name: [row.get(name) for row in rows] for name in names},
     }
-
-
-def _proposed(trust: Trusted, release: str) -> dt.datetime | None:
-    said = (s for s in trust.said if s.person and isinstance(s.claim, Proposed) and s.claim.release == release)
-    return next((s.entry.time for s in said), None)

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.build.execute import Event
-from lockgate.delivery.evidence.asked import asked_lately
-from lockgate.delivery.judge import judged_by
-from lockgate.delivery.keep import keep_value
-from lockgate.delivery.measuring import PATH, json_step, load_json, measure, measured_with
+from lockgate.delivery.evidence.recent_requests import asked_lately
+from lockgate.delivery.judging.judge import judged_by
+from lockgate.delivery.judging.measuring import PATH, json_step, load_json, measure, measured_with
+from lockgate.delivery.put import keep_value
 from lockgate.gates.measure import INPUTS
 from lockgate.records.digest import Json
 
 if TYPE_CHECKING:
-    from lockgate.delivery.judge import Judged
+    from lockgate.delivery.judging.judge import Judged
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
     from lockgate.records.artifact import Artifact
@@ -48,7 +48,7 @@ class Looked:
 
 
 def look_closer(
-    project: Project, walk: Walk, trust: Trusted, judged: Judged, *, release: str, environment: str, trace: Trace,
+    project: Project, walk: Walk, trust: Trusted, judged: Judged, *, release: str, live: str | None, environment: str, trace: Trace,
     tell: Callable[[Event], None] = lambda _: None,
 ) -> Looked:  # fmt: skip
     """Find out everything that the page of this release shows beside verdicts."""
@@ -59,7 +59,7 @@ def look_closer(
     nodes = {n.name: n for n in _nodes(walk, made)}
     if not nodes:
         return Looked(missing=("everything beside the checks: the release did not answer its test",))
-    releases = {"@release": release}
+    releases = {"@release": release} | ({"@live": live} if live and "champion" in made else {})
     done = measure(project, nodes, releases=releases, given=made, trace=trace, tell=tell)
     views = {n: load_json(project, a) for n, a in done.artifacts.items() if n in VIEWS}
     why = {s.name: " ".join(s.reason.split()) for s in done.steps}
@@ -105,7 +105,9 @@ def _optional(
     given = {n: n for n in types if n in made}
     nothing = {n: None for n in types if n not in made}
     if name == "cases":
-        given, types = {"release": "@release", **given}, {"release": PATH, **types}
+        asked = {"release": "@release", **({"live": "@live"} if "champion" in made else {})}
+        given, types = {**asked, **given}, {**dict.fromkeys(asked, PATH), **types}
+        nothing |= {} if "champion" in made else {"live": None}
     return json_step(name, target, given, {n: types[n] for n in given}, {**parameters, **nothing}, packages)
 
 
