@@ -25,7 +25,7 @@ COMMIT = "787123b47f14b552955ca2786bc9542ae66fee5b"
 def looked(files: dict[str, str], *, allowed: tuple[str, ...] = ()) -> tuple[Finding, ...]:
     """What is said about a root file of a team's, and what it includes."""
     there = {FILE: RENDERED, **files}
-    return check(gathered(ROOT, there.get, there), GRAPH, RENDERED, allowed=frozenset(allowed))
+    return check(gathered(ROOT, there.get, lambda: there), GRAPH, RENDERED, allowed=frozenset(allowed))
 
 
 def beside(more: str) -> dict[str, str]:
@@ -165,7 +165,7 @@ def test_what_counts_for_all_jobs_does_not_count_for_ours(more: str) -> None:
     assert looked(beside(more)) == ()
     alone = {"default": False, "variables": False}
     for settings in (FULL, replace(FULL, steps="child")):
-        content = gathered(FILE, {FILE: render(whole(settings=settings), settings)}.get, ()).files[FILE].content
+        content = gathered(FILE, {FILE: render(whole(settings=settings), settings)}.get, dict).files[FILE].content
         assert isinstance(content, dict)
         for name, found in content.items():
             if name != "stages":

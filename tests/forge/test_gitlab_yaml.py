@@ -43,13 +43,14 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(
         "<<",
     ]
 )
+KEYS = TEXTS.filter(lambda t: t != "<<")  # with quotes, too, GitLab takes it for a merge key
 SCALARS = TEXTS | st.integers() | st.booleans() | st.none()
 VALUES = st.recursive(
-    SCALARS, lambda v: st.lists(SCALARS, max_size=3) | st.dictionaries(TEXTS, v, max_size=3) | st.lists(st.dictionaries(TEXTS, v, min_size=1, max_size=2), max_size=2), max_leaves=8
+    SCALARS, lambda v: st.lists(SCALARS, max_size=3) | st.dictionaries(KEYS, v, max_size=3) | st.lists(st.dictionaries(KEYS, v, min_size=1, max_size=2), max_size=2), max_leaves=8
 )  # fmt: skip
 
 
-@given(TEXTS, VALUES)
+@given(KEYS, VALUES)
 def test_what_is_written_is_read_back(name: str, value: object) -> None:
     text = "\n".join(block(name, value))
     assert read(text) == {name: value}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lockgate.cli.render import now, plain, print_json
+from lockgate.forge.gitlab_yaml import FILE, ROOT
 from lockgate.project import open_project
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _wrapped(first: str, text: str, rest: str) -> list[str]:
 
 def _next(found: Checked) -> str:
     """Rendering mends what is stale; what a team wrote, only the team can take out."""
-    files = sorted({f.file for f in found.findings if f.file})
+    files = sorted({f.file or ROOT for f in found.findings if f.file or not found.stale} - {FILE})
     take = f"take it out of {', '.join(files)}" if files else ""
     render = "lockgate gitlab render, look at the change, and commit it"
     return ", or say it in lockgate.toml; then ".join(t for t in (take, render) if t)

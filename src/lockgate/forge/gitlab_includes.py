@@ -13,13 +13,25 @@ from lockgate.records.frozen import frozen
 if TYPE_CHECKING:
     from lockgate.records.digest import Json
 
-__all__ = ["Include", "Read", "Sources", "exact", "gathered", "include_of", "unpinned"]
+__all__ = ["ABSENT", "Include", "Names", "Read", "Sources", "as_pinned", "exact", "gathered", "include_of", "unpinned"]
 
 Read = Callable[[str], str | None]
 """A path in the project → the text of the file; None: it is not there."""
 
+Names = Callable[[], Iterable[str]]
+"""All files of the project, asked for only where an include has a `*`."""
+
 COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 VARIABLE: Final = re.compile(r"\$")
+KINDS: Final = {
+    "project": "it is another project's",
+    "component": "it is a component of a catalog",
+    "remote": "it lies on another server",
+    "template": "it is a template of the GitLab instance",
+    "local": "it is a file of this project",
+}
+ABSENT: Final = "it is not there, and GitLab makes no pipeline without it"
+"""Why a file of the project is not read."""
 
 
 @frozen(kw_only=True)
@@ -46,7 +58,7 @@ class Sources:
     conditions: Mapping[str, tuple[str, ...]]
 
 
-def gathered(root: str, read: Read, names: Iterable[str]) -> Sources:
+def gathered(root: str, read: Read, names: Names) -> Sources:
     """Read a file and what it includes. `names`: files of the project, for `*`. Raises ValueError, with the file's name, where one is no YAML."""
     files: dict[str, CiText] = {}
     foreign: list[Include] = []
@@ -91,12 +103,21 @@ def exact(item: Mapping[str, Any]) -> str:
 def unpinned(item: Mapping[str, Any]) -> str:
     """What is missing so that nobody else can change what is included; empty: nothing."""
     if "project" in item and not COMMIT.fullmatch(str(item.get("ref", ""))):
-        return "ref = the commit's 40 hex digits"
+        return "the commit's 40 hex digits as `ref`"
     if "component" in item and not COMMIT.fullmatch(str(item["component"]).rpartition("@")[2]):
-        return "@ and the commit's 40 hex digits behind the component"
+        return "the commit's 40 hex digits behind its @"
     if "remote" in item and not str(item.get("integrity", "")).startswith("sha256-"):
-        return 'integrity = "sha256-…"'
+        return "its `integrity`, sha256-…"
     return ""
+
+
+def as_pinned(item: Mapping[str, Any]) -> dict[str, Any]:
+    """How it would be written so that it is pinned, with COMMIT for what somebody has to look up."""
+    if not unpinned(item):
+        return dict(item)
+    if "component" in item:
+        return {**item, "component": f"{str(item['component']).rpartition('@')[0]}@COMMIT"}
+    return {**item, **({"ref": "COMMIT"} if "project" in item else {"integrity": "sha256-…"})}
 
 
 def _items(content: Json) -> list[dict[str, Any]]:
@@ -106,19 +127,19 @@ def _items(content: Json) -> list[dict[str, Any]]:
     return [include_of(i) for i in (cast("list[Json]", given) if isinstance(given, list) else [given])]
 
 
-def _found(item: Mapping[str, Any], read: Read, names: Iterable[str], *, interpolated: bool) -> tuple[list[str], str]:
+def _found(item: Mapping[str, Any], read: Read, names: Names, *, interpolated: bool) -> tuple[list[str], str]:
     """Files of the project that an item names; and why not, where it names none."""
-    kind = next((k for k in ("project", "remote", "template", "component", "local") if k in item), "")
+    kind = next((k for k in KINDS if k in item), "")
     if kind != "local":
-        return [], f"it is no file of this project ({kind or 'of a kind that is not known here'})"
+        return [], KINDS.get(kind, "it is of a kind that is not known here")
     path = str(item["local"]).removeprefix("/")
     if VARIABLE.search(path) or (interpolated and "$[[" in path):
         return [], "a variable decides which file it is"
     if ".." in path.split("/"):
         return [], "its path leads out of the project"
     if "*" in path:
-        return sorted(n for n in names if _pattern(path).fullmatch(n)), ""
-    return ([path], "") if read(path) is not None else ([], "it is not there, and GitLab makes no pipeline without it")
+        return sorted(n for n in names() if _pattern(path).fullmatch(n)), ""
+    return ([path], "") if read(path) is not None else ([], ABSENT)
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from lockgate.records.frozen import frozen
@@ -43,16 +43,20 @@ def read_text(text: str) -> CiText:
     """
     import yaml
 
+    documents: list[Json] = []
+    odd: list[str] = []
     try:
-        documents = list(yaml.load_all(text, Loader=_loader(yaml)))
-        nodes = yaml.compose_all(text, _loader(yaml))
-        odd = (*_tags(yaml, text), *(line for node in nodes for line in _odd(node, set())))
+        loader = _loader(yaml)(text)
+        while loader.check_node():
+            node = loader.get_node()
+            odd += _odd(loader, node, set())
+            documents.append(loader.construct_document(node))
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(" ".join(str(error).split())) from error
     header = len(documents) > 1 and isinstance(documents[0], dict) and "spec" in documents[0]
     if len(documents) > 1 + header:
-        odd = (*odd, f"{len(documents)} documents in one file: GitLab takes one of them, others another")
-    return CiText(documents[header] if documents else None, inputs=header, odd=odd)
+        odd.append(f"{len(documents)} documents in one file: GitLab takes one of them, others another")
+    return CiText(documents[header] if documents else None, inputs=header, odd=tuple(odd))
 
 
 def _loader(yaml: Any) -> Any:
@@ -90,30 +94,43 @@ def _name(key: Any, loader: Any) -> str:
     return found if isinstance(found, str) else str(found)
 
 
-def _tags(yaml: Any, text: str) -> Iterator[str]:
-    """`!!binary` and `!ruby/sym` make a name that is not the one that is read."""
-    for event in yaml.parse(text):
-        tag = getattr(event, "tag", None)
-        if tag is not None and tag != REFERENCE:
-            name = tag.replace("tag:yaml.org,2002:", "!!")
-            yield f"the tag {name} in line {event.start_mark.line + 1}: GitLab may read another text than the one there"
-
-
-def _odd(node: Any, seen: set[int]) -> Iterator[str]:
-    if id(node) in seen or node is None:
+def _odd(loader: Any, node: Any, seen: set[int]) -> Iterator[str]:
+    """What is written so that not every reader reads it as GitLab does, down from one place."""
+    if id(node) in seen:
         return
     seen.add(id(node))
+    yield from _tagged(loader, node)
     if isinstance(node.value, str):
         if node.style is None and node.value.startswith(":") and len(node.value) > 1:
-            yield f"`{node.value}` in line {node.start_mark.line + 1} is a symbol of Ruby: GitLab reads `{node.value[1:]}`"
+            yield f"`{node.value}` in line {_line(node)} is a symbol of Ruby: GitLab reads `{node.value[1:]}`"
         return
+    pairs = [item if isinstance(item, tuple) else (item,) for item in node.value]
+    yield from _twice(pair[0] for pair in pairs if len(pair) == 2)
+    for each in (part for pair in pairs for part in pair):
+        yield from _odd(loader, each, seen)
+
+
+def _tagged(loader: Any, node: Any) -> Iterator[str]:
+    """`!!binary` and others make a name that is not the one that is read."""
+    plain = getattr(node, "style", None) is None
+    usual = (
+        loader.resolve(type(node), node.value, (plain, not plain))
+        if isinstance(node.value, str)
+        else loader.resolve(type(node), None, True)
+    )
+    if node.tag not in (usual, REFERENCE):
+        name = node.tag.replace("tag:yaml.org,2002:", "!!")
+        yield f"the tag {name} in line {_line(node)}: GitLab may read another text than the one there"
+
+
+def _twice(keys: Iterable[Any]) -> Iterator[str]:
     lines: dict[str, int] = {}
-    for item in node.value:
-        pair = item if isinstance(item, tuple) else (item,)
-        if isinstance(item, tuple) and isinstance(pair[0].value, str) and pair[0].value != MERGE:
-            name, line = pair[0].value, pair[0].start_mark.line + 1
-            if name in lines:
-                yield f"`{name}` stands twice, in lines {lines[name]} and {line}: GitLab takes the last, others the first"
-            lines[name] = line
-        for each in pair:
-            yield from _odd(each, seen)
+    for key in keys:
+        if isinstance(key.value, str) and key.value != MERGE:
+            if key.value in lines:
+                yield f"`{key.value}` stands twice, in lines {lines[key.value]} and {_line(key)}: GitLab takes the last, others the first"
+            lines[key.value] = _line(key)
+
+
+def _line(node: Any) -> int:
+    return node.start_mark.line + 1

@@ -156,5 +156,5 @@ def _include(table: Table, given: Json) -> str:
     """An include that is allowed, exactly as it stands in the YAML file, so that nobody else can change what it brings."""
     item = include_of(given)
     if lacking := unpinned(item):
-        raise table.wrong("includes", exact(item), f"pinned: {lacking}")
+        raise table.wrong("includes", exact(item), f"pinned by {lacking}")
     return exact(item)

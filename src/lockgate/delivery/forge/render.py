@@ -222,7 +222,7 @@ def _text_of(project: Project, name: str) -> str | None:
 def _sources(project: Project) -> Sources:
     """The root file and what it includes, as they lie in the working copy."""
     try:
-        return gathered(ROOT, lambda name: _text_of(project, name), _yaml_files(project))
+        return gathered(ROOT, lambda name: _text_of(project, name), lambda: _yaml_files(project))
     except ValueError as error:
         raise UsageError(
             "a file of the pipeline is not YAML", value=str(error)[:200], next="lockgate gitlab render"

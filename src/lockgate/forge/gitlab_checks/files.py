@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from lockgate.forge.gitlab_checks.finding import Finding
 from lockgate.forge.gitlab_file import Config, part
-from lockgate.forge.gitlab_includes import Include, exact, unpinned
+from lockgate.forge.gitlab_includes import ABSENT, Include, as_pinned, exact, unpinned
 from lockgate.forge.gitlab_yaml import FILE, TEMPLATE
 
 if TYPE_CHECKING:
@@ -47,12 +47,14 @@ def found_in_files(looked: Looked, allowed: frozenset[str]) -> Iterator[Finding]
 
 def _foreign(each: Include) -> Finding:
     """What is not read may say again what our jobs do."""
+    if each.why == ABSENT:
+        return Finding(check="includes", job="", key="include", file=each.by, found=exact(each.item), says=ABSENT)
     lacking = unpinned(each.item)
-    pin = f" First pin it, {lacking}: else its owners change it when they like." if lacking else ""
+    pin = f" First pin it by {lacking}: else its owners change it when they like." if lacking else ""
     return Finding(
         check="includes", job="", key="include", file=each.by, found=exact(each.item),
         says=f"{each.why}; what it says of our jobs would count, and nobody here sees it.{pin}",
-        instead=f"[gitlab] includes = [{_toml(each.item)}], once you have read it",
+        instead=f"[gitlab] includes = [{_toml(as_pinned(each.item))}], once you have read it",
     )  # fmt: skip
 
 
