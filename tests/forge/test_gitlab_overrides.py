@@ -32,7 +32,7 @@ def beside(more: str) -> dict[str, str]:
     return {ROOT: f"{root_file()}\n{more}\n"}
 
 
-def including(*items: str, mine: str = "mine: {script: [make]}") -> dict[str, str]:
+def including(*items: str, mine: str = "mine: {stage: verify, script: [make]}") -> dict[str, str]:
     lines = "".join(f"  - {i}\n" for i in (f"local: {FILE}", *items))
     return {ROOT: f"include:\n{lines}", "ci/mine.yml": mine, "ci/more.yml": "include: ci/mine.yml"}
 
@@ -96,7 +96,7 @@ def test_a_keyword_on_a_job_of_ours_is_found_and_on_a_teams_own_is_not(what: str
     assert all(f.found and f.rendered for f in here)
     own = says if "script" in says or "run:" in says or "trigger" in says else f"{says}, script: [make]"
     mine = beside(
-        f".mine: {{script: [make], tags: [mine]}}\nmine: {{stage: verify, {own.replace('stage: verify, ', '').replace('stage: verify', 'coverage: /x/')}}}"
+        f".mine: {{stage: verify, script: [make], tags: [mine]}}\nmine: {{stage: verify, {own.replace('stage: verify, ', '').replace('stage: verify', 'coverage: /x/')}}}"
     )
     assert {f for f in looked(mine) if f.job in (GATE, ".lockgate", "")} == set()
 
@@ -110,13 +110,13 @@ def test_the_same_on_the_template_of_all_jobs(what: str) -> None:
 
 
 WHOLE_FILES = {
-    "a job that is no mapping": (job(GATE, "null"), ("missing", GATE, ""), job("mine", "{script: [make]}")),
+    "a job that is no mapping": (job(GATE, "null"), ("missing", GATE, ""), job("mine", "{stage: verify, script: [make]}")),
     "the template taken away": (job(".lockgate", "[]"), ("changed", ".lockgate", ""), job(".mine", "[]")),
     "a second file of the project": (including("local: /ci/mine.yml", mine=f"{GATE}: {{before_script: [exit 0]}}"), ("changed", GATE, "before_script"), including("local: /ci/mine.yml")),
     "a file that it includes": (including("local: ci/more.yml", mine=f"{GATE}: {{before_script: [exit 0]}}"), ("changed", GATE, "before_script"), including("local: ci/more.yml")),
     "files by a star": (including("local: ci/m*.yml", mine=f"{GATE}: {{before_script: [exit 0]}}"), ("changed", GATE, "before_script"), including("local: ci/m*.yml")),
     "on a condition that nobody knows": (including('{local: ci/mine.yml, rules: [{if: $X}]}', mine=f"{GATE}: {{image: evil}}"), ("changed", GATE, "image"), including('{local: ci/mine.yml, rules: [{if: $X}]}')),
-    "one file takes back what another one says": ({**including("local: ci/mine.yml", "{local: ci/back.yml, rules: [{if: $X}]}", mine=f"{GATE}: {{interruptible: false}}"), "ci/back.yml": f"{GATE}: {{interruptible: true}}"}, ("changed", GATE, "interruptible"), {**including("local: ci/mine.yml", "local: ci/back.yml"), "ci/back.yml": "mine: {interruptible: true}"}),
+    "one file takes back what another one says": ({**including("local: ci/mine.yml", "{local: ci/back.yml, rules: [{if: $X}]}", mine=f"{GATE}: {{interruptible: false}}"), "ci/back.yml": f"{GATE}: {{interruptible: true}}"}, ("changed", GATE, "interruptible"), {**including("local: ci/mine.yml", "local: ci/back.yml"), "ci/back.yml": "mine: {stage: verify, interruptible: true, script: [a]}"}),
     "a file that is not there": (including("local: ci/gone.yml"), ("includes", "", "include"), including("local: ci/mine.yml")),
     "a file that a variable names": (including("local: ci/$X.yml"), ("includes", "", "include"), including("local: ci/more.yml")),
     "another project's": (including("{project: group/ci, ref: main, file: /lint.yml}"), ("includes", "", "include"), including()),
@@ -125,11 +125,11 @@ WHOLE_FILES = {
     "a template": (including("template: Jobs/SAST.gitlab-ci.yml"), ("includes", "", "include"), including()),
     "a component": (including("component: gitlab.com/a/b@1.0"), ("includes", "", "include"), including()),
     "ours on a condition": ({ROOT: f"include:\n  - local: {FILE}\n    rules: [{{if: $X}}]\n"}, ("includes", "", "include.rules"), {ROOT: f"include: {FILE}\n"}),
-    "a job twice in a file": (beside(f'{GATE}: {{interruptible: true}}\n{GATE}: {{}}'), ("ambiguous", "", ""), beside("mine: {script: [a]}")),
-    "a symbol of Ruby": (beside(f'":{GATE}": {{}}\n:{GATE}:\n  script: [exit 0]'), ("ambiguous", "", ""), beside("mine: {script: [':a']}")),
-    "a merge key behind a key": (beside(f'.x: &x {{before_script: [exit 0]}}\n{GATE}: {{<<: *x}}'), ("changed", GATE, "before_script"), beside(".x: &x {before_script: [exit 0]}\nmine: {<<: *x, script: [make]}")),
+    "a job twice in a file": (beside(f'{GATE}: {{interruptible: true}}\n{GATE}: {{}}'), ("ambiguous", "", ""), beside("mine: {stage: verify, script: [a]}")),
+    "a symbol of Ruby": (beside(f'":{GATE}": {{}}\n:{GATE}:\n  script: [exit 0]'), ("ambiguous", "", ""), beside("mine: {stage: verify, script: [':a']}")),
+    "a merge key behind a key": (beside(f'.x: &x {{before_script: [exit 0]}}\n{GATE}: {{<<: *x}}'), ("changed", GATE, "before_script"), beside(".x: &x {before_script: [exit 0]}\nmine: {<<: *x, stage: verify, script: [make]}")),
     "a merge key that wins": (beside(f'.x: &x {{interruptible: false}}\n{GATE}: {{interruptible: true, <<: *x}}'), ("changed", GATE, "interruptible"), beside(f'.x: &x {{interruptible: false}}\n{GATE}: {{<<: *x, interruptible: true}}')),
-    "a name that an input makes": ({ROOT: f"spec: {{inputs: {{a: {{default: x}}}}}}\n---\ninclude: {FILE}\n$[[ inputs.a ]]: {{script: [exit 0]}}\n"}, ("ambiguous", "", "$[[ inputs.a ]]"), {ROOT: f"spec: {{inputs: {{a: {{default: x}}}}}}\n---\ninclude: {FILE}\nmine: {{script: [$[[ inputs.a ]]]}}\n".replace("[$[[ inputs.a ]]]", '["$[[ inputs.a ]]"]')}),
+    "a name that an input makes": ({ROOT: f"spec: {{inputs: {{a: {{default: x}}}}}}\n---\ninclude: {FILE}\n$[[ inputs.a ]]: {{script: [exit 0]}}\n"}, ("ambiguous", "", "$[[ inputs.a ]]"), {ROOT: f"spec: {{inputs: {{a: {{default: x}}}}}}\n---\ninclude: {FILE}\nmine: {{stage: verify, script: [$[[ inputs.a ]]]}}\n".replace("[$[[ inputs.a ]]]", '["$[[ inputs.a ]]"]')}),
     "an include that an input makes": ({ROOT: f"spec: {{inputs: {{a: {{default: x}}}}}}\n---\ninclude: [{FILE}, {{local: '$[[ inputs.a ]]'}}]\n"}, ("includes", "", "include"), {ROOT: f"spec: {{inputs: {{a: {{default: x}}}}}}\n---\ninclude: [{FILE}]\n"}),
     "a form that fills in PATH": (beside("variables: {PATH: {value: /evil, description: Where to look}}"), ("prefilled", "", "variables.PATH"), beside("variables: {PATH: /mine, BASH_ENV: {value: ./mine}, COLOR: {value: red, description: Which}}")),
     "a form that fills in what we set": (beside("variables: {GIT_DEPTH: {value: '1', description: How deep}}"), ("prefilled", "", "variables.GIT_DEPTH"), beside("variables: {GIT_DEPTH: '1'}")),
@@ -170,6 +170,30 @@ def test_what_counts_for_all_jobs_does_not_count_for_ours(more: str) -> None:
         for name, found in content.items():
             if name != "stages":
                 assert found.get("inherit", alone if found.get("extends") == ".lockgate" else None) == alone, name
+
+
+TEAM = """
+.mine: {tags: [mine], before_script: [make setup], retry: 2}
+unit: {stage: verify, extends: .mine, script: ["make lint && make test"], artifacts: {reports: {dotenv: unit.env}}}
+by hand: {stage: verify, script: [make], when: manual}
+maybe: {stage: verify, needs: [{job: nowhere, optional: true}], script: [make]}
+tell: {stage: .post, needs: [deploy:production], rules: [{if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH}], script: [./tell.sh]}
+tell if it is there: {stage: .post, needs: [{job: deploy:production, optional: true}], script: [./tell.sh]}
+picture: {stage: verify, script: [make], artifacts: {expose_as: Mine, paths: ["$DIR/a.png"]}}
+app: {stage: verify, trigger: group/app, variables: {A: b}}
+matrix: {stage: verify, parallel: {matrix: [{A: [x, y]}]}, script: [make], allow_failure: true, id_tokens: {T: {aud: x}}}
+"""
+
+
+def test_a_whole_file_of_a_teams_own_is_fine() -> None:
+    assert looked(beside(TEAM)) == ()
+
+
+def test_a_job_that_names_no_stage_is_in_one_that_is_not_there() -> None:
+    [found] = looked(beside("mine: {script: [make]}"))
+    assert (found.check, found.job) == ("stages", "mine")
+    assert "a job without `stage` is in it: GitLab makes no pipeline" in found.says
+    assert looked(beside(f"stages: [{', '.join(GRAPH.stages)}, test]\nmine: {{script: [make]}}")) == ()
 
 
 def test_each_job_is_compared() -> None:

@@ -60,6 +60,11 @@ class Looked:
         found: object = self.file.config.get("stages")
         return [str(s) for s in found] if isinstance(found, list) else []
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the jobs that the declaration asks for."""
+        return frozenset(job.name for job in self.expected.jobs)
+
     def ours(self) -> Iterator[tuple[Job, Config]]:
         """The jobs that the declaration asks for, where the file has them."""
         return ((job, self.jobs[job.name]) for job in self.expected.jobs if job.name in self.jobs)

@@ -10,7 +10,12 @@ from lockgate.forge.gitlab_file import conditions_of, needs_of, rules_of
 
 __all__ = ["CHECKS"]
 
-BUILT_IN: Final = (".pre", "build", "test", "deploy", ".post")
+WITHOUT: Final = ("build", "test", "deploy")
+"""The stages of a file that names none."""
+
+USUAL: Final = "test"
+"""The stage of a job that names none."""
+
 NAMED: Final = 4
 
 
@@ -21,15 +26,20 @@ def _missing(looked: Looked) -> Iterator[Said]:
 
 
 def _stages(looked: Looked) -> Iterator[Said]:
-    known = [*looked.stages, *BUILT_IN]
+    known = [".pre", *(looked.stages or WITHOUT), ".post"]
     for name, content in looked.jobs.items():
-        if (stage := content.get("stage", "test")) not in known:
-            yield name, "stage", f"stage {stage} is not in `stages`"
+        if (stage := content.get("stage", USUAL)) not in known:
+            usual = "" if "stage" in content else ", and a job without `stage` is in it"
+            yield name, "stage", f"stage {stage} is not in `stages`{usual}: GitLab makes no pipeline"
 
 
 def _needs_exist(looked: Looked) -> Iterator[Said]:
+    """A team's own job may need one of a file that is not read, or do without."""
+    ours = looked.names
     for name, content in looked.jobs.items():
         for need in needs_of(content):
+            if name not in ours and (need.get("optional") or looked.sources.foreign):
+                continue
             if need["job"] not in looked.jobs and "pipeline" not in need and "project" not in need:
                 yield name, "needs", f"needs {need['job']}, which is in no pipeline"
 
@@ -37,28 +47,28 @@ def _needs_exist(looked: Looked) -> Iterator[Said]:
 def _needs_order(looked: Looked) -> Iterator[Said]:
     order = {stage: n for n, stage in enumerate([".pre", *looked.stages, ".post"])}
     for name, content in looked.jobs.items():
-        here = order.get(str(content.get("stage")), 0)
+        here = order.get(str(content.get("stage", USUAL)), len(order))
         for need in looked.file.needs(name):
-            if order.get(str(looked.jobs.get(need, {}).get("stage")), 0) > here:
+            if order.get(str(looked.jobs.get(need, {}).get("stage", USUAL)), 0) > here:
                 yield name, "needs", f"needs {need}, whose stage comes later"
 
 
 def _needs_same_pipelines(looked: Looked) -> Iterator[Said]:
     """GitLab makes no pipeline at all when a job in it needs one that is not."""
-    for name in looked.jobs:
-        mine = conditions_of(looked.jobs[name])
-        for need in looked.file.needs(name):
+    for job, content in looked.ours():
+        mine = conditions_of(content)
+        for need in looked.file.needs(job.name):
             theirs = conditions_of(looked.jobs.get(need, {}))
             if theirs and (lacking := [c for c in mine or ["always"] if c not in theirs]):
-                yield name, "needs", f"needs {need}, which is not there when {lacking[0]}"
+                yield job.name, "needs", f"needs {need}, which is not there when {lacking[0]}"
 
 
 def _needs_hold(looked: Looked) -> Iterator[Said]:
     """An optional need is no need where the job is left out."""
-    for name, content in looked.jobs.items():
+    for job, content in looked.ours():
         for need in needs_of(content):
-            if need.get("optional") and need["job"] in {j.name for j in looked.expected.jobs}:
-                yield name, "needs", f"needs {need['job']} only optionally: without it, it starts all the same"
+            if need.get("optional"):
+                yield job.name, "needs", f"needs {need['job']} only optionally: without it, it starts all the same"
 
 
 def _way_kept(looked: Looked) -> Iterator[Said]:
@@ -75,13 +85,12 @@ def _way_kept(looked: Looked) -> Iterator[Said]:
 
 def _manual_blocks(looked: Looked) -> Iterator[Said]:
     """GitLab's default for a manual job is to hold up in `rules` and not to at the job; it is said, so that nobody guesses."""
-    ends = {job.name for job, _ in looked.ours() if job.environment and job.environment.ends}
-    for name, content in looked.jobs.items():
-        if name in ends:
+    for job, content in looked.ours():
+        if job.environment and job.environment.ends:
             continue  # `_reviews` asks for the opposite
         places = [*rules_of(content), *([content] if content.get("when") == "manual" else [])]
         if any(p.get("when") == "manual" and p.get("allow_failure") is not False for p in places):
-            yield name, "rules", "is manual without `allow_failure: false` beside it: what comes after may not wait"
+            yield job.name, "rules", "is manual without `allow_failure: false` beside it: what comes after may not wait"
 
 
 def _manual_needed(looked: Looked) -> Iterator[Said]:
