@@ -40,6 +40,8 @@ ALONE: Final[Mapping[str, bool]] = {"default": False, "variables": False}
 """What other files say for all jobs (`default`, global variables) does not count for ours: settings say it."""
 
 BRANCH: Final = "$CI_COMMIT_REF_SLUG"
+"""Always there, unlike the number of a merge request: without it a name would end in `/`, which GitLab refuses."""
+
 UPSTREAM: Final = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
 RULES: Final[Mapping[Event, str]] = {
     "merge_request": '$CI_PIPELINE_SOURCE == "merge_request_event"',
