@@ -33,8 +33,12 @@ def test_the_commands_on_the_page(tmp_path: Path) -> None:
 
 def test_the_settings_on_the_page_are_known_settings() -> None:
     blocks = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    [block] = [b for b in blocks if b.startswith("[gitlab]")]
-    found = read_settings(f'[project]\nname = "shop"\npipelines = ["shop"]\n{block}').gitlab
+    allowing, block = [b for b in blocks if b.startswith("[gitlab]")]
+    allowed, found = (
+        read_settings(f'[project]\nname = "shop"\npipelines = ["shop"]\n{b}').gitlab for b in (allowing, block)
+    )
+    assert allowed is not None
+    assert len(allowed.includes) == 2
     assert found is not None
     assert (found.urls, found.tiers) == ({"production": "https://shop.example.org"}, {"production": "production"})
     assert {k for k in KEYS if k not in block} == {"child_bytes"}

@@ -1,7 +1,8 @@
 """One declared project for the tests of jobs: two data pipelines, training, two environments, gates on both sides, people."""
 
 from lockgate import approval, deploy_to, gates
-from lockgate.forge.jobs import Declared, Made, job_graph
+from lockgate.forge.declared import Declared, Made
+from lockgate.forge.jobs import job_graph
 from lockgate.forge.settings import GitlabSettings
 from lockgate.records.jobs import JobGraph
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from forge.declared_way import DECLARED, whole
 from forge.test_gitlab_yaml import schema_says
-from lockgate.forge.gitlab_checks import CHECKS, check
-from lockgate.forge.gitlab_file import merged, read
-from lockgate.forge.gitlab_yaml import render, root_file
+from lockgate.forge.gitlab_checks import CHECKS, Finding, check
+from lockgate.forge.gitlab_includes import gathered
+from lockgate.forge.gitlab_yaml import FILE, ROOT, render, root_file
 from lockgate.forge.settings import GitlabSettings
 
 FULL = GitlabSettings(publish=True, review="https://{branch}.review.example.org", downstream="group/app")
@@ -20,9 +20,13 @@ DEPLOY, APPROVE, GATE, HARD = "deploy:production", "approve:production", "gate:c
 RULE = 'rules:\n    - if: $CI_PIPELINE_SOURCE == "merge_request_event"'
 
 
+def looked(text: str, root: str = "") -> tuple[Finding, ...]:
+    files = {FILE: text, ROOT: root or root_file()}
+    return check(gathered(ROOT, files.get, lambda: files), whole(settings=FULL), GOOD)
+
+
 def findings(text: str, root: str = "") -> set[tuple[str, str]]:
-    content = merged(read(root or root_file()), read(text))
-    return {(f.check, f.job) for f in check(content, whole(settings=FULL))}
+    return {(f.check, f.job) for f in looked(text, root)}
 
 
 def broken(job: str, old: str, new: str) -> str:
@@ -116,8 +120,8 @@ def test_an_approval_that_nobody_needs_holds_up_nobody() -> None:
     [
         ("gate:champion:\n  allow_failure: true\n", ("soft", GATE)),
         ("deploy:production:\n  needs: []\n", ("way-kept", DEPLOY)),
-        (".lockgate:\n  allow_failure: true\n", ("soft", DEPLOY)),
-        (".lockgate:\n  retry: 1\n", ("retries", GATE)),
+        (".lockgate:\n  allow_failure: true\n", ("changed", ".lockgate")),
+        (".lockgate:\n  retry: 1\n", ("changed", ".lockgate")),
         ("gate:champion:\n  script: [echo fine]\n", ("commands", GATE)),
         ("stages: [evaluation]\n", ("stages", DEPLOY)),
         ("mine:\n  stage: deploy-production\n  script:\n    - lockgate deliver --to production && echo live\n", ("one-call", "mine")),
@@ -140,7 +144,8 @@ def test_a_file_for_approvals_by_a_button_is_good_and_the_schema_takes_it(tmp_pa
     graph = whole(replace(DECLARED, attested=("production",)))
     text = render(graph, GitlabSettings())
     assert "LOCKGATE_ID_TOKEN:\n      aud: lockgate" in text
-    assert {f.check for f in check(merged(read(root_file()), read(text)), graph)} == set()
+    files = {FILE: text, ROOT: root_file()}
+    assert check(gathered(ROOT, files.get, lambda: files), graph, text) == ()
     assert schema_says(tmp_path, text).returncode == 0
 
 
@@ -149,6 +154,7 @@ def test_a_file_with_review_app_downstream_and_deployment_approvals_is_good(tmp_
     graph = whole(replace(DECLARED, attested=("production",)), settings)
     text = render(graph, settings)
     assert "approve:production" not in text
-    assert {f.check for f in check(merged(read(root_file()), read(text)), graph)} == set()
+    files = {FILE: text, ROOT: root_file()}
+    assert check(gathered(ROOT, files.get, lambda: files), graph, text) == ()
     assert schema_says(tmp_path, text).returncode == 0
     assert schema_says(tmp_path, GOOD).returncode == 0

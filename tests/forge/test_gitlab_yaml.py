@@ -11,9 +11,11 @@ import yaml
 from forge.declared_way import DECLARED, whole
 from hypothesis import given
 from hypothesis import strategies as st
-from lockgate.forge.gitlab_file import merged, read
+from lockgate.forge.gitlab_file import merged
+from lockgate.forge.gitlab_read import read
 from lockgate.forge.gitlab_yaml import RULES, block, render, root_file
-from lockgate.forge.jobs import MOST_NEEDS, Runs, child_graph
+from lockgate.forge.declared import Runs
+from lockgate.forge.jobs import MOST_NEEDS, child_graph
 from lockgate.forge.settings import GitlabSettings, read_gitlab
 from lockgate.errors import UsageError
 from lockgate.records.jobs import EVENTS
@@ -41,13 +43,14 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(
         "<<",
     ]
 )
+KEYS = TEXTS.filter(lambda t: t != "<<")  # with quotes, too, GitLab takes it for a merge key
 SCALARS = TEXTS | st.integers() | st.booleans() | st.none()
 VALUES = st.recursive(
-    SCALARS, lambda v: st.lists(SCALARS, max_size=3) | st.dictionaries(TEXTS, v, max_size=3) | st.lists(st.dictionaries(TEXTS, v, min_size=1, max_size=2), max_size=2), max_leaves=8
+    SCALARS, lambda v: st.lists(SCALARS, max_size=3) | st.dictionaries(KEYS, v, max_size=3) | st.lists(st.dictionaries(KEYS, v, min_size=1, max_size=2), max_size=2), max_leaves=8
 )  # fmt: skip
 
 
-@given(TEXTS, VALUES)
+@given(KEYS, VALUES)
 def test_what_is_written_is_read_back(name: str, value: object) -> None:
     text = "\n".join(block(name, value))
     assert read(text) == {name: value}
@@ -69,7 +72,7 @@ def test_a_manual_job_blocks_by_its_own_words() -> None:
 
 
 def test_reference_is_read() -> None:
-    assert read("a: !reference [.b, script]") == {"a": [".b", "script"]}
+    assert read("a: !reference [.b, script]") == {"a": (".b", "script")}
     with pytest.raises(ValueError, match="line 1"):
         read("a: [")
 

@@ -106,7 +106,8 @@ def test_check_names_what_is_stale(tmp_path: Path) -> None:
     done = lockgate(root, "gitlab", "check")
     assert done.returncode == 1
     assert "gate:no_leak is gone" in done.stdout
-    assert "its head changed: # Declaration sha256:" in done.stdout
+    assert f"stale  {FILE}: its head\n       there     # Declaration\n                 sha256:" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 100
     assert (root / FILE).read_text() != "", "check writes nothing"
 
 
@@ -116,7 +117,10 @@ def test_an_edited_file_is_stale_and_wrong(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("    - approve:production\n", "    - gate:integration\n"))
     done = lockgate(root, "gitlab", "check")
     assert done.returncode == 1
-    assert f"{FILE}: deploy:production changed: - gate:integration → - approve:production" in done.stdout
+    assert (
+        f"{FILE}: deploy:production\n       there     - gate:integration\n       declared  - approve:production"
+        in done.stdout
+    )
     assert "[way-kept]" in done.stdout
     assert lockgate(root, "gitlab", "render").returncode == 0
     assert lockgate(root, "gitlab", "check").returncode == 0
@@ -142,7 +146,11 @@ def test_somebody_elses_root_file_is_left_alone(tmp_path: Path) -> None:
     (root / ROOT).write_text(f"include:\n  - local: {FILE}\n{own}release:\n  allow_failure: true\n")
     wrong = lockgate(root, "gitlab", "check")
     assert wrong.returncode == 1
-    assert "release: allow_failure True" in wrong.stdout
+    assert (
+        "wrong  release › allow_failure  in .gitlab-ci.yml  [soft]\n       there     true\n       rendered  nothing"
+        in wrong.stdout
+    )
+    assert "next: take it out of .gitlab-ci.yml" in wrong.stderr
 
 
 def test_pipelines_that_read_from_each_other_are_no_jobs(tmp_path: Path) -> None:

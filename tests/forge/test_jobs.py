@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from forge.declared_way import DECLARED, everything, whole
 from lockgate import approval, deploy_to, gates
-from lockgate.forge.jobs import MOST_NEEDS, NEEDED, Runs, carried, child_graph, job_graph, pipelines_graph
+from lockgate.forge.declared import Runs
+from lockgate.forge.jobs import MOST_NEEDS, NEEDED, child_graph, job_graph, pipelines_graph
 from lockgate.forge.settings import GitlabSettings
+from lockgate.forge.way_jobs import carried
 
 GATE, ASK = gates.no_leak(), approval("owner")
 STAGING, PRODUCTION = deploy_to("staging"), deploy_to("production")
@@ -41,7 +43,7 @@ def test_everything_that_is_declared_before_an_environment_is_before_it() -> Non
 
 def test_people_are_asked_by_one_manual_job_before_an_environment() -> None:
     manual = [j for j in whole().jobs if j.when == "manual"]
-    assert [(j.name, j.needs, j.place and j.place.deploys) for j in manual] == [
+    assert [(j.name, j.needs, j.environment and j.environment.deploys) for j in manual] == [
         ("approve:production", ("gate:integration",), False)
     ]
 
@@ -111,8 +113,8 @@ def test_what_a_job_needs_is_in_each_of_its_pipelines() -> None:
 
 
 def test_deployments_do_not_overlap_and_are_not_ended_half_way() -> None:
-    deploys = [j for j in whole().jobs if j.place and j.place.deploys]
-    assert [(j.resource, j.interruptible, j.place and j.place.tier) for j in deploys] == [
+    deploys = [j for j in whole().jobs if j.environment and j.environment.deploys]
+    assert [(j.resource, j.interruptible, j.environment and j.environment.tier) for j in deploys] == [
         ("staging", False, "staging"),
         ("production", False, "production"),
     ]
@@ -196,11 +198,15 @@ def test_a_merge_request_may_open_a_review_app_that_decides_nothing() -> None:
         ("release",),
         (("lockgate", "preview", "wait"),),
     )
-    assert opens.place
-    assert (opens.place.per_branch, opens.place.ended_by, opens.place.days) == (True, "review:stop", 3)
+    assert opens.environment
+    assert (opens.environment.per_branch, opens.environment.ended_by, opens.environment.days) == (
+        True,
+        "review:stop",
+        3,
+    )
     assert opens.soft == 5
-    assert ends.place
-    assert (ends.when, ends.checkout, ends.place.ends, ends.place.deploys) == ("manual", False, True, False)
+    assert ends.environment
+    assert (ends.when, ends.checkout, ends.environment.ends, ends.environment.deploys) == ("manual", False, True, False)
     assert not any("review" in need for j in graph.jobs for need in j.needs if j is not ends), "nothing waits for it"
     assert not any(j.name.startswith("review") for j in whole().jobs)
     quiet = GitlabSettings(review="https://{branch}.review.example.org", merge_requests="training")

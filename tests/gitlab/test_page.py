@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from lockgate.testing.gitlab import ROUTES, Route
@@ -44,3 +45,23 @@ def test_how_a_route_is_known_is_counted_rightly() -> None:
 
 def test_no_route_hides_another() -> None:
     assert len({(r.method, re.sub(r"[:*]\w+", ":", r.path)) for r in ROUTES}) == len(ROUTES)
+
+
+def test_each_route_from_source_names_one_file_of_it() -> None:
+    """A row of the table of files is a list of patterns; each has a route, and no route has two."""
+    rows = re.findall(
+        r"^\| (`[^|]+`) \| `((?:lib|app)/[\w/]+\.rb)` \| `([0-9a-f]{12})` \|$", PAGE.read_text(), re.MULTILINE
+    )
+    assert len(rows) == PAGE.read_text().count(".rb` | `")
+    patterns = {
+        p.replace("…", "/projects/:id/ml/mlflow/api/2.0"): file
+        for says, file, _ in rows
+        for p in re.findall("`([^`]+)`", says)
+    }
+    used: set[str] = set()
+    for route in (r for r in ROUTES if r.seen == "source"):
+        path = route.path.removeprefix("/") if route.path.startswith("//") else route.path
+        found = [p for p in patterns if fnmatchcase(path, p)]
+        assert len({patterns[p] for p in found}) == 1, (path, found)
+        used.update(found)
+    assert used == set(patterns)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from journeys.gitlab_local import LINE, RUNNER, GitlabProject, needs_runner, push
 from journeys.walking import GOOD, HUMAN, USAGE, Lockgate, Server, git
+from packaging.requirements import Requirement
+from lockgate.project import read_settings
 from lockgate.testing.gitlab import DEVELOPER, MAINTAINER, GitLab
 
 FILES = {
     ".gitignore", ".gitlab-ci.yml", "README.md", "ci/lockgate.gitlab-ci.yml", "data/sales.csv", "lockgate.toml", "policy.toml",
-    "requirements.txt", "shop/__init__.py", "shop/delivery.py", "shop/pipelines.py",
+    "lockgate.txt", "requirements.in", "requirements.txt", "shop/__init__.py", "shop/delivery.py", "shop/pipelines.py",
 }  # fmt: skip
 GATES = ("enough_good_data", "beats_baseline", "champion", "slices")
 
@@ -34,6 +37,52 @@ def test_what_it_writes_works_as_it_is(written: Lockgate) -> None:
     assert first.err.count("this working copy's own store is used") == 1
     assert "no LOCKGATE_GITLAB_TOKEN and no git remote origin" in first.err
     assert written("gitlab", "check").code == GOOD
+
+
+def test_what_it_installs_is_pinned(written: Lockgate) -> None:
+    """Each package by version and hash, no index named; Lockgate by the version that wrote it."""
+    root, text = written.root, (written.root / "requirements.txt").read_text()
+    entries = re.split(r"\n(?=\S)", text.strip())
+    locked = {Requirement(e.partition(" \\")[0]).name: e for e in entries}
+    assert all(re.search(r"^[a-z0-9-]+==[0-9.]+ ", e) and "--hash=sha256:" in e for e in entries)
+    assert not re.search(r"://|--index|--find-links", text)
+    needs = [Requirement(r) for r in metadata.requires("lockgate") or ()]
+    extras = [
+        r
+        for r in needs
+        if r.marker is None or any(r.marker.evaluate({"extra": e}) for e in ("gates", "serve", "gitlab"))
+    ]
+    asked = [
+        Requirement(line) for line in (root / "requirements.in").read_text().splitlines() if line and line[0] != "#"
+    ]
+    assert {(r.name, str(r.specifier)) for r in extras} | {("polars", "<3,>=2.1")} == {
+        (r.name, str(r.specifier)) for r in asked
+    }
+    for r in asked:
+        versions = [
+            Requirement(e.partition(" \\")[0]) for e in entries if Requirement(e.partition(" \\")[0]).name == r.name
+        ]
+        assert versions, r.name
+        assert all(r.specifier.contains(str(v.specifier).removeprefix("==")) for v in versions), r.name
+    assert len(locked) > len(asked), "what packages need is locked, too"
+    own = [line for line in (root / "lockgate.txt").read_text().splitlines() if line[0] != "#"]
+    assert own == [f"lockgate=={metadata.version('lockgate')}"]
+
+
+def test_its_jobs_install_what_is_pinned_and_nothing_else(written: Lockgate) -> None:
+    """And its README the same; without a lock, rendering says what is missing."""
+    setup = read_settings((written.root / "lockgate.toml").read_text()).gitlab.setup
+    hashed, own = setup
+    assert "--require-hashes" in hashed and hashed.endswith("--requirement requirements.txt")
+    assert "--no-deps" in own and own.endswith("--requirement lockgate.txt")
+    readme = (written.root / "README.md").read_text()
+    assert all(f"    {line.replace('--quiet ', '')}\n" in readme for line in setup)
+    assert all(
+        f"    - {line}\n" in (written.root / "ci" / "lockgate.gitlab-ci.yml").read_text().replace('"', "")
+        for line in setup
+    )
+    (written.root / "lockgate.txt").unlink()
+    assert "lockgate.txt is not there, and each job installs from it" in written("gitlab", "render").err
 
 
 def test_it_overwrites_nothing_and_founds_nothing(written: Lockgate) -> None:
@@ -66,9 +115,9 @@ def leads_to_production(written: Lockgate, tmp_path: Path, variables: dict[str, 
     """As the README has it, with the template's own store and ledger: packages and a branch, as they are written."""
     root = written.root
     settings = root / "lockgate.toml"
-    installs = 'setup = ["python -m pip install --quiet --requirement requirements.txt"]'
-    assert settings.read_text().count(installs) == 1
-    settings.write_text(settings.read_text().replace(installs, "setup = []"))
+    text, once = re.subn(r"^setup = \[.*?^\]$", "setup = []", settings.read_text(), flags=re.DOTALL | re.MULTILINE)
+    assert once == 1, "packages are installed already"
+    settings.write_text(text)
     written("gitlab", "render")
     git(root, "init", "--quiet", "--initial-branch=main")
     git(root, "config", "user.email", "dev@example.org")

@@ -106,23 +106,6 @@ def _render(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     """Exit 1 when something is stale or wrong."""
-    from lockgate.delivery.forge.render import check
+    from lockgate.cli.gitlab_check import check
 
-    found = check(open_project(Path.cwd()), now=now(), has=has)
-    bad = bool(found.stale or found.findings)
-    if arguments.json:
-        from lockgate.records.wire import to_json
-
-        print_json(to_json(found))
-        return int(bad)
-    for line in found.stale:
-        print(f"stale  {plain(line)}")
-    for each in found.findings:
-        print(f"wrong  {plain(each.job or 'the file')}: {plain(each.says)}  [{each.check}]")
-    if not found.looked:
-        print("the structure was not looked at: pip install 'lockgate[gitlab]'", file=sys.stderr)
-    if not bad:
-        print("fresh  the files are of the present declaration, and nothing in them opens a gate")
-        return 0
-    print("next: lockgate gitlab render, look at the change, and commit it", file=sys.stderr)
-    return 1
+    return check(arguments, has=has)

@@ -6,6 +6,7 @@ import random
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
+from lockgate import __version__
 from lockgate.durable import write_atomic
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ TEMPLATES: Final = ("gitlab",)
 """Folders of files."""
 
 FOLDER: Final = "templates"
+VERSION: Final = "lockgate==VERSION"  # the one that writes the template is the one that its jobs install
 SUFFIX: Final = ".txt"  # so that nothing takes a template for code of ours
 NAMES: Final = {"gitignore": ".gitignore"}
 USUAL: Final = {"rye": 40, "wheat": 90, "walnut": 18}
@@ -29,7 +31,7 @@ DAYS: Final = 364
 def write_template(root: Path, template: str, *, name: str, today: dt.date) -> tuple[str, ...]:
     """Write the files of a template that do not exist yet, with sales up to yesterday. Answers their names."""
     files = dict(_texts(resources.files("lockgate.delivery") / FOLDER / template, ""))
-    content = {n: t.replace("PROJECT", name) for n, t in files.items()}
+    content = {n: t.replace("PROJECT", name).replace(VERSION, f"lockgate=={__version__}") for n, t in files.items()}
     content["data/sales.csv"] = _sales(today)
     made = tuple(sorted(n for n in content if not (root / n).exists()))
     for path in made:

@@ -1,8 +1,8 @@
-"""A GitLab CI file as GitLab reads it: after its includes and with `extends` resolved."""
+"""A GitLab CI file as GitLab takes it: after its includes and with `extends` resolved."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from lockgate.records.frozen import frozen
@@ -15,17 +15,18 @@ __all__ = [
     "Config",
     "conditions_of",
     "file_of",
+    "jobs_in",
     "lines_of",
     "merged",
     "needs_of",
+    "part",
     "place_of",
-    "read",
     "rules_of",
 ]
 
 Config = Mapping[str, Any]
 GLOBAL: Final = frozenset({
-    "after_script", "before_script", "cache", "default", "image", "include", "pages", "services", "spec", "stages",
+    "after_script", "before_script", "cache", "default", "image", "include", "services", "spec", "stages",
     "variables", "workflow",
 })  # fmt: skip
 
@@ -54,8 +55,13 @@ class CiFile:
 
 def file_of(config: Json) -> CiFile:
     """Find the jobs in a file whose includes are merged into it."""
-    named = {n: c for n, c in cast("Config", config).items() if n not in GLOBAL and isinstance(c, dict)}
-    return CiFile(config, {n: _extended(c, named) for n, c in named.items() if not n.startswith(".")})
+    named = jobs_in(config)
+    return CiFile(cast("Config", config), {n: _extended(c, named) for n, c in named.items() if not n.startswith(".")})
+
+
+def jobs_in(config: Json) -> Mapping[str, Config]:
+    """Jobs and templates as they are written, without what they extend."""
+    return {n: c for n, c in cast("Config", config).items() if n not in GLOBAL and isinstance(c, dict)}
 
 
 def merged(root: Json, included: Json) -> Json:
@@ -66,30 +72,10 @@ def merged(root: Json, included: Json) -> Json:
     return root
 
 
-def read(text: str) -> Json:
-    """Parse a CI file; `!reference` is read as the list it holds. Raises ValueError where it is no YAML.
-
-    Needs the extra `gitlab`: ImportError says that it is not installed.
-    """
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """Knows GitLab's one tag."""
-
-    def reference(loader: Any, node: Any) -> list[str]:
-        return loader.construct_sequence(node)
-
-    cast("Any", Loader).add_constructor("!reference", reference)
-    try:
-        return Loader(text).get_single_data()
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from error
-
-
 def _extended(content: Config, named: Mapping[str, Config], seen: tuple[str, ...] = ()) -> Config:
     """A job with what it extends."""
     given: Any = content.get("extends", ())
-    parents = [given] if isinstance(given, str) else list(given)
+    parents = [given] if isinstance(given, str) else list(given or ())
     found: Json = {}
     for parent in parents:
         if parent in named and parent not in seen:
@@ -98,13 +84,14 @@ def _extended(content: Config, named: Mapping[str, Config], seen: tuple[str, ...
 
 
 def needs_of(content: Config) -> list[dict[str, Any]]:
-    found: list[Any] = content.get("needs") or []
-    items = [n if isinstance(n, dict) else {"job": n} for n in found]
+    found: Any = content.get("needs")
+    items = [n if isinstance(n, dict) else {"job": str(n)} for n in found] if isinstance(found, list) else []
     return [{"job": "", **n} for n in items]
 
 
 def rules_of(content: Config) -> list[Config]:
-    return [r for r in content.get("rules") or [] if isinstance(r, dict)]
+    found: Any = content.get("rules")
+    return [r for r in found if isinstance(r, dict)] if isinstance(found, list) else []
 
 
 def conditions_of(content: Config) -> list[str]:
@@ -113,10 +100,21 @@ def conditions_of(content: Config) -> list[str]:
 
 
 def place_of(content: Config) -> Config:
-    found: Any = content.get("environment", {})
-    return {"name": found} if isinstance(found, str) else found
+    found: Any = content.get("environment")
+    return {"name": found} if isinstance(found, str) else part(content, "environment")
 
 
 def lines_of(content: Config, key: str) -> list[str]:
-    found: Any = content.get(key, [])
-    return [found] if isinstance(found, str) else [str(line) for line in found]
+    """Texts of a list or of one value; lists in lists are flat, as GitLab makes them."""
+    found: Any = content.get(key)
+    return _flat(found if isinstance(found, list | tuple) else [] if found is None else [found])
+
+
+def _flat(found: Iterable[Any]) -> list[str]:
+    return [line for f in found for line in (_flat(f) if isinstance(f, list | tuple) else [str(f)])]
+
+
+def part(content: Config, key: str) -> Config:
+    """A mapping in a mapping; empty where there is none."""
+    found: Any = content.get(key)
+    return found if isinstance(found, dict) else {}

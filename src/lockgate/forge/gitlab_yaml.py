@@ -11,9 +11,20 @@ from typing import TYPE_CHECKING, Final, cast
 if TYPE_CHECKING:
     from lockgate.forge.settings import GitlabSettings
     from lockgate.records.digest import Json
-    from lockgate.records.jobs import Downstream, Event, Job, JobGraph, Place
+    from lockgate.records.jobs import Downstream, Event, Job, JobEnvironment, JobGraph
 
-__all__ = ["FILE", "MARK", "ROOT", "block", "downstream_of", "name_of", "render", "resource_of", "root_file"]
+__all__ = [
+    "FILE",
+    "MARK",
+    "ROOT",
+    "TEMPLATE",
+    "block",
+    "downstream_of",
+    "name_of",
+    "render",
+    "resource_of",
+    "root_file",
+]
 
 FILE: Final = "ci/lockgate.gitlab-ci.yml"
 ROOT: Final = ".gitlab-ci.yml"
@@ -25,7 +36,12 @@ HEADER: Final = f"""\
 # Exit codes: 0 good, 1 a step or gate failed, 2 usage, 3 uncertain or waiting for people, 4 integrity, 5 something outside.
 """
 TEMPLATE: Final = ".lockgate"
+ALONE: Final[Mapping[str, bool]] = {"default": False, "variables": False}
+"""What other files say for all jobs (`default`, global variables) does not count for ours: settings say it."""
+
 BRANCH: Final = "$CI_COMMIT_REF_SLUG"
+"""Always there, unlike the number of a merge request: without it a name would end in `/`, which GitLab refuses."""
+
 UPSTREAM: Final = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
 RULES: Final[Mapping[Event, str]] = {
     "merge_request": '$CI_PIPELINE_SOURCE == "merge_request_event"',
@@ -70,6 +86,7 @@ def _template(settings: GitlabSettings, day: str) -> dict[str, Json]:
     variables = {"GIT_DEPTH": "0", "LOCKGATE_AS_OF": day, "PIP_CACHE_DIR": "$CI_PROJECT_DIR/.cache/pip"}
     key: Json = {"files": list(settings.cache_key), "prefix": "lockgate"} if settings.cache_key else "lockgate"
     parts: dict[str, Json] = {
+        "inherit": dict(ALONE),
         "image": settings.image,
         "tags": list(settings.tags),
         "variables": variables | dict(settings.variables),
@@ -83,6 +100,7 @@ def _template(settings: GitlabSettings, day: str) -> dict[str, Json]:
 def _job(job: Job) -> dict[str, Json]:
     parts: dict[str, Json] = {
         "extends": None if job.spawns or job.starts else TEMPLATE,
+        "inherit": dict(ALONE) if job.spawns else None,
         "stage": job.stage,
         "needs": None if job.needs == () and _waits_for_stages(job) else list(job.needs),
         "rules": [_rule(job, event) for event in job.events],
@@ -110,7 +128,7 @@ def _rule(job: Job, event: Event) -> dict[str, Json]:
     """A manual job holds up what needs it; GitLab's default beside `when` differs between rules and jobs, so it is said."""
     rule: dict[str, Json] = {"if": RULES[event]}
     if job.when == "manual":
-        rule |= {"when": "manual", "allow_failure": bool(job.place and job.place.ends)}
+        rule |= {"when": "manual", "allow_failure": bool(job.environment and job.environment.ends)}
     elif job.when == "always":
         rule |= {"when": "always"}
     return rule
@@ -118,24 +136,25 @@ def _rule(job: Job, event: Event) -> dict[str, Json]:
 
 def _environment(job: Job) -> dict[str, Json] | None:
     """A job that only asks is bound to the environment, too: who may start it can be protected (`action: verify`)."""
-    if job.place is None:
+    its = job.environment
+    if its is None:
         return None
-    place, name = job.place, name_of(job.place)
-    if not place.deploys:
-        return {"name": name, "action": "stop" if place.ends else "verify"}
-    url = {"url": place.url.replace("{branch}", BRANCH)} if place.url else {}
-    ended = {"on_stop": place.ended_by, "auto_stop_in": f"{place.days} days"} if place.ended_by else {}
-    return {"name": name, "deployment_tier": place.tier, **url, **ended}
+    if not its.deploys:
+        return {"name": name_of(its), "action": "stop" if its.ends else "verify"}
+    url = {"url": its.url.replace("{branch}", BRANCH)} if its.url else {}
+    ended = {"on_stop": its.ended_by, "auto_stop_in": f"{its.days} days"} if its.ended_by else {}
+    return {"name": name_of(its), "deployment_tier": its.tier, **url, **ended}
 
 
-def name_of(place: Place) -> str:
+def name_of(environment: JobEnvironment) -> str:
     """What GitLab calls the environment."""
-    return f"{place.name}/{BRANCH}" if place.per_branch else place.name
+    return f"{environment.name}/{BRANCH}" if environment.per_branch else environment.name
 
 
 def resource_of(job: Job) -> str:
     """What GitLab calls the resource group; empty: none."""
-    return f"{job.resource}/{BRANCH}" if job.resource and job.place and job.place.per_branch else job.resource
+    per_branch = job.per_branch or (job.environment is not None and job.environment.per_branch)
+    return f"{job.resource}/{BRANCH}" if job.resource and per_branch else job.resource
 
 
 def downstream_of(starts: Downstream) -> dict[str, Json]:
@@ -145,7 +164,7 @@ def downstream_of(starts: Downstream) -> dict[str, Json]:
     """
     hands = {name: f"${name}" for name in starts.hands}
     trigger = {"project": starts.project, "branch": starts.branch, "strategy": "depend"}
-    return {"inherit": {"variables": False}, "variables": hands, "trigger": trigger}
+    return {"inherit": dict(ALONE), "variables": hands, "trigger": trigger}
 
 
 def _trigger(job: Job) -> dict[str, Json] | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 
+from lockgate.forge.gitlab_includes import exact, include_of, unpinned
 from lockgate.records.frozen import field, frozen
 
 if TYPE_CHECKING:
+    from lockgate.records.digest import Json
     from lockgate.records.tables import Table
 
 __all__ = ["TIERS", "GitlabSettings", "read_gitlab"]
@@ -30,6 +32,7 @@ KEYS: Final = (
     "downstream",
     "environments",
     "image",
+    "includes",
     "merge_requests",
     "note",
     "publish",
@@ -60,6 +63,8 @@ class GitlabSettings:
         steps: `pipelines`: one job for each data and training pipeline; `child`: one for each step that the plan says runs.
         child_bytes: a larger child pipeline has one job for each pipeline. GitLab takes 5 MB, and refuses what takes more
             than 2 MB of its memory unless its operator allows more; the file's text is a fifth of that.
+        includes: files of others that a `.gitlab-ci.yml` may include, as `exact` writes them: what they say of our jobs counts,
+            and nobody here sees it.
         approvals: how people agree where the policy takes the forge's word: `button`: they start a job; `deployment`: they
             approve the deployment itself, where GitLab is licensed for it, and else start the deploying job.
         review, review_days: address of a merge request's review app, with `{branch}` in it, empty: none; days until it ends.
@@ -78,6 +83,7 @@ class GitlabSettings:
     child_bytes: int = 400_000
     publish: bool = False
     note: Literal["try", "require", "off"] = "try"
+    includes: tuple[str, ...] = ()
     approvals: Literal["button", "deployment"] = "button"
     review: str = ""
     review_days: int = 14
@@ -128,6 +134,7 @@ def read_gitlab(table: Table) -> GitlabSettings:
         child_bytes=table.number("child_bytes", usual.child_bytes, least=10_000, most=5_000_000),
         publish=table.truth("publish", usual.publish),
         note=table.one_of("note", ("try", "require", "off"), usual.note),
+        includes=tuple(_include(table, i) for i in _list(table, "includes")),
         approvals=table.one_of("approvals", ("button", "deployment"), usual.approvals),
         review=review.text("url", ""),
         review_days=review.number("days", usual.review_days, least=1, most=365),
@@ -136,3 +143,18 @@ def read_gitlab(table: Table) -> GitlabSettings:
         urls={name: place.text("url") for name, place in places.items() if "url" in place.content},
         tiers={name: place.one_of("tier", TIERS) for name, place in places.items() if "tier" in place.content},
     )
+
+
+def _list(table: Table, key: str) -> list[Json]:
+    found = table.content.get(key, [])
+    if not isinstance(found, list):
+        raise table.wrong(key, found, 'a list, such as [{ project = "group/ci", ref = "COMMIT", file = "/lint.yml" }]')
+    return cast("list[Json]", found)
+
+
+def _include(table: Table, given: Json) -> str:
+    """An include that is allowed, exactly as it stands in the YAML file, so that nobody else can change what it brings."""
+    item = include_of(given)
+    if lacking := unpinned(item):
+        raise table.wrong("includes", exact(item), f"pinned by {lacking}")
+    return exact(item)

@@ -7,17 +7,23 @@ from typing import Final, Literal
 
 from lockgate.records.frozen import field, frozen
 
-__all__ = ["EVENTS", "Downstream", "Event", "Job", "JobGraph", "Place"]
+__all__ = ["EVENTS", "JUDGED", "RISING", "Downstream", "Event", "Job", "JobEnvironment", "JobGraph"]
 
 Event = Literal["merge_request", "default_branch", "schedule", "trigger", "monitor", "child"]
 EVENTS: Final[tuple[Event, ...]] = ("merge_request", "default_branch", "schedule", "trigger", "monitor", "child")
 """Why a pipeline runs: a proposed change, a change that was taken, retraining, new data, a scheduled look at what serves,
 or one pipeline that was started by another."""
 
+RISING: Final[tuple[Event, ...]] = ("default_branch", "schedule", "trigger")
+"""Pipelines whose release may enter environments."""
+
+JUDGED: Final[tuple[Event, ...]] = ("merge_request", *RISING)
+"""Pipelines that make and judge."""
+
 
 @frozen(kw_only=True)
-class Place:
-    """The environment of a job.
+class JobEnvironment:
+    """The environment that a job changes, asks about, or ends.
 
     Attributes:
         tier: `production`, `staging`, `testing`, `development` or `other`.
@@ -57,7 +63,7 @@ class Job:
         when: `manual` waits for a person to start it, and holds up what needs it; `always` runs after a failure, too.
         events: in which pipelines it exists.
         soft: the exit code with which it counts as passed with a warning; None: any other than 0 stops.
-        resource: jobs of one resource never run at the same time, in whatever pipeline.
+        resource: jobs of one resource never run at the same time, in whatever pipeline; `per_branch`: of the same branch.
         retries: it is tried again when the forge or something outside failed, and for nothing else.
         interruptible: a newer pipeline may end it.
         reports: kind of report → the file in which the forge finds it.
@@ -75,9 +81,10 @@ class Job:
     needs: tuple[str, ...] = ()
     when: Literal["on_success", "manual", "always"] = "on_success"
     events: tuple[Event, ...] = ()
-    place: Place | None = None
+    environment: JobEnvironment | None = None
     soft: int | None = None
     resource: str = ""
+    per_branch: bool = False
     retries: bool = True
     interruptible: bool = False
     reports: Mapping[str, str] = field(default_factory=dict[str, str])

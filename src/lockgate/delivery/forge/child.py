@@ -10,7 +10,8 @@ from lockgate.delivery.run import plan
 from lockgate.durable import write_atomic
 from lockgate.errors import StepFailed
 from lockgate.forge import gitlab_yaml
-from lockgate.forge.jobs import Runs, child_graph, pipelines_graph
+from lockgate.forge.declared import Runs
+from lockgate.forge.jobs import child_graph, pipelines_graph
 from lockgate.forge.settings import GitlabSettings
 from lockgate.records.frozen import frozen
 from lockgate.records.plan import Blocked, Maybe, Run

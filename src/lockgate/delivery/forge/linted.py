@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from lockgate.delivery.walk import Walk
+    from lockgate.forge.gitlab_checks import Finding
     from lockgate.forge.jobs import Has
     from lockgate.project import Project
     from lockgate.records.evidence import Evidence, Verdict
@@ -40,14 +41,16 @@ def configured(project: Project, has: Has, now: dt.datetime) -> list[Found]:
         )
         for s in looked.stale
     ]
-    opened = [
-        Found(
-            check=f.check, about=f"{f.job} {f.says}", says=f"{f.job or 'the file'}: {f.says}", severity="critical", path=FILE,
-            line=at.get(f.job, 1),
-        )
-        for f in looked.findings
-    ]  # fmt: skip
-    return [*stale, *opened]
+    return [*stale, *(_opened(f, at) for f in looked.findings)]
+
+
+def _opened(f: Finding, at: dict[str, int]) -> Found:
+    """At the job in our own file; in a file of the team's at its head."""
+    path = f.file or FILE
+    says = f"{f.job or 'the file'}: {f'{f.key} is {f.found}: ' if f.found else ''}{f.says}"
+    return Found(
+        check=f.check, about=f"{f.job} {f.key} {f.says}", says=says, severity="critical", path=path, line=at.get(f.job, 1) if path == FILE else 1,
+    )  # fmt: skip
 
 
 def of_data(project: Project, walk: Walk, judged: list[tuple[Verdict, Evidence]]) -> list[Found]:

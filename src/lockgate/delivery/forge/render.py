@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.declare import Pipeline
@@ -10,9 +12,11 @@ from lockgate.delivery.graph import graph_of
 from lockgate.delivery.walk import Walk, walk_of
 from lockgate.durable import write_atomic
 from lockgate.errors import UsageError
-from lockgate.forge import gitlab_checks, gitlab_file, gitlab_yaml
+from lockgate.forge import gitlab_checks, gitlab_yaml
+from lockgate.forge.declared import Declared, Made
+from lockgate.forge.gitlab_includes import Sources, gathered
 from lockgate.forge.gitlab_yaml import FILE, MARK, ROOT
-from lockgate.forge.jobs import Declared, Has, Made, job_graph
+from lockgate.forge.jobs import Has, job_graph
 from lockgate.forge.settings import GitlabSettings
 from lockgate.gates.policy import declaration
 from lockgate.records.frozen import frozen
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Checked", "Rendered", "check", "declared", "render"]
 
+NOT_INCLUDED = f"{ROOT} does not include {FILE}"
+INSTALLED = re.compile(r"(?:--requirement|-r)[ =]([^\s$]+)")
 EMPTY = "this project has neither steps nor a delivery pipeline"
 
 
@@ -84,15 +90,23 @@ def check(project: Project, *, now: dt.datetime, has: Has) -> Checked:
     stale = [*_differences(FILE, committed, text)]
     if _ours(root):
         stale += _differences(ROOT, root, gitlab_yaml.root_file())
-    elif FILE not in str(root):
-        stale.append(f"{ROOT} does not include {FILE}")
     if root is None or committed is None:
         return Checked(stale=tuple(stale), findings=())
     try:
-        content = gitlab_file.merged(_read(ROOT, root), _read(FILE, committed))
+        sources = _sources(project)
     except ImportError:
-        return Checked(stale=tuple(stale), findings=(), looked=False)
-    return Checked(stale=tuple(stale), findings=gitlab_checks.check(content, graph))
+        gone = () if FILE in root else (NOT_INCLUDED,)
+        return Checked(stale=(*stale, *gone), findings=(), looked=False)
+    if FILE not in sources.files:
+        return Checked(stale=(*stale, NOT_INCLUDED), findings=())
+    allowed = frozenset((project.settings.gitlab or GitlabSettings()).includes)
+    findings = gitlab_checks.check(sources, graph, text, allowed=allowed)
+    return Checked(stale=tuple(stale), findings=tuple(f for f in findings if not (stale and _only_stale(f))))
+
+
+def _only_stale(f: gitlab_checks.Finding) -> bool:
+    """A difference of our own file that opens nothing is said already, as stale."""
+    return f.check == gitlab_checks.CHANGED and f.file == FILE
 
 
 def declared(project: Project, graph: Graph) -> tuple[Declared, Walk | None]:
@@ -149,7 +163,7 @@ def _warnings(project: Project) -> Iterator[str]:
         yield "the store is a folder of each working copy, so jobs share nothing: set [store] url in lockgate.toml"
     if settings.ledger is None and not project.is_shared:
         yield "the ledger is a folder of each working copy, so no decision is seen: set [ledger] url in lockgate.toml"
-    for file in ("requirements.txt",) if any("requirements.txt" in line for line in forge.setup) else ():
+    for file in dict.fromkeys(f for line in forge.setup for f in INSTALLED.findall(line)):
         if not (project.root / file).is_file():
             yield f"{file} is not there, and each job installs from it: write it, or set [gitlab] setup in lockgate.toml"
 
@@ -179,6 +193,8 @@ def _differences(name: str, committed: str | None, rendered: str) -> Iterator[st
         elif then[block] != now[block]:
             old, new = _first_unlike(then[block], now[block])
             yield f"{name}: {block} changed: {old} → {new}"
+    if then == now and committed != rendered:
+        yield f"{name} changed: spaces, empty lines or the order of its parts"
 
 
 def _blocks(text: str) -> dict[str, list[str]]:
@@ -203,11 +219,22 @@ def _text_of(project: Project, name: str) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _read(name: str, text: str) -> Json:
+def _sources(project: Project) -> Sources:
+    """The root file and what it includes, as they lie in the working copy."""
     try:
-        found = gitlab_file.read(text)
+        return gathered(ROOT, lambda name: _text_of(project, name), lambda: _yaml_files(project))
     except ValueError as error:
-        raise UsageError(f"{name} is not YAML", value=str(error)[:200], next="lockgate gitlab render") from error
-    if not isinstance(found, dict):
-        raise UsageError(f"{name} holds no jobs", value=type(found).__name__, next="lockgate gitlab render")
+        raise UsageError(
+            "a file of the pipeline is not YAML", value=str(error)[:200], next="lockgate gitlab render"
+        ) from error
+
+
+def _yaml_files(project: Project) -> list[str]:
+    """Names that `*` in an include may mean; folders with a point in front hold caches, but `.gitlab` holds files."""
+    found: list[str] = []
+    for folder, inside, files in os.walk(project.root):
+        inside[:] = [d for d in inside if not d.startswith(".") or d == ".gitlab"]
+        found += [
+            (Path(folder) / f).relative_to(project.root).as_posix() for f in files if f.endswith((".yml", ".yaml"))
+        ]
     return found
