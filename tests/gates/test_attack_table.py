@@ -158,6 +158,26 @@ def weakened(honest: bool) -> str:
     return named(desk.standing(policy=POLICY if honest else release("policy 2")))
 
 
+@attack("a policy that was tightened after the approval, and brought back", "policy")
+def brought_back(honest: bool) -> str:
+    desk = Desk()
+    if honest:
+        desk.measured("slices", "fail", policy=release("policy 2"))  # the signer saw that it was judged so, too
+    desk.decides("pat")
+    if not honest:
+        desk.measured("slices", "fail", policy=release("policy 2"))
+    return named(desk.standing())
+
+
+@attack("a gate that said something else after the approval, and then the same again", "evidence")
+def said_otherwise(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat")
+    desk.measured("slices", evidence="e" if honest else "e2")
+    desk.measured("slices")
+    return named(desk.standing())
+
+
 @attack("an approval used thirty days later", "not_after")
 def expired(honest: bool) -> str:
     desk = Desk()

@@ -96,6 +96,8 @@ def test_a_step_that_forgets_as_of_sees_no_later_row(replayed: Lockgate, fresh: 
     assert [d["outcome"] for d in found["days"]] == ["shipped"] * 3
     same = page(replayed)
     assert [d["predicted"] for d in found["days"]] == [d["predicted"] for d in same["days"]]
+    assert all(d["predicted"] and float(d["predicted"]["value"]) > 0 for d in same["days"])
+    assert same["metric"]["words"] == "forecast error (WAPE)"
 
 
 def test_a_policy_that_stops_all_is_held_against_the_simple_method(replayed: Lockgate, fresh: Copier) -> None:
@@ -176,6 +178,7 @@ def test_a_source_that_does_not_say_when_it_was_known_is_refused_with_what_to_de
     settings.write_text(settings.read_text().replace('date = "day"', "timeless = true"))
     whole = lockgate.json("gate", "backtest", "--since", SINCE, "--until", SINCE)
     assert whole["shown"] == {"sales": "the same on every day"}
+    assert whole["days"][0]["predicted"]
     assert whole["days"][0]["predicted"] == cut["days"][0]["predicted"]  # its steps cut by themselves
 
 

@@ -15,7 +15,7 @@ from lockgate.gates.conditions import conditions_of
 from lockgate.gates.glass import glass_in_force
 from lockgate.gates.seats import seats
 from lockgate.gates.waivers import SKEW, standing_waivers
-from lockgate.records.decisions import PLAN, Attested, Decision, Proposed, Wanted
+from lockgate.records.decisions import PLAN, Attested, Decision, GateResult, Proposed, Wanted, result_digest
 from lockgate.records.digest import short
 from lockgate.records.in_force import rejects, revoked, still_holds
 from lockgate.records.trust import Said, Trusted
@@ -266,6 +266,7 @@ def _reasons(
     for field in BOUND:
         if getattr(said, field) != getattr(current, field):
             yield field, f"it binds {field} {short(getattr(said, field))}; now it is {short(getattr(current, field))}"
+    yield from _brought_back(said, trusted, current)
     if (plan := said.extra.get(PLAN, "")) not in ("", current.plan):
         carried = f"plan {short(current.plan)} is carried out" if current.plan else "no saved plan is carried out"
         yield PLAN, f"it is for delivery plan {short(str(plan))}; {carried} (lockgate deliver --planned FILE)"
@@ -281,6 +282,20 @@ def _reasons(
         yield from _own_work(person, trusted, current, ask, now=now)
     if ask.answers and (silent := _unanswered(said, trusted, current.page)):
         yield "answers", f"it does not answer: {silent}"
+
+
+def _brought_back(said: Decision, trusted: Trusted, current: Binding) -> Iterator[tuple[str, str]]:
+    """What was otherwise since it was signed and is the same again: an approval that was void does not revive."""
+    bound = results(trusted.said, release=current.release, policy=current.policy)
+    for since in trusted.said[said.log.size :]:
+        claim = since.claim
+        if not (since.person and isinstance(claim, GateResult) and claim.release == current.release):
+            continue
+        if claim.policy != current.policy:
+            judged = f"since it was signed this release was judged by policy {short(claim.policy)}"
+            yield "policy", f"{judged}; under the one that is brought back people sign again"
+        elif result_digest(claim) != result_digest(bound[claim.verdict.gate]):
+            yield "evidence", f"since it was signed {claim.verdict.gate} said something else"
 
 
 def _own_work(

@@ -793,6 +793,7 @@ class Case:
             (approval.attester and rules.grade != "attested", "a forge says it, and only a signature counts here"),
             (says["role"] not in rules.roles, f"nobody is asked as {says['role']}"),
             (moved, f"it binds another {moved}"),
+            (self.brought_back(approval), "what it binds was otherwise since, and was brought back"),
             (self.plan_of(approval) not in ("", self.plan), f"it is for delivery plan {self.plan_of(approval)}; carried out was {self.plan or 'none'}"),
             (self.clock_is_behind, "the clock is behind that of the log"),
             (self.time >= approval.until, f"it expired at {approval.until:%F %T} UTC"),
@@ -808,6 +809,12 @@ class Case:
             (unmet, f"its condition is not met: {listed(unmet)}"),
         )  # fmt: skip
         return next((why for holds, why in checks if holds), "")
+
+    def brought_back(self, approval: Said) -> bool:
+        """Whether the release was judged by another policy, or by a gate with another result, since the approval was signed."""
+        bound = {(s.says["policy"], s.result) for s in self.results.values()}
+        about = (s for s in self.view.said[approval.says["log"]["size"] :] if s.kind == "gate-result/v1" and s.person)
+        return any(s.about == self.release and (s.says["policy"], s.result) not in bound for s in about)
 
     @staticmethod
     def plan_of(said: Said) -> Json:

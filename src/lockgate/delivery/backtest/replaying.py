@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from lockgate.build.execute import Event
 from lockgate.delivery.comparison.mixing import in_one_line
+from lockgate.delivery.evidence.measured import summary_of
 from lockgate.delivery.judging.history import measured_in
 from lockgate.delivery.judging.judge import Judged, Material, judge
-from lockgate.delivery.judging.measuring import load_json
 from lockgate.delivery.lineage import code_files, commit_of
 from lockgate.delivery.put import keep_value
 from lockgate.delivery.releases import build_release
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
     from lockgate.records.artifact import Artifact
-    from lockgate.records.digest import Json
 
 __all__ = ["OURS", "Replaying"]
 
@@ -116,12 +115,11 @@ class Replaying:
             release=release, live=self.live, holdout=ran.artifacts[training.holdout or ""],
             trained=ran.artifacts.get(training.trained_rows or ""), manifest=manifest, history=self._history(),
         )  # fmt: skip
-        return judge(self.aside.project, self.walk, material, trace=self.aside.graph.trace, tell=self.tell, paged=False)
+        return judge(self.aside.project, self.walk, material, trace=self.aside.graph.trace, tell=self.tell)
 
     def _predicted(self, judged: Judged) -> Estimate | None:
         """The error on the holdout, as an evidence page would say it."""
-        summary = judged.artifacts.get("summary")
-        said: Mapping[str, Json] = load_json(self.aside.project, summary) if summary else {}
+        said = summary_of(self.aside.project, self.walk, judged, trace=self.aside.graph.trace)
         if not self.metric:
             self.metric.update({n: str(v) for n, v in said.get("metric", {}).items()})
         return from_json(Estimate, said["overall"]) if "overall" in said else None

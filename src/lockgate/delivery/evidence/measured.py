@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lockgate.records.graph import Node, Trace
     from lockgate.records.trust import Trusted
 
-__all__ = ["Looked", "look_closer"]
+__all__ = ["Looked", "look_closer", "summary_of"]
 
 SCORED = INPUTS["scored"]
 DICT = "builtins:dict"
@@ -67,13 +67,27 @@ def look_closer(
     return Looked(views=views, missing=(*missing, *_not_there(made, environment)))
 
 
+def summary_of(project: Project, walk: Walk, judged: Judged, *, trace: Trace) -> Mapping[str, Json]:
+    """The error on the whole test and by group, as a page would show it; empty where the release did not answer."""
+    if "scored" not in judged.artifacts:
+        return {}
+    nodes, given = {"summary": _summary(walk)}, {"scored": judged.artifacts["scored"]}
+    done = measure(project, nodes, releases={}, given=given, trace=trace)
+    return load_json(project, done.artifacts["summary"]) if "summary" in done.artifacts else {}
+
+
+def _summary(walk: Walk) -> Node:
+    target = "lockgate.evaluation.summary:summary"
+    return json_step("summary", target, {"scored": "scored"}, {"scored": SCORED}, judged_by(walk), measured_with(walk))
+
+
 def _nodes(walk: Walk, made: Mapping[str, Artifact]) -> list[Node]:
     """A step per view whose inputs exist; what is not there is a parameter that is None."""
     if "scored" not in made:
         return []
     packages, by = measured_with(walk), judged_by(walk)
     found = [
-        json_step("summary", "lockgate.evaluation.summary:summary", {"scored": "scored"}, {"scored": SCORED}, by, packages),
+        _summary(walk),
         json_step(
             "reliability", "lockgate.evaluation.reliability:reliability", {"scored": "scored"}, {"scored": SCORED},
             {"by": by["by"]}, packages,

@@ -78,17 +78,15 @@ NOTHING_JUDGED = Judged(evidence={}, verdicts={}, artifacts={}, steps=())
 
 def judge(
     project: Project, walk: Walk, material: Material, *, trace: Trace, tell: Callable[[Event], None] = lambda _: None,
-    paged: bool = True, only: Collection[str] | None = None,
+    only: Collection[str] | None = None,
 ) -> Judged:  # fmt: skip
     """Measure all gates whose inputs exist now; `integration` waits for `served`.
 
     Args:
         trace: that of the graph the walk was read from: a gate's code must still be the text that it captured.
-        paged: make also what only an evidence page shows, beside the summary.
         only: these gates, and the releases' answers, which every result and every page names.
     """
     nodes = _nodes(walk, material)
-    nodes = nodes if paged else _behind(nodes, [n for n in nodes if n.startswith("gate.") or n == "summary"])
     if only is not None:
         nodes = _behind(nodes, [n for n in nodes if n in ANSWERS or n.removeprefix("gate.") in only])
     releases = {"@release": material.release} | ({"@live": material.live} if material.live else {})
