@@ -21,7 +21,7 @@ from lockgate.evaluation.intervals import Interval, apart, quotient, share_of
 from lockgate.evaluation.joint import level_of, reaches
 from lockgate.evaluation.sides import BOTTOM, TOP, Side
 
-__all__ = ["Measured", "measured_rates", "parity_of"]
+__all__ = ["Measured", "joint_rates", "measured_rates", "parity_of"]
 
 Floats = NDArray[np.float64]
 
@@ -72,13 +72,28 @@ def measured_rates(sides: Sequence[Side], *, level: float) -> list[Measured]:
     return [_measured(a, b, three, blocks, level, label) for a, b, three in each]
 
 
+def joint_rates(sides: Sequence[Side], *, level: float) -> list[Interval]:
+    """Each group's own rate, joint over the groups; those they could be held against are looked at only for the usual design effect."""
+    blocks = sides[0].blocks
+    usual = _effect_of(_plain(sides[0].own + sides[0].others, blocks), blocks)
+    own = [_rate(side.own, blocks, usual) for side in sides]
+    freedom = [] if blocks.unit == "row" else [float(rate.blocks - 1) for rate in own]
+    reach = reaches(np.stack([rate.influence for rate in own], axis=1), level=level, freedom=freedom)
+    label = f"joint over {len(sides)} group{'s' * (len(sides) != 1)}"
+    return [_told(_interval(r, z), r.n, blocks, level, label) for r, z in zip(own, reach, strict=True)]
+
+
+def _told(interval: Interval, n: int, blocks: Blocks, level: float, label: str) -> Interval:
+    number = 0 if blocks.unit == "row" else blocks.units
+    method = f"{interval.method}, {label}"
+    return replace(interval, level=level, n=n, blocks=number, block=blocks.unit, method=method)
+
+
 def _measured(own: _Rate, other: _Rate, reach: Sequence[float], blocks: Blocks, level: float, label: str) -> Measured:
     of_value, of_difference, of_ratio = reach
 
     def told(interval: Interval, n: int) -> Interval:
-        number = 0 if blocks.unit == "row" else blocks.units
-        method = f"{interval.method}, {label}"
-        return replace(interval, level=level, n=n, blocks=number, block=blocks.unit, method=method)
+        return _told(interval, n, blocks, level, label)
 
     difference = apart(
         _interval(own, of_difference), _interval(other, of_difference), correlation=_correlation(own, other, blocks)
