@@ -17,8 +17,8 @@ from lockgate.evaluation.metrics import METRICS
 from lockgate.evaluation.resampling import single
 from lockgate.evaluation.scored import Scored
 from lockgate.gates.planning import GatePlan, of_evidence, of_numbers
-from lockgate.gates.rules import limits_of
-from lockgate.records.evidence import Evidence
+from lockgate.gates.rules import judge, limits_of
+from lockgate.records.evidence import Estimate, Evidence
 from lockgate.testing.gates import measure, verdict
 from lockgate.testing.oracle import two_classifiers
 from lockgate.testing.scored import scored_table
@@ -146,3 +146,29 @@ def test_limits_of_a_rule_may_be_optional() -> None:
     assert limits_of("within", {"at_least": "0.7"}) == {"at_least": Decimal("0.7")}
     with pytest.raises(UsageError):
         limits_of("bounded", {})
+
+
+@pytest.mark.parametrize("better", ["lower", "higher"])
+def test_a_ratchet_fails_as_often_as_is_planned(better: str) -> None:
+    """The best number has an interval of its own, and only beyond it a release fails: 2,000 draws at each value shown."""
+    sign, error, runs = (1 if better == "lower" else -1), 0.05, 2_000
+
+    def told(name: str, value: float) -> Estimate:
+        low, high = (f"{value + side * 1.959964 * error:.9f}" for side in (-1, 1))
+        return Estimate(name=name, value=f"{value:.9f}", low=low, high=high, n=1000)
+
+    def evidence(value: float) -> Evidence:
+        return Evidence(
+            gate="ratchet", kind="ratchet", statistic=told("m", value), also=(told("best_approved", 1.0),),
+            params={"words": "it", "better": better, "release": "sha256:1234", "approved": "2026-01-02"},
+        )  # fmt: skip
+
+    limits = {"tolerance": Decimal("0.05")}
+    random = np.random.default_rng(4)
+    for row in of_evidence("ratchet", "no_step_back", limits, evidence(1.0)).rows:
+        drawn = row.true + error * random.standard_normal(runs)
+        said = Counter(judge(evidence(v), "no_step_back", {"tolerance": "0.05"}).outcome for v in drawn.tolist())
+        planned_shares = (row.chances.passes, row.chances.uncertain, row.chances.fails)
+        seen = tuple(said[outcome] / runs for outcome in ("pass", "uncertain", "fail"))
+        assert seen == pytest.approx(planned_shares, abs=3 * 0.5 / runs**0.5)
+    assert sign * (row.true - 1) > 0  # the last value shown is a step back

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lockgate.evaluation.scored import Scored, Unit
 
-__all__ = ["AT_MOST", "LEAST_BLOCKS", "Blocks", "blocks_of"]
+__all__ = ["AT_MOST", "LEAST_BLOCKS", "Blocks", "blocks_of", "design_effect"]
 
 AT_MOST = 2_000  # blocks that are drawn one by one; more would only cost time
 LEAST_BLOCKS = 8
@@ -79,6 +79,19 @@ def blocks_of(scored: Scored, *told_apart: NDArray[Any]) -> Blocks:
     labels, index = np.unique(scored.column(scored.blocks), return_inverse=True)
     found = Blocks(unit=scored.unit, index=index, number=len(labels), units=len(labels))
     return _dealt(found) if scored.unit == "cluster" and found.number > AT_MOST else found
+
+
+def design_effect(influence: Floats, share: float, *, rows: float, blocks: int) -> float:
+    """How many rows that err together are worth one independent row, for a counted share (Kish 1965); at least 1.
+
+    Args:
+        influence: what each block adds to the share's error; blocks without rows add nothing.
+        blocks: days or clusters with any of the rows; what fewer than two of them are worth cannot be seen, and is 1.
+    """
+    spread = share * (1 - share) / rows if rows else 0.0
+    if blocks < 2 or not spread:
+        return 1.0
+    return max(1.0, float((influence**2).sum()) * blocks / (blocks - 1) / spread)
 
 
 def _rows(told_apart: Sequence[NDArray[Any]]) -> Blocks:

@@ -13,23 +13,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, isfinite, nan
+from decimal import Decimal
+from math import isfinite, nan
 
 from lockgate.evaluation.intervals import Interval
 from lockgate.evaluation.metrics import SHARE, Metric
 from lockgate.evaluation.rates import Measured, measured_rates, parity_of
 from lockgate.evaluation.resampled_gaps import measured_by_resampling
 from lockgate.evaluation.resampling import REPLICATES, SEED, single
+from lockgate.evaluation.rows_to_pass import POWER_Z, rows_to_pass
 from lockgate.evaluation.scored import Scored
 from lockgate.evaluation.sides import Side, sides_of
 
 __all__ = ["MIN_GROUP", "Gap", "Gaps", "group_gaps"]
 
 MIN_GROUP = 30
-PARITY_Z, POWER_Z = (
-    1.281552,
-    0.841621,
-)  # a gap that is none stays within, a gap that is one goes beyond: in four of five holdouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +67,8 @@ class Gap:
 
         The others grow in proportion. 0 where it cannot be said.
         """
-        if not limit > 0 or not isfinite(self.reach):
-            return 0
-        error = (self.detectable - self.reach) / POWER_Z
-        return ceil(self.value.n * ((self.reach + PARITY_Z * error) / limit) ** 2)
+        reach, detectable = Decimal(self.reach), Decimal(self.detectable)
+        return rows_to_pass(self.value.n, Decimal(limit), reach=reach, detectable=detectable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +131,7 @@ def _gap(side: Side, found: Measured) -> Gap:
     return Gap(
         by=side.by, name=side.name, against=side.against, value=found.value, other=found.other,
         difference=found.difference, ratio=_finite(found.ratio), parity=parity_of(found.ratio),
-        reach=found.reach * found.error, detectable=(found.reach + POWER_Z) * found.error,
+        reach=found.reach * found.error, detectable=(found.reach + float(POWER_Z)) * found.error,
     )  # fmt: skip
 
 

@@ -16,12 +16,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lockgate.evaluation.blocks import Blocks
+from lockgate.evaluation.blocks import Blocks, design_effect
 from lockgate.evaluation.intervals import Interval, apart, quotient, share_of
 from lockgate.evaluation.joint import level_of, reaches
 from lockgate.evaluation.sides import BOTTOM, TOP, Side
 
-__all__ = ["Measured", "measured_rates", "parity_of"]
+__all__ = ["Measured", "joint_rates", "measured_rates", "parity_of"]
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +54,7 @@ class _Rate:
 def measured_rates(sides: Sequence[Side], *, level: float) -> list[Measured]:
     """Measure all gaps at once, each of the three families jointly."""
     blocks = sides[0].blocks
-    usual = _design_effect(_plain(sides[0].own + sides[0].others, blocks), blocks)
+    usual = _effect_of(_plain(sides[0].own + sides[0].others, blocks), blocks)
     own, others = (
         [_rate(sums, blocks, usual) for sums in part] for part in zip(*((s.own, s.others) for s in sides), strict=True)
     )
@@ -72,13 +72,28 @@ def measured_rates(sides: Sequence[Side], *, level: float) -> list[Measured]:
     return [_measured(a, b, three, blocks, level, label) for a, b, three in each]
 
 
+def joint_rates(sides: Sequence[Side], *, level: float) -> list[Interval]:
+    """Each group's own rate, joint over the groups; those they could be held against are looked at only for the usual design effect."""
+    blocks = sides[0].blocks
+    usual = _effect_of(_plain(sides[0].own + sides[0].others, blocks), blocks)
+    own = [_rate(side.own, blocks, usual) for side in sides]
+    freedom = [] if blocks.unit == "row" else [float(rate.blocks - 1) for rate in own]
+    reach = reaches(np.stack([rate.influence for rate in own], axis=1), level=level, freedom=freedom)
+    label = f"joint over {len(sides)} group{'s' * (len(sides) != 1)}"
+    return [_told(_interval(r, z), r.n, blocks, level, label) for r, z in zip(own, reach, strict=True)]
+
+
+def _told(interval: Interval, n: int, blocks: Blocks, level: float, label: str) -> Interval:
+    number = 0 if blocks.unit == "row" else blocks.units
+    method = f"{interval.method}, {label}"
+    return replace(interval, level=level, n=n, blocks=number, block=blocks.unit, method=method)
+
+
 def _measured(own: _Rate, other: _Rate, reach: Sequence[float], blocks: Blocks, level: float, label: str) -> Measured:
     of_value, of_difference, of_ratio = reach
 
     def told(interval: Interval, n: int) -> Interval:
-        number = 0 if blocks.unit == "row" else blocks.units
-        method = f"{interval.method}, {label}"
-        return replace(interval, level=level, n=n, blocks=number, block=blocks.unit, method=method)
+        return _told(interval, n, blocks, level, label)
 
     difference = apart(
         _interval(own, of_difference), _interval(other, of_difference), correlation=_correlation(own, other, blocks)
@@ -108,16 +123,14 @@ def _plain(sums: Floats, blocks: Blocks) -> _Rate:
 def _rate(sums: Floats, blocks: Blocks, usual: float) -> _Rate:
     """`usual`: the design effect where none can be seen, because all answers are alike."""
     found = _plain(sums, blocks)
-    effect = _design_effect(found, blocks) if 0 < found.share < 1 else usual
+    effect = _effect_of(found, blocks) if 0 < found.share < 1 else usual
     return replace(found, effective=found.n / effect)
 
 
-def _design_effect(rate: _Rate, blocks: Blocks) -> float:
-    """How many rows that err together one independent row is worth; at least 1."""
-    spread = rate.share * (1 - rate.share) / rate.n
-    if blocks.unit == "row" or not spread:
+def _effect_of(rate: _Rate, blocks: Blocks) -> float:
+    if blocks.unit == "row":
         return 1.0
-    return max(1.0, float((rate.influence**2).sum()) * rate.blocks / (rate.blocks - 1) / spread)
+    return design_effect(rate.influence, rate.share, rows=rate.n, blocks=rate.blocks)
 
 
 def _relative(rate: _Rate) -> Floats:

@@ -7,21 +7,23 @@ from dataclasses import replace
 from math import exp, inf, nan
 
 import numpy as np
+from numpy.typing import NDArray
 
+from lockgate.evaluation.blocks import Blocks
 from lockgate.evaluation.intervals import Interval
 from lockgate.evaluation.metrics import Metric
 from lockgate.evaluation.rates import Measured
 from lockgate.evaluation.resampling import FAR, Ratios, Resamples, over_blocks, resample
 from lockgate.evaluation.sides import BOTTOM, ROWS, TOP, Side
 
-__all__ = ["measured_by_resampling"]
+__all__ = ["measured_by_resampling", "values_by_resampling"]
 
 
 def measured_by_resampling(
     sides: Sequence[Side], metric: Metric, *, level: float, replicates: int, seed: int
 ) -> list[Measured]:
     """Measure all gaps at once. Differences are in the metric's unit; ratios exist where every value is above zero."""
-    over = _ratios(sides, metric)
+    over = _ratios(sides[0].blocks, [s.own for s in sides] + [s.others for s in sides], metric)
     number = len(sides)
     pairs = [(at, number + at) for at in range(number)]
     plain = resample(replace(over, bounds=(-inf, inf)), pairs, replicates=replicates, seed=seed)
@@ -39,9 +41,16 @@ def measured_by_resampling(
     ]  # fmt: skip
 
 
-def _ratios(sides: Sequence[Side], metric: Metric) -> Ratios:
-    blocks = sides[0].blocks
-    both = [s.own for s in sides] + [s.others for s in sides]
+def values_by_resampling(
+    sides: Sequence[Side], metric: Metric, *, level: float, replicates: int, seed: int
+) -> list[Interval]:
+    """Each group's own value, joint over the groups."""
+    over = _ratios(sides[0].blocks, [s.own for s in sides], metric)
+    over = over if over.log else replace(over, bounds=(-inf, inf))
+    return _intervals(resample(over, replicates=replicates, seed=seed), range(len(sides)), level)
+
+
+def _ratios(blocks: Blocks, both: Sequence[NDArray[np.float64]], metric: Metric) -> Ratios:
     return over_blocks(
         blocks, np.stack([s[:, TOP] for s in both], axis=1), np.stack([s[:, BOTTOM] for s in both], axis=1),
         n=np.array([round(float(blocks.total(s[:, ROWS]))) for s in both]), power=metric.power, bounds=metric.bounds,

@@ -14,7 +14,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from lockgate.evaluation.blocks import LEAST_BLOCKS, Blocks, blocks_of
+from lockgate.evaluation.blocks import LEAST_BLOCKS, Blocks, blocks_of, design_effect
 from lockgate.evaluation.intervals import Interval, too_few, wilson
 from lockgate.evaluation.joint import level_of
 from lockgate.evaluation.scored import Scored
@@ -45,7 +45,9 @@ def shares(
 def _share(blocks: Blocks, inside: NDArray[np.bool_], *, level: float) -> Interval:
     n, hits = len(inside), int(inside.sum())
     sums = blocks.sums([inside.astype(np.float64), np.ones(n)])[:, 0, :]
-    effect = _design_effect(sums, hits, n) if blocks.unit != "row" else 1.0
+    share = hits / n if n else 0.0
+    influence = (sums[:, 0] - share * sums[:, 1]) / max(1, n)
+    effect = 1.0 if blocks.unit == "row" else design_effect(influence, share, rows=n, blocks=blocks.number)
     if blocks.unit != "row":
         level = level_of(reach_of(level, freedom=max(1.0, blocks.units - 1)))
     found = wilson(hits / effect, n / effect, level=level)
@@ -55,13 +57,3 @@ def _share(blocks: Blocks, inside: NDArray[np.bool_], *, level: float) -> Interv
     number = 0 if blocks.unit == "row" else blocks.units
     value = hits / n if n else found.value
     return replace(found, value=value, n=n, blocks=number, block=blocks.unit, method=told)
-
-
-def _design_effect(sums: NDArray[np.float64], hits: int, n: int) -> float:
-    """How many rows of these blocks are worth one independent row; at least one."""
-    share, number = (hits / n if n else 0.0), len(sums)
-    spread = share * (1 - share) / n if n else 0.0
-    if number < 2 or not spread:
-        return 1.0
-    variance = float(((sums[:, 0] - share * sums[:, 1]) ** 2).sum()) * number / (number - 1) / n**2
-    return max(1.0, variance / spread)

@@ -14,7 +14,7 @@ from lockgate.evaluation.folding import Folded, folded
 from lockgate.evaluation.metrics import SHARE, Metric
 from lockgate.evaluation.scored import Scored
 
-__all__ = ["AND", "REST", "Side", "sides_of"]
+__all__ = ["AND", "REST", "Side", "own_sides", "sides_of"]
 
 Floats = NDArray[np.float64]
 AND = " & "
@@ -75,6 +75,25 @@ def sides_of(
     return sides, not_assessed
 
 
+def own_sides(
+    scored: Scored, by: Sequence[str], metric: Metric, *, crossed: int, min_n: int
+) -> tuple[list[Side], list[str]]:
+    """Every group that has rows enough itself, however few the rest has; and what cannot be judged, with the reason."""
+    terms = metric.rows(scored)
+    groupings = list(_groupings(scored, by, {}, crossed))
+    folds = [folded(g.names, g.group, min_n=min_n) for g in groupings]
+    blocks = blocks_of(scored, *terms, *(fold.group for fold in folds))
+    sides, not_assessed = list[Side](), list[str]()
+    for grouping, fold in zip(groupings, folds, strict=True):
+        sums = blocks.sums([*terms, np.ones_like(terms[0])], fold.group, fold.cells)
+        found = list(_against(grouping, fold, blocks, sums))
+        short = {side.name: why for side in found if (why := _lacking(side.own, side, metric, min_n))}
+        whys = {**fold.left_out, **short}
+        not_assessed += [f"{grouping.by} = {name}: {whys[name]}" for name in grouping.names if name in whys]
+        sides += [side for side in found if side.name not in whys]
+    return sides, not_assessed
+
+
 def _groupings(scored: Scored, by: Sequence[str], reference: Mapping[str, str], crossed: int) -> Iterator[_Grouping]:
     single = {column: scored.groups(column) for column in dict.fromkeys(by)}
     for depth in range(1, max(1, crossed) + 1):
@@ -109,19 +128,26 @@ def _against(grouping: _Grouping, fold: Folded, blocks: Blocks, sums: Floats) ->
 
 
 def _too_small(side: Side, metric: Metric, min_n: int) -> str:
-    for who, sums in (("", side.own), (f"{side.against} has ", side.others)):
-        _, bottom, rows = side.blocks.total(sums).tolist()
-        if rows < min_n:
-            return f"{who}{rows:,.0f} row{'s' * (rows != 1)}, fewer than {min_n:,}"
-        if metric.bounds == SHARE and bottom < min_n:
-            return f"{who}{bottom:,.0f} of {rows:,.0f} rows to count among, fewer than {min_n:,}"
-        seen = int((sums[:, ROWS] > 0).sum())
-        if side.blocks.unit != "row" and seen < LEAST_BLOCKS:
-            return f"{who}rows on {seen} {side.blocks.unit}{'s' * (seen != 1)}, fewer than {LEAST_BLOCKS}"
-        if not bottom > 0:
-            return f"{who}no value on {rows:,.0f} rows, as nothing happened there"
-        if metric.bounds != SHARE and _is_flat(sums):
-            return f"{who}the same on each of {rows:,.0f} rows, so how sure that is cannot be said"
+    if why := _lacking(side.own, side, metric, min_n):
+        return why
+    why = _lacking(side.others, side, metric, min_n)
+    return f"{side.against} has {why}" if why else ""
+
+
+def _lacking(sums: Floats, side: Side, metric: Metric, min_n: int) -> str:
+    """Why these sums, of the group or of the others, say too little; empty when they do not."""
+    _, bottom, rows = side.blocks.total(sums).tolist()
+    if rows < min_n:
+        return f"{rows:,.0f} row{'s' * (rows != 1)}, fewer than {min_n:,}"
+    if metric.bounds == SHARE and bottom < min_n:
+        return f"{bottom:,.0f} of {rows:,.0f} rows to count among, fewer than {min_n:,}"
+    seen = int((sums[:, ROWS] > 0).sum())
+    if side.blocks.unit != "row" and seen < LEAST_BLOCKS:
+        return f"rows on {seen} {side.blocks.unit}{'s' * (seen != 1)}, fewer than {LEAST_BLOCKS}"
+    if not bottom > 0:
+        return f"no value on {rows:,.0f} rows, as nothing happened there"
+    if metric.bounds != SHARE and _is_flat(sums):
+        return f"the same on each of {rows:,.0f} rows, so how sure that is cannot be said"
     return ""
 
 

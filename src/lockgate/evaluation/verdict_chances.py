@@ -49,6 +49,8 @@ class Asked:
         passes_widened: whether the widened interval must end within the limit, too; False: it only decides what fails.
         blocks: days that were resampled; 0 when rows are independent.
         level: of the interval.
+        fails_beyond: what the interval must begin beyond to fail, where that is further than the limit (a limit that is a
+            number with luck of its own); None: the limit.
     """
 
     limit: float
@@ -59,6 +61,12 @@ class Asked:
     passes_widened: bool = True
     blocks: int = 0
     level: float = 0.95
+    fails_beyond: float | None = None
+
+    @property
+    def fails(self) -> float:
+        """What the interval must begin beyond to fail."""
+        return self.limit if self.fails_beyond is None else self.fails_beyond
 
     @property
     def freedom(self) -> float:
@@ -174,11 +182,11 @@ def _alone(asked: Asked, true: float) -> tuple[float, float]:
     """(passes, fails) of one comparison."""
     to_pass, to_fail = asked.reach_to_pass, asked.reach
     below = _at_least(asked, (asked.limit - true) / asked.error, to_pass)
-    above = _at_least(asked, (true - asked.limit) / asked.error, to_fail)
+    above = _at_least(asked, (true - asked.fails) / asked.error, to_fail)
     if not asked.both_sides:
         return below, above
     low_passes = _at_least(asked, (asked.limit + true) / asked.error, to_pass)
-    low_fails = _at_least(asked, (-true - asked.limit) / asked.error, to_fail)
+    low_fails = _at_least(asked, (-true - asked.fails) / asked.error, to_fail)
     return max(0.0, below + low_passes - 1), min(1.0, above + low_fails)
 
 

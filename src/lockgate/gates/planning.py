@@ -178,6 +178,7 @@ def of_evidence(gate: str, rule: str, limits: Limits, evidence: Evidence) -> Gat
         limit=asks.scale.to_work(asks.limit), error=error, both_sides=asks.both_sides, comparisons=asks.comparisons,
         others=tuple(other for e in asks.others if (other := _error(asks, e)) is not None),
         passes_widened=asks.passes_widened, blocks=found.blocks, level=float(found.level),
+        fails_beyond=None if asks.fails_beyond is None else asks.scale.to_work(asks.fails_beyond),
     )  # fmt: skip
     rows = int(found.extra.get("rows") or found.n) if found.block == "row" else found.n
     where = f"least certain is {asks.group}, {basis(replace(found, n=rows))}" if asks.group else basis(found)
@@ -214,7 +215,7 @@ def _plan(
     easy = _easy(asked, scale, distance) if easy is None else easy
     growth = growth_needed(asked, easy)
     return GatePlan(
-        gate=gate, asks=asks, basis=words, rows=rows, resolves=_apart(asked, scale, distance), unit=unit, reads=reads,
+        gate=gate, asks=asks, basis=words, rows=rows, resolves=_apart(asked, scale, distance + asked.fails - asked.limit), unit=unit, reads=reads,
         needed=max(ceil(have * growth), 2 if unit.startswith("row") else LEAST_BLOCKS) if isfinite(growth) else None, needed_at=scale.to_read(easy),
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from math import exp, log
 from typing import Any, Literal
 
 from lockgate.gates.rules.groups import points
+from lockgate.gates.rules.history import allowed_behind
 from lockgate.gates.rules.ruling import Limits
 from lockgate.gates.rules.sentences import group, number, percent, times
 from lockgate.records.evidence import Estimate, Evidence
@@ -63,6 +64,7 @@ class Question:
             `group`, which has the widest interval; `others` are those of the other groups.
         joint: whether that interval was widened for the comparisons already.
         reads: how values are written.
+        fails_beyond: as in `Asked`.
     """
 
     found: Estimate
@@ -76,6 +78,7 @@ class Question:
     passes_widened: bool = True
     joint: bool = True
     reads: Reads = "number"
+    fails_beyond: float | None = None
 
 
 def question(rule: str, limits: Limits, evidence: Evidence) -> Question | None:
@@ -111,21 +114,21 @@ def _side(evidence: Evidence, *, good: bool) -> str:
 
 
 def _no_step_back(limits: Limits, evidence: Evidence) -> Question:
-    """Against the best approved value as it was signed. Less fails than is planned, as the gate allows that number its own luck."""
+    """Against the best approved value as it was signed; it fails beyond that number's own interval only, as the rule has it."""
     tolerance = limits["tolerance"]
-    best = next((Decimal(e.value) for e in evidence.also if e.name == "best_approved" and e.value), None)
+    signed = next((e for e in evidence.also if e.name == "best_approved" and e.value), None)
     is_up = evidence.params.get("better") == "higher"
     words = f"at most {percent(tolerance)} {_side(evidence, good=False)} than the best approved"
     share = evidence.statistic.unit == "share"
-    if best is None:
+    if signed is None:
         return Question(
             found=Estimate(name="none", value=None, why="no release is approved yet"), limit=0.0, words=words
         )
-    limit = best - abs(best) * tolerance if is_up else best + abs(best) * tolerance
-    scale = FLOOR if is_up else CEILING
+    limit, beyond = allowed_behind(signed, tolerance, flip=is_up)
     return Question(
-        found=evidence.statistic, limit=float(limit), words=words, scale=scale, reads="percent" if share else "number"
-    )
+        found=evidence.statistic, limit=float(limit), fails_beyond=float(beyond), words=words,
+        scale=FLOOR if is_up else CEILING, reads="percent" if share else "number",
+    )  # fmt: skip
 
 
 def _alike(limits: Limits, evidence: Evidence) -> Question:

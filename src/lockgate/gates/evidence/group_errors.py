@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lockgate.evaluation.groups import group_gaps
+from lockgate.evaluation.group_values import group_values
 from lockgate.evaluation.metrics import Metric, metric_named
 from lockgate.evaluation.resampling import SEED
 from lockgate.evaluation.scored import Scored
@@ -35,17 +35,13 @@ def evidence(
     params |= {"min_n": min_n, "crossed": crossed}
     if why := measure.complaint(scored):
         return unmeasured(KIND, metric, why, **params)
-    found = group_gaps(scored, list(by), metric=measure, crossed=crossed, min_n=min_n, seed=seed)
+    found = group_values(scored, list(by), metric=measure, crossed=crossed, min_n=min_n, seed=seed)
     groups = list[GroupEstimate]()
-    for gap in found.groups:
-        estimate = gap.value.estimate(metric, measure.unit)
-        said: dict[str, Json] = {
-            "own": decimal(gap.value.value),
-            "against": decimal(gap.other.value),
-            "whom": gap.against,
-        }
+    for group in found.groups:
+        estimate = group.value.estimate(metric, measure.unit)
+        said: dict[str, Json] = {"own": decimal(group.value.value)}
         groups.append(
-            GroupEstimate(by=gap.by, group=gap.name, estimate=replace(estimate, extra={**estimate.extra, **said}))
+            GroupEstimate(by=group.by, group=group.name, estimate=replace(estimate, extra={**estimate.extra, **said}))
         )
     if not groups:
         some = f" ({'; '.join(found.not_assessed[:3])})" if found.not_assessed else ""

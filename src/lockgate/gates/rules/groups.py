@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from lockgate.errors import UsageError
+from lockgate.evaluation.rows_to_pass import rows_to_pass
 from lockgate.gates.rules.ruling import Limits, Ruling, finite, left_out, level, three_way, within_range, worst
 from lockgate.gates.rules.sentences import basis, capitalized, group, higher_or_lower, number, percent, span
 from lockgate.records.digest import Json
@@ -21,8 +22,6 @@ __all__ = [
 ]  # fmt: skip
 
 RANK: Mapping[Outcome, int] = {"fail": 0, "uncertain": 1, "pass": 2, "not_applicable": 3}
-PARITY_Z, POWER_Z = Decimal("1.281552"), Decimal("0.841621")
-"""A group that is treated alike passes, a gap is seen, in four of five holdouts: quantiles as in `evaluation.groups`."""
 MANY_TIMES = 30  # so many times the rows are no plan
 
 
@@ -152,14 +151,10 @@ def _reach(low: str, high: str) -> str:
 
 
 def _hopeless(held: Held, limit: Decimal) -> str:
-    """So few rows that even a group that is treated alike could not pass: how many it takes, four times in five.
-
-    As `evaluation.groups.Gap.rows_needed`: the reach shrinks with the root of the rows.
-    """
+    """So few rows that even a group that is treated alike could not pass: how many it takes, four times in five."""
     extra = held.estimate.extra
     reach, detectable, rows = (Decimal(str(extra[name])) for name in ("reach", "detectable", "rows"))
-    error = (detectable - reach) / POWER_Z
-    needed = int((rows * ((reach + PARITY_Z * error) / limit) ** 2).to_integral_value(rounding="ROUND_CEILING"))
+    needed = rows_to_pass(int(rows), limit, reach=reach, detectable=detectable)
     return (
         f"{rows:,} rows of {held.name} are too few to pass at all: even a group that is treated alike needs about {needed:,}, "
         f"and as many times more of the others."

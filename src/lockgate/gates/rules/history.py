@@ -11,7 +11,7 @@ from lockgate.gates.rules.sentences import basis, capitalized, more_needed, numb
 from lockgate.records.digest import short
 from lockgate.records.evidence import Estimate, Evidence, Outcome
 
-__all__ = ["no_step_back"]
+__all__ = ["allowed_behind", "no_step_back"]
 
 LUCKY = "It is behind that number, which may itself have been luck, as its interval says; no more data settles that, a person must weigh it."
 
@@ -24,7 +24,7 @@ def no_step_back(evidence: Evidence, limits: Limits) -> Ruling:
     value, low, high = interval(evidence)
     e, signed = evidence.statistic, {e.name: e for e in evidence.also}["best_approved"]
     best, flip = finite("the best approved value", signed.value), evidence.params["better"] == "higher"
-    limit, beyond = (_behind(at, limits["tolerance"], flip=flip) for at in (best, _far(signed, best, flip=flip)))
+    limit, beyond = allowed_behind(signed, limits["tolerance"], flip=flip)
     harm = (-high, -low) if flip else (low, high)
     within, stays = three_way(*harm, -limit if flip else limit), three_way(*harm, -beyond if flip else beyond)
     is_lucky = within == "fail" and stays != "fail"
@@ -40,6 +40,13 @@ def no_step_back(evidence: Evidence, limits: Limits) -> Ruling:
         settles = more_needed(value, _far_end(value, low, high, limit), limit, e, passes=passes)
     outcome: Outcome = "uncertain" if is_lucky else within
     return Ruling(outcome=outcome, reason=reason + left_out(evidence), settles=settles)
+
+
+def allowed_behind(signed: Estimate, tolerance: Decimal, *, flip: bool) -> tuple[Decimal, Decimal]:
+    """What is no worse than the best approved value by the tolerance, and than the worse end of its interval. `flip`: higher is better."""
+    best = finite("the best approved value", signed.value)
+    limit, beyond = (_behind(at, tolerance, flip=flip) for at in (best, _far(signed, best, flip=flip)))
+    return limit, beyond
 
 
 def _behind(best: Decimal, tolerance: Decimal, *, flip: bool) -> Decimal:
