@@ -68,7 +68,7 @@ def test_a_column_that_could_not_be_judged_is_no_pass(column: str, at: int) -> N
 
 
 JUDGES_ALONE = [
-    ("thin", f"lockgate.gates.evidence.{kind}:evidence") for kind in ("champion_slices", "calibration")
+    ("thin", f"lockgate.gates.evidence.{kind}:evidence") for kind in ("champion_slices", "calibration", "group_errors")
 ]  # fmt: skip
 
 

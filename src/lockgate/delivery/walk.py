@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from lockgate.gates.policy import (
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from lockgate.project import Project
     from lockgate.records.digest import Json
@@ -119,6 +120,7 @@ def walk_of(project: Project, graph: Graph) -> Walk:
         )  # fmt: skip
     delivery = found[0]
     training = graph.pipelines[found[0].delivers]
+    _check_names(s["name"] for s in delivery.stages if s["kind"] == "gate")
     stages = tuple(_stage(s) for s in delivery.stages)
     policy = _policy(project)
     declared = Pipeline(delivery.name, kind="delivery", stages=stages)
@@ -127,6 +129,16 @@ def walk_of(project: Project, graph: Graph) -> Walk:
     for gate in captured.values():
         _check_inputs(gate)
     return Walk(delivery, training, stages, captured, policy, policy_digest(policy, declaration(declared)), graph)
+
+
+def _check_names(gates: Iterable[str]) -> None:
+    """A gate's limits, result and waivers are found by its name; two of one name would be judged by each other's."""
+    for name, times in Counter(gates).items():
+        if times > 1:
+            raise UsageError(
+                "two gates of the delivery pipeline have one name", value=name, allowed="each name once",
+                next=f'give one of them a name of its own: name="{name}_…"',
+            )  # fmt: skip
 
 
 def _check_inputs(gate: Mapping[str, Json]) -> None:
