@@ -222,8 +222,11 @@ class Forge(Protocol):
     PermissionRefused names the variable whose token lacks what is needed; ServiceUnavailable: nothing is lost, ask again.
     """
 
-    def say(self, change: str, marker: str, text: str) -> str:
-        """One note on a change request, found by its hidden marker and changed in place; answers its address."""
+    def say(self, change: str, marker: str, text: str, *, turn: int = 0) -> str:
+        """One note on a change request, found by its hidden marker and changed in place; answers its address.
+
+        `turn`: a number that grows from pipeline to pipeline; 0: nobody knows. Raises MovedOn when the note is of a higher one.
+        """
         ...
 
     def attach(self, path: Path) -> str:

@@ -135,6 +135,17 @@ def test_again_it_is_the_same_note_and_no_picture_is_attached_twice(proposed: Pr
     assert gitlab.count("PUT", "/notes") <= 1, "the job's own address is all that may differ"
 
 
+def test_a_pipeline_that_ends_late_says_that_a_newer_one_wrote_the_note(proposed: Proposed, gitlab: GitLab) -> None:
+    proposed.report(gitlab, "--quick", CI_PIPELINE_ID="99")
+    (note,) = notes(gitlab)
+    assert note["body"].startswith("<!-- lockgate:report 99 -->\n### ")
+    before, token = note["body"], _token_of(gitlab, note)
+    done, folder = proposed.report(gitlab, "--quick", "--note", note_role=None, LOCKGATE_NOTE_TOKEN=token)
+    assert f"note   left alone: a newer pipeline has written it (pipeline 99, this is {proposed.pipeline.id})" in done.out
+    assert [n["body"] for n in notes(gitlab)] == [before]
+    assert (folder / "note.md").is_file()
+
+
 def _token_of(gitlab: GitLab, note: dict[str, Any]) -> str:
     """The token of the bot that wrote a note: a later job finds the same one in its variable."""
     return next(s for s, t in gitlab.tokens.items() if t.user.id == note["author"]["id"] and t.kind == "project")

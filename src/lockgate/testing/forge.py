@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from lockgate.errors import NotFound, ServiceUnavailable, UsageError
+from lockgate.errors import MovedOn, NotFound, ServiceUnavailable, UsageError
 from lockgate.records.digest import sha256_bytes
 from lockgate.records.publication import Deployed, Publication, Published
 
@@ -28,11 +28,12 @@ class MemoryForge:
     """A `Forge` that forgets. `fail_call`: the number of the call, from 1, that raises ServiceUnavailable and does nothing.
 
     Attributes:
-        notes: (change, marker) → text. attached: name → bytes. files: (name, version) → path → bytes.
+        notes: (change, marker) → text; turns: who wrote it. attached: name → bytes. files: (name, version) → path → bytes.
     """
 
     def __init__(self, *, changes: Sequence[str] = ("7",), fail_call: int = 0) -> None:
         self.notes: dict[tuple[str, str], str] = {}
+        self.turns: dict[tuple[str, str], int] = {}
         self.attached: dict[str, bytes] = {}
         self.files: dict[tuple[str, str], dict[str, bytes]] = {}
         self.publications: dict[tuple[str, str], Publication] = {}
@@ -45,11 +46,14 @@ class MemoryForge:
         if self._calls == self._fail_call:
             raise ServiceUnavailable("the forge does not answer", value=f"call {self._calls}")
 
-    def say(self, change: str, marker: str, text: str) -> str:
+    def say(self, change: str, marker: str, text: str, *, turn: int = 0) -> str:
         """Write or replace a note."""
         self._called()
         if change not in self._changes:
             raise NotFound("no such change request", value=change, allowed=", ".join(self._changes))
+        if self.turns.get((change, marker), 0) > turn:
+            raise MovedOn("a newer pipeline has written the note", value=str(self.turns[change, marker]))
+        self.turns[change, marker] = turn
         self.notes[change, marker] = text
         return f"memory:{change}#{marker}"
 
@@ -97,6 +101,7 @@ def forge_checks() -> tuple[Callable[[New], None], ...]:
     return (
         _one_note,
         _notes_of_their_own,
+        _a_note_of_a_newer_pipeline_stays,
         _no_change,
         _published_once,
         _versions_are_one_release,
@@ -129,6 +134,19 @@ def _one_note(new: New) -> None:
 def _notes_of_their_own(new: New) -> None:
     forge = new()
     assert forge.say("7", "report", "one") != forge.say("7", "review", "two"), "another marker is another note"
+
+
+def _a_note_of_a_newer_pipeline_stays(new: New) -> None:
+    forge = new()
+    first = forge.say("7", "report", "before there were turns")
+    assert forge.say("7", "report", "second", turn=2) == first, "the same note, of a newer pipeline"
+    try:
+        forge.say("7", "report", "first, and late", turn=1)
+    except MovedOn:
+        assert forge.say("7", "report", "second", turn=2) == first, "it may be said again"
+        assert forge.say("7", "report", "tenth", turn=10) == first, "numbers, not texts"
+        return
+    raise AssertionError("the note of a newer pipeline is not written over")
 
 
 def _no_change(new: New) -> None:
