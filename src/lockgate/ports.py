@@ -237,12 +237,15 @@ class Forge(Protocol):
         """A job: job, name, pipeline, commit, ref, status, user (a number), login, started. Raises NotFound."""
         ...
 
-    def published(self, name: str) -> Mapping[str, str]:
-        """Version → the first hex digits of the release that has it, for everything published under a name."""
+    def published(self, name: str) -> Mapping[str, Sequence[str]]:
+        """Version → the first hex digits of the release that has it, for everything published under a name.
+
+        More than one where jobs began at the same time: the number is the first one's, unless `publish` says otherwise.
+        """
         ...
 
     def publish(self, publication: Publication, files: Mapping[str, Path]) -> Published:
-        """Files, model version and page of a release. Raises UsageError where the version is another release's."""
+        """Files, model version and page of a release. Raises NumberTaken where the version is another release's."""
         ...
 
     def deployments(self, environment: str) -> Sequence[Deployed]:

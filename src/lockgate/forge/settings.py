@@ -61,7 +61,7 @@ class GitlabSettings:
         child_bytes: a larger child pipeline has one job for each pipeline. GitLab takes 5 MB, and refuses what takes more
             than 2 MB of its memory unless its operator allows more; the file's text is a fifth of that.
         approvals: how people agree where the policy takes the forge's word: `button`: they start a job; `deployment`: they
-            approve the deployment itself, where GitLab is licensed for it, and else start the deploying job.
+            approve the deployment itself, for which GitLab must be licensed; where it asks nobody, nothing is deployed.
         review, review_days: address of a merge request's review app, with `{branch}` in it, empty: none; days until it ends.
         downstream, downstream_branch: project whose pipeline is started with each delivered release; empty: none.
         urls, tiers: environment → its address, and its tier where its name does not say.

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from lockgate.errors import MovedOn, NotFound, ServiceUnavailable, UsageError
+from lockgate.errors import MovedOn, NotFound, ServiceUnavailable
 from lockgate.records.digest import sha256_bytes
-from lockgate.records.publication import Deployed, Publication, Published
+from lockgate.records.publication import Deployed, NumberTaken, Publication, Published
 
 if TYPE_CHECKING:
     from lockgate.ports import Forge
@@ -70,10 +70,10 @@ class MemoryForge:
             raise NotFound("no such job", value=number)
         return self.jobs[number]
 
-    def published(self, name: str) -> Mapping[str, str]:
+    def published(self, name: str) -> Mapping[str, Sequence[str]]:
         """What has a version."""
         self._called()
-        return {v: p.release.removeprefix("sha256:")[:12] for (n, v), p in self.publications.items() if n == name}
+        return {v: (p.release.removeprefix("sha256:")[:12],) for (n, v), p in self.publications.items() if n == name}
 
     def publish(self, publication: Publication, files: Mapping[str, Path]) -> Published:
         """Keep everything under its name and version."""
@@ -81,7 +81,7 @@ class MemoryForge:
         key = (publication.name, publication.version)
         held = self.publications.get(key)
         if held is not None and held.release != publication.release:
-            raise UsageError("this version is another release's", value=held.release, allowed=publication.release)
+            raise NumberTaken.by(held.release, publication)
         kept = self.files.setdefault(key, {})
         new = {path: data for path, file in files.items() if kept.get(path) != (data := file.read_bytes())}
         kept.update(new)
@@ -166,7 +166,7 @@ def _published_once(new: New) -> None:
         assert first.made, "it was new"
         again = forge.publish(publication, files)
         assert again == replace(first, made=()), "the second time nothing is"
-    assert forge.published("demand") == {"1.0.0": publication.release.removeprefix("sha256:")[:12]}
+    assert forge.published("demand") == {"1.0.0": (publication.release.removeprefix("sha256:")[:12],)}
     assert not forge.published("dem"), "a part of a name is no name"
 
 
@@ -177,7 +177,9 @@ def _versions_are_one_release(new: New) -> None:
         forge.publish(_publication("a"), files)
         try:
             forge.publish(_publication("b"), files)
-        except UsageError:
+        except NumberTaken as error:
+            first = _publication("a").release
+            assert first.removeprefix("sha256:").startswith(error.release.removeprefix("sha256:")), "whose it is"
             return
     raise AssertionError("a version belongs to one release")
 

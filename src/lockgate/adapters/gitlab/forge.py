@@ -106,17 +106,18 @@ class GitlabForge:
         """Any job of the project; a job's own token is shown its own only."""
         return told_of(self._people().get(f"{self._project}/jobs/{quote(number, safe='')}"))
 
-    def published(self, name: str) -> Mapping[str, str]:
+    def published(self, name: str) -> Mapping[str, tuple[str, ...]]:
         """By the list of packages."""
         return self._packages().versions(name)
 
     def publish(self, publication: Publication, files: Mapping[str, Path]) -> Published:
         """Package, model version and page, in this order; the first file goes first, and is hung on the model version, too."""
         people, packages = self._people(), self._packages()
-        packages.check(publication)
-        made = packages.upload(publication, files)
-        first = next(iter(files))
         registry = Registry(people, self._number, pause=self._pause, now=self._now)
+        is_ours = registry.is_ours(publication)
+        packages.check(publication, is_ours=is_ours)
+        made = packages.upload(publication, files, is_ours=is_ours)
+        first = next(iter(files))
         model, more = registry.publish(
             publication, (first, files[first].read_bytes()), job=self._environment.get("CI_JOB_ID", "")
         )
