@@ -7,7 +7,9 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from lockgate.abreast import at_once
 from lockgate.adapters.gitlab.making import once
+from lockgate.adapters.gitlab.package_answers import taken
 from lockgate.errors import NotFound, UsageError
 from lockgate.records.publication import NumberTaken
 
@@ -76,21 +78,27 @@ class Packages:
         """Every file that is not there with these very bytes; how many were new, in words. Raises as `check` does."""
         held = self._held(publication)
         new = [path for path, file in files.items() if held.get(file_name(path)) != _sha256(file)]
-        for path in new:
+        for path in new[:1]:
             self._upload(publication, path, files[path])
             if not is_ours:  # the first file makes the package, and so claims the number
                 self._check_first(publication)
-                is_ours = True
+        for _ in at_once(lambda path: self._upload(publication, path, files[path]), new[1:]):
+            pass
         return [f"{len(new)} of {len(files)} files of package {publication.name} {publication.version}"] if new else []
 
     def _upload(self, publication: Publication, path: str, file: Path) -> None:
-        wanted, target = _sha256(file), self.place(publication, path)
+        """A file that was not there a moment ago: looked for only when nobody knows whether it was put."""
+        wanted, target, looked = _sha256(file), self.place(publication, path), iter((False,))
 
         def find() -> str | None:
+            if not next(looked, True):
+                return None
             return wanted if self._held(publication).get(file_name(path)) == wanted else None
 
-        def put() -> None:
-            self._api.call("PUT", target, file, headers={"Content-Type": "application/octet-stream"}, again=False)
+        def put() -> str | None:
+            headers = {"Content-Type": "application/octet-stream"}
+            took = taken(self._api.call("PUT", f"{target}?select=package_file", file, headers=headers, again=False))
+            return wanted if took == wanted else None
 
         once(find, put, pause=self._pause)
 
