@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BUTTON", "Word", "words_on"]
 
-BUTTON: Final = 'if a button shall do: approvals = "button" under [gitlab] in lockgate.toml, then lockgate gitlab render'
+BUTTON: Final = (
+    'if a button shall do: approvals = "button" under [gitlab] in lockgate.toml, then lockgate gitlab render'
+)
 """The choice that is open where a forge asks nobody; it is made in the declaration, never by what the forge happens to answer."""
 
 LINE: Final = re.compile(r"^\s*(accept|role)\s*:\s*(.*?)\s*$", re.MULTILINE | re.IGNORECASE)

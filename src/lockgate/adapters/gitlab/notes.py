@@ -53,7 +53,8 @@ class Notes:
                     self._api.send("PUT", f"{self._at}/{note['id']}", {"body": body}, again=True)
             note, is_seen = self._newest() or note, True
             if note["body"].strip() != body.strip():
-                self._pause(PAUSE_SECONDS)  # somebody wrote at the same time, or what we read is older than what we wrote
+                # somebody wrote at the same time, or what we read is older than what we wrote
+                self._pause(PAUSE_SECONDS)
         raise ServiceUnavailable("another pipeline writes the same note", value=self._at, next="run the job again")
 
     def _newest(self) -> Any:
