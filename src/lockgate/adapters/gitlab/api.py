@@ -50,7 +50,8 @@ class _Said(Exception):
     def __init__(self, answer: HTTPResponse) -> None:
         super().__init__()
         self.code, self.words = answer.status, _words(answer)
-        self.wait = seconds_asked(answer.headers, now=time.time())
+        headers = answer.headers
+        self.wait = seconds_asked(headers.get("Retry-After", ""), date=headers.get("Date", ""), now=time.time())
         self.place = answer.headers.get("Location", "")
 
 

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 __all__ = ["IN_ALL_SECONDS", "LONGEST_SECONDS", "PAUSES_SECONDS", "pauses", "seconds_asked"]
 
@@ -19,21 +19,20 @@ IN_ALL_SECONDS: Final = 240.0
 """Of pauses, for one call."""
 
 
-def seconds_asked(headers: Mapping[str, str], *, now: float) -> float:
+def seconds_asked(said: str, *, date: str = "", now: float) -> float:
     """What `Retry-After` asks for, in seconds or as a date; 0 where it asks for nothing that can be read.
 
-    `now`: POSIX seconds by our clock, for an answer that does not say by its own when it was given.
+    `date`: the answer's own header of that name; `now`: POSIX seconds by our clock, for an answer without one.
 
-    >>> seconds_asked({"Retry-After": "90"}, now=0.0)
+    >>> seconds_asked("90", now=0.0)
     90.0
-    >>> said = {"Retry-After": "Fri, 27 Nov 2026 18:01:30 GMT", "Date": "Fri, 27 Nov 2026 18:00:00 GMT"}
-    >>> seconds_asked(said, now=0.0)
+    >>> seconds_asked("Fri, 27 Nov 2026 18:01:30 GMT", date="Fri, 27 Nov 2026 18:00:00 GMT", now=0.0)
     90.0
     """
-    said = headers.get("Retry-After", "").strip()
+    said = said.strip()
     if said.isascii() and said.isdigit():
         return float(said)
-    until, given = _time(said), _time(headers.get("Date", ""))
+    until, given = _time(said), _time(date)
     return max(0.0, until - (now if given is None else given)) if until is not None else 0.0
 
 

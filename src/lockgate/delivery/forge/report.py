@@ -169,11 +169,12 @@ def _with_note(done: Reported, how: Reporting, words: Callable[[], tuple[str, tu
     """Write it under the merge request; what the forge refuses is said, and costs nothing else."""
     if how.forge is None or not how.change.number:
         return done
+    text, lacks = done.text, done.lacks
     try:
         text, lacks = words()
         address = how.forge.say(how.change.number, MARKER, text, turn=_turn(how.job))
     except MovedOn as error:
-        return replace(done, text=text, newer=error.value)
+        return replace(done, text=text, newer=error.value, lacks=lacks)
     except LockgateError as error:
         return replace(done, error=error)
     return replace(done, text=text, note=address, lacks=lacks)
