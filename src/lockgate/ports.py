@@ -222,8 +222,11 @@ class Forge(Protocol):
     PermissionRefused names the variable whose token lacks what is needed; ServiceUnavailable: nothing is lost, ask again.
     """
 
-    def say(self, change: str, marker: str, text: str) -> str:
-        """One note on a change request, found by its hidden marker and changed in place; answers its address."""
+    def say(self, change: str, marker: str, text: str, *, turn: int = 0) -> str:
+        """One note on a change request, found by its hidden marker and changed in place; answers its address.
+
+        `turn`: a number that grows from pipeline to pipeline; 0: nobody knows. Raises MovedOn when the note is of a higher one.
+        """
         ...
 
     def attach(self, path: Path) -> str:
@@ -234,12 +237,15 @@ class Forge(Protocol):
         """A job: job, name, pipeline, commit, ref, status, user (a number), login, started. Raises NotFound."""
         ...
 
-    def published(self, name: str) -> Mapping[str, str]:
-        """Version → the first hex digits of the release that has it, for everything published under a name."""
+    def published(self, name: str) -> Mapping[str, Sequence[str]]:
+        """Version → the first hex digits of the release that has it, for everything published under a name.
+
+        More than one where jobs began at the same time: the number is the first one's, unless `publish` says otherwise.
+        """
         ...
 
     def publish(self, publication: Publication, files: Mapping[str, Path]) -> Published:
-        """Files, model version and page of a release. Raises UsageError where the version is another release's."""
+        """Files, model version and page of a release. Raises NumberTaken where the version is another release's."""
         ...
 
     def deployments(self, environment: str) -> Sequence[Deployed]:

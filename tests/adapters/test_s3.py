@@ -254,6 +254,35 @@ def test_damage_is_held_when_it_is_read(new: Callable[[], str], tmp_path: Path) 
     assert all(h.whole for h in store_at(url, tmp_path / "c").held(read=True))
 
 
+class Counting(Bucket):
+    """A bucket that counts what is sent to it."""
+
+    sent = 0
+
+    def send(self, name: str, path: Path) -> None:
+        self.sent += 1
+        super().send(name, path)
+
+
+@pytest.mark.parametrize("size_bytes", [0, 4, 11 << 20], ids=["empty", "one piece", "three parts"])
+def test_who_puts_next_believes_the_bytes_and_not_their_number(
+    new: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size_bytes: int
+) -> None:
+    """Others of the same name and size may lie there; the same ones are not sent again, also where they went in parts."""
+    monkeypatch.setattr("lockgate.adapters.s3.bucket.PART_BYTES", 5 << 20)  # the smallest part that S3 takes
+    url, good = new(), b"g" * size_bytes
+    found = put(store_at(url, tmp_path / "a"), tmp_path, good)
+    bucket = Counting(url)
+    store = BucketStore(bucket, cache=LocalStore(tmp_path / "b"), scratch=tmp_path / "b" / "tmp")
+    put(store, tmp_path, good)
+    assert bucket.sent == 0, "it is there and young"
+    if good:
+        Bucket(url).write(f"objects/{found[7:9]}/{found[7:]}", b"e" * size_bytes)
+        put(store, tmp_path, good)
+        assert bucket.sent == 1
+        assert store_at(url, tmp_path / "c").get(found).read_bytes() == good
+
+
 def test_no_credentials_is_said_at_once(
     new: Callable[[], str], s3: Seaweed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,10 +56,20 @@ def test_who_fills_two_rules_is_one_person() -> None:
     assert said(approvals=(BOB, BOB, ANN)) == ["bob", "ann"]
 
 
-def test_a_forge_that_asks_nobody_has_no_words() -> None:
-    """No licence, or no rules: a button has to do. What somebody said all the same is no complete approval."""
-    assert said(asked=0, approvals=()) == []
-    assert said(asked=0) == []
+@pytest.mark.parametrize("approvals", [(), (BOB, ANN)], ids=["silence", "words all the same"])
+def test_a_forge_that_asks_nobody_has_no_words(approvals: tuple[Agreed, ...]) -> None:
+    """No licence, or no rules: that is nobody's approval, and no button either. What somebody said all the same is no complete one."""
+    with pytest.raises(PermissionRefused, match="asks nobody") as refused:
+        said(asked=0, approvals=approvals)
+    assert 'approvals = "button"' in refused.value.next
+
+
+def test_who_is_against_and_who_is_still_asked_are_looked_at_first() -> None:
+    """A rule that GitLab does not show in its summary asks and hears people all the same."""
+    with pytest.raises(PermissionRefused, match="rejected: ann"):
+        said(asked=0, approvals=(BOB, replace(ANN, said="rejected")))
+    with pytest.raises(WaitingForHuman, match="1 of 2, 1 still asked"):
+        said(asked=0, pending=1, approvals=(BOB,))
 
 
 @pytest.mark.parametrize(

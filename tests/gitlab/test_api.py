@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
-from lockgate.adapters.gitlab.api import PAUSES_SECONDS, GitlabApi, GitlabRefuses
+from lockgate.adapters.gitlab.api import GitlabApi, GitlabRefuses
+from lockgate.adapters.gitlab.patience import IN_ALL_SECONDS, PAUSES_SECONDS, seconds_asked
 from lockgate.errors import NotFound, PermissionRefused, ServiceUnavailable, UsageError
 from lockgate.testing.gitlab import Fault, GitLab
 
@@ -43,9 +46,44 @@ def test_what_may_pass_is_tried_again(gitlab: GitLab, status: int) -> None:
 def test_gitlab_says_how_long_to_wait_and_it_has_a_bound(gitlab: GitLab) -> None:
     asking = Asking(gitlab)
     gitlab.faults.add(Fault(status=429, retry_after=7))
-    gitlab.faults.add(Fault(status=429, retry_after=3600))
+    gitlab.faults.add(Fault(status=429, retry_after=110))
     asking.api.get(PACKAGES)
-    assert asking.pauses == [7.0, 30.0]
+    assert asking.pauses == [7.0, 110.0]
+
+
+def test_it_may_say_so_as_a_date(gitlab: GitLab) -> None:
+    """By the server's own clock, which need not be ours."""
+    asking = Asking(gitlab)
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    gitlab.faults.add(Fault(status=503, retry_after=until))
+    asking.api.get(PACKAGES)
+    assert asking.pauses == [pytest.approx(90.0, abs=3.0)]
+    until = "Sun, 06 Nov 1994 08:50:37 GMT"
+    assert seconds_asked(until, date="Sun, 06 Nov 1994 08:49:37 GMT", now=1.8e9) == 60.0
+    assert seconds_asked(until, now=1.8e9) == 0.0, "that time is over"
+
+
+@pytest.mark.parametrize("said", ["", "soon", "-5", "1.5", "²", "Fri, 99 Nov 2026 18:01:30 GMT"])
+def test_what_cannot_be_read_asks_for_nothing(said: str) -> None:
+    assert seconds_asked(said, now=0.0) == 0.0
+
+
+def test_what_asks_for_too_much_is_given_up_at_once_and_says_how_much(gitlab: GitLab) -> None:
+    asking = Asking(gitlab)
+    gitlab.faults.add(Fault(status=429, retry_after=3600))
+    with pytest.raises(ServiceUnavailable, match="it asks to wait 3600 s") as refused:
+        asking.api.get(PACKAGES)
+    assert refused.value.next == "try again in 3600 s"
+    assert asking.pauses == []
+
+
+def test_all_pauses_of_a_call_have_a_bound(gitlab: GitLab) -> None:
+    asking = Asking(gitlab)
+    gitlab.faults.add(Fault(status=429, retry_after=115, times=9))
+    with pytest.raises(ServiceUnavailable, match="it asks to wait 115 s"):
+        asking.api.get(PACKAGES)
+    assert asking.pauses == [115.0, 115.0]
+    assert sum(asking.pauses) <= IN_ALL_SECONDS
 
 
 @pytest.mark.parametrize(

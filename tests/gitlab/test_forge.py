@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 
 from lockgate.adapters.gitlab.forge import GitlabForge
+from lockgate.adapters.gitlab.publishing import Packages
 from lockgate.errors import LockgateError, PermissionRefused, ServiceUnavailable, UsageError
-from lockgate.records.publication import Publication, Published
+from lockgate.records.publication import NumberTaken, Publication, Published
 from lockgate.testing.forge import MemoryForge, forge_checks
 from lockgate.testing.gitlab import DEVELOPER, MAINTAINER, REPORTER, Fault, GitLab
 
@@ -208,11 +210,95 @@ def test_a_version_by_hand_is_named_and_not_taken_over(files: dict[str, Path]) -
     with GitLab() as gitlab:
         forge = forge_on(gitlab)
         forge.publish(publication(), files)
-        gitlab.project.packages.clear()
-        other = publication(release="sha256:" + "cd" * 32, words="another")
-        with pytest.raises(UsageError, match="is not this release"):
-            forge.publish(other, files)
-        assert len(gitlab.project.versions) == 1
+        (version,) = gitlab.project.versions.values()
+        version["tags"] = [t for t in version["tags"] if t["key"] != "lockgate.release"]
+        before = state(gitlab)
+        with pytest.raises(UsageError, match="is not this release") as refused:
+            forge.publish(publication(), files)
+        assert "nobody says which one it is" in str(refused.value)
+        assert state(gitlab) == before
+
+
+OTHER = "sha256:" + "cd" * 32
+
+
+def other(**changed: Any) -> Publication:
+    return publication(release=OTHER, words=f"release {OTHER}", **changed)
+
+
+def test_two_jobs_that_want_one_number_at_once(files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both saw it free: it goes to the first one, the other one is told so after its first file, and both end well, and again."""
+    with GitLab() as gitlab:
+        forges = forge_on(gitlab), forge_on(gitlab)
+        barrier, checked, real = threading.Barrier(2), threading.local(), Packages.check
+
+        def check(packages: Packages, publication: Publication, **more: Any) -> None:
+            real(packages, publication, **more)
+            if not getattr(checked, "once", False):
+                checked.once = True
+                barrier.wait(10)
+
+        monkeypatch.setattr(Packages, "check", check)
+        ended: dict[str, Any] = {}
+
+        def publish(forge: GitlabForge, said: Publication) -> None:
+            try:
+                ended[said.release] = forge.publish(said, files)
+            except UsageError as error:
+                ended[said.release] = error
+
+        threads = [threading.Thread(target=publish, args=pair) for pair in zip(forges, (publication(), other()), strict=True)]  # fmt: skip
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        monkeypatch.undo()
+        (late,) = [r for r, said in ended.items() if isinstance(said, NumberTaken)]
+        (first,) = {RELEASE, OTHER} - {late}
+        assert ended[late].release == first[7:19]
+        claims = [k for k in gitlab.project.packages if k.kind == "generic"]
+        assert sorted(len(k.files) for k in claims) == [1, 3], "the late one put its first file and no other"
+        assert forges[0].published("demand") == {"1.2.0": (first[7:19], late[7:19])}
+        assert [v["semver"] for v in gitlab.project.versions.values()] == ["1.2.0"]
+
+        def said(release: str, version: str) -> Publication:
+            return publication(release=release, words=f"release {release}", version=version)
+
+        assert forges[0].publish(said(late, "1.3.0"), files).made
+        assert forges[1].publish(said(first, "1.2.0"), files).made == ()
+        assert forges[1].publish(said(late, "1.3.0"), files).made == ()
+        with pytest.raises(NumberTaken):
+            forges[1].publish(said(late, "1.2.0"), files)
+        assert [r["tag_name"] for r in gitlab.project.releases.values()] == ["demand-v1.2.0", "demand-v1.3.0"]
+
+
+def test_what_another_job_left_half_done_under_a_number_blocks_nobody(files: dict[str, Path]) -> None:
+    """The first release's version is in the registry, the other one's files lie beside it: as an older Lockgate left them."""
+    with GitLab() as gitlab:
+        forge = forge_on(gitlab)
+        forge.publish(publication(), files)
+        packages = forge._packages()
+        for path, file in files.items():
+            packages._upload(other(), path, file)
+        gitlab.project.packages.reverse()
+        assert forge.publish(publication(), files).made == ()
+        with pytest.raises(NumberTaken) as refused:
+            forge.publish(other(), files)
+        assert refused.value.release == RELEASE
+        assert forge.publish(other(version="1.3.0"), files).made
+
+
+def test_a_run_that_was_begun_under_another_number_is_passed_by(files: dict[str, Path]) -> None:
+    with GitLab() as gitlab:
+        forge = forge_on(gitlab)
+        forge.publish(other(), files)
+        forge._environment = {n: v for n, v in forge._environment.items() if n != "CI_JOB_ID"}
+        for published in (gitlab.project.versions, gitlab.project.packages, gitlab.project.releases):
+            published.clear()
+        forge.publish(publication(), files)
+        forge.publish(other(version="1.3.0"), files)
+        names = sorted(r["name"] for r in state(gitlab)["runs"])
+        assert names == ["demand-1.2.0", "demand-1.2.0", "demand-1.3.0"]
 
 
 def test_without_a_token_nothing_is_begun(files: dict[str, Path]) -> None:

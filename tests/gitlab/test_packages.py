@@ -112,6 +112,34 @@ def test_a_second_machine_reads_what_the_first_put(here: Instance) -> None:
     assert len(here.files) == 1
 
 
+@pytest.mark.parametrize("good", [b"good", b""], ids=["bytes", "none"])
+def test_who_puts_next_believes_the_bytes_and_not_their_number(here: Instance, good: bytes) -> None:
+    """Somebody with write access put others of the same size under the name: they are not taken for ours."""
+    found = here.put(here.store(), good)
+    assert here.put(here.store(), good) == found
+    assert len(here.files) == 1, "it is there and young"
+    kept = here.gitlab.project.packages[0].files[-1]
+    kept.content = b"x" * len(kept.content)
+    here.put(here.store(), good)
+    assert len(here.files) == 2
+    assert here.store().get(found).read_bytes() == good
+
+
+def test_what_a_put_asks(here: Instance) -> None:
+    """Two requests for what is new, two for what is there and young once its version was listed: as many as size and age alone would cost."""
+    store, again = here.store(), here.store()
+    here.put(store, b"zero")  # lets us in
+
+    def asked(store: BucketStore, data: bytes) -> list[str]:
+        before = len(here.gitlab.requests)
+        here.put(store, data)
+        return [f"{m} {'list' if p.endswith('package_files') else 'file'}" for m, p, _ in here.gitlab.requests[before:] if not p.endswith("/packages")]  # fmt: skip
+
+    assert asked(store, b"one") == ["HEAD file", "PUT file"]
+    assert asked(again, b"one") == ["HEAD file", "GET list"]
+    assert asked(again, b"one") == ["HEAD file"]
+
+
 def test_where_things_lie(here: Instance) -> None:
     found = here.put(here.store(), b"one").removeprefix("blake3:")
     here.results("releases").put("blake3:" + "ab" * 32, {})

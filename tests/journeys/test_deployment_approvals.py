@@ -122,8 +122,10 @@ def test_an_approved_deployment_goes_live_and_everybody_can_check_who_agreed(
     ), proof
 
 
-@pytest.mark.parametrize("how", ["no licence", "no rules", "forbidden"])
-def test_where_gitlab_asks_nobody_the_button_counts_and_one_line_says_why(deploying: Deploying, how: str) -> None:
+@pytest.mark.parametrize("how", ["no licence", "no rules", "forbidden", "hidden"])
+def test_where_gitlab_asks_nobody_or_hides_it_nobody_approves(deploying: Deploying, how: str) -> None:
+    """Bob, who would be asked, starts the job: by a button he would approve, but this pipeline is declared to ask at the deployment."""
+    before = len(deploying.waits.forge.desk.ledger())
     job = deploying.job("bob")
     if how == "no licence":
         deploying.gitlab.project.premium = False
@@ -131,11 +133,16 @@ def test_where_gitlab_asks_nobody_the_button_counts_and_one_line_says_why(deploy
         deploying.deployment["approval_summary"] = {"rules": []}
         deploying.deployment["pending_approval_count"] = 0
     else:
-        deploying.gitlab.faults.add(Fault(method="GET", path="*/deployments", status=403))
-    said = deploying.attests(job)
-    (line,) = [x for x in said.splitlines() if "the deployment has no approvals" in x]
-    assert ("403" in line) is (how == "forbidden")
-    assert "bob approves" in said
+        status = 403 if how == "forbidden" else 404
+        deploying.gitlab.faults.add(Fault(method="GET", path="*/deployments", status=status))
+    said = deploying.attests(job, REFUSED)
+    if how in ("forbidden", "hidden"):
+        assert "nobody can see who approved this deployment" in said
+        assert ("403 Forbidden (the token in CI_JOB_TOKEN)" in said) is (how == "forbidden")
+    else:
+        assert "the forge asks nobody to approve this deployment: no approval rules, or no licence for them" in said
+    assert 'approvals = "button" under [gitlab] in lockgate.toml, then lockgate gitlab render' in said
+    assert len(deploying.waits.forge.desk.ledger()) == before
 
 
 def test_who_only_starts_an_approved_deployment_approves_nothing(deploying: Deploying) -> None:

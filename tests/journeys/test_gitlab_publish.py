@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from journeys.test_pipeline_jobs import Forge, Pipeline, change, delivered_forge, founded_forge
-from journeys.walking import FAILED, OUTSIDE, REFUSED, USAGE, Done, both, commit
+from journeys.walking import FAILED, OUTSIDE, REFUSED, USAGE, Done, both, commit, edit
 
 from lockgate.records.statement import Envelope, signature_holds
 from lockgate.testing.gitlab import Fault, GitLab
+from lockgate.testing.gitlab.packages import keep_file
 
 pytestmark = pytest.mark.sampled(2)
 
@@ -116,6 +117,36 @@ def test_new_data_is_a_patch_and_new_code_a_minor_step(delivered: Forge, gitlab:
     assert [r["tag_name"] for r in gitlab.project.releases.values()] == ["shop-v1.0.0", "shop-v1.1.0", "shop-v1.1.1"]
     # The first one keeps its number.
     assert publish(delivered.pipeline(1, commit="HEAD~2"), gitlab, "--json").json()["version"] == "1.0.0"
+
+
+def test_two_releases_that_want_one_number_both_end_well(delivered: Forge, gitlab: GitLab) -> None:
+    """As two jobs at once leave it, or one that died: the second release's files lie under the first one's number."""
+    publish(delivered.pipeline(1), gitlab)
+    change(delivered)
+    with both(delivered.desk):
+        first = delivered.pipeline(2)
+        first.to_production()
+        second = change_again(delivered)
+        publish(first, gitlab)
+        keep_file(
+            gitlab.project, kind="generic", name="shop", version=f"1.1.0+{delivered.desk.live()[7:19]}", file="manifest.json",
+            content=b"{}", job=None,
+        )  # fmt: skip
+        said = publish(second, gitlab)
+        assert said.out.startswith("shop 1.2.0 is release "), said.text
+        assert publish(first, gitlab, "--json").json()["version"] == "1.1.0"
+        again = publish(second, gitlab, "--json").json()
+    assert (again["version"], again["published"]["made"]) == ("1.2.0", [])
+    assert [r["tag_name"] for r in gitlab.project.releases.values()] == ["shop-v1.0.0", "shop-v1.1.0", "shop-v1.2.0"]
+
+
+def change_again(forge: Forge) -> Pipeline:
+    """Other code once more, delivered."""
+    edit(forge.desk.root, "shop/pipelines.py", "factor: float = 1.001", "factor: float = 1.002")
+    commit(forge.desk.root, "more still")
+    pipeline = forge.pipeline(3)
+    pipeline.to_production()
+    return pipeline
 
 
 def grow(forge: Forge) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.cli.render import now, plain, print_json
-from lockgate.errors import NotFound, PermissionRefused, UsageError
+from lockgate.errors import PermissionRefused, UsageError
 from lockgate.project import adapter, open_project
 from lockgate.records.digest import short
 from lockgate.records.forge_job import job_in
@@ -33,7 +33,7 @@ def attest_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--deployment", action="store_true",
-        help="in the deploying job: who approved this deployment; where GitLab asks nobody, who started the job",
+        help="in the deploying job: who approved this deployment on its page",
     )  # fmt: skip
     parser.add_argument("--reason", metavar="TEXT", help="default: LOCKGATE_REASON, or which job was started")
 
@@ -51,17 +51,14 @@ def attest(arguments: argparse.Namespace) -> int:
 
 
 def _deployment(project: Project, arguments: argparse.Namespace, pressed: Pressed) -> int:
-    """People's approvals of the deployment, else the button."""
-    from lockgate.delivery.forge.attest import attest as attest_release
+    """People's approvals of the deployment; who only starts the job is none of them."""
     from lockgate.delivery.forge.attest_deployment import attest_words, needs_nobody
 
     place, done = arguments.environment, ()
     if needs_nobody(project, place, pressed, now=now()):
         print(f"done  {place} goes back to what served there before: nobody has to approve", file=sys.stderr)
-    elif words := _words(place, pressed):
-        done = attest_words(project, place, pressed, words, clock=now)
     else:
-        done = (attest_release(project, place, pressed, clock=now),)
+        done = attest_words(project, place, pressed, _words(place, pressed), clock=now)
     if arguments.json:
         print_json([_json(d) for d in done])
     else:
@@ -71,8 +68,8 @@ def _deployment(project: Project, arguments: argparse.Namespace, pressed: Presse
 
 
 def _words(environment: str, pressed: Pressed) -> tuple[Word, ...]:
-    """Empty, and said so, where GitLab asks nobody to approve deployments."""
-    from lockgate.forge.approved import words_on
+    """What people said, asked of the instance and project that the job's token names."""
+    from lockgate.delivery.forge.attest_deployment import words_of
 
     issuer, project = pressed.claims.get("iss", ""), pressed.claims.get("project_id", "")
     asks, of = os.environ["CI_API_V4_URL"], os.environ.get("CI_PROJECT_ID", "")
@@ -84,17 +81,7 @@ def _words(environment: str, pressed: Pressed) -> tuple[Word, ...]:
     variables = {
         n: v for n, v in os.environ.items() if n != "LOCKGATE_GITLAB_TOKEN"
     }  # the job's own may read deployments
-    words: tuple[Word, ...] = ()
-    why = "GitLab asks nobody to approve it (no approval rules, or no licence for them)"
-    try:
-        deployments = adapter("gitlab.forge", "GitlabForge")(variables).deployments(environment)
-    except (NotFound, PermissionRefused) as error:
-        why = error.value
-    else:
-        words = words_on(deployments, pressed.job)
-    if not words:
-        print(plain(f"the deployment has no approvals: {why}; who started this job approves"), file=sys.stderr)
-    return words
+    return words_of(adapter("gitlab.forge", "GitlabForge")(variables), environment, pressed.job)
 
 
 def _json(done: Attestation) -> dict[str, Json]:

@@ -83,7 +83,7 @@ def _where(mode: str) -> tuple[Change, Forge | None]:
 def _as_json(done: Reported, why_not: str) -> None:
     print_json({
         "release": done.release, "environment": done.environment or None, "live": done.live, "files": list(done.files),
-        "note": done.note or None, "why_no_note": (str(done.error) if done.error else why_not) or None, "lacks": list(done.lacks),
+        "note": done.note or None, "why_no_note": (str(done.error) if done.error else _newer(done) or why_not) or None, "lacks": list(done.lacks),
     })  # fmt: skip
 
 
@@ -101,5 +101,11 @@ def _show(done: Reported, why_not: str) -> None:
     elif done.error is not None:
         print(plain(f"\n{done.text}"))
         print(plain(f"no note: {done.error}"), file=sys.stderr)
+    elif done.newer:
+        print(plain(f"note   {_newer(done)}"))
     elif why_not:
         print(plain(f"no note: {why_not}"))
+
+
+def _newer(done: Reported) -> str:
+    return f"left alone: a newer pipeline has written it ({done.newer})" if done.newer else ""

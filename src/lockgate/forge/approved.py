@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from lockgate.records.forge_job import ForgeJob
     from lockgate.records.publication import Agreed, Deployed
 
-__all__ = ["Word", "words_on"]
+__all__ = ["BUTTON", "Word", "words_on"]
+
+BUTTON: Final = (
+    'if a button shall do: approvals = "button" under [gitlab] in lockgate.toml, then lockgate gitlab render'
+)
+"""The choice that is open where a forge asks nobody; it is made in the declaration, never by what the forge happens to answer."""
 
 LINE: Final = re.compile(r"^\s*(accept|role)\s*:\s*(.*?)\s*$", re.MULTILINE | re.IGNORECASE)
 
@@ -38,12 +43,13 @@ class Word:
 
 
 def words_on(deployments: Iterable[Deployed], job: ForgeJob) -> tuple[Word, ...]:
-    """The approvals of what this job deploys; empty where the forge asks nobody, so that a button has to do.
+    """The approvals of what this job deploys, at least one.
 
     What was said about another deployment, also an earlier one of the same release, is not looked at.
 
     Raises:
-        PermissionRefused: the forge knows no deployment of this job; it is of another commit, or not running; somebody is against.
+        PermissionRefused: the forge knows no deployment of this job; it is of another commit, or not running; somebody is
+            against; nobody is asked: without a licence or rules a forge lets everything through, and that is nobody's approval.
         WaitingForHuman: somebody has not approved yet.
     """
     found = next((d for d in deployments if d.job and d.job == job.job), None)
@@ -53,14 +59,18 @@ def words_on(deployments: Iterable[Deployed], job: ForgeJob) -> tuple[Word, ...]
         raise _refused("commit", found.commit, job.commit)
     if found.status != "running":
         raise _refused("status", found.status, "running: this job is at it now")
-    if not found.asked:
-        return ()
     if against := sorted({a.login for a in found.approvals if a.said == "rejected"}):
         raise _refused("rejected", ", ".join(against), "nobody against it")
     given = {a.user: a for a in found.approvals if a.said == "approved"}
-    if found.pending or len(given) == 0:
+    if not (found.asked or found.pending):
+        raise PermissionRefused(
+            "the forge asks nobody to approve this deployment", value="no approval rules, or no licence for them",
+            allowed="rules for this environment (Settings › CI/CD › Protected environments)", next=BUTTON,
+        )  # fmt: skip
+    if found.pending or not given:
         raise WaitingForHuman(
-            "the deployment is not approved yet", value=f"{len(given)} of {found.asked}, {found.pending} still asked",
+            "the deployment is not approved yet",
+            value=f"{len(given)} of {found.asked or len(given) + found.pending}, {found.pending} still asked",
             next="approve it on the environment's page, then start the job",
         )  # fmt: skip
     return tuple(_word(found.id, a) for a in given.values())

@@ -15,7 +15,7 @@ How good the answers are is no part of it: gates judge that.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from lockgate.errors import UsageError
@@ -80,7 +80,7 @@ def parse(text: str) -> Version:
     return Version(major=int(found[1]), minor=int(found[2]), patch=int(found[3]))
 
 
-def highest(versions: Mapping[str, str]) -> str | None:
+def highest(versions: Iterable[str]) -> str | None:
     """The highest of some versions; None of none. What is no version of three numbers was not made by us and is passed by."""
     ours = [v for v in versions if FORM.fullmatch(v)]
     best = None

@@ -66,7 +66,7 @@ class GitlabSettings:
         includes: files of others that a `.gitlab-ci.yml` may include, as `exact` writes them: what they say of our jobs counts,
             and nobody here sees it.
         approvals: how people agree where the policy takes the forge's word: `button`: they start a job; `deployment`: they
-            approve the deployment itself, where GitLab is licensed for it, and else start the deploying job.
+            approve the deployment itself, for which GitLab must be licensed; where it asks nobody, nothing is deployed.
         review, review_days: address of a merge request's review app, with `{branch}` in it, empty: none; days until it ends.
         downstream, downstream_branch: project whose pipeline is started with each delivered release; empty: none.
         urls, tiers: environment → its address, and its tier where its name does not say.

@@ -5,7 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Agreed", "Deployed", "Publication", "Published"]
+from lockgate.errors import UsageError
+
+__all__ = ["Agreed", "Deployed", "NumberTaken", "Publication", "Published"]
+
+
+class NumberTaken(UsageError):
+    """The number is another release's; nothing of this one was shown under it. `release`: whose, or the first digits of it."""
+
+    release: str = ""
+
+    @classmethod
+    def by(cls, release: str, publication: Publication, *, next: str = "lockgate gitlab publish") -> NumberTaken:
+        """With whose it is."""
+        found = cls(
+            f"version {publication.version} of {publication.name} is another release's", value=release,
+            allowed=publication.release, next=next,
+        )  # fmt: skip
+        found.release = release
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

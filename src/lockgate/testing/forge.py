@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from lockgate.errors import NotFound, ServiceUnavailable, UsageError
+from lockgate.errors import MovedOn, NotFound, ServiceUnavailable
 from lockgate.records.digest import sha256_bytes
-from lockgate.records.publication import Deployed, Publication, Published
+from lockgate.records.publication import Deployed, NumberTaken, Publication, Published
 
 if TYPE_CHECKING:
     from lockgate.ports import Forge
@@ -28,11 +28,12 @@ class MemoryForge:
     """A `Forge` that forgets. `fail_call`: the number of the call, from 1, that raises ServiceUnavailable and does nothing.
 
     Attributes:
-        notes: (change, marker) → text. attached: name → bytes. files: (name, version) → path → bytes.
+        notes: (change, marker) → text; turns: who wrote it. attached: name → bytes. files: (name, version) → path → bytes.
     """
 
     def __init__(self, *, changes: Sequence[str] = ("7",), fail_call: int = 0) -> None:
         self.notes: dict[tuple[str, str], str] = {}
+        self.turns: dict[tuple[str, str], int] = {}
         self.attached: dict[str, bytes] = {}
         self.files: dict[tuple[str, str], dict[str, bytes]] = {}
         self.publications: dict[tuple[str, str], Publication] = {}
@@ -45,11 +46,14 @@ class MemoryForge:
         if self._calls == self._fail_call:
             raise ServiceUnavailable("the forge does not answer", value=f"call {self._calls}")
 
-    def say(self, change: str, marker: str, text: str) -> str:
+    def say(self, change: str, marker: str, text: str, *, turn: int = 0) -> str:
         """Write or replace a note."""
         self._called()
         if change not in self._changes:
             raise NotFound("no such change request", value=change, allowed=", ".join(self._changes))
+        if self.turns.get((change, marker), 0) > turn:
+            raise MovedOn("a newer pipeline has written the note", value=str(self.turns[change, marker]))
+        self.turns[change, marker] = turn
         self.notes[change, marker] = text
         return f"memory:{change}#{marker}"
 
@@ -66,10 +70,10 @@ class MemoryForge:
             raise NotFound("no such job", value=number)
         return self.jobs[number]
 
-    def published(self, name: str) -> Mapping[str, str]:
+    def published(self, name: str) -> Mapping[str, Sequence[str]]:
         """What has a version."""
         self._called()
-        return {v: p.release.removeprefix("sha256:")[:12] for (n, v), p in self.publications.items() if n == name}
+        return {v: (p.release.removeprefix("sha256:")[:12],) for (n, v), p in self.publications.items() if n == name}
 
     def publish(self, publication: Publication, files: Mapping[str, Path]) -> Published:
         """Keep everything under its name and version."""
@@ -77,7 +81,7 @@ class MemoryForge:
         key = (publication.name, publication.version)
         held = self.publications.get(key)
         if held is not None and held.release != publication.release:
-            raise UsageError("this version is another release's", value=held.release, allowed=publication.release)
+            raise NumberTaken.by(held.release, publication)
         kept = self.files.setdefault(key, {})
         new = {path: data for path, file in files.items() if kept.get(path) != (data := file.read_bytes())}
         kept.update(new)
@@ -97,6 +101,7 @@ def forge_checks() -> tuple[Callable[[New], None], ...]:
     return (
         _one_note,
         _notes_of_their_own,
+        _a_note_of_a_newer_pipeline_stays,
         _no_change,
         _published_once,
         _versions_are_one_release,
@@ -131,6 +136,19 @@ def _notes_of_their_own(new: New) -> None:
     assert forge.say("7", "report", "one") != forge.say("7", "review", "two"), "another marker is another note"
 
 
+def _a_note_of_a_newer_pipeline_stays(new: New) -> None:
+    forge = new()
+    first = forge.say("7", "report", "before there were turns")
+    assert forge.say("7", "report", "second", turn=2) == first, "the same note, of a newer pipeline"
+    try:
+        forge.say("7", "report", "first, and late", turn=1)
+    except MovedOn:
+        assert forge.say("7", "report", "second", turn=2) == first, "it may be said again"
+        assert forge.say("7", "report", "tenth", turn=10) == first, "numbers, not texts"
+        return
+    raise AssertionError("the note of a newer pipeline is not written over")
+
+
 def _no_change(new: New) -> None:
     try:
         new().say("404", "report", "nobody reads this")
@@ -148,20 +166,21 @@ def _published_once(new: New) -> None:
         assert first.made, "it was new"
         again = forge.publish(publication, files)
         assert again == replace(first, made=()), "the second time nothing is"
-    assert forge.published("demand") == {"1.0.0": publication.release.removeprefix("sha256:")[:12]}
+    assert forge.published("demand") == {"1.0.0": (publication.release.removeprefix("sha256:")[:12],)}
     assert not forge.published("dem"), "a part of a name is no name"
 
 
 def _versions_are_one_release(new: New) -> None:
-    forge = new()
+    forge, whose = new(), ""
     with tempfile.TemporaryDirectory() as folder:
         files = {"manifest.json": _file(folder, "m", b"{}")}
         forge.publish(_publication("a"), files)
         try:
             forge.publish(_publication("b"), files)
-        except UsageError:
-            return
-    raise AssertionError("a version belongs to one release")
+        except NumberTaken as error:
+            whose = error.release.removeprefix("sha256:")
+    assert whose, "a version belongs to one release"
+    assert _publication("a").release.removeprefix("sha256:").startswith(whose), "and the error says to which one"
 
 
 def _no_job(new: New) -> None:

@@ -34,8 +34,11 @@ class Bucket(Protocol):
         """Say whether there are any."""
         ...
 
-    def stat(self, name: str) -> tuple[int, float] | None:
-        """Size in bytes and time of the last change (POSIX seconds by the place's clock), or None."""
+    def since(self, name: str, path: Path) -> float | None:
+        """When the very bytes of a file were put there (POSIX seconds by the place's clock).
+
+        None when there are others, or none, or the place does not tell which bytes it has without giving them out.
+        """
         ...
 
     def send(self, name: str, path: Path) -> None:

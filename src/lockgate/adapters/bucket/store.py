@@ -31,8 +31,8 @@ class BucketStore:
         bucket: where the objects lie.
         cache: keeps what was fetched and what was made here.
         scratch: a folder on the cache's file system.
-        young_s: an object that is there and younger is not sent again; an older one is, so that no garbage collection
-            takes it for old.
+        young_s: an object that is there, with these bytes as the bucket tells them, and younger is not sent again; an older
+            one is, so that no garbage collection takes it for old.
     """
 
     def __init__(self, bucket: Bucket, *, cache: Store, scratch: Path, young_s: float = GRACE_S / 2) -> None:
@@ -43,9 +43,9 @@ class BucketStore:
     def put(self, path: Path) -> str:
         """Send a finished file, then move it into the cache. It is in the bucket when this returns."""
         found = digest_file(path)
-        there = self._bucket.stat(_name(found))
-        is_young = there is not None and time.time() - there[1] < self._young_s
-        if there is None or there[0] != path.stat().st_size or not is_young or not self._read.get(found, True):
+        since = self._bucket.since(_name(found), path)
+        is_young = since is not None and time.time() - since < self._young_s
+        if not is_young or not self._read.get(found, True):
             self._bucket.send(_name(found), path)
             self._read.pop(found, None)
         self._here.add(found)

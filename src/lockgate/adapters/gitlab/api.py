@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from lockgate.adapters.gitlab.line import Line, allowed_address, pieces
+from lockgate.adapters.gitlab.patience import pauses, seconds_asked
 from lockgate.errors import NotFound, PermissionRefused, ServiceUnavailable, UsageError
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ __all__ = ["GitlabApi", "GitlabRefuses"]
 
 T = TypeVar("T")
 PATIENCE_SECONDS: Final = 30.0
-PAUSES_SECONDS: Final = (0.5, 2.0, 5.0)
-LONGEST_PAUSE_SECONDS: Final = 30.0
 PASSING: Final = frozenset({429, 500, 502, 503, 504})
 NOT_DONE: Final = frozenset({429})
 """Answers by which a call surely took no effect: also what must not be done twice may be asked again."""
@@ -51,8 +50,8 @@ class _Said(Exception):
     def __init__(self, answer: HTTPResponse) -> None:
         super().__init__()
         self.code, self.words = answer.status, _words(answer)
-        said = answer.headers.get("Retry-After", "")
-        self.wait = float(said) if said.isdigit() else 0.0
+        headers = answer.headers
+        self.wait = seconds_asked(headers.get("Retry-After", ""), date=headers.get("Date", ""), now=time.time())
         self.place = answer.headers.get("Location", "")
 
 
@@ -180,8 +179,8 @@ class GitlabApi:
         yield from self._elsewhere(urljoin(address, said.place), left=left - 1)
 
     def _tried(self, method: str, path: str, once: Callable[[], T], *, again: bool) -> T:
-        why, wait = "", 0.0
-        for pause in (*PAUSES_SECONDS, None):
+        why, wait, rest = "", 0.0, pauses()
+        while True:
             may_repeat = again
             try:
                 return once()
@@ -192,13 +191,15 @@ class GitlabApi:
                 may_repeat = again or said.code in NOT_DONE
             except (OSError, HTTPException) as error:
                 why, wait = f"{type(error).__name__}: {error}", 0.0
-            if not may_repeat:
+            pause = rest(wait) if may_repeat else None
+            if pause is None:
                 break
-            if pause is not None:
-                self._pause(min(max(pause, wait), LONGEST_PAUSE_SECONDS))
+            self._pause(pause)
+        asks = f"; it asks to wait {wait:.0f} s" if wait else ""
         raise ServiceUnavailable(
-            "GitLab does not answer", value=f"{method} {path}: {why}", allowed=self._address, next="try again later"
-        )
+            "GitLab does not answer", value=f"{method} {path}: {why}{asks}", allowed=self._address,
+            next=f"try again in {wait:.0f} s" if wait else "try again later",
+        )  # fmt: skip
 
     @contextlib.contextmanager
     def _asked(

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from lockgate.adapters.gitlab.api import PATIENCE_SECONDS, GitlabApi
 from lockgate.adapters.gitlab.job import told_of
-from lockgate.adapters.gitlab.making import once
+from lockgate.adapters.gitlab.notes import Notes
 from lockgate.adapters.gitlab.publishing import Packages
 from lockgate.adapters.gitlab.registry import Registry
 from lockgate.errors import PermissionRefused, UsageError
@@ -84,22 +84,14 @@ class GitlabForge:
             pause=self._pause, patience=self._patience,
         )  # fmt: skip
 
-    def say(self, change: str, marker: str, text: str) -> str:
+    def say(self, change: str, marker: str, text: str, *, turn: int = 0) -> str:
         """One note, written by this token's user and found by its marker."""
-        api, hidden = self._people(), f"<!-- lockgate:{marker} -->"
+        api = self._people()
         at = f"{self._project}/merge_requests/{quote(change, safe='')}/notes"
-        body, me = f"{hidden}\n{_without_actions(text)}", api.get("/user")["id"]
-
-        def find() -> Any:
-            # a note of somebody else with our marker is not ours to change, nor to be silenced by
-            notes = api.listed(f"{at}?sort=asc")
-            return next((n for n in notes if n["author"]["id"] == me and n["body"].startswith(hidden)), None)
-
-        note, _ = once(find, lambda: api.send("POST", at, {"body": body}), pause=self._pause)
-        if note["body"].strip() != body.strip():
-            note = api.send("PUT", f"{at}/{note['id']}", {"body": body}, again=True)
+        me = api.get("/user")["id"]
+        notes = Notes(api, at, marker=marker, turn=turn, user=me, pause=self._pause)
         page = self._environment.get("CI_PROJECT_URL", "")
-        return f"{page}/-/merge_requests/{change}#note_{note['id']}"
+        return f"{page}/-/merge_requests/{change}#note_{notes.say(_without_actions(text))}"
 
     def attach(self, path: Path) -> str:
         """Upload a file; Markdown that shows it."""
@@ -114,17 +106,18 @@ class GitlabForge:
         """Any job of the project; a job's own token is shown its own only."""
         return told_of(self._people().get(f"{self._project}/jobs/{quote(number, safe='')}"))
 
-    def published(self, name: str) -> Mapping[str, str]:
+    def published(self, name: str) -> Mapping[str, tuple[str, ...]]:
         """By the list of packages."""
         return self._packages().versions(name)
 
     def publish(self, publication: Publication, files: Mapping[str, Path]) -> Published:
         """Package, model version and page, in this order; the first file goes first, and is hung on the model version, too."""
         people, packages = self._people(), self._packages()
-        packages.check(publication)
-        made = packages.upload(publication, files)
-        first = next(iter(files))
         registry = Registry(people, self._number, pause=self._pause, now=self._now)
+        is_ours = registry.is_ours(publication)
+        packages.check(publication, is_ours=is_ours)
+        made = packages.upload(publication, files, is_ours=is_ours)
+        first = next(iter(files))
         model, more = registry.publish(
             publication, (first, files[first].read_bytes()), job=self._environment.get("CI_JOB_ID", "")
         )

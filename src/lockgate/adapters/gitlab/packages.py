@@ -114,18 +114,18 @@ class PackageBucket:
         with self._in_words():
             return self._api().has(self._at(name))
 
-    def stat(self, name: str) -> tuple[int, float] | None:
-        """One request for what is not there; else its version is listed, once, as size and age stand nowhere else."""
+    def since(self, name: str, path: Path) -> float | None:
+        """One request for what is not there; else its version is listed, once, as sha256 and age stand nowhere else."""
         if not self._is_there(name):
             return None
         with self._in_words():
             found = self._listed.known(*_split(name))
-        return (_size(found), found.modified_s) if found else None
+        sha256 = _body(path)[1].removeprefix("sha256:") if found else ""
+        return found.modified_s if found and found.sha256 == sha256 else None
 
     def send(self, name: str, path: Path) -> None:
         """Put a file; GitLab makes it visible when it has all of it."""
-        empty = path.stat().st_size == 0
-        self._put(name, STAND_IN if empty else path, sha256_bytes(STAND_IN) if empty else sha256_file(path))
+        self._put(name, *_body(path))
 
     def write(self, name: str, data: bytes) -> None:
         """Put small bytes."""
@@ -240,6 +240,11 @@ class PackageBucket:
             yield
         except PermissionRefused as error:
             raise ServiceUnavailable(error.what, value=error.value, allowed=error.allowed, next=error.next) from error
+
+
+def _body(path: Path) -> tuple[bytes | Path, str]:
+    """What is sent for a file, and its sha256."""
+    return (path, sha256_file(path)) if path.stat().st_size else (STAND_IN, sha256_bytes(STAND_IN))
 
 
 def _split(name: str) -> tuple[str, str]:

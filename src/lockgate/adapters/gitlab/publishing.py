@@ -7,9 +7,11 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from lockgate.abreast import at_once
 from lockgate.adapters.gitlab.making import once
+from lockgate.adapters.gitlab.package_answers import taken
 from lockgate.errors import NotFound, UsageError
-from lockgate.records.digest import short
+from lockgate.records.publication import NumberTaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,51 +39,66 @@ class Packages:
     """Generic packages and releases of one project.
 
     The version of a package is `SEMVER+DIGITS`, the first digits of the release in SemVer's place for such things: so a list of
-    packages says which release has which version, and two releases can never share a package.
+    packages says which release has which version, and two releases can never share a package. A number belongs to the release
+    whose package came first: two jobs that begin at once see that after their first file, and the second one takes another number.
     """
 
     def __init__(self, api: GitlabApi, address: str, project: str, *, pause: Callable[[float], None]) -> None:
         self._api, self._address, self._pause = api, address, pause
         self._project = f"/projects/{project}"
 
-    def versions(self, name: str) -> dict[str, str]:
-        """Version → first digits of its release."""
-        found: dict[str, str] = {}
-        for package in self._api.listed(f"{self._project}/packages?package_type=generic&package_name={quote(name)}"):
+    def versions(self, name: str) -> dict[str, tuple[str, ...]]:
+        """Version → first digits of each release that has a package of it, the first one first."""
+        found: dict[str, tuple[str, ...]] = {}
+        listed = self._api.listed(f"{self._project}/packages?package_type=generic&package_name={quote(name)}")
+        for package in sorted(listed, key=lambda p: p["id"]):
             version, plus, digits = str(package["version"]).partition("+")
             if package["name"] == name and plus:  # GitLab also finds names that contain this one
-                found[version] = digits
+                found[version] = (*found.get(version, ()), digits)
         return found
 
-    def check(self, publication: Publication) -> None:
-        """Raise UsageError when the version is another release's, or a name is none that GitLab takes."""
+    def check(self, publication: Publication, *, is_ours: bool) -> None:
+        """Raise NumberTaken when the number is another release's, UsageError for a name that GitLab does not take.
+
+        `is_ours`: the model registry says so already.
+        """
         if not PLAIN.fullmatch(publication.name):
             raise UsageError(
                 "GitLab takes no such name for a package", value=publication.name, allowed="letters, digits, . _ - +"
             )
-        held = self.versions(publication.name).get(publication.version)
-        if held is not None and held != _digits(publication):
-            raise UsageError(
-                f"version {publication.version} of {publication.name} is another release's", value=held,
-                allowed=short(publication.release), next="lockgate gitlab publish",
-            )  # fmt: skip
+        if not is_ours:
+            self._check_first(publication)
 
-    def upload(self, publication: Publication, files: Mapping[str, Path]) -> list[str]:
-        """Every file that is not there with these very bytes; how many were new, in words."""
+    def _check_first(self, publication: Publication) -> None:
+        first = next(iter(self.versions(publication.name).get(publication.version, ())), None)
+        if first is not None and first != _digits(publication):
+            raise NumberTaken.by(first, publication)
+
+    def upload(self, publication: Publication, files: Mapping[str, Path], *, is_ours: bool) -> list[str]:
+        """Every file that is not there with these very bytes; how many were new, in words. Raises as `check` does."""
         held = self._held(publication)
         new = [path for path, file in files.items() if held.get(file_name(path)) != _sha256(file)]
-        for path in new:
+        for path in new[:1]:
             self._upload(publication, path, files[path])
+            if not is_ours:  # the first file makes the package, and so claims the number
+                self._check_first(publication)
+        for _ in at_once(lambda path: self._upload(publication, path, files[path]), new[1:]):
+            pass
         return [f"{len(new)} of {len(files)} files of package {publication.name} {publication.version}"] if new else []
 
     def _upload(self, publication: Publication, path: str, file: Path) -> None:
-        wanted, target = _sha256(file), self.place(publication, path)
+        """A file that was not there a moment ago: looked for only when nobody knows whether it was put."""
+        wanted, target, looked = _sha256(file), self.place(publication, path), iter((False,))
 
         def find() -> str | None:
+            if not next(looked, True):
+                return None
             return wanted if self._held(publication).get(file_name(path)) == wanted else None
 
-        def put() -> None:
-            self._api.call("PUT", target, file, headers={"Content-Type": "application/octet-stream"}, again=False)
+        def put() -> str | None:
+            headers = {"Content-Type": "application/octet-stream"}
+            took = taken(self._api.call("PUT", f"{target}?select=package_file", file, headers=headers, again=False))
+            return wanted if took == wanted else None
 
         once(find, put, pause=self._pause)
 

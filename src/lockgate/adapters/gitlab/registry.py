@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from lockgate.adapters.gitlab.making import once
 from lockgate.errors import NotFound, UsageError
+from lockgate.records.publication import NumberTaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,7 @@ __all__ = ["Registry"]
 
 RELEASE: Final = "lockgate.release"
 """The tag by which a run and a version say which release they are."""
+NUMBER: Final = "lockgate.version"
 LONGEST_PARAMETER: Final = 250
 
 
@@ -35,6 +37,11 @@ class Registry:
         self._api, self._pause, self._now = api, pause, now
         self._mlflow = f"/projects/{project}/ml/mlflow/api/2.0"
         self._files = f"/projects/{project}/packages/ml_models"
+
+    def is_ours(self, publication: Publication) -> bool:
+        """Whether the number is this release's already; False: nobody's. Raises NumberTaken, UsageError where a person made it."""
+        found = self._named(publication)
+        return found is not None and self._checked(found, publication)
 
     def publish(self, publication: Publication, small: tuple[str, bytes], *, job: str = "") -> tuple[str, list[str]]:
         """Model, run, numbers and version; the version's address, and what was new. `small`: a file to hang on the version.
@@ -73,7 +80,7 @@ class Registry:
         if experiment is None:
             raise NotFound("GitLab made the model without its experiment", value=f"[model]{publication.name}")
         number = experiment["experiment"]["experiment_id"]
-        tags = {RELEASE: publication.release, "lockgate.version": publication.version}
+        tags = {RELEASE: publication.release, NUMBER: publication.version}
         if job:
             tags["gitlab.CI_JOB_ID"] = job
         said = {
@@ -81,12 +88,13 @@ class Registry:
             "start_time": int(self._now() * 1000), "tags": _pairs(tags),
         }  # fmt: skip
         return once(
-            lambda: self._run_of(number, publication.release),
+            lambda: self._run_of(number, tags),
             lambda: self._post("runs/create", said)["run"], pause=self._pause,
         )  # fmt: skip
 
-    def _run_of(self, experiment: str, release: str) -> Any:
-        token = None
+    def _run_of(self, experiment: str, tags: dict[str, str]) -> Any:
+        """The run of this release and number: one that was begun under a number which another release has then is passed by."""
+        token, wanted = None, _pairs({k: tags[k] for k in (RELEASE, NUMBER)})
         while True:
             asked: dict[str, Any] = {"experiment_ids": [experiment], "max_results": 200}
             found = self._api.send(
@@ -96,7 +104,7 @@ class Registry:
                 again=True,
             )
             for run in found.get("runs") or ():
-                if {"key": RELEASE, "value": release} in run["data"]["tags"]:
+                if all(tag in run["data"]["tags"] for tag in wanted):
                     return run
             token = found.get("next_page_token")
             if not token:
@@ -106,21 +114,30 @@ class Registry:
         tags = _pairs({"gitlab.version": publication.version, RELEASE: publication.release})
         said = {"name": publication.name, "description": publication.words, "run_id": run_id, "tags": tags}
 
-        def find() -> Any:
-            found = self._get("mlflow/registered-models/alias", name=publication.name, alias=publication.version)
-            return found and found["model_version"]
-
         version, is_new = once(
-            find, lambda: self._post("model-versions/create", said)["model_version"], pause=self._pause
-        )
+            lambda: self._named(publication),
+            lambda: self._post("model-versions/create", said)["model_version"], pause=self._pause,
+        )  # fmt: skip
+        self._checked(version, publication)
+        return version, is_new
+
+    def _named(self, publication: Publication) -> Any:
+        """The version of this number, or None."""
+        found = self._get("mlflow/registered-models/alias", name=publication.name, alias=publication.version)
+        return found and found["model_version"]
+
+    def _checked(self, version: Any, publication: Publication) -> bool:
+        """True; raises where it is not this release."""
         held = {t["key"]: t["value"] for t in version["tags"]}.get(RELEASE)
-        if held != publication.release:
+        if held and held != publication.release:
+            raise NumberTaken.by(held, publication, next=f"look at {version['source']}")
+        if not held:
             raise UsageError(
                 f"model version {publication.version} of {publication.name} in GitLab's registry is not this release",
-                value=str(held or "nobody says which one it is"), allowed=publication.release,
+                value="nobody says which one it is", allowed=publication.release,
                 next=f"look at {version['source']}; a version that was made by hand has to go",
             )  # fmt: skip
-        return version, is_new
+        return True
 
     def _complete(self, run_id: str, publication: Publication) -> bool:
         """What of the numbers is not there yet, then the end of the run; whether anything was missing."""

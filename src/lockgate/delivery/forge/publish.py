@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from lockgate.delivery.chosen import chosen
@@ -19,17 +19,17 @@ from lockgate.delivery.judging.judge import evidence_behind
 from lockgate.delivery.releases import fetch, manifest_of
 from lockgate.delivery.walk import walk_now
 from lockgate.deploy.environments import fold
-from lockgate.errors import NotFound, PermissionRefused, StepFailed
+from lockgate.errors import NotFound, PermissionRefused, ServiceUnavailable, StepFailed
 from lockgate.forge.semver import FIRST, Step, highest, parse, step_between
 from lockgate.records.digest import short
 from lockgate.records.forge_job import job_of
 from lockgate.records.people import DELIVERER
 from lockgate.records.proposals import proposals
-from lockgate.records.publication import Publication, Published
+from lockgate.records.publication import NumberTaken, Publication, Published
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from lockgate.delivery.walk import Walk
@@ -43,6 +43,8 @@ __all__ = ["Done", "publish"]
 
 MANIFEST: Final = "manifest.json"
 PROVENANCE: Final = "provenance.dsse.json"
+TRIES: Final = 5
+"""Numbers that other jobs may take from under this one."""
 PLAIN: Final = re.compile(r"[^A-Za-z0-9._ /-]")  # what a metric's name may not have
 
 
@@ -72,16 +74,31 @@ def publish(project: Project, forge: Forge, ref: str | None, where: Where, *, cl
         raise PermissionRefused(f"{me.name} may not publish", value=held, allowed=DELIVERER, next="lockgate people")
     _check_delivered(walk, trust, release)
     manifest = manifest_of(project, release)
-    version, step = _numbered(project, manifest, forge.published(manifest.name))
     files, links = _files(project, walk, trust, manifest, where)
     publication = Publication(
-        name=manifest.name, version=version, release=release, commit=manifest.lineage.commit, links=links,
-        words=_words(manifest, version, step), metrics=_metrics(project, walk, trust, release), params=_params(manifest),
-        also=_also(proposal(trust, release), where),
+        name=manifest.name, version="", release=release, commit=manifest.lineage.commit, links=links, words="",
+        metrics=_metrics(project, walk, trust, release), params=_params(manifest), also=_also(proposal(trust, release), where),
     )  # fmt: skip
-    return Done(
-        release=release, name=manifest.name, version=version, step=step, published=forge.publish(publication, files)
-    )
+    return _published(project, forge, manifest, publication, files)
+
+
+def _published(
+    project: Project, forge: Forge, manifest: Manifest, about: Publication, files: Mapping[str, Path]
+) -> Done:
+    """Under its number; where another job was faster with it, under the next one."""
+    taken: dict[str, str] = {}
+    for _ in range(TRIES):
+        version, step = _numbered(project, manifest, forge.published(manifest.name), taken)
+        publication = replace(about, version=version, words=_words(manifest, version, step))
+        try:
+            published = forge.publish(publication, files)
+        except NumberTaken as error:
+            taken[version] = error.release
+            continue
+        return Done(release=about.release, name=about.name, version=version, step=step, published=published)
+    raise ServiceUnavailable(
+        "other jobs publish at the same time", value=f"{about.name}: {', '.join(taken)} went to others", next="run the job again",
+    )  # fmt: skip
 
 
 def _check_delivered(walk: Walk, trust: Trusted, release: str) -> None:
@@ -96,21 +113,28 @@ def _check_delivered(walk: Walk, trust: Trusted, release: str) -> None:
         )  # fmt: skip
 
 
-def _numbered(project: Project, manifest: Manifest, versions: Mapping[str, str]) -> tuple[str, Step | None]:
-    """The number that the release has, or the one after the highest, by what changed between the two."""
+def _numbered(
+    project: Project, manifest: Manifest, versions: Mapping[str, Sequence[str]], taken: Mapping[str, str]
+) -> tuple[str, Step | None]:
+    """The number that the release has, or the one after the highest, by what changed between the two.
+
+    `taken`: number → the release that the forge says has it, although this one has begun under it.
+    """
     digits = manifest.digest.removeprefix("sha256:")
-    own = next((v for v, start in versions.items() if start and digits.startswith(start)), None)
+    own = highest(v for v, s in versions.items() if v not in taken and any(x and digits.startswith(x) for x in s))
     if own:
         return own, None
-    last = highest(versions)
+    holders = {v: starts[0] for v, starts in versions.items() if starts} | dict(taken)
+    last = highest(holders)
     if last is None:
         return str(FIRST), None
-    step = step_between(manifest_of(project, _whole(project, manifest.name, last, versions[last])), manifest)
+    step = step_between(manifest_of(project, _whole(project, manifest.name, last, holders[last])), manifest)
     return str(parse(last).next(step.part)), step
 
 
 def _whole(project: Project, name: str, version: str, start: str) -> str:
     """The release that the forge says has a version, by its first digits."""
+    start = start.removeprefix("sha256:")
     known = {p.claim.release for p in proposals(read_ledger(project).said)}
     hits = [r for r in known if r.removeprefix("sha256:").startswith(start)]
     if len(hits) != 1:

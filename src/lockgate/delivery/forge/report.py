@@ -17,7 +17,7 @@ from lockgate.delivery.judging.check_recorded import newest_results
 from lockgate.delivery.judging.judge import evidence_behind
 from lockgate.delivery.walk import walk_now
 from lockgate.durable import write_atomic
-from lockgate.errors import LockgateError, NotFound, ServiceUnavailable
+from lockgate.errors import LockgateError, MovedOn, NotFound, ServiceUnavailable
 from lockgate.forge.annotations import annotations
 from lockgate.forge.change import Change, links_in
 from lockgate.forge.metrics import metrics
@@ -75,7 +75,7 @@ class Reported:
     Attributes:
         release: None: this pipeline proposed none. live: what it would replace.
         files: from the project's root. text: the note, written or not.
-        note: its address; empty: not written. lacks: pictures that could not be attached, in words.
+        note: its address; empty: not written. newer: the later pipeline that has written it, so that this one did not. lacks: pictures that could not be attached, in words.
         error: why there is no note although one was wanted.
     """
 
@@ -85,6 +85,7 @@ class Reported:
     files: tuple[str, ...]
     text: str
     note: str = ""
+    newer: str = ""
     lacks: tuple[str, ...] = ()
     error: LockgateError | None = None
 
@@ -168,12 +169,20 @@ def _with_note(done: Reported, how: Reporting, words: Callable[[], tuple[str, tu
     """Write it under the merge request; what the forge refuses is said, and costs nothing else."""
     if how.forge is None or not how.change.number:
         return done
+    text, lacks = done.text, done.lacks
     try:
         text, lacks = words()
-        address = how.forge.say(how.change.number, MARKER, text)
+        address = how.forge.say(how.change.number, MARKER, text, turn=_turn(how.job))
+    except MovedOn as error:
+        return replace(done, text=text, newer=error.value, lacks=lacks)
     except LockgateError as error:
         return replace(done, error=error)
     return replace(done, text=text, note=address, lacks=lacks)
+
+
+def _turn(job: ForgeJob | None) -> int:
+    """Pipelines are numbered one after the other."""
+    return int(job.pipeline) if job and job.pipeline.isascii() and job.pipeline.isdigit() else 0
 
 
 def _with_pictures(

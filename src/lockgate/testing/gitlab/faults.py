@@ -20,14 +20,14 @@ class Fault:
         wrong: `status`: answer that status; `timeout`: never answer; `cut`: half of the body, then the line goes
             dead; `twice`: do it twice, answer once; `stale`: a read sees the state before the last write.
         status: of `status`.
-        retry_after: seconds in the header of that name; None: no header.
+        retry_after: seconds in the header of that name, or the header's text; None: no header.
         done: whether the call takes effect before `status` or `timeout` hides it.
         method, path: which calls, as shell patterns; the path is below `/api/v4`.
     """
 
     wrong: Wrong = "status"
     status: int = 500
-    retry_after: int | None = None
+    retry_after: int | str | None = None
     done: bool = False
     method: str = "*"
     path: str = "*"
