@@ -205,7 +205,7 @@ def test_the_job_itself_asks_the_api_and_checks_the_token(tmp_path: Path) -> Non
         before = len(gitlab.requests)
         for name, value in (
             ("CI_SERVER_URL", f"{gitlab.url}/mallory/pub/-/raw/main/x"),
-            ("CI_SERVER_URL", "https://gitlab.example.org"),
+            ("CI_SERVER_URL", "https://evil.example"),
             ("CI_API_V4_URL", f"{gitlab.url}/mallory/pub/-/raw/main/x/api/v4"),
             ("CI_API_V4_URL", "http://127.0.0.1:9/api/v4"),
         ):
