@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from journeys.walking import git
@@ -74,6 +75,7 @@ def instances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         gitlab = GitLab(live=True).__enter__()
         running.append(gitlab)
         monkeypatch.setenv("LOCKGATE_GITLAB_TOKEN", gitlab.person("ada", role=MAINTAINER))
+        monkeypatch.setenv("LOCKGATE_GITLAB_HOST", urlsplit(gitlab.url).netloc)
         return Instance(gitlab, tmp_path)
 
     yield new
@@ -425,6 +427,29 @@ def test_a_jobs_token_goes_to_its_own_instance_only(here: Instance, monkeypatch:
     assert error.value.exit_code == 5
     assert "export LOCKGATE_GITLAB_TOKEN" in error.value.next
     assert here.gitlab.requests == []
+
+
+@pytest.mark.parametrize("named", ["", "gitlab.example.org", "127.0.0.1"])
+def test_a_repository_does_not_choose_where_a_persons_token_goes(
+    here: Instance, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever wrote lockgate.toml, or the clone's remote, names the host; who made the token says which one it is for."""
+    host = urlsplit(here.gitlab.url).netloc
+    monkeypatch.setenv("LOCKGATE_GITLAB_HOST", named)
+    with pytest.raises(ServiceUnavailable, match=f"is for {host}") as error:
+        here.store().has(digest_bytes(b"one"))
+    assert error.value.exit_code == 5
+    assert error.value.next == f"export LOCKGATE_GITLAB_HOST={host}"
+    assert here.gitlab.requests == []
+    monkeypatch.setenv("LOCKGATE_GITLAB_HOST", host)
+    assert not here.store().has(digest_bytes(b"one"))
+    assert here.gitlab.requests
+
+
+def test_a_job_needs_no_host_for_its_own_instance(here: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOCKGATE_GITLAB_HOST")
+    monkeypatch.setenv("CI_API_V4_URL", here.gitlab.api)
+    assert not here.store().has(digest_bytes(b"one"))
 
 
 def test_a_download_that_leads_elsewhere_takes_no_token_along(here: Instance) -> None:

@@ -20,7 +20,7 @@ from lockgate.records.forge_job import ForgeJob
 from lockgate.testing.gitlab import MAINTAINER, GitLab
 
 from journeys.test_pipeline_jobs import BEFORE_STAGING, Forge, Pipeline, found
-from journeys.walking import GOOD, HUMAN, OUTSIDE, REFUSED, USAGE, Server, commit, git
+from journeys.walking import GOOD, HUMAN, REFUSED, USAGE, Server, commit, git
 
 pytestmark = pytest.mark.sampled(4)
 
@@ -134,6 +134,8 @@ WRONG: dict[str, tuple[str, Callable[[Waiting], dict[str, Any]]]] = {
     "the job is over": ("status", changed("told", status="success")),
     "the branch is not protected": ("ref_protected", changed("claims", ref_protected="false")),
     "the token is for another environment": ("environment", changed("claims", environment="staging")),
+    "the token is for no environment": ("environment", changed("claims", environment="")),
+    "a file on the same host": ("belongs to nobody", changed("claims", iss="https://gitlab.example.org/mallory/pub/-/raw/main/x")),
     "nobody has this account": ("belongs to nobody", lambda w: {**changed("claims", user_id="43")(w), **changed("told", user="43")(w)}),
     "who pressed does not hold the role": ("does not hold a role", lambda w: {**changed("claims", user_id="66")(w), **changed("told", user="66", login="eve")(w)}),
     "the key is no attester's": ("may not say what a forge says", lambda _: {"key": "bot"}),
@@ -200,8 +202,15 @@ def test_the_job_itself_asks_the_api_and_checks_the_token(tmp_path: Path) -> Non
         assert "aud" in attests(REFUSED, LOCKGATE_ID_TOKEN=gitlab.id_token(job, aud="vault", now=datetime.now(UTC)))
         assert "CI_JOB_TOKEN" in attests(REFUSED, CI_JOB_TOKEN="glcbt-wrong")
         assert "LOCKGATE_ID_TOKEN" in attests(USAGE, LOCKGATE_ID_TOKEN="")
-        assert "https only" in attests(USAGE, CI_API_V4_URL="http://gitlab.example.org/api/v4")
-        assert "does not answer" in attests(OUTSIDE, CI_API_V4_URL="http://127.0.0.1:9/api/v4")
+        before = len(gitlab.requests)
+        for name, value in (
+            ("CI_SERVER_URL", f"{gitlab.url}/mallory/pub/-/raw/main/x"),
+            ("CI_SERVER_URL", "https://evil.example"),
+            ("CI_API_V4_URL", f"{gitlab.url}/mallory/pub/-/raw/main/x/api/v4"),
+            ("CI_API_V4_URL", "http://127.0.0.1:9/api/v4"),
+        ):
+            assert f"whose word counts here: {name}" in attests(REFUSED, **{name: value})
+        assert len(gitlab.requests) == before, "nothing was sent to anybody"
         assert "said so" in attests(GOOD)
         assert "stood in the ledger before" in attests(GOOD)
         said = next(e for e in waits.forge.desk.ledger() if e["what"] == "attested approve")

@@ -11,18 +11,25 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import pytest
 
+from lockgate.delivery.evidence.page import page_of
+from lockgate.delivery.identity import read_ledger
+from lockgate.delivery.walk import walk_now
+from lockgate.errors import MovedOn
+from lockgate.gates.binding import binding, decide
 from lockgate.project import open_project
+from lockgate.records.decisions import Attested
 from lockgate.records.decisions import Wanted, state
 from lockgate.records.people import Person
 from lockgate.records.people import found as founding
 from lockgate.records.decisions import PeopleSet
 from lockgate.records.statement import seal
 from lockgate.adapters.keys import FileSigner
+from lockgate.testing.gitlab import GitLab
 from datetime import UTC, datetime
 
 from journeys.test_pipeline_jobs import BEFORE_STAGING, PREDICT, Forge, found
@@ -43,6 +50,7 @@ from journeys.walking import (
 
 pytestmark = pytest.mark.sampled(3)
 
+BOB = "gitlab:gitlab.example.org/42"
 QUIET = 3.0
 """A server follows within a second or two; so long nothing may have happened."""
 
@@ -96,6 +104,8 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     subprocess.run(["git", "init", "--quiet", "--bare", remote], check=True)
     forge = found(folder, settings=f'\n[ledger]\nurl = "git:{remote}"\n')
     git(forge.desk.root, "tag", "founded")
+    forge.desk("people", "add", "bob", "--alias", BOB)
+    forge.desk("people", "add", "runner", "--machine", "--role", "attester")
     root = (forge.desk.root / ".lockgate" / "trust-root").read_text().strip()
     git(folder, "clone", "--quiet", "desk", "operations")
     operations = Lockgate(folder / "operations", {"LOCKGATE_KEY": str(folder / "bot")})
@@ -229,6 +239,86 @@ def test_other_bytes_in_the_store(team: Team) -> None:
     done = team.forge.pipeline(7).job("deliver", "--to", "production", "--here", expect=None)
     assert done.code in (FAILED, OUTSIDE, REFUSED), done.text
     refused(team, release)
+
+
+def attested_by_bob(team: Team, release: str) -> Attested:
+    """As if Bob had pressed *play*, at an instance that is anybody's."""
+    project, now = open_project(team.forge.desk.root), datetime.now(UTC)
+    walk, trust = walk_now(project, now=now), read_ledger(project)
+    ask = walk.ask(trust, release, "production")
+    page = page_of(project, walk, trust, release=release, environment="production")
+    assert page is not None
+    current = binding(trust, release=release, environment="production", policy=walk.digest, page=page.sha256)
+    said = decide(
+        "approve", role="product-owner", reason="me", current=current, ask=ask, accepted=(), log=trust.head, now=now
+    )
+    return Attested(
+        **{f.name: getattr(said, f.name) for f in fields(said)}, account=BOB, forge={"iss": "https://evil.example"}
+    )
+
+
+def test_the_variables_of_a_job_name_another_gitlab(team: Team) -> None:
+    """Mallory's own instance says that Bob pressed; then the attester's key says so past the command."""
+    release = team.new_release(10)
+    pipeline = team.forge.pipeline(10)
+    with GitLab() as evil:
+        job = evil.job("approve:production", pipeline=evil.pipeline(), user="bob", environment="production")
+        names = {
+            **evil.variables(job), "CI_PIPELINE_ID": pipeline.id, "CI_COMMIT_SHA": pipeline.commit, "GITLAB_USER_ID": "42",
+            "LOCKGATE_ID_TOKEN": evil.id_token(job, aud="lockgate", now=datetime.now(UTC)),
+            "LOCKGATE_KEY": str(team.forge.folder / "runner"),
+        }  # fmt: skip
+        clone, real = pipeline.clone(), "https://gitlab.example.org"
+        for changes, field in (
+            ({}, "CI_SERVER_URL"),
+            ({"CI_SERVER_URL": f"{real}/mallory/pub/-/raw/main/x"}, "CI_SERVER_URL"),
+            ({"CI_SERVER_URL": real}, "CI_API_V4_URL"),
+        ):
+            job_here = replace(clone, env={**clone.env, **names, **changes})
+            said = job_here("gitlab", "attest", "production", expect=REFUSED)
+            assert f"whose word counts here: {field}" in said.err
+        assert evil.requests == []
+    team.says(lambda: attested_by_bob(team, release), key="runner")
+    pipeline.job("approvals", "production", expect=HUMAN)
+    project = open_project(team.forge.desk.root)
+    team.says(lambda: Wanted(release=release, environment="production", because="delivered", log=project.ledger.head()))
+    refused(team, release)
+
+
+def test_a_decoy_of_the_ledgers_branch(team: Team) -> None:
+    """Git lists it first for the same name, and anybody who may push a branch may push it."""
+    decoy = "refs/heads/a/refs/heads/lockgate/ledger"
+    git(team.remote, "update-ref", decoy, "refs/heads/lockgate/ledger~4")
+    before = len(team.operations.ledger())
+    release = team.new_release(11)
+    assert len(team.operations.ledger()) > before
+    refused(team, release)
+    git(team.remote, "update-ref", "-d", decoy)
+
+
+def test_a_push_that_races_a_server(team: Team) -> None:
+    """While a server writes down what it does, a Maintainer pushes wishes: nothing gets lost, and no wish of theirs counts."""
+    unapproved, release = team.new_release(12), team.new_release(13)
+    team.forge.approve(release)
+    process = team.forge.pipeline(13).clone().start("deliver", "--to", "production", "--here")
+    project, pushed = open_project(team.forge.desk.root), 0
+    while process.poll() is None or pushed < 3:
+        try:
+            team.says(
+                lambda: Wanted(
+                    release=unapproved, environment="production", because="delivered", log=project.ledger.head()
+                )
+            )
+            pushed += 1
+        except MovedOn:
+            pass
+    assert Lockgate.end(process, "deliver").code == GOOD
+    until(lambda: team.operations.live() == release)
+    team.operations("ledger", "verify")
+    wishes = [e for e in team.operations.ledger() if e["what"].startswith("wanted") and unapproved[7:15] in str(e)]
+    assert len(wishes) >= pushed
+    team.operations("rollback", "production", "--reason", "back to where the others begin")
+    until(lambda: team.operations.live() == team.good)
 
 
 def test_and_with_a_signature_it_goes_up(team: Team) -> None:

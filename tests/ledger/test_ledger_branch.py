@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -235,6 +237,7 @@ def test_a_branch_whose_name_only_ends_so_is_another_one(remote: Path) -> None:
 
 def test_no_remote_is_said_without_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCKGATE_LEDGER_TOKEN", "glpat-secret")
+    monkeypatch.setenv("LOCKGATE_LEDGER_HOST", "127.0.0.1:9")
     address = "http://user:hidden@127.0.0.1:9/group/project.git"
     ledger = BranchLedger(address, BRANCH, root=tmp_path, copy=tmp_path / "c", seen=tmp_path / "s")
     with pytest.raises(ServiceUnavailable) as refused:
@@ -246,6 +249,86 @@ def test_no_remote_is_said_without_a_password(tmp_path: Path, monkeypatch: pytes
     assert not any(
         b"hidden" in p.read_bytes() or b"glpat" in p.read_bytes() for p in (tmp_path / "c").rglob("*") if p.is_file()
     )
+
+
+@pytest.fixture
+def asked() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """An address on this machine, and what is asked of it: path and Authorization. `/away/…` leads to the host `localhost`."""
+    seen: list[tuple[str, str]] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append((self.path, self.headers.get("Authorization", "")))
+            self.send_response(302 if self.path.startswith("/away") else 404)
+            self.send_header("Location", f"http://localhost:{server.server_port}{self.path.replace('/away', '/evil')}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}", seen
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_token_goes_to_the_ledgers_remote(
+    asked: tuple[str, list[tuple[str, str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The honest twin: the named host is asked, with the token, and a job's own instance needs no naming."""
+    host, seen = asked
+    monkeypatch.setenv("LOCKGATE_LEDGER_TOKEN", "glpat-secret")
+    for name, value in (("LOCKGATE_LEDGER_HOST", host), ("CI_SERVER_URL", f"http://{host}")):
+        monkeypatch.delenv("LOCKGATE_LEDGER_HOST", raising=False)
+        monkeypatch.setenv(name, value)
+        seen.clear()
+        with pytest.raises(ServiceUnavailable, match="cannot be reached"):
+            at(f"http://{host}/g/p.git", tmp_path).head()
+        assert seen
+        assert all(header.startswith("Basic ") for _, header in seen)
+
+
+@pytest.mark.parametrize("named", ["", "gitlab.example.org"])
+def test_a_repository_does_not_choose_where_the_token_goes(
+    asked: tuple[str, list[tuple[str, str]]], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, seen = asked
+    monkeypatch.setenv("LOCKGATE_LEDGER_TOKEN", "glpat-secret")
+    monkeypatch.setenv("LOCKGATE_LEDGER_HOST", named)
+    monkeypatch.delenv("CI_SERVER_URL", raising=False)
+    with pytest.raises(ServiceUnavailable, match="was not sent") as refused:
+        at(f"http://{host}/g/p.git", tmp_path).head()
+    assert (refused.value.exit_code, refused.value.next) == (5, f"export LOCKGATE_LEDGER_HOST={host}")
+    assert seen == []
+
+
+def test_the_token_never_travels_without_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCKGATE_LEDGER_TOKEN", "glpat-secret")
+    monkeypatch.setenv("LOCKGATE_LEDGER_HOST", "gitlab.invalid")
+    with pytest.raises(ServiceUnavailable, match="without TLS") as refused:
+        at("http://ada:hidden@gitlab.invalid/g/p.git", tmp_path).head()
+    assert "https://gitlab.invalid/g/p.git" in refused.value.next
+    assert "hidden" not in str(refused.value)
+    with pytest.raises(ServiceUnavailable, match="cannot be reached"):  # https is tried
+        at("https://gitlab.invalid/g/p.git", tmp_path).head()
+
+
+def test_the_token_follows_no_redirect(
+    asked: tuple[str, list[tuple[str, str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, seen = asked
+    monkeypatch.setenv("LOCKGATE_LEDGER_TOKEN", "glpat-secret")
+    monkeypatch.setenv("LOCKGATE_LEDGER_HOST", host)
+    with pytest.raises(ServiceUnavailable, match="follows no redirect"):
+        at(f"http://{host}/away/p.git", tmp_path).head()
+    assert seen
+    assert not [path for path, _ in seen if path.startswith("/evil")]
+
+
+def at(address: str, folder: Path) -> BranchLedger:
+    return BranchLedger(address, BRANCH, root=folder, copy=folder / "c", seen=folder / "s")
 
 
 def test_a_project_names_it_in_one_line(remote: Path) -> None:

@@ -12,7 +12,7 @@ from lockgate.cli.render import now, plain, print_json
 from lockgate.errors import PermissionRefused, UsageError
 from lockgate.project import adapter, open_project
 from lockgate.records.digest import short
-from lockgate.records.forge_job import job_in
+from lockgate.records.forge_job import api_of, job_in
 
 if TYPE_CHECKING:
     from lockgate.delivery.forge.attest import Attestation, Pressed
@@ -42,7 +42,8 @@ def attest(arguments: argparse.Namespace) -> int:
     """Exit 0 when the ledger says that this person approved; 4 when what GitLab says does not hold together."""
     from lockgate.delivery.forge.attest import attest as attest_release
 
-    project, pressed = open_project(Path.cwd()), _pressed(arguments)
+    project = open_project(Path.cwd())
+    pressed = _pressed(project, arguments)
     if arguments.deployment:
         return _deployment(project, arguments, pressed)
     done = attest_release(project, arguments.environment, pressed, clock=now)
@@ -73,10 +74,10 @@ def _words(environment: str, pressed: Pressed) -> tuple[Word, ...]:
 
     issuer, project = pressed.claims.get("iss", ""), pressed.claims.get("project_id", "")
     asks, of = os.environ["CI_API_V4_URL"], os.environ.get("CI_PROJECT_ID", "")
-    if asks.rstrip("/") != f"{issuer.rstrip('/')}/api/v4" or of != project:
+    if asks.rstrip("/") != api_of(issuer) or of != project:
         raise PermissionRefused(
             "approvals are asked of the instance and project that the job's token names", value=f"{asks}, project {of}",
-            allowed=f"{issuer}/api/v4, project {project}", next="CI_API_V4_URL and CI_PROJECT_ID are GitLab's to set",
+            allowed=f"{api_of(issuer)}, project {project}", next="CI_API_V4_URL and CI_PROJECT_ID are GitLab's to set",
         )  # fmt: skip
     variables = {
         n: v for n, v in os.environ.items() if n != "LOCKGATE_GITLAB_TOKEN"
@@ -100,8 +101,8 @@ def _say(done: Attestation) -> None:
     )
 
 
-def _pressed(arguments: argparse.Namespace) -> Pressed:
-    from lockgate.delivery.forge.attest import Pressed
+def _pressed(project: Project, arguments: argparse.Namespace) -> Pressed:
+    from lockgate.delivery.forge.attest import Pressed, instance_for
     from lockgate.forge.id_token import checked_claims
     from lockgate.forge.pressed import ToldJob
 
@@ -112,8 +113,9 @@ def _pressed(arguments: argparse.Namespace) -> Pressed:
             "this is no job of a GitLab pipeline with an ID token", value=", ".join(missing) or "CI_PIPELINE_ID",
             allowed="the manual job, with id_tokens: {LOCKGATE_ID_TOKEN: {aud: lockgate}}", next="lockgate gitlab render",
         )  # fmt: skip
-    told = adapter("gitlab.job", "GitlabJob")(os.environ)
-    claims = checked_claims(os.environ["LOCKGATE_ID_TOKEN"], told.keys(), issuer=os.environ["CI_SERVER_URL"], now=now())
+    issuer = instance_for(project, os.environ)  # before a token is sent anywhere
+    told = adapter("gitlab.job", "GitlabJob")(issuer, os.environ["CI_JOB_TOKEN"])
+    claims = checked_claims(os.environ["LOCKGATE_ID_TOKEN"], told.keys(), issuer=issuer, now=now())
     accepted = arguments.accept or [g for g in os.environ.get("LOCKGATE_ACCEPT", "").split(",") if g.strip()]
     return Pressed(
         job=job, claims=claims, told=ToldJob(**told.told()), role=arguments.role or os.environ.get("LOCKGATE_ROLE", ""),

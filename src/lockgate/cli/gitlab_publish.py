@@ -55,6 +55,6 @@ def _where() -> Where:
     if token and server:
         from lockgate.forge.id_token import checked_claims
 
-        keys = adapter("gitlab.job", "GitlabJob")(os.environ).keys()
+        keys = adapter("gitlab.job", "GitlabJob")(server).keys()
         claims = checked_claims(token, keys, issuer=server, now=now())
     return Where(job=job_in(os.environ), address=server, claims=claims)

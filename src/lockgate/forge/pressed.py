@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from lockgate.errors import PermissionRefused
-from lockgate.records.forge_job import account_of
+from lockgate.records.forge_job import NEAR, account_of, api_of, instance_of
 from lockgate.records.frozen import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from lockgate.records.forge_job import ForgeJob
 
-__all__ = ["ToldJob", "pressed_by"]
+__all__ = ["ToldJob", "pinned", "pressed_by"]
 
 
 @frozen(kw_only=True)
@@ -31,13 +32,39 @@ class ToldJob:
     started: str = ""
 
 
-def pressed_by(claims: Mapping[str, str], told: ToldJob, job: ForgeJob, *, environment: str = "") -> str:
+def pinned(aliases: Iterable[str], *, server: str, api: str) -> str:
+    """The instance whose word may be asked: one where people of the register have accounts, whatever a variable says.
+
+    Args:
+        aliases: of the people in the register that trustees signed.
+        server, api: `CI_SERVER_URL` and `CI_API_V4_URL`, which whoever starts a pipeline may set to anything.
+
+    Raises PermissionRefused naming the variable that disagrees.
+    """
+    known = {place for alias in aliases if (place := instance_of(alias, "gitlab"))}
+    issuer = server.rstrip("/")
+    scheme, _, place = issuer.partition("://")
+    allowed = ", ".join(sorted(known)) or "none: no person in the register has an account at a GitLab"
+    secure = scheme == "https" or (scheme == "http" and urlsplit(issuer).hostname in NEAR)
+    if place not in known:
+        raise _not_pinned(
+            "CI_SERVER_URL", server, f"an instance that the register names: {allowed}",
+            f"lockgate people add NAME --alias {account_of('gitlab', issuer, 'NUMBER')}   (as a trustee, if it is yours)",
+        )  # fmt: skip
+    if not secure:
+        raise _not_pinned("CI_SERVER_URL", server, f"https://{place}", "give the instance TLS")
+    if api.rstrip("/") != api_of(issuer):
+        raise _not_pinned("CI_API_V4_URL", api, api_of(issuer), "it is GitLab's to set: start the job without it")
+    return issuer
+
+
+def pressed_by(claims: Mapping[str, str], told: ToldJob, job: ForgeJob, *, environment: str) -> str:
     """The account that started this job. Raises PermissionRefused naming what does not agree, or is too weak.
 
     Args:
         claims: of the job's checked ID token. told: what the API says. job: what this process was told by its variables.
-        environment: where the release would go: the job is the one that asks for it, by its name, and a token that names
-            an environment names this one.
+        environment: where the release would go: the job is the one that asks for it, by its name, and its token names this
+            environment: the rendered jobs that ask declare it, `action: verify` where they do not deploy.
     """
     for what, *says in (
         ("job", claims.get("job_id"), told.job, job.job),
@@ -54,9 +81,15 @@ def pressed_by(claims: Mapping[str, str], told: ToldJob, job: ForgeJob, *, envir
     asking = tuple(f"{kind}:{environment}" for kind in ("approve", "deploy"))
     if told.name not in asking:  # whoever starts another job again has approved nothing
         raise _refused("name", told.name, " or ".join(asking))
-    if (named := claims.get("environment", "")) not in ("", environment):
-        raise _refused("environment", named, environment)
+    if (named := claims.get("environment", "nothing")) != environment:
+        raise _refused("environment", named, f"{environment}: the rendered job declares it")
     return account_of(job.kind, claims.get("iss", ""), told.user)
+
+
+def _not_pinned(variable: str, value: str, allowed: str, following: str) -> PermissionRefused:
+    return PermissionRefused(
+        f"this is not the GitLab whose word counts here: {variable}", value=value, allowed=allowed, next=following
+    )
 
 
 def _refused(what: str, value: str, allowed: str) -> PermissionRefused:

@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, cast
-from urllib.parse import urlsplit
 
 from lockgate.records.digest import Json
 
-__all__ = ["FORGE", "ForgeJob", "account_of", "job_in", "job_of", "slug_of"]
+__all__ = ["FORGE", "NEAR", "ForgeJob", "account_of", "api_of", "instance_of", "job_in", "job_of", "slug_of"]
 
 FORGE: Final = "forge"
 """In `extra` of `Proposed`: the job that proposed the release."""
@@ -23,14 +22,43 @@ VARIABLES: Final[Mapping[str, Mapping[str, str]]] = {
 }  # fmt: skip
 """Kind of forge → field → the variable by which it tells its jobs."""
 
+NEAR: Final = ("127.0.0.1", "::1", "localhost")
+"""This machine itself: the only hosts that may be asked without TLS."""
+
+ACCOUNT: Final = re.compile(r"(?P<kind>[a-z]+):(?P<instance>[\w.\-\[\]:]+(/[\w.+-]+)*)/(?P<user>\d+)", re.ASCII)
+
 
 def account_of(kind: str, address: str, user: str) -> str:
     """The alias by which a register of people knows an account. By its number: a name can be given to somebody else.
 
     >>> account_of("gitlab", "https://gitlab.example.org", "42")
     'gitlab:gitlab.example.org/42'
+
+    The whole address counts: below the same host may lie an instance of a folder, or a file that anybody wrote.
+
+    >>> account_of("gitlab", "https://example.org/gitlab", "42")
+    'gitlab:example.org/gitlab/42'
     """
-    return f"{kind}:{urlsplit(address).netloc}/{user}"
+    return f"{kind}:{address.partition('://')[2].rstrip('/')}/{user}"
+
+
+def instance_of(account: str, kind: str) -> str:
+    """The instance of an account, host with its port and folder; empty for an alias that is no account of this kind of forge.
+
+    >>> instance_of("gitlab:example.org/gitlab/42", "gitlab"), instance_of("ann@example.org", "gitlab")
+    ('example.org/gitlab', '')
+    """
+    found = ACCOUNT.fullmatch(account)
+    return found["instance"] if found and found["kind"] == kind else ""
+
+
+def api_of(issuer: str) -> str:
+    """Where a GitLab instance answers.
+
+    >>> api_of("https://example.org/gitlab")
+    'https://example.org/gitlab/api/v4'
+    """
+    return f"{issuer}/api/v4"
 
 
 def slug_of(ref: str) -> str:

@@ -1,7 +1,8 @@
 """A branch of a git remote, through a bare repository of our own: no working tree, no index, and no ref of the user's is touched.
 
 Credentials never stand in arguments, which everybody on a machine can read: the remote's address and a token travel in git's
-environment. `LOCKGATE_LEDGER_TOKEN` is used for http(s) remotes, in place of whatever the address says.
+environment. `LOCKGATE_LEDGER_TOKEN` is used for https remotes (http on this machine itself), in place of whatever the address says:
+for the host of the job's own instance or of `LOCKGATE_LEDGER_HOST`, and nowhere that a redirect leads to.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import os
 import re
 import subprocess
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from lockgate.durable import locked
 from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
+from lockgate.records.forge_job import NEAR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["BranchCopy"]
 
 VARIABLE: Final = "LOCKGATE_LEDGER_TOKEN"
+HOST: Final = "LOCKGATE_LEDGER_HOST"
+REDIRECTED: Final = re.compile(r"\b30[1278]\b|redirect")
 FETCHED: Final = "refs/lockgate/fetched"
 MADE: Final = "refs/lockgate/made"
 WHO: Final = "lockgate <lockgate@localhost>"
@@ -110,10 +114,12 @@ class BranchCopy:
     def _need(self, *arguments: str, given: bytes | None = None) -> str:
         done = self._run(*arguments, given=given)
         if done.returncode:
+            why, shown = _why(done), SECRET.sub("", self._remote)
+            moved = bool(os.environ.get(VARIABLE)) and bool(REDIRECTED.search(why))
             raise ServiceUnavailable(
-                "the ledger's branch cannot be reached", value=f"{SECRET.sub('', self._remote)}, {self.branch}: {_why(done)}",
-                allowed="a git remote that answers",
-                next=f"git ls-remote {SECRET.sub('', self._remote)}   (with a token: {VARIABLE})",
+                "the ledger's branch cannot be reached", value=f"{shown}, {self.branch}: {why}",
+                allowed="an address that leads nowhere else: a token follows no redirect" if moved else "a git remote that answers",
+                next="git remote -v   (GitLab's addresses end in .git)" if moved else f"git ls-remote {shown}   (with a token: {VARIABLE})",
             )  # fmt: skip
         return done.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
 
@@ -127,18 +133,39 @@ class BranchCopy:
         if not self._address:
             named = _git(["-C", str(self._root), "remote", "get-url", self._remote], _environment({}), None)
             self._address = named.stdout.decode().strip() if named.returncode == 0 else self._remote
-        return _environment(_reached(self._address, os.environ.get(VARIABLE, "")))
+        return _environment(_reached(self._address, os.environ))
 
 
-def _reached(address: str, token: str) -> dict[str, str]:
-    """Settings of git for reaching the remote: with a token for http(s), the address's own user is left out."""
+def _reached(address: str, known: Mapping[str, str]) -> dict[str, str]:
+    """Settings of git for reaching the remote: with a token, the address's own user is left out, and so is what git has stored."""
+    token = known.get(VARIABLE, "")
     settings = {"gc.autoDetach": "false", "remote.origin.url": address}
     parts = urlsplit(address)
     if token and parts.scheme in ("http", "https"):
+        _check_token_for(parts, known)
         bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         basic = base64.b64encode(f"oauth2:{token}".encode()).decode()
         settings |= {"remote.origin.url": bare, f"http.{bare}.extraHeader": f"Authorization: Basic {basic}"}
+        # git sends the header again to wherever a first answer has led it
+        settings |= {"http.followRedirects": "false", "credential.helper": ""}
     return settings
+
+
+def _check_token_for(parts: SplitResult, known: Mapping[str, str]) -> None:
+    """A repository names its ledger's remote: the token goes there over TLS, and if who set it, or the job, names that host."""
+    host = parts.netloc.rpartition("@")[2]
+    if parts.scheme != "https" and parts.hostname not in NEAR:
+        raise ServiceUnavailable(
+            f"{VARIABLE} was not sent: it would travel without TLS", value=f"http://{host}{parts.path}",
+            allowed="https, or http on this machine itself", next=f"edit [ledger] url or the git remote: https://{host}{parts.path}",
+        )  # fmt: skip
+    named = known.get(HOST, "") or urlsplit(known.get("CI_SERVER_URL", "")).netloc
+    if named.lower() != host.lower():
+        raise ServiceUnavailable(
+            f"{VARIABLE} was not sent: nothing says that it is for {host}", value=f"it is for {named}" if named else f"{HOST} is not set",
+            allowed="the host that the token was made at, if you trust this repository's lockgate.toml and its remotes",
+            next=f"export {HOST}={host}",
+        )  # fmt: skip
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:

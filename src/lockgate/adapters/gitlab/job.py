@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 from lockgate.adapters.gitlab.api import GitlabApi
+from lockgate.records.forge_job import api_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from lockgate.records.digest import Json
 
@@ -18,11 +19,10 @@ __all__ = ["GitlabJob", "told_of"]
 class GitlabJob:
     """Asks with the job's own token: `GET /job` answers for the job whose token asks, and for no other."""
 
-    def __init__(self, environment: Mapping[str, str], *, pause: Callable[[float], None] = time.sleep) -> None:
-        server, api = environment.get("CI_SERVER_URL", ""), environment.get("CI_API_V4_URL", "")
-        token = environment.get("CI_JOB_TOKEN", "")
-        self._api = GitlabApi(api, header="JOB-TOKEN", token=token, variable="CI_JOB_TOKEN", pause=pause)
-        self._server = GitlabApi(server, pause=pause)
+    def __init__(self, issuer: str, token: str = "", *, pause: Callable[[float], None] = time.sleep) -> None:
+        """`issuer`: the instance's address, which whoever calls has checked. All that is asked lies below it."""
+        self._api = GitlabApi(api_of(issuer), header="JOB-TOKEN", token=token, variable="CI_JOB_TOKEN", pause=pause)
+        self._server = GitlabApi(issuer, pause=pause)
 
     def told(self) -> dict[str, str]:
         """Job, name, pipeline, commit, ref, status, user (by number), login and time of start, as texts."""

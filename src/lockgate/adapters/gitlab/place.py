@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["TOKEN", "Pass", "Place", "missing", "pass_for", "place_of"]
+__all__ = ["HOST", "TOKEN", "Pass", "Place", "missing", "pass_for", "place_of"]
 
 HERE: Final = "gitlab:"
 TOKEN: Final = "LOCKGATE_GITLAB_TOKEN"  # noqa: S105  the name of a variable
+HOST: Final = "LOCKGATE_GITLAB_HOST"
 JOB_TOKEN: Final = "CI_JOB_TOKEN"  # noqa: S105
 REMOTE: Final = "origin"
 ALLOWED: Final = "gitlab: for the project itself, or gitlab://HOST/GROUP/PROJECT"
@@ -80,19 +81,35 @@ def missing(url: str, root: Path) -> tuple[str, ...]:
 def pass_for(place: Place, *, deleting: bool = False) -> Pass:
     """The job's own token for its own instance, else that of `LOCKGATE_GITLAB_TOKEN`, which comes first for what asks for more than a job may.
 
-    Raises ServiceUnavailable when there is neither.
+    A repository names the project that holds its store, so whoever wrote it would name where a token goes: that one goes to the
+    host of `LOCKGATE_GITLAB_HOST`, and without it to the job's own instance. Raises ServiceUnavailable where no token may go there.
     """
     known = os.environ
     ours = bool(known.get(JOB_TOKEN)) and urlsplit(known.get("CI_API_V4_URL", "")).netloc == place.host
     own = ours and place.project in (known.get("CI_PROJECT_PATH"), known.get("CI_PROJECT_ID"))
     if known.get(TOKEN) and (deleting or not own):
+        _check_host(place, known)
         return Pass("PRIVATE-TOKEN", TOKEN, known[TOKEN])
     if ours:
         return Pass("JOB-TOKEN", JOB_TOKEN, known[JOB_TOKEN])
     raise ServiceUnavailable(
         "there is no token for the store on GitLab's packages", value=str(place),
         allowed=f"{JOB_TOKEN} in a job; elsewhere {TOKEN}: role Developer, scope api (read_api to look only)",
-        next=f"export {TOKEN}=…   (your access token, or the project's: Settings › Access tokens)",
+        next=f"export {TOKEN}=… {HOST}={place.host}   (your access token, or the project's: Settings › Access tokens)",
+    )  # fmt: skip
+
+
+def _check_host(place: Place, known: Mapping[str, str]) -> None:
+    """Whether the token is for this host, by the word of who set the token."""
+    own = urlsplit(known.get("CI_API_V4_URL", "")).netloc
+    named = known.get(HOST, "") or own
+    if named.lower() == place.host.lower():
+        return
+    says = f"it is for {named}" if named else f"{HOST} is not set"
+    raise ServiceUnavailable(
+        f"{TOKEN} was not sent: nothing says that it is for {place.host}", value=f"the store is {place}; {says}",
+        allowed="the host that the token was made at, if you trust this repository's lockgate.toml and its remote",
+        next=f"export {HOST}={place.host}",
     )  # fmt: skip
 
 

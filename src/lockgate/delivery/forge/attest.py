@@ -13,7 +13,7 @@ from lockgate.delivery.identity import append, read_ledger, who
 from lockgate.delivery.judging.check_recorded import check_recorded
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import NotFound, PermissionRefused, UsageError, WaitingForHuman
-from lockgate.forge.pressed import ToldJob, pressed_by
+from lockgate.forge.pressed import ToldJob, pinned, pressed_by
 from lockgate.gates.approvals import objection
 from lockgate.gates.authors import shown_since
 from lockgate.gates.binding import Ask, binding, decide
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lockgate.records.people import Person
     from lockgate.records.trust import Trusted
 
-__all__ = ["Attestation", "Pressed", "attest"]
+__all__ = ["Attestation", "Pressed", "attest", "instance_for"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,16 @@ class Attestation:
     person: str
     role: str
     entry: str
+
+
+def instance_for(project: Project, variables: Mapping[str, str]) -> str:
+    """The GitLab whose word may be asked, as the register names it. PermissionRefused where the job's variables name another."""
+    people = read_ledger(project).people.people
+    return pinned(
+        (alias for person in people if person.kind == "person" for alias in person.aliases),
+        server=variables.get("CI_SERVER_URL", ""),
+        api=variables.get("CI_API_V4_URL", ""),
+    )
 
 
 def attest(project: Project, environment: str, pressed: Pressed, *, clock: Callable[[], dt.datetime]) -> Attestation:

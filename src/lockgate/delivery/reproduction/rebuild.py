@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Rebuilt", "Recipe", "environment_for", "locked_packages", "rebuild", "snapshot_in"]
 
 OF_PYTHON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-OF_THE_STORE = ("AWS_", "CI_API_V4_URL", "CI_JOB_TOKEN", "CI_PROJECT_", "LOCKGATE_GITLAB_TOKEN")
+OF_THE_STORE = ("AWS_", "CI_API_V4_URL", "CI_JOB_TOKEN", "CI_PROJECT_", "LOCKGATE_GITLAB_TOKEN", "LOCKGATE_GITLAB_HOST")
 """What the variables start with by which a store in S3, or on GitLab's packages, is opened."""
 LAST_LINES = 8
 
