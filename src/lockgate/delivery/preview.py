@@ -134,6 +134,7 @@ class _App:
     confined: Confined
 
     def end(self) -> None:
+        self.warm.set()  # whoever waits for it goes on, and meets nobody
         self.follower.end()
         self.confined.close()
 
@@ -181,6 +182,7 @@ class Previews:
             if set(apps) == {LIVE}:
                 self._leaving.add(LIVE)
             ending = [*self._leaving]
+            self._turn.notify_all()  # time alone may have made room
         for branch in ending:
             if branch != LIVE:
                 why = "was not asked for" if now - apps[branch].asked > self._idle else "makes room for another one"
