@@ -18,6 +18,8 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 HOST = """
 import os, subprocess, sys
 from lockgate.delivery.confined import close_memory
+from lockgate.build.landlock import drop_capabilities
+drop_capabilities()  # root looks into whoever has no more rights than itself
 if sys.argv[1] == "shut": assert close_memory()
 child = '''
 import os

@@ -27,7 +27,9 @@ def ask(store: str = "gitlab:") -> None:
 
 @pytest.mark.parametrize("variable", ["LOCKGATE_GITLAB_TOKEN", "LOCKGATE_LEDGER_TOKEN"])
 @pytest.mark.parametrize("scopes", [("api",), ("read_api", "write_repository"), ("read_api", "self_rotate")])
-def test_more_than_reading_is_refused(gitlab: GitLab, monkeypatch: pytest.MonkeyPatch, variable: str, scopes: tuple[str, ...]) -> None:
+def test_more_than_reading_is_refused(
+    gitlab: GitLab, monkeypatch: pytest.MonkeyPatch, variable: str, scopes: tuple[str, ...]
+) -> None:
     secret = gitlab.project_token(role=REPORTER, scopes=scopes)
     monkeypatch.setenv(variable, secret)
     with pytest.raises(PermissionRefused) as refused:
@@ -37,8 +39,12 @@ def test_more_than_reading_is_refused(gitlab: GitLab, monkeypatch: pytest.Monkey
     assert secret not in str(refused.value)
 
 
-@pytest.mark.parametrize("scopes", [("read_api",), ("read_repository",), ("read_api", "read_registry", "read_repository")])
-def test_reading_is_enough_whatever_the_scope(gitlab: GitLab, monkeypatch: pytest.MonkeyPatch, scopes: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "scopes", [("read_api",), ("read_repository",), ("read_api", "read_registry", "read_repository")]
+)
+def test_reading_is_enough_whatever_the_scope(
+    gitlab: GitLab, monkeypatch: pytest.MonkeyPatch, scopes: tuple[str, ...]
+) -> None:
     monkeypatch.setenv("LOCKGATE_GITLAB_TOKEN", gitlab.person("ada", role=REPORTER, scopes=scopes))
     ask()
     assert gitlab.count("GET", "/personal_access_tokens/self") == 1

@@ -218,7 +218,12 @@ def test_what_an_app_can_reach(project: GitlabProject, tmp_path: Path, port: int
     quiet.env.update({"HOME": str(secret.parent), "TMPDIR": str(scratch), "LOCKGATE_SPY_TOKEN": "glpat-x"})
     with socket.create_server(("127.0.0.1", 0)) as elsewhere, Host(quiet, port) as host:
         assert host.ask(ASKED)[0] == 200
-        values = {"ROOT": str(quiet.root), "SECRET": str(secret), "PORT": elsewhere.getsockname()[1], "HOST": host.process.pid}
+        values = {
+            "ROOT": str(quiet.root),
+            "SECRET": str(secret),
+            "PORT": elsewhere.getsockname()[1],
+            "HOST": host.process.pid,
+        }
         spy = "".join(f"{n} = {v!r}\n" for n, v in values.items()) + SPY
         rules, variables = confined(host)
         enter = f"import json\nfrom lockgate.delivery.confined import _enter\n_enter(json.loads({rules!r}))\n"
@@ -236,7 +241,9 @@ def spied(code: str, variables: dict[str, str]) -> set[str]:
 
 def confined(host: Host) -> tuple[str, dict[str, str]]:
     """The rules and the variables of an app's process."""
-    done = subprocess.run(["pgrep", "-P", str(host.process.pid), "-f", "delivery.confined"], capture_output=True, text=True)
+    done = subprocess.run(
+        ["pgrep", "-P", str(host.process.pid), "-f", "delivery.confined"], capture_output=True, text=True
+    )
     number = done.stdout.split()[0]
     line = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
     known = Path(f"/proc/{number}/environ").read_bytes().decode().split("\0")

@@ -46,7 +46,9 @@ def relayed(behave: Behave) -> Iterator[tuple[App, int]]:
     app = App(behave)
     with app.listener, listen() as listener:
         place = app.listener.getsockname()[:2]
-        Relay(listener, find=lambda n: place if n == "app" else None, names=lambda: ["app"], domain="review.test").start()
+        Relay(
+            listener, find=lambda n: place if n == "app" else None, names=lambda: ["app"], domain="review.test"
+        ).start()
         yield app, listener.getsockname()[1]
 
 
@@ -116,7 +118,10 @@ def test_what_says_who_asks_and_what_is_for_the_next_server_stays_here() -> None
     )
     with relayed(polite) as (app, port):
         told(port, GET + given + b"\r\n")
-        assert app.heard == [GET.lower().replace(b"get / http", b"GET / HTTP") + b"accept: text/html\r\ncookie: a=b\r\nconnection: close\r\n\r\n"]
+        assert app.heard == [
+            GET.lower().replace(b"get / http", b"GET / HTTP")
+            + b"accept: text/html\r\ncookie: a=b\r\nconnection: close\r\n\r\n"
+        ]
 
 
 def test_a_header_that_the_body_depends_on_cannot_be_taken_away() -> None:

@@ -59,9 +59,7 @@ def landlock_version() -> int:
     return max(_libc().syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(VERSION)), 0)
 
 
-def restrict(
-    reads: Iterable[str | int], writes: Iterable[str], *, network: bool, connects: Iterable[int] = ()
-) -> bool:
+def restrict(reads: Iterable[str | int], writes: Iterable[str], *, network: bool, connects: Iterable[int] = ()) -> bool:
     """From now on, reach only these files and folders, with all below them. Answers whether the kernel does it.
 
     Args:

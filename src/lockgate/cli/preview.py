@@ -41,7 +41,9 @@ def preview_arguments(parser: argparse.ArgumentParser) -> None:
         "--idle", type=float, default=1800.0, metavar="SECONDS", help="when an app that nobody asks ends"
     )
     serving.add_argument(
-        "--user", metavar="NAME", help="where the host runs as root: the user whom the apps run as (default: the host's own)"
+        "--user",
+        metavar="NAME",
+        help="where the host runs as root: the user whom the apps run as (default: the host's own)",
     )
     waiting = actions.add_parser("wait", help="in a job: until the host answers with the release of this pipeline")
     waiting.add_argument("address", nargs="?", metavar="URL", help="default: CI_ENVIRONMENT_URL")

@@ -82,9 +82,7 @@ def previews(
         raise UsageError("there is no environment to show proposals beside", value=walk.delivery.name)
     ledger = _Proposed(project, walk, LedgerReader(project, pin=trust), clock, timedelta(days=days))
     ledger.look()
-    return Previews(
-        project, ledger, listen(host, port), domain=domain, say=say, idle_seconds=idle_seconds, owner=owner
-    )
+    return Previews(project, ledger, listen(host, port), domain=domain, say=say, idle_seconds=idle_seconds, owner=owner)
 
 
 @dataclass(slots=True)

@@ -71,8 +71,10 @@ def _length(fields: list[tuple[bytes, bytes]]) -> int:
     """Bytes of the body, which a client must say before: then nothing has to be understood of the body itself."""
     lengths = [value for name, value in fields if name == b"content-length"]
     if any(name == b"transfer-encoding" for name, _ in fields):
-        raise Misread(400, "Content-Length and Transfer-Encoding exclude each other.") if lengths else Misread(
-            411, "Say Content-Length: a body in chunks is not passed on."
+        raise (
+            Misread(400, "Content-Length and Transfer-Encoding exclude each other.")
+            if lengths
+            else Misread(411, "Say Content-Length: a body in chunks is not passed on.")
         )
     if len(lengths) > 1 or not all(LENGTH.fullmatch(value) for value in lengths):
         raise Misread(400, "Content-Length is no number, or there are several.")

@@ -20,7 +20,9 @@ READING: Final = ("read_api", "read_repository", "read_registry")
 LEDGER_TOKEN: Final = "LOCKGATE_LEDGER_TOKEN"  # noqa: S105  the name of a variable
 SELF: Final = "/personal_access_tokens/self"
 HERE: Final = "gitlab:"
-NEXT: Final = "Settings › Access tokens: a project access token with the role Reporter and the scope {scope}; export {variable}=…"
+NEXT: Final = (
+    "Settings › Access tokens: a project access token with the role Reporter and the scope {scope}; export {variable}=…"
+)
 
 
 def need_reading(store: str, root: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
@@ -41,24 +43,32 @@ def _need(url: str, root: Path, given: Pass | None, pause: Callable[[float], Non
     try:
         place = place_of(url, root)
         held = given or pass_for(place)
-        if held.header != "PRIVATE-TOKEN":
-            raise _refused(held, "a job's token does whatever its user may")
-        api = GitlabApi(
-            place.api, header=held.header, token=held.secret, variable=held.variable, needs=", ".join(READING), pause=pause
-        )  # fmt: skip
-        scopes = _scopes(api.get(SELF))
-    except GitlabRefuses as error:
-        raise _refused(held, error.value) from error
+        scopes = _scopes_of(held, place.api, pause)
     except (ServiceUnavailable, NotFound, UsageError) as error:
         raise ServiceUnavailable(
             f"nobody says what the token in {variable} may do, and apps that nobody has reviewed run beside it",
             value=f"{error.what}: {error.value}", allowed="GitLab 15.5 or newer, which tells a token its scopes",
             next=f"try again, or unset {variable}",
         ) from error  # fmt: skip
-    if scopes is None:
-        raise ServiceUnavailable(f"GitLab does not say what the token in {variable} may do", value=SELF, next=f"unset {variable}")  # fmt: skip
     if more := sorted(set(scopes) - set(READING)):
         raise _refused(held, f"its scopes: {', '.join(more)}")
+
+
+def _scopes_of(held: Pass, address: str, pause: Callable[[float], None]) -> tuple[str, ...]:
+    """What GitLab says that a token may."""
+    if held.header != "PRIVATE-TOKEN":
+        raise _refused(held, "a job's token does whatever its user may")
+    needs = ", ".join(READING)
+    api = GitlabApi(
+        address, header=held.header, token=held.secret, variable=held.variable, needs=needs, pause=pause
+    )  # fmt: skip
+    try:
+        scopes = _scopes(api.get(SELF))
+    except GitlabRefuses as error:
+        raise _refused(held, error.value) from error
+    if scopes is None:
+        raise ServiceUnavailable("GitLab names no scopes", value=SELF)
+    return scopes
 
 
 def _scopes(said: Any) -> tuple[str, ...] | None:
