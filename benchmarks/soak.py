@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         done = subprocess.run(command, cwd=ROOT, check=False, env={**os.environ, "LOCKGATE_SAMPLE": "all"})
         cases = list(ET.parse(report).iter("testcase"))
     if not arguments or (arguments[0] == "-n" and len(arguments) == 2):
-        kills = [_row(c) for c in cases if "kill" in c.get("classname", "")]
+        kills = sorted(_row(c) for c in cases if "kill" in c.get("classname", ""))
         mutations = [_properties(c) for c in cases if "mutations" in c.get("classname", "")]
         page = (
             _page(commit, kills) + _packages(cases) + _gates(cases) + _agreement(cases, commit) + _mutations(mutations)
@@ -108,8 +108,22 @@ def _packages(cases: list[ET.Element]) -> str:
     """The longest journeys: releases made again and compared, the demand example in a pipeline, two writers of one ledger."""
     other = ("kill", "mutations", "agrees", "ten_million")
     ran = [c for c in cases if not any(k in c.get("classname", "") for k in other)]
-    rows = [f"| {c.get('name', '').removeprefix('test_').replace('_', ' ')} | {_outcome(c)} |\n" for c in ran]
-    return "\n# Long journeys\n\n| journey | outcome |\n|---|---|\n" + "".join(rows)
+    files: dict[str, list[ET.Element]] = {}
+    for case in ran:
+        files.setdefault(
+            case.get("classname", "").rpartition(".")[2].removeprefix("test_").replace("_", " "), []
+        ).append(case)
+    rows = [f"| {name} | {len(of)} | {_failed(of)} | {_seconds(of):.0f} |\n" for name, of in sorted(files.items())]
+    return "\n# Long journeys\n\n| about | journeys | failed | seconds |\n|---|---:|---|---:|\n" + "".join(rows)
+
+
+def _failed(cases: list[ET.Element]) -> str:
+    bad = [c.get("name", "").removeprefix("test_").replace("_", " ") for c in cases if _outcome(c) != "good"]
+    return f"{len(bad)}: {'; '.join(bad)}" if bad else "0"
+
+
+def _seconds(cases: list[ET.Element]) -> float:
+    return sum(float(c.get("time", 0)) for c in cases)
 
 
 def _gates(cases: list[ET.Element]) -> str:

@@ -22,7 +22,7 @@ PLACE = re.compile(r"^\|[^|]*\| `(\w+)\.(\w+)`", re.MULTILINE)
 
 def test_every_place_exists():
     places = PLACE.findall(USED + OFFERED)
-    assert len(places) == 16
+    assert len(places) == 17
     for module, name in places:
         assert hasattr(importlib.import_module(f"lockgate.evaluation.{module}"), name)
 

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from lockgate.declare import Gate, approval, deploy_to
 from lockgate.errors import NotFound, UsageError
-from lockgate.gates.approvals import Standing, authorised, authors, objection, standing
+from lockgate.gates.approvals import Standing, authorised, standing
+from lockgate.gates.authors import authors
+from lockgate.gates.objections import objection
 from lockgate.gates.binding import Ask, Binding, RoleAsked, ask_for, binding, decide, evidence_root, results
 from lockgate.gates.policy import Policy
 from lockgate.records.decisions import Decision, GateResult

@@ -19,6 +19,7 @@ from journeys.walking import GOOD, HUMAN, REFUSED, Lockgate, commit, edit
 
 from lockgate.errors import PermissionRefused
 from lockgate.forge.approved import Word
+from lockgate.forge.pressed import ToldJob
 from lockgate.testing.gitlab import MAINTAINER, Fault, GitLab
 
 pytestmark = pytest.mark.sampled(4)
@@ -195,6 +196,11 @@ def word(**changes: Any) -> Word:
     return replace(said, **changes)
 
 
+def deploying(waits: Waiting) -> ToldJob:
+    """What the forge's API says of the job that deploys: an approved deployment is read back by it, not by a button's job."""
+    return replace(waits.pressed().told, name="deploy:production")
+
+
 WRONG: dict[str, tuple[str, dict[str, Any]]] = {
     "of an account that nobody has": ("belongs to nobody", {"user": "43"}),
     "of somebody without the role": ("does not hold a role", {"user": "66"}),
@@ -210,14 +216,16 @@ def test_a_word_that_does_not_count_is_refused_by_name(waits: Waiting, what: str
     words, changes = WRONG[what]
     before = len(waits.forge.desk.ledger())
     with pytest.raises(Exception) as refused:  # noqa: PT011  the words are looked at
-        waits.play(word=word(**changes), **{n: changes[n] for n in ("role", "accepted") if n in changes})
+        waits.play(
+            word=word(**changes), told=deploying(waits), **{n: changes[n] for n in ("role", "accepted") if n in changes}
+        )
     assert words in str(refused.value)
     assert len(waits.forge.desk.ledger()) == before
 
 
 def test_the_honest_word_counts_and_ends_when_it_was_given_plus_what_the_policy_says(waits: Waiting) -> None:
     given = datetime.now(UTC)
-    said = waits.play(word=word(time=given), reason="fit")
+    said = waits.play(word=word(time=given), told=deploying(waits), reason="fit")
     assert (said.person, said.role) == ("bob", "product-owner")
     assert said.entry
 

@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,7 +74,7 @@ class Host:
     def workers(self) -> int:
         """Processes that serve a release for it."""
         done = subprocess.run(["ps", "--ppid", str(self.process.pid), "-o", "args="], capture_output=True, text=True)
-        return done.stdout.count("lockgate.serving.worker")
+        return done.stdout.count("lockgate.delivery.confined")
 
 
 @pytest.fixture
@@ -176,3 +177,74 @@ def test_other_names_get_no_app_and_idle_apps_end(project: GitlabProject, tmp_pa
         assert host.workers() == 2
         until(lambda: host.workers() == 0, what=lambda: host.said)
         assert host.ask(ASKED)[0] == 200, "and again"
+
+
+SPY = """
+import os, pathlib, socket
+seen = []
+for name, path in (("environ", f"/proc/{HOST}/environ"), ("mem", f"/proc/{HOST}/mem"), ("toml", ROOT + "/lockgate.toml"), ("secret", SECRET)):
+    try:
+        open(path, "rb").read(1)
+        seen.append(name)
+    except OSError:
+        pass
+try:
+    socket.create_connection(("127.0.0.1", PORT), timeout=2).close()
+    seen.append("network")
+except OSError:
+    pass
+seen += [n for n in os.environ if "TOKEN" in n]
+if os.path.exists(os.path.expanduser("~/.netrc")):
+    seen.append("netrc")
+pathlib.Path(os.environ["TMPDIR"], "found").write_text(" ".join(seen) or "nothing")
+"""
+
+
+def test_what_an_app_can_reach(project: GitlabProject, tmp_path: Path, port: int) -> None:
+    """The branch's code looks for the host's token, its memory, files and network; it finds none of them and answers all the same."""
+    shop = project.lockgate
+    secret = tmp_path / "operator" / ".netrc"
+    secret.parent.mkdir()
+    secret.write_text("password")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    git(shop.root, "checkout", "--quiet", "-b", BRANCH)
+    edit(shop.root, "shop/pipelines.py", "factor: float = 1.0", "factor: float = 1.25")
+    commit(shop.root, "more")
+    head = git(shop.root, "rev-parse", "HEAD").strip()
+    job = {"CI_PIPELINE_ID": "1", "CI_COMMIT_SHA": head, "CI_COMMIT_REF_NAME": BRANCH, "CI_JOB_ID": "3"}
+    Lockgate(shop.root, {**job, "LOCKGATE_KEY": str(shop.root / KEY)})("propose")
+    quiet = copy(shop, tmp_path / "quiet")
+    quiet.env.update({"HOME": str(secret.parent), "TMPDIR": str(scratch), "LOCKGATE_SPY_TOKEN": "glpat-x"})
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere, Host(quiet, port) as host:
+        assert host.ask(ASKED)[0] == 200
+        values = {
+            "ROOT": str(quiet.root),
+            "SECRET": str(secret),
+            "PORT": elsewhere.getsockname()[1],
+            "HOST": host.process.pid,
+        }
+        spy = "".join(f"{n} = {v!r}\n" for n, v in values.items()) + SPY
+        rules, variables = confined(host)
+        enter = f"import json\nfrom lockgate.delivery.confined import _enter\n_enter(json.loads({rules!r}))\n"
+        assert spied(enter + spy, variables) == {"nothing"}
+        free = {**variables, "HOME": str(secret.parent), "A_TOKEN": "x"}
+        assert {"toml", "secret", "network", "netrc", "A_TOKEN"} <= spied(spy, free), "the spy finds what is open"
+    assert not [*scratch.glob("lockgate-review-*")], "the folder went with its app"
+
+
+def spied(code: str, variables: dict[str, str]) -> set[str]:
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, env=variables)
+    assert done.returncode == 0, done.stderr
+    return set(Path(variables["TMPDIR"], "found").read_text().split())
+
+
+def confined(host: Host) -> tuple[str, dict[str, str]]:
+    """The rules and the variables of an app's process."""
+    done = subprocess.run(
+        ["pgrep", "-P", str(host.process.pid), "-f", "delivery.confined"], capture_output=True, text=True
+    )
+    number = done.stdout.split()[0]
+    line = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+    known = Path(f"/proc/{number}/environ").read_bytes().decode().split("\0")
+    return line[line.index(b"lockgate.delivery.confined") + 1].decode(), dict(v.split("=", 1) for v in known if v)

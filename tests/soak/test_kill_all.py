@@ -13,11 +13,35 @@ from pathlib import Path
 
 import pytest
 
-from journeys.conftest import approved, asked, bare, delivered, delivered_twice, founded, known, noted, ran, waiting
+from journeys.conftest import (
+    approved,
+    asked,
+    bare,
+    delivered,
+    delivered_twice,
+    founded,
+    known,
+    noted,
+    proposed,
+    ran,
+    waiting,
+)
 from journeys.killing import SCENES, Scene, count, kill
 from journeys.walking import Lockgate
 
-__all__ = ["approved", "asked", "bare", "delivered", "delivered_twice", "founded", "known", "noted", "ran", "waiting"]
+__all__ = [
+    "approved",
+    "asked",
+    "bare",
+    "delivered",
+    "delivered_twice",
+    "founded",
+    "known",
+    "noted",
+    "proposed",
+    "ran",
+    "waiting",
+]
 
 COLD = [dataclasses.replace(s, name=f"{s.name}, cold", station="ran") for s in SCENES if s.station == "known"]
 AT_ONCE = os.cpu_count() or 1

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["apartness", "deny_sockets", "drop_capabilities", "landlock_version", "restrict", "set_apart"]
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
-VERSION, PATH_BENEATH = 1, 1
+VERSION, PATH_BENEATH, NET_PORT = 1, 1, 2
 NO_NEW_PRIVS, SET_SECCOMP, FILTER = 38, 22, 2
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, TRUNCATE, IOCTL = 1, 2, 4, 8, 1 << 14, 1 << 15
@@ -34,6 +34,7 @@ RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1
 """Version → every right on files that it knows; a version between two has the rights of the older."""
 MAKE_BLOCK = 1 << 11  # a right that nobody was granted outside of scratch
 TCP = 3  # bind, connect; since version 4
+CONNECT = 2
 SCOPES = 3  # abstract UNIX sockets, signals to the outside; since version 6
 
 CAPABILITIES = 0x20080522  # _LINUX_CAPABILITY_VERSION_3
@@ -58,13 +59,14 @@ def landlock_version() -> int:
     return max(_libc().syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(VERSION)), 0)
 
 
-def restrict(reads: Iterable[str | int], writes: Iterable[str], *, network: bool) -> bool:
+def restrict(reads: Iterable[str | int], writes: Iterable[str], *, network: bool, connects: Iterable[int] = ()) -> bool:
     """From now on, reach only these files and folders, with all below them. Answers whether the kernel does it.
 
     Args:
         reads: paths, or descriptors opened with O_PATH, to read and execute. What is not there is left out.
         writes: paths to do anything with.
         network: leave TCP alone.
+        connects: ports that may be connected to all the same.
     """
     version = landlock_version()
     if not version:
@@ -78,6 +80,8 @@ def restrict(reads: Iterable[str | int], writes: Iterable[str], *, network: bool
         _grant(ruleset, path, READ)
     for path in writes:
         _grant(ruleset, path, rights)
+    for port in connects if version >= 4 and not network else ():
+        _libc().syscall(ADD_RULE, ruleset, NET_PORT, struct.pack("=QQ", CONNECT, port), ctypes.c_uint(0))
     done = _no_new_privileges() and _libc().syscall(RESTRICT_SELF, ruleset, ctypes.c_uint(0)) == 0
     os.close(ruleset)
     return done

@@ -59,8 +59,12 @@ def main(control: socket.socket, code: Code, scratch: str, modules: Sequence[str
 
 
 def _code() -> Code:
-    """From stdin, which is empty from then on."""
-    code = from_json(Code, json.loads(sys.stdin.buffer.read()))
+    """From stdin, which is empty from then on. An engine that is killed leaves nothing there, or a part: nobody waits then."""
+    try:
+        said = json.loads(sys.stdin.buffer.read())
+    except ValueError:
+        sys.exit(1)
+    code = from_json(Code, said)
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
     os.close(empty)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from lockgate.cli.render import now, plain
@@ -39,6 +40,11 @@ def preview_arguments(parser: argparse.ArgumentParser) -> None:
     serving.add_argument(
         "--idle", type=float, default=1800.0, metavar="SECONDS", help="when an app that nobody asks ends"
     )
+    serving.add_argument(
+        "--user",
+        metavar="NAME",
+        help="where the host runs as root: the user whom the apps run as (default: the host's own)",
+    )
     waiting = actions.add_parser("wait", help="in a job: until the host answers with the release of this pipeline")
     waiting.add_argument("address", nargs="?", metavar="URL", help="default: CI_ENVIRONMENT_URL")
     waiting.add_argument(
@@ -52,11 +58,13 @@ def preview(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from lockgate.delivery.confined import owner_of
     from lockgate.delivery.preview import previews
 
     host = previews(
         open_project(Path.cwd()), host=arguments.host, port=arguments.port, domain=arguments.domain.lower(),
         trust=arguments.trust, clock=now, say=_say, days=arguments.days, idle_seconds=arguments.idle,
+        owner=owner_of(arguments.user) if arguments.user else None,
     )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, host.stop)
@@ -94,7 +102,7 @@ def _wait(arguments: argparse.Namespace) -> int:
 def _asked(address: str) -> tuple[str, str]:
     """The release that answers, and what to say when it is the wrong one."""
     try:
-        with urllib.request.urlopen(_request(f"{address.rstrip('/')}/health"), timeout=30) as answer:  # noqa: S310  http(s) only
+        with _opened(f"{address.rstrip('/')}/health") as answer:
             said = json.loads(answer.read(1 << 16))
         release = str(said["release"])
     except urllib.error.HTTPError as error:
@@ -105,14 +113,33 @@ def _asked(address: str) -> tuple[str, str]:
     return release, f"release {short(release)} answers"
 
 
-def _request(address: str) -> urllib.request.Request:
-    """Names below `localhost` are this machine (RFC 6761, 6.3), though not every resolver knows it."""
+def _opened(address: str) -> Any:
+    """What an address answers; this machine is asked by no proxy.
+
+    Names below `localhost` are this machine (RFC 6761, 6.3), though not every resolver knows it.
+    """
+    from lockgate.serving.beside import NEAR
+
     parts = urlsplit(address)
+    name = parts.hostname or ""
     headers = {"Host": parts.netloc}
-    if (parts.hostname or "").endswith(".localhost"):
+    if name.endswith(".localhost"):
         port = f":{parts.port}" if parts.port else ""
         address = urlunsplit(parts._replace(netloc=f"127.0.0.1{port}"))
-    return urllib.request.Request(address, headers=headers)  # noqa: S310  http(s) only
+    request = urllib.request.Request(address, headers=headers)  # noqa: S310  http(s) only
+    return (NEAR.open if is_here(name) else urllib.request.urlopen)(request, timeout=30)
+
+
+def is_here(name: str) -> bool:
+    """Whether a host name, or an address, is this machine.
+
+    >>> is_here("a.localhost"), is_here("127.0.0.2"), is_here("::1"), is_here("localhost.example.org")
+    (True, True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return f".{name}".endswith(".localhost")
 
 
 def _say(line: str) -> None:

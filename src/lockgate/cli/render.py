@@ -108,7 +108,9 @@ class Progress:
     def tick(self) -> None:
         """Say what is running when nothing happened for a while."""
         if self._running and time.monotonic() - self._said > 1.5:
-            self._say(", ".join(f"{n} {time.monotonic() - t:.0f} s" for n, t in self._running.items()), final=False)
+            self._say(
+                ", ".join(f"{n} {time.monotonic() - t:.0f} s" for n, t in self._running.copy().items()), final=False
+            )
 
     def end(self) -> None:
         """Tick no more."""

@@ -32,7 +32,7 @@ from lockgate.errors import (
     StepFailed,
 )
 from lockgate.gates.approvals import Standing, standing
-from lockgate.gates.binding import Ask, binding
+from lockgate.gates.binding import Ask, binding, listed
 from lockgate.records.digest import short
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ class _Walking:
     page: str = ""
     judged: Judged = NOTHING_JUDGED
     position: int = 0  # of the stage that is walked now
+    failed: list[Gate] = field(default_factory=list[Gate])  # of this stretch, and nothing lets them pass
     passing: Passing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,10 +123,13 @@ class _Walking:
             look(self.project, self.release, made_in(self.walk, self.ran).holdout.digest, now=self.clock())
             self.judged = self._judge()
             for position, stage in enumerate(self.walk.stages):
+                if not isinstance(stage, Gate):
+                    self._stop_where_gates_failed()
                 self.position = position
                 self._one(stage)
                 if isinstance(stage, DeployTo) and stage.environment == to:
                     break
+            self._stop_where_gates_failed()
         except LockgateError as stopped:
             error = stopped
         return Delivered(
@@ -148,17 +152,24 @@ class _Walking:
             self.judged = self._judge()
         verdict = self.judged.verdicts[gate.name]
         record_verdict(self.project, self.walk, self.release, verdict, self.judged, now=self.clock())
-        if verdict.outcome == "fail" and (why := self.passing.over(gate, self._next_environment())):
+        environment, stopped_already = self._next_environment(), bool(self.failed)
+        if verdict.outcome == "fail" and (why := self.passing.over(gate, environment, may_break=not stopped_already)):
             self._done(gate.name, "waived", f"{why}. The gate itself failed: {verdict.reason}")
             return
         self._done(gate.name, verdict.outcome, verdict.reason)
         if verdict.outcome == "fail":
-            self._keep_page(read_ledger(self.project), self._next_environment())
-            what = f"gate {gate.name} failed"
-            reason = textwrap.shorten(verdict.reason, 98 - len(what), placeholder=" …")  # the stage has said all of it
-            raise StepFailed(
-                what, value=reason, next=f"lockgate evidence {short(self.release)}{self.passing.how(gate)}"
-            )
+            self.failed.append(gate)
+
+    def _stop_where_gates_failed(self) -> None:
+        """All gates of a stretch are judged before it ends: who mends or waives one should know of the others."""
+        if not self.failed:
+            return
+        self._keep_page(read_ledger(self.project), self._next_environment())
+        first, names = self.failed[0], [g.name for g in self.failed]
+        what = f"gate {names[0]} failed" if len(names) == 1 else f"gates {listed(names)} failed"
+        said = self.judged.verdicts[first.name].reason
+        reason = textwrap.shorten(said, max(40, 98 - len(what)), placeholder=" …")  # the stage has said all of it
+        raise StepFailed(what, value=reason, next=f"lockgate evidence {short(self.release)}{self.passing.how(first)}")
 
     def _approval(self, approval: Approval) -> None:
         environment = self._next_environment()
@@ -169,11 +180,7 @@ class _Walking:
             self._done(f"approval {approval.role}", "skipped", f"{stands.glass} broke the glass")
             return
         if stands.granted:
-            self._done(
-                f"approval {approval.role}",
-                "pass",
-                stands.words + ("" if stands.four_eyes else " (own work, flagged)"),
-            )
+            self._done(f"approval {approval.role}", "pass", stands.words(approval.role))
             return
         self._done(f"approval {approval.role}", "refused" if stands.rejected_by else "waiting", stands.missing)
         raise stopped(self.walk, self.release, ask, stands)

@@ -1,7 +1,8 @@
 """`preview serve`: on a host outside of the pipeline, the app of what each branch proposes, beside the answers of what is live.
 
 The ledger says what a branch proposed last; nothing is written into it, so the host needs no key. An app is started when
-somebody asks for it, follows its branch, and is ended when nobody asks any more.
+somebody asks for it, follows its branch, and is ended when nobody asks any more. Nobody has reviewed what it runs: its process is
+confined, and this one's memory is shut.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from lockgate.delivery.confined import Confined, close_memory, what_holds
 from lockgate.delivery.identity import LedgerReader
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import fetch
@@ -23,13 +25,15 @@ from lockgate.records.digest import short
 from lockgate.records.forge_job import job_of, slug_of
 from lockgate.serving.child import Wanted, listen
 from lockgate.serving.follow import Answer, Follower
-from lockgate.serving.relay import Relay
+from lockgate.serving.relay import Full, Relay
 from lockgate.serving.retry import Retry
+from lockgate.stores import adapter, scheme_of
 
 if TYPE_CHECKING:
     import datetime as dt
     import socket
 
+    from lockgate.delivery.confined import Owner
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
     from lockgate.records.ledger import Head
@@ -40,7 +44,11 @@ __all__ = ["Previews", "previews", "proposals"]
 LIVE: Final = ""
 START_SECONDS: Final = 120.0
 MOST: Final = 8
-"""Apps that run at one time; the one that was asked for longest ago makes room."""
+"""Apps that run at one time, beside the live one; the one that was asked for longest ago makes room."""
+KEPT_SECONDS: Final = 20.0
+"""An app that was asked for so lately makes no room: whoever wants another one waits."""
+ROOM_SECONDS: Final = 15.0
+"""How long an asker waits for an app to end before it is told to come again."""
 
 
 def proposals(trust: Trusted, *, name: str, since: dt.datetime) -> Mapping[str, Said]:
@@ -58,15 +66,23 @@ def proposals(trust: Trusted, *, name: str, since: dt.datetime) -> Mapping[str, 
 
 def previews(
     project: Project, *, host: str, port: int, domain: str, trust: str | None, clock: Callable[[], dt.datetime],
-    say: Callable[[str], None], days: int, idle_seconds: float,
+    say: Callable[[str], None], days: int, idle_seconds: float, owner: Owner | None = None,
 ) -> Previews:  # fmt: skip
-    """Open the socket. Raises UsageError where nothing is delivered, so that nothing can be proposed."""
+    """Open the socket. `owner`: the user whom apps run as, if not this one.
+
+    Raises UsageError where nothing is delivered, so that nothing can be proposed; PermissionRefused for a token that may write.
+    """
+    close_memory()
+    if text := what_holds():
+        say(text)
+    store = project.settings.store
+    adapter("gitlab.reading", "need_reading")(store if scheme_of(store) == "gitlab" else "", project.root)
     walk = walk_now(project, now=clock())
     if not walk.environments:
         raise UsageError("there is no environment to show proposals beside", value=walk.delivery.name)
     ledger = _Proposed(project, walk, LedgerReader(project, pin=trust), clock, timedelta(days=days))
     ledger.look()
-    return Previews(project, ledger, listen(host, port), domain=domain, say=say, idle_seconds=idle_seconds)
+    return Previews(project, ledger, listen(host, port), domain=domain, say=say, idle_seconds=idle_seconds, owner=owner)
 
 
 @dataclass(slots=True)
@@ -107,12 +123,18 @@ class _Proposed:
 
 @dataclass(slots=True)
 class _App:
-    """One release that answers on loopback."""
+    """One release that answers on loopback, behind its sandbox. `asked`: when somebody did, last."""
 
     follower: Follower
     place: tuple[str, int]
     asked: float
     warm: threading.Event
+    confined: Confined
+
+    def end(self) -> None:
+        self.warm.set()  # whoever waits for it goes on, and meets nobody
+        self.follower.end()
+        self.confined.close()
 
 
 class Previews:
@@ -120,12 +142,13 @@ class Previews:
 
     def __init__(
         self, project: Project, ledger: _Proposed, listener: socket.socket, *, domain: str, say: Callable[[str], None],
-        idle_seconds: float,
+        idle_seconds: float, owner: Owner | None = None,
     ) -> None:  # fmt: skip
-        self._project, self._ledger, self._listener = project, ledger, listener
+        self._project, self._ledger, self._listener, self._owner = project, ledger, listener, owner
         self._domain, self._say, self._idle = domain, say, idle_seconds
         self._apps: dict[str, _App] = {}
-        self._turn = threading.Lock()
+        self._leaving: set[str] = set()
+        self._turn = threading.Condition()
         self._stop = False
         self._retry = Retry()
         host, port = listener.getsockname()[:2]
@@ -142,23 +165,33 @@ class Previews:
             while not self._stop:
                 self._once()
         finally:
+            self._stop = True  # whoever waits for room gets none
             self._listener.close()
             with self._turn:
                 for branch in [*self._apps]:
-                    self._end(branch)
+                    self._apps.pop(branch).end()
 
     def _once(self) -> None:
+        """Move each app on; end those that nobody asks for, and those that make room. This thread alone does."""
         with self._turn:
             apps = {**self._apps}
-        for branch, app in apps.items():
+            now = time.monotonic()
+            self._leaving |= {b for b, app in apps.items() if b != LIVE and now - app.asked > self._idle}
+            if set(apps) == {LIVE}:
+                self._leaving.add(LIVE)
+            ending = [*self._leaving]
+            self._turn.notify_all()  # time alone may have made room
+        for branch in ending:
+            if branch != LIVE:
+                why = "was not asked for" if now - apps[branch].asked > self._idle else "makes room for another one"
+                self._say(f"{branch} {why}; its app ends")
+            apps.pop(branch).end()  # it still counts: there is room when its process is gone
+            with self._turn:
+                del self._apps[branch]
+                self._leaving.remove(branch)
+                self._turn.notify_all()
+        for app in apps.values():
             app.follower.turn()
-            if branch != LIVE and time.monotonic() - app.asked > self._idle:
-                self._say(f"{branch} was not asked for; its app ends")
-                with self._turn:
-                    self._end(branch)
-        with self._turn:
-            if set(self._apps) == {LIVE}:
-                self._end(LIVE)
         if not apps:
             self._look()
             time.sleep(0.2)
@@ -174,20 +207,31 @@ class Previews:
             time.sleep(self._retry.pause_s)
 
     def _find(self, branch: str) -> tuple[str, int] | None:
-        """Where a branch's app listens, started if it is not there; called by a connection's thread."""
+        """Where a branch's app listens, started if it is not there; called by a connection's thread. Raises Full."""
         if branch not in self._ledger.branches:
             return None
         with self._turn:
+            if not self._turn.wait_for(lambda: self._stop or self._has_room(branch), ROOM_SECONDS) or self._stop:
+                raise Full(branch)
             app = self._apps.get(branch) or self._start(branch)
             app.asked = time.monotonic()
         app.warm.wait(START_SECONDS)  # a release that cannot start answers 503 by itself
         return app.place
 
+    def _has_room(self, branch: str) -> bool:
+        """Whether a branch's app runs, or may start; where not, the one that was asked for longest ago is sent away, unless that was just now."""
+        if branch in self._apps or LIVE in self._leaving:
+            return branch not in self._leaving and LIVE not in self._leaving
+        others = [b for b in self._apps if b != LIVE]
+        if len(others) < MOST:
+            return True
+        oldest = min(others, key=lambda b: self._apps[b].asked)
+        if not self._leaving and time.monotonic() - self._apps[oldest].asked > KEPT_SECONDS:
+            self._leaving.add(oldest)
+        return False
+
     def _start(self, branch: str) -> _App:
-        """Room for it, and the live release beside it."""
-        branches = [b for b in self._apps if b != LIVE]
-        if branch != LIVE and len(branches) >= MOST:  # ended by `run`, which alone moves followers
-            min((self._apps[b] for b in branches), key=lambda a: a.asked).asked = -self._idle
+        """It, and the live release beside it."""
         beside = None
         if branch != LIVE:
             live = self._apps.get(LIVE) or self._start(LIVE)
@@ -195,6 +239,7 @@ class Previews:
         listener = listen()
         names = (f"{branch}.{self._domain}",) if branch else ()
         warm = threading.Event()
+        confined = Confined(self._project.root, owner=self._owner)
 
         def answered(outcome: Answer, wanted: Wanted, reason: str) -> None:
             warm.set()
@@ -203,14 +248,11 @@ class Previews:
         follower = Follower(
             f"review/{branch}" if branch else self._ledger.environment, listener,
             wanted=lambda: _named(self._ledger.wanted(branch, beside), names),
-            fetch=lambda wanted: fetch(self._project, wanted.release),
+            fetch=lambda wanted: fetch(self._project, wanted.release), spawn=confined,
             answer=answered, log=self._project.home / "predictions" / "review" / (branch or "-live"), say=self._say,
         )  # fmt: skip
-        app = self._apps[branch] = _App(follower, listener.getsockname()[:2], time.monotonic(), warm)
+        app = self._apps[branch] = _App(follower, listener.getsockname()[:2], time.monotonic(), warm, confined)
         return app
-
-    def _end(self, branch: str) -> None:
-        self._apps.pop(branch).follower.end()
 
 
 def _named(wanted: Wanted | None, names: tuple[str, ...]) -> Wanted | None:

@@ -67,7 +67,7 @@ def _approved_deploy(environment: JobEnvironment, needs: tuple[str, ...]) -> Job
     attest = ("lockgate", "gitlab", "attest", environment.name, "--deployment")
     return replace(
         deploy, commands=(attest, *deploy.commands), when="manual", audience=AUDIENCE,
-        says="people approve this deployment at the forge; where it cannot ask them, who starts the job approves",
+        says="people approve this deployment at the forge, before this job is started",
     )  # fmt: skip
 
 

@@ -58,13 +58,14 @@ def pinned(aliases: Iterable[str], *, server: str, api: str) -> str:
     return issuer
 
 
-def pressed_by(claims: Mapping[str, str], told: ToldJob, job: ForgeJob, *, environment: str) -> str:
+def pressed_by(claims: Mapping[str, str], told: ToldJob, job: ForgeJob, *, environment: str, deploys: bool) -> str:
     """The account that started this job. Raises PermissionRefused naming what does not agree, or is too weak.
 
     Args:
         claims: of the job's checked ID token. told: what the API says. job: what this process was told by its variables.
         environment: where the release would go: the job is the one that asks for it, by its name, and its token names this
             environment: the rendered jobs that ask declare it, `action: verify` where they do not deploy.
+        deploys: people approve a deployment, which its own job reads back; otherwise the press is the approval.
     """
     for what, *says in (
         ("job", claims.get("job_id"), told.job, job.job),
@@ -78,9 +79,9 @@ def pressed_by(claims: Mapping[str, str], told: ToldJob, job: ForgeJob, *, envir
         raise _refused("status", told.status, "running: what presses a button now")
     if claims.get("ref_protected") != "true":
         raise _refused("ref_protected", claims.get("ref_protected", "nothing"), "a job of a protected branch")
-    asking = tuple(f"{kind}:{environment}" for kind in ("approve", "deploy"))
-    if told.name not in asking:  # whoever starts another job again has approved nothing
-        raise _refused("name", told.name, " or ".join(asking))
+    asking = f"{'deploy' if deploys else 'approve'}:{environment}"
+    if told.name != asking:  # whoever starts another job again has approved nothing
+        raise _refused("name", told.name, asking)
     if (named := claims.get("environment", "nothing")) != environment:
         raise _refused("environment", named, f"{environment}: the rendered job declares it")
     return account_of(job.kind, claims.get("iss", ""), told.user)

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from lockgate.errors import LockgateError, ServiceUnavailable, StepFailed
 from lockgate.records.digest import canonical
 from lockgate.release.client import host_environment
 
-__all__ = ["Wanted", "Worker", "is_loopback", "listen", "rebinding_warning"]
+__all__ = ["Program", "Wanted", "Worker", "is_loopback", "listen", "rebinding_warning"]
 
 LONGEST_LINE_BYTES = 64 << 10
 LONGEST_NOTE = 500
@@ -72,12 +73,31 @@ def rebinding_warning(bound: str, names: tuple[str, ...]) -> str:
     return f"warning: {bound} answers under any host name, so a web page can point its own name here: give --name HOST"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What a worker process runs: a module that takes the worker's orders after its own `arguments`, the variables that it sees, and its user."""
+
+    module: str = "lockgate.serving.worker"
+    arguments: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=host_environment)
+    user: int | None = None
+    group: int | None = None
+
+
 class Worker:
     """One worker process and the line to it."""
 
     def __init__(
-        self, wanted: Wanted, directory: Path, *, environment: str, listener: socket.socket, log: Path
+        self,
+        wanted: Wanted,
+        directory: Path,
+        *,
+        environment: str,
+        listener: socket.socket,
+        log: Path,
+        program: Program | None = None,
     ) -> None:
+        program = program or Program()
         self.wanted = wanted
         self.directory = directory
         self.ready = self.opening = self.accepting = False
@@ -99,15 +119,18 @@ class Worker:
             "names": wanted.names,
             "beside": wanted.beside,
         }
-        command = [sys.executable, "-I", "-B", "-m", "lockgate.serving.worker", canonical(orders).decode()]
+        command = [sys.executable, "-I", "-B", "-m", program.module, *program.arguments, canonical(orders).decode()]
         self.started = time.monotonic()
         try:
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 cwd=directory,
-                env=host_environment(),
+                env=program.variables,
                 pass_fds=(listener.fileno(), theirs.fileno()),
+                user=program.user,
+                group=program.group,
+                extra_groups=None if program.user is None else (),
             )
         except BaseException:
             self.control.close()

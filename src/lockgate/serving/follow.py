@@ -34,6 +34,8 @@ LONGEST_PAUSE_SECONDS = 10.0
 STEADY_SECONDS = 60.0  # a worker that lived this long did not die of its start
 
 Answer = Literal["healthy", "refused"]
+Spawn = Callable[..., Worker]
+"""As `Worker` itself."""
 
 
 class Follower:
@@ -45,6 +47,7 @@ class Follower:
         answer: told once per wanted entry: `healthy`, or `refused` with the reason.
         log: folder of the prediction log.
         say: one line for the operator.
+        spawn: starts a worker; one with more around it than a server's own, where the release is not approved.
     """
 
     def __init__(
@@ -57,9 +60,10 @@ class Follower:
         answer: Callable[[Answer, Wanted, str], None],
         log: Path,
         say: Callable[[str], None],
+        spawn: Spawn = Worker,
     ) -> None:
         self._environment, self._listener, self._log = environment, listener, log
-        self._wanted, self._fetch, self._answer, self._say = wanted, fetch, answer, say
+        self._wanted, self._fetch, self._answer, self._say, self._spawn_worker = wanted, fetch, answer, say, spawn
         self._live: Worker | None = None
         self._next: Worker | None = None
         self._draining: list[Worker] = []
@@ -246,7 +250,9 @@ class Follower:
             self._decided = None  # look again: the wanted entry is settled then
 
     def _spawn(self, wanted: Wanted, directory: Path) -> Worker:
-        return Worker(wanted, directory, environment=self._environment, listener=self._listener, log=self._log)
+        return self._spawn_worker(
+            wanted, directory, environment=self._environment, listener=self._listener, log=self._log
+        )
 
     def _drop_next(self) -> None:
         if self._next:

@@ -17,10 +17,10 @@ from lockgate.delivery.walk import Walk, walk_now
 from lockgate.delivery.wish import NO_FAILURE
 from lockgate.durable import write_atomic
 from lockgate.errors import NotFound, PermissionRefused, UsageError
-from lockgate.gates.approvals import objection
 from lockgate.gates.authors import authors, questions_of
 from lockgate.gates.binding import binding, results
 from lockgate.gates.binding import decide as decide_purely
+from lockgate.gates.objections import objection
 from lockgate.gates.what_stands import passed_over
 from lockgate.records.digest import short
 from lockgate.records.waivers import Condition

@@ -39,14 +39,17 @@ class Passing:
     hammer: Hammer | None = None
     broken: set[str] = field(default_factory=set[str])
 
-    def over(self, gate: Gate, environment: str) -> str:
-        """Why a failed gate does not stop the release before this environment; empty when it does."""
+    def over(self, gate: Gate, environment: str, *, may_break: bool = True) -> str:
+        """Why a failed gate does not stop the release before this environment; empty when it does.
+
+        `may_break`: whether the glass may be broken for it: not for a release that another gate stops anyway.
+        """
         trust = read_ledger(self.project)
         ask = self.walk.ask(trust, self.release, environment)
         passed = passed_over(trust, release=self.release, policy=self.walk.digest, ask=ask, now=self.clock())
         if gate.name in passed or gate.name in self.walk.policy.exceptions.waivers.never:
             return passed.get(gate.name, "")
-        return self.over(gate, environment) if self.break_for(environment) else ""
+        return self.over(gate, environment) if may_break and self.break_for(environment) else ""
 
     def break_for(self, environment: str) -> bool:
         """Break the glass for this environment, if that was asked and did not happen yet; whether it did."""

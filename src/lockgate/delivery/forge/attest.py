@@ -14,9 +14,9 @@ from lockgate.delivery.judging.check_recorded import check_recorded
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import NotFound, PermissionRefused, UsageError, WaitingForHuman
 from lockgate.forge.pressed import ToldJob, pinned, pressed_by
-from lockgate.gates.approvals import objection
 from lockgate.gates.authors import shown_since
 from lockgate.gates.binding import Ask, binding, decide
+from lockgate.gates.objections import objection
 from lockgate.gates.waivers import SKEW
 from lockgate.records.decisions import Attested, Decision
 from lockgate.records.digest import short
@@ -93,8 +93,8 @@ def attest(project: Project, environment: str, pressed: Pressed, *, clock: Calla
     _check_grade(walk.ask(trust, release, environment))
     check_recorded(walk, trust, release, environment, now=now)
     _check_attester(who(project, trust))
-    account = pressed_by(pressed.claims, pressed.told, pressed.job, environment=environment)
     word = pressed.word
+    account = pressed_by(pressed.claims, pressed.told, pressed.job, environment=environment, deploys=word is not None)
     if word is not None:
         account = account_of(pressed.job.kind, pressed.claims.get("iss", ""), word.user)
     made: list[tuple[Person, str]] = []

@@ -114,6 +114,7 @@ class Route:
         tokens: kinds of token that the route knows; others are as if there were none.
         role: the least role (10 guest, 20 reporter, 30 developer, 40 maintainer, 50 owner).
         open: whether it answers without any token.
+        any_scope: whether a token's scopes do not matter.
         bearer_job: a job token may come as `Authorization: Bearer`, which only the model files allow.
         hides: who may not read gets 404 and who may not write 401, as the MLflow-compatible API has it.
         note: what is worth knowing, for the page.
@@ -125,6 +126,7 @@ class Route:
     tokens: Sequence[str] = ANY
     role: int = 20
     open: bool = False
+    any_scope: bool = False
     bearer_job: bool = False
     hides: bool = False
     seen: Seen = "source"

@@ -13,7 +13,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from lockgate.testing.gitlab.http import Answer, Call, Route
+from lockgate.testing.gitlab.http import ANY, Answer, Call, Refusal, Route
 from lockgate.testing.gitlab.project import Project
 
 __all__ = ["ROUTES", "claims", "encoded", "instance_key"]
@@ -104,7 +104,19 @@ def keys(call: Call) -> Answer:
     return Answer(200, {"keys": [_jwk(instance_key())]})
 
 
+def token_itself(call: Call) -> Answer:
+    """GET what a token is and may; a project's token is a personal one of its bot. A job's token is refused."""
+    token = call.token
+    if token is None or token.kind == "job":
+        raise Refusal.of(400, "400 Bad request - This endpoint requires token type to be a personal access token")
+    return Answer(200, {
+        "id": token.user.id, "name": token.user.name, "revoked": token.revoked, "created_at": call.project.stamp(), "description": None,
+        "scopes": list(token.scopes), "user_id": token.user.id, "last_used_at": None, "active": not token.revoked, "expires_at": None,
+    })  # fmt: skip
+
+
 ROUTES: Final = (
+    Route(method="GET", path="/personal_access_tokens/self", does=token_itself, tokens=ANY, role=0, any_scope=True, note="with any scope; a job's token: 400"),
     Route(method="GET", path="//.well-known/openid-configuration", does=discovery, open=True, note="no API route; `jwks_uri`"),
     Route(method="GET", path="//oauth/discovery/keys", does=keys, open=True, note="no API route; JWKS"),
 )  # fmt: skip

@@ -1,0 +1,85 @@
+"""Whether the tokens of a host that runs code nobody has reviewed can only read: GitLab itself says what a token may."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from lockgate.adapters.gitlab.api import GitlabApi, GitlabRefuses
+from lockgate.adapters.gitlab.place import TOKEN, Pass, pass_for, place_of
+from lockgate.errors import NotFound, PermissionRefused, ServiceUnavailable, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["need_reading"]
+
+READING: Final = ("read_api", "read_repository", "read_registry")
+LEDGER_TOKEN: Final = "LOCKGATE_LEDGER_TOKEN"  # noqa: S105  the name of a variable
+SELF: Final = "/personal_access_tokens/self"
+HERE: Final = "gitlab:"
+NEXT: Final = (
+    "Settings › Access tokens: a project access token with the role Reporter and the scope {scope}; export {variable}=…"
+)
+
+
+def need_reading(store: str, root: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
+    """Ask GitLab about each token that this process holds. `store`: the URL of a store on packages, empty for others.
+
+    Raises:
+        PermissionRefused: a token may do more than read, or is none that says what it may.
+        ServiceUnavailable: GitLab does not say what it may, so it may be anything.
+    """
+    if os.environ.get(TOKEN) or (store and os.environ.get("CI_JOB_TOKEN")):
+        _need(store or HERE, root, None, pause)
+    if secret := os.environ.get(LEDGER_TOKEN):
+        _need(HERE, root, Pass("PRIVATE-TOKEN", LEDGER_TOKEN, secret), pause)
+
+
+def _need(url: str, root: Path, given: Pass | None, pause: Callable[[float], None]) -> None:
+    variable = given.variable if given else TOKEN
+    try:
+        place = place_of(url, root)
+        held = given or pass_for(place)
+        scopes = _scopes_of(held, place.api, pause)
+    except (ServiceUnavailable, NotFound, UsageError) as error:
+        raise ServiceUnavailable(
+            f"nobody says what the token in {variable} may do, and apps that nobody has reviewed run beside it",
+            value=f"{error.what}: {error.value}", allowed="GitLab 15.5 or newer, which tells a token its scopes",
+            next=f"try again, or unset {variable}",
+        ) from error  # fmt: skip
+    if more := sorted(set(scopes) - set(READING)):
+        raise _refused(held, f"its scopes: {', '.join(more)}")
+
+
+def _scopes_of(held: Pass, address: str, pause: Callable[[float], None]) -> tuple[str, ...]:
+    """What GitLab says that a token may."""
+    if held.header != "PRIVATE-TOKEN":
+        raise _refused(held, "a job's token does whatever its user may")
+    needs = ", ".join(READING)
+    api = GitlabApi(
+        address, header=held.header, token=held.secret, variable=held.variable, needs=needs, pause=pause
+    )  # fmt: skip
+    try:
+        scopes = _scopes(api.get(SELF))
+    except GitlabRefuses as error:
+        raise _refused(held, error.value) from error
+    if scopes is None:
+        raise ServiceUnavailable("GitLab names no scopes", value=SELF)
+    return scopes
+
+
+def _scopes(said: Any) -> tuple[str, ...] | None:
+    scopes = cast("dict[str, Any]", said).get("scopes") if isinstance(said, dict) else None
+    return tuple(str(s) for s in cast("list[Any]", scopes)) if isinstance(scopes, list) else None
+
+
+def _refused(held: Pass, why: str) -> PermissionRefused:
+    scope = "read_repository" if held.variable == LEDGER_TOKEN else "read_api"
+    variable = held.variable if held.header == "PRIVATE-TOKEN" else TOKEN
+    return PermissionRefused(
+        f"the token in {held.variable} may do more than read, and apps that nobody has reviewed run beside it",
+        value=why, allowed=", ".join(READING), next=NEXT.format(scope=scope, variable=variable),
+    )  # fmt: skip
