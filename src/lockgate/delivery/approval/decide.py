@@ -174,9 +174,8 @@ def evidence_page(project: Project, ref: str, *, environment: str | None = None,
             card, pack = (of(project, walk, trust, release=release, environment=place) for of in (card_of, pack_of))
             return Evidence(release, place, found, card, pack, questions_of(trust, found.sha256))
     raise NotFound(
-        "no evidence page of this release is kept",
-        value=short(release),
-        allowed=", ".join(places),
+        "no evidence page of this release is kept that shows what holds now: its results, the policy, the people",
+        value=f"{short(release)}, before {' or '.join(places)}",
         next="lockgate deliver",
     )
 
