@@ -34,10 +34,17 @@ class Desk:
         )
 
     def measured(
-        self, gate: str, outcome: str = "pass", *, policy: str = POLICY, evidence: str = "e", by: str = "bot"
+        self,
+        gate: str,
+        outcome: str = "pass",
+        *,
+        policy: str = POLICY,
+        evidence: str = "e",
+        by: str = "bot",
+        **extra: str,
     ) -> None:
         verdict = Verdict(gate=gate, kind="k", outcome=outcome, reason="r", evidence=release(evidence))  # type: ignore[arg-type]
-        self.scene.say(by, GateResult, release=self.release, verdict=verdict, policy=policy)
+        self.scene.say(by, GateResult, release=self.release, verdict=verdict, policy=policy, extra=extra)
 
     def current(self, **changes: str) -> Binding:
         facts = {"release": self.release, "environment": "production", "policy": POLICY, "page": PAGE, **changes}

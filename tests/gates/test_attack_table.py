@@ -169,6 +169,14 @@ def brought_back(honest: bool) -> str:
     return named(desk.standing())
 
 
+@attack("a tightened policy that said so on the way, beside one that a merge request only proposed", "policy")
+def tightened_in_a_merge_request(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat")
+    desk.measured("slices", "fail", policy=release("policy 2"), **({"change": "7"} if honest else {}))
+    return named(desk.standing())
+
+
 @attack("a gate that said something else after the approval, and then the same again", "evidence")
 def said_otherwise(honest: bool) -> str:
     desk = Desk()

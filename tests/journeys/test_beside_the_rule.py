@@ -84,7 +84,10 @@ def test_a_failed_gate_passes_only_while_its_waiver_stands(ruled: Lockgate, fres
         assert "--control" in waive(lockgate, "rik", "risk", "--reason", "x", expect=USAGE).err
         assert "30d at most" in waive(lockgate, "rik", "risk", *WHY[:-1], "31d", expect=USAGE).err
         assert "bob?" in waive(lockgate, "rik", "risk", *WHY[:5], "bobb", *WHY[6:], expect=USAGE).err
-        assert "was not run" in waive(lockgate, "rik", "risk", *WHY, gate="slices", expect=USAGE).err
+        assert "was not run" in waive(lockgate, "rik", "risk", *WHY, gate="integration", expect=USAGE).err
+        assert "only a failed gate" in waive(lockgate, "rik", "risk", *WHY, gate="slices", expect=USAGE).err, (
+            "it was judged"
+        )
         assert "enough_good_data?" in waive(lockgate, "rik", "risk", *WHY, gate="enough_data", expect=USAGE).err
         assert "lets nobody waive this gate" in waive(lockgate, "rik", "risk", *WHY, gate="no_leak", expect=REFUSED).err
         first = waive(lockgate, "rik", "risk", *WHY).out

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -67,7 +68,7 @@ def copy(demo: Path, tmp_path: Path) -> Path:
 
 def test_the_demo_refuses_twice_and_ends_with_equal_answers(demo: Path) -> None:
     output = (demo / "first.log").read_text()
-    assert "no_leak" in output and "gate no_leak failed" in output
+    assert re.search(r"gates? no_leak\b.* failed", output)
     assert "scientist cannot approve own work" in output
     assert "DEMO APPROVAL" in output
     answer = last_json(output)

@@ -196,7 +196,7 @@ def word(**changes: Any) -> Word:
     return replace(said, **changes)
 
 
-def deploying(waits: Waiting) -> ToldJob:
+def told_of_a_deployment(waits: Waiting) -> ToldJob:
     """What the forge's API says of the job that deploys: an approved deployment is read back by it, not by a button's job."""
     return replace(waits.pressed().told, name="deploy:production")
 
@@ -217,7 +217,9 @@ def test_a_word_that_does_not_count_is_refused_by_name(waits: Waiting, what: str
     before = len(waits.forge.desk.ledger())
     with pytest.raises(Exception) as refused:  # noqa: PT011  the words are looked at
         waits.play(
-            word=word(**changes), told=deploying(waits), **{n: changes[n] for n in ("role", "accepted") if n in changes}
+            word=word(**changes),
+            told=told_of_a_deployment(waits),
+            **{n: changes[n] for n in ("role", "accepted") if n in changes},
         )
     assert words in str(refused.value)
     assert len(waits.forge.desk.ledger()) == before
@@ -225,7 +227,7 @@ def test_a_word_that_does_not_count_is_refused_by_name(waits: Waiting, what: str
 
 def test_the_honest_word_counts_and_ends_when_it_was_given_plus_what_the_policy_says(waits: Waiting) -> None:
     given = datetime.now(UTC)
-    said = waits.play(word=word(time=given), told=deploying(waits), reason="fit")
+    said = waits.play(word=word(time=given), told=told_of_a_deployment(waits), reason="fit")
     assert (said.person, said.role) == ("bob", "product-owner")
     assert said.entry
 

@@ -67,7 +67,7 @@ def test_better_on_average_and_stopped_for_one_group(story: Path) -> None:
         r"fail four_fifths Share of yes answers: worst served is race: black with 42\.9%, against 81\.0% of the group white, "
         r"a ratio of 0\.53; 95% interval 0\.41 to 0\.66", first,
     )  # fmt: skip
-    assert "gate four_fifths failed" in first and "deploy staging" not in first
+    assert "gates four_fifths, error_gap failed" in first and "deploy staging" not in first
 
 
 def test_the_third_page_says_that_two_were_stopped_before_it(story: Path) -> None:

@@ -32,7 +32,7 @@ from lockgate.release import verify
 from lockgate.testing.ledger import MemoryLedger, MemorySigner
 from lockgate.testing.scene import CAST, person, release
 
-from release.auditing import WEEK, Office, card, write
+from release.auditing import WEEK, Office, card, main_code_says, write
 
 VERIFY = Path(verify.__file__)
 
@@ -60,6 +60,25 @@ def served(**changes: Any) -> Office:
     office = Office().ready()
     office.served(office.decides(**changes))
     return office
+
+
+@pytest.mark.parametrize("otherwise", ["", "policy", "evidence"])
+@pytest.mark.parametrize("rubbish", [0, 3])
+def test_what_was_brought_back_is_seen_behind_any_number_of_lines_that_count_for_nothing(
+    tmp_path: Path, rubbish: int, otherwise: str
+) -> None:
+    """Anybody who can append a line shifts positions; what came after a signature is told by the entry's own number."""
+    office = Office().ready()
+    for number in range(rubbish):
+        office.scene.say("stranger", Decision, **office.decision(reason=f"rubbish {number}"))
+    approval = office.decides("pat")
+    if otherwise == "policy":
+        office.measures("slices", "fail", policy=release("policy 2"))
+    elif otherwise == "evidence":
+        office.measures("slices", "fail", word="f")
+        office.measures("slices")
+    office.served(approval)
+    assert office.checked(tmp_path).passed is main_code_says(office) is (not otherwise)
 
 
 def test_the_honest_twin(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lockgate.delivery.identity import append
 from lockgate.delivery.judging.check_recorded import is_stale, newest_results
 from lockgate.delivery.lineage import code_authors
-from lockgate.records.decisions import GateResult, Looked, Proposed, Shown, result_digest
+from lockgate.records.decisions import CHANGE, GateResult, Looked, Proposed, Shown, result_digest
 from lockgate.records.digest import digest
 from lockgate.records.forge_job import FORGE, job_of
 from lockgate.records.proposals import proposals
@@ -75,20 +75,23 @@ def look(project: Project, release: str, holdout: str, *, now: dt.datetime) -> N
 
 def record(
     project: Project, walk: Walk, release: str, verdict: Verdict, inputs: Mapping[str, str], *,
-    evidence_sha256: str = "", now: dt.datetime,
+    evidence_sha256: str = "", change: str = "", now: dt.datetime,
 ) -> None:  # fmt: skip
     """Sign what a gate said under the present policy, unless exactly this stands there already, of the same live release.
 
     `evidence_sha256` is of the evidence's bytes: `verdict.evidence` is a digest of the house, which no auditor can compute.
+    `change`: the merge request in whose pipeline it was measured; what only such a one said is said again by the first other.
     """
-    extra = {"evidence_sha256": evidence_sha256} if evidence_sha256 else {}
+    extra: dict[str, Json] = {"evidence_sha256": evidence_sha256} if evidence_sha256 else {}
+    extra |= {CHANGE: change} if change else {}
 
     def claim(trust: Trusted) -> GateResult | None:
         made = GateResult(
             release=release, verdict=verdict, policy=walk.digest, inputs=inputs, log=trust.head, extra=extra
         )
         said, known = newest_results(walk, trust, release).get(verdict.gate, (None, None))
-        same = known is not None and result_digest(known) == result_digest(made)
+        only_proposed = known is not None and bool(known.extra.get(CHANGE)) and not change
+        same = known is not None and result_digest(known) == result_digest(made) and not only_proposed
         return None if same and said and not is_stale(walk, trust, said, made) else made
 
     append(project, claim, now=now)

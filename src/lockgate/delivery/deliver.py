@@ -126,7 +126,7 @@ class _Walking:
                 if not isinstance(stage, Gate):
                     self._stop_where_gates_failed()
                 self.position = position
-                self._one(stage)
+                self._one_more(stage)
                 if isinstance(stage, DeployTo) and stage.environment == to:
                     break
             self._stop_where_gates_failed()
@@ -136,6 +136,16 @@ class _Walking:
             release=self.release, run=self.ran.run, stages=tuple(self.stages), page=self.page, error=error,
             verdicts=tuple(self.judged.verdicts.values()), evidence=tuple(self.judged.evidence.values()),
         )  # fmt: skip
+
+    def _one_more(self, stage: Gate | Approval | DeployTo) -> None:
+        """A gate that cannot be measured now is no news where another one has failed: the failure is what stops."""
+        try:
+            self._one(stage)
+        except LockgateError as error:
+            if not self.failed:
+                raise
+            self.tell(Event("", "note", f"not judged: {error.what}"))
+            self._stop_where_gates_failed()
 
     def _one(self, stage: Gate | Approval | DeployTo) -> None:
         match stage:

@@ -21,7 +21,7 @@ BUTTON: Final = (
 )
 """The choice that is open where a forge asks nobody; it is made in the declaration, never by what the forge happens to answer."""
 
-LINE: Final = re.compile(r"^\s*(accept|role)\s*:\s*(.*?)\s*$", re.MULTILINE | re.IGNORECASE)
+LINE: Final = re.compile(r"^[ \t]*(accept|role)[ \t]*:[ \t]*(.*?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 
 
 @frozen(kw_only=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from lockgate.gates.authors import authors, policy_editors, questions_of, was_shown
 from lockgate.gates.binding import listed, results
 from lockgate.gates.waivers import SKEW, standing_waivers
-from lockgate.records.decisions import PLAN, Attested, Decision, GateResult, Proposed, result_digest
+from lockgate.records.decisions import CHANGE, PLAN, Attested, Decision, GateResult, Proposed, result_digest
 from lockgate.records.digest import short
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ def _brought_back(said: Decision, trusted: Trusted, current: Binding) -> Iterato
     for since in trusted.said[said.log.size :]:
         claim = since.claim
         if not (since.person and isinstance(claim, GateResult) and claim.release == current.release):
+            continue
+        if claim.extra.get(CHANGE):  # of a merge request: its policy was never in force
             continue
         if claim.policy != current.policy:
             judged = f"since it was signed this release was judged by policy {short(claim.policy)}"

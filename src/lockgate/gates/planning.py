@@ -173,7 +173,12 @@ def of_evidence(gate: str, rule: str, limits: Limits, evidence: Evidence) -> Gat
     found = asks.found
     error = _error(asks, found)
     if error is None:
-        return GatePlan(gate=gate, asks=asks.words, basis=basis(found), why=f"when it was judged last, {found.why}" if found.why else "it has no interval yet")
+        return GatePlan(
+            gate=gate,
+            asks=asks.words,
+            basis=basis(found),
+            why=f"when it was judged last, {found.why}" if found.why else "it has no interval yet",
+        )
     asked = Asked(
         limit=asks.scale.to_work(asks.limit), error=error, both_sides=asks.both_sides, comparisons=asks.comparisons,
         others=tuple(other for e in asks.others if (other := _error(asks, e)) is not None),

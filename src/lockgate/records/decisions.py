@@ -64,6 +64,10 @@ class Proposed:
     extra: Extra = field(default_factory=dict[str, Json])
 
 
+CHANGE: Final = "change"
+"""In `extra` of a gate result: the number of the merge request in whose pipeline it was measured, by a policy that may be only proposed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateResult:
     """`gate-result/v1`: what a gate said. `policy` is the digest it was judged under; `inputs` name → digest."""
@@ -291,9 +295,10 @@ def read_claim(statement: Statement) -> Claim | None:
 
 
 def result_digest(result: GateResult) -> str:
-    """sha256 of a gate result without the log position: measuring the same again gives the same digest."""
+    """sha256 of a gate result without the log position: measuring the same again, wherever, gives the same digest."""
     said = to_json(result)
     del said["log"]
+    said.pop(CHANGE, None)
     return sha256_bytes(canonical(said))
 
 

@@ -18,6 +18,7 @@ VARIABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "gitlab": {
         "pipeline": "CI_PIPELINE_ID", "commit": "CI_COMMIT_SHA", "job": "CI_JOB_ID", "ref": "CI_COMMIT_REF_NAME",
         "project": "CI_PROJECT_PATH", "address": "CI_SERVER_URL", "user": "GITLAB_USER_ID",
+        "change": "CI_MERGE_REQUEST_IID",
     },
 }  # fmt: skip
 """Kind of forge → field → the variable by which it tells its jobs."""
@@ -72,7 +73,7 @@ def slug_of(ref: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgeJob:
-    """One job. `user` is the number of the account that started it at `address`. `pipeline` and `commit` say which pipeline it belongs to; the rest is for people."""
+    """One job. `user` is the number of the account that started it at `address`, `change` that of the merge request. `pipeline` and `commit` say which pipeline it belongs to; the rest is for people."""
 
     kind: str
     pipeline: str
@@ -82,6 +83,7 @@ class ForgeJob:
     project: str = ""
     address: str = ""
     user: str = ""
+    change: str = ""
 
     @property
     def account(self) -> str:
@@ -111,7 +113,7 @@ def job_in(environment: Mapping[str, str]) -> ForgeJob | None:
     """The job that these environment variables tell of; None outside of a pipeline.
 
     >>> job_in({"CI_PIPELINE_ID": "12", "CI_COMMIT_SHA": "ab", "CI_JOB_ID": "3"})
-    ForgeJob(kind='gitlab', pipeline='12', commit='ab', job='3', ref='', project='', address='', user='')
+    ForgeJob(kind='gitlab', pipeline='12', commit='ab', job='3', ref='', project='', address='', user='', change='')
     >>> job_in({"CI_PIPELINE_ID": "12"}) is None
     True
     """

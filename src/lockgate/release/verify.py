@@ -380,7 +380,9 @@ class Said:
     @property
     def result(self) -> str:
         """Digest of a gate result without its log position: measuring the same again gives the same."""
-        return sha256(canonical({**{n: v for n, v in self.says.items() if n != "log"}, "release": self.about}))
+        return sha256(
+            canonical({**{n: v for n, v in self.says.items() if n not in ("log", "change")}, "release": self.about})
+        )
 
 
 class Log:
@@ -811,10 +813,13 @@ class Case:
         return next((why for holds, why in checks if holds), "")
 
     def brought_back(self, approval: Said) -> bool:
-        """Whether the release was judged by another policy, or by a gate with another result, since the approval was signed."""
-        bound = {(s.says["policy"], s.result) for s in self.results.values()}
-        about = (s for s in self.view.said[approval.says["log"]["size"] :] if s.kind == "gate-result/v1" and s.person)
-        return any(s.about == self.release and (s.says["policy"], s.result) not in bound for s in about)
+        """Whether the release was judged by another policy, or by a gate with another result, since the approval was signed.
+
+        What was judged for a proposed change is about a policy that was never in force.
+        """
+        bound, known = {s.result for s in self.results.values()}, approval.says["log"]["size"]
+        since = (s for s in self.view.of("gate-result/v1", self.release) if s.seq >= known and not s.says.get("change"))
+        return any(s.result not in bound for s in since)
 
     @staticmethod
     def plan_of(said: Said) -> Json:

@@ -70,7 +70,7 @@ def judge_gate(
     material = material_for(project, walk, read_ledger(project), release, on, served=served)
     judged = judge(project, walk, material, trace=walk.graph.trace, tell=tell, only=(name,))
     verdict = judged.verdicts[name]
-    record_verdict(project, walk, release, verdict, judged, now=clock())
+    record_verdict(project, walk, release, verdict, judged, change=job.change if job else "", now=clock())
     passing = Passing(project, walk, release, clock, _tell_nobody)
     waived = passing.over(gate, leads_to(walk, gate)) if verdict.outcome == "fail" else ""
     if _failed_before(walk, read_ledger(project), release, leads_to(walk, gate)):

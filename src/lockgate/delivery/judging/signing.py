@@ -31,14 +31,14 @@ def takes_served(walk: Walk, gate: str) -> bool:
 
 
 def record_verdict(
-    project: Project, walk: Walk, release: str, verdict: Verdict, judged: Judged, *, now: dt.datetime
+    project: Project, walk: Walk, release: str, verdict: Verdict, judged: Judged, *, change: str = "", now: dt.datetime
 ) -> None:
     """Sign what a gate said, with the digests of what it was measured on, unless exactly this stands there already."""
     named = (*ANSWERS, "@holdout", *(("@served",) if takes_served(walk, verdict.gate) else ()))
     inputs = {n: judged.artifacts[n].digest for n in named if n in judged.artifacts}
     artifact = judged.artifacts.get(f"gate.{verdict.gate}")
     sha256 = keep_evidence(project, artifact) if artifact else ""
-    record(project, walk, release, verdict, inputs, evidence_sha256=sha256, now=now)
+    record(project, walk, release, verdict, inputs, evidence_sha256=sha256, change=change, now=now)
 
 
 def served_for(project: Project, walk: Walk, gate: Gate, release: str, *, wait_seconds: float) -> Artifact:
