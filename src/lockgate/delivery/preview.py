@@ -249,7 +249,7 @@ class Previews:
             f"review/{branch}" if branch else self._ledger.environment, listener,
             wanted=lambda: _named(self._ledger.wanted(branch, beside), names),
             fetch=lambda wanted: fetch(self._project, wanted.release), spawn=confined,
-            answer=answered, log=self._project.home / "predictions" / "review" / (branch or "-live"), say=self._say,
+            answer=answered, log=confined.folder, say=self._say,
         )  # fmt: skip
         app = self._apps[branch] = _App(follower, listener.getsockname()[:2], time.monotonic(), warm, confined)
         return app
