@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import html
+import ipaddress
 import re
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Final
@@ -27,7 +29,13 @@ HEAD_SECONDS: Final = 10.0
 """For the whole head."""
 QUIET_SECONDS: Final = 75.0
 """For each piece, both ways: a client takes at least so many bytes in this time, a server says something."""
+BODY_SECONDS: Final = 60.0
+"""For a whole request behind its head."""
+ANSWER_SECONDS: Final = 120.0
+"""From a request's head to the end of its answer."""
 MOST_CONNECTIONS: Final = 256
+MOST_OF_ONE: Final = 32
+"""Of one client, by its address."""
 RETRY_SECONDS: Final = 5
 
 Find = Callable[[str], tuple[str, int] | None]
@@ -47,7 +55,7 @@ class Relay:
 
     def __init__(self, listener: socket.socket, *, find: Find, names: Callable[[], Iterable[str]], domain: str) -> None:
         self._listener, self._find, self._names, self._domain = listener, find, names, domain
-        self._room = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._held, self._counting = Counter[str](), threading.Lock()
 
     def start(self) -> None:
         """Accept in a thread of its own."""
@@ -56,20 +64,29 @@ class Relay:
     def _accept(self) -> None:
         while True:
             try:
-                client, _ = self._listener.accept()
+                client, address = self._listener.accept()
             except OSError:
                 return
-            if not self._room.acquire(blocking=False):
+            asker = asker_of(address[0])
+            if not self._enters(asker):
                 client.close()
                 continue
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+            threading.Thread(target=self._serve, args=(client, asker), daemon=True).start()
 
-    def _serve(self, client: socket.socket) -> None:
+    def _enters(self, asker: str) -> bool:
+        """Whether there is room for one more connection of this client; it is counted then."""
+        with self._counting:
+            room = self._held.total() < MOST_CONNECTIONS and self._held[asker] < MOST_OF_ONE
+            self._held[asker] += room
+        return room
+
+    def _serve(self, client: socket.socket, asker: str) -> None:
         try:
             with client, contextlib.suppress(OSError):
                 self._answer(client)
         finally:
-            self._room.release()
+            with self._counting:
+                self._held -= Counter((asker,))  # names that hold nothing any more go
 
     def _answer(self, client: socket.socket) -> None:
         try:
@@ -110,6 +127,18 @@ class Relay:
 GONE: Final = "<p>The app of this branch ended before it answered. Ask again in a moment.</p>"
 
 
+def asker_of(address: str) -> str:
+    """Whom a connection counts for: an address; in IPv6 the /64 network, all of which one client has to itself.
+
+    >>> asker_of("192.0.2.1"), asker_of("::ffff:192.0.2.1"), asker_of("2001:db8::1:2"), asker_of("fe80::1%eth0")
+    ('192.0.2.1', '192.0.2.1', '2001:db8::', 'fe80::')
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if ip.version == 4:
+        return str(ip)
+    return str(ip.ipv4_mapped or ipaddress.IPv6Network((ip, 64), strict=False).network_address)
+
+
 def _port(head: bytes) -> str:
     """With its colon; empty where the address has none."""
     found = re.search(rb"\r\nhost:[^\r\n]*?(:[0-9]{1,5})\r\n", head)
@@ -139,40 +168,60 @@ def _exchanged(client: socket.socket, server: socket.socket, head: Head, rest: b
 
     The body goes up beside the answer that comes down: a server may answer, and end, before it has read all.
     """
-    for side in (client, server):
-        side.settimeout(QUIET_SECONDS)
-    going = threading.Thread(target=_up, args=(client, server, head, rest), daemon=True)
-    going.start()
-    try:
-        return _down(server, client)
-    finally:
-        with contextlib.suppress(OSError):
-            server.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(OSError):
-            client.shutdown(socket.SHUT_RD)  # whoever still sends is not listened to
-        going.join()
+    started, late = time.monotonic(), threading.Event()
+    with client.dup() as reading, server.dup() as writing:  # each way waits by its own clock
+        up = (reading, writing, head, rest, started + BODY_SECONDS, late)
+        going = threading.Thread(target=_up, args=up, daemon=True)
+        going.start()
+        try:
+            answer = _down(server, client, started + ANSWER_SECONDS)
+        finally:
+            _shut(server, socket.SHUT_RDWR)
+            _shut(client, socket.SHUT_RD)  # whoever still sends is not listened to
+            going.join()
+    return _page(408, "<p>The request did not come in time.</p>") if answer and late.is_set() else answer
 
 
-def _up(client: socket.socket, server: socket.socket, head: Head, rest: bytes) -> None:
-    """The request, as long as it said that it is. What comes behind it is another request, or nothing."""
+def _wait(side: socket.socket, deadline: float) -> socket.socket:
+    """A socket that takes or gives its next piece in time. Raises TimeoutError (an OSError) behind the deadline."""
+    if (left := deadline - time.monotonic()) <= 0:
+        raise TimeoutError
+    side.settimeout(min(QUIET_SECONDS, left))
+    return side
+
+
+def _shut(side: socket.socket, way: int) -> None:
     with contextlib.suppress(OSError):
-        server.sendall(head.data)
-        part, left = rest[: head.length], head.length
+        side.shutdown(way)
+
+
+def _up(
+    client: socket.socket, server: socket.socket, head: Head, rest: bytes, deadline: float, late: threading.Event
+) -> None:
+    """The request, as long as it said that it is. What comes behind it is another request, or nothing."""
+    part, left = rest[: head.length], head.length
+    try:
+        _wait(server, deadline).sendall(head.data)
         while left:
-            if not part and not (part := client.recv(min(PIECE_BYTES, left))):
-                server.shutdown(socket.SHUT_RDWR)  # half a request is none
+            if not part and not (part := _wait(client, deadline).recv(min(PIECE_BYTES, left))):
+                _shut(server, socket.SHUT_RDWR)  # half a request is none
                 return
-            server.sendall(part)
+            _wait(server, deadline).sendall(part)
             left -= len(part)
             part = b""
+    except TimeoutError:
+        late.set()
+        _shut(server, socket.SHUT_RDWR)
+    except OSError:
+        return
 
 
-def _down(server: socket.socket, client: socket.socket) -> bytes:
+def _down(server: socket.socket, client: socket.socket, deadline: float) -> bytes:
     """The answer. Its head is passed on whole, so a server that dies before can still be spoken for; behind it, the client sees the cut."""
     head = b""
     try:
         while END not in head and len(head) < HEAD_BYTES:
-            if not (part := server.recv(PIECE_BYTES)):
+            if not (part := _wait(server, deadline).recv(PIECE_BYTES)):
                 return _page(502, GONE)
             head += part
     except TimeoutError:
@@ -181,10 +230,10 @@ def _down(server: socket.socket, client: socket.socket) -> bytes:
         return _page(502, GONE)
     if END not in head:
         return _page(502, "<p>The app of this branch answers no HTTP.</p>")
-    client.sendall(head)
     with contextlib.suppress(OSError):
-        while part := server.recv(PIECE_BYTES):
-            client.sendall(part)
+        _wait(client, deadline).sendall(head)
+        while part := _wait(server, deadline).recv(PIECE_BYTES):
+            _wait(client, deadline).sendall(part)
     return b""
 
 
