@@ -15,7 +15,7 @@ import pwd
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -128,7 +128,7 @@ class Confined:
 
 
 @contextlib.contextmanager
-def _opened(path: str, *, inside: int | None = None) -> Iterator[int]:
+def _opened(path: str, *, inside: int | None = None) -> Generator[int]:
     """The descriptor of a folder that is no symbolic link."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=inside)
     try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import html
-import ipaddress
 import re
 import socket
 import threading
@@ -19,6 +18,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Final
 
+from lockgate.serving.child import asker_of
 from lockgate.serving.relayed import END, Head, Misread, head_of, name_in
 
 __all__ = ["Full", "Relay", "name_in"]
@@ -51,10 +51,15 @@ class Relay:
     Args:
         find: name → where that server listens; None: there is none. Raises Full. It may take its time: each connection has a thread.
         names: what can be asked for now, for people who ask for the bare host.
+        why_none: a sentence for people who find nothing: why, and what to do.
     """
 
-    def __init__(self, listener: socket.socket, *, find: Find, names: Callable[[], Iterable[str]], domain: str) -> None:
+    def __init__(
+        self, listener: socket.socket, *, find: Find, names: Callable[[], Iterable[str]], domain: str,
+        why_none: Callable[[], str] = str,
+    ) -> None:  # fmt: skip
         self._listener, self._find, self._names, self._domain = listener, find, names, domain
+        self._why_none = why_none
         self._held, self._counting = Counter[str](), threading.Lock()
 
     def start(self) -> None:
@@ -109,7 +114,8 @@ class Relay:
             return _page(200, self._listed(_port(head.data)))
         if (place := self._find(head.name)) is None:
             shown = html.escape(head.name)
-            return _page(404, f"<p>No branch <code>{shown}</code> proposes a release that can be shown.</p>")
+            none = f"<p>No branch <code>{shown}</code> proposes a release that can be shown.</p>"
+            return _page(404, none + self._why())
         try:
             server = socket.create_connection(place, timeout=HEAD_SECONDS)
         except OSError:
@@ -121,22 +127,15 @@ class Relay:
         """What can be asked for, as links; by the port that this request came to, which a proxy may have changed."""
         hosts = [f"{html.escape(n)}.{html.escape(self._domain)}" for n in sorted(self._names())]
         items = "".join(f'<li><a href="//{host}{port}/">{host}</a></li>' for host in hosts)
-        return f"<h1>Proposed releases</h1><ul>{items}</ul>" if items else "<p>No branch proposes a release.</p>"
+        return f"<h1>Proposed releases</h1><ul>{items}</ul>" if items else NONE + self._why()
+
+    def _why(self) -> str:
+        text = self._why_none()
+        return f"<p>Why: {html.escape(text)}.</p>" if text else ""
 
 
+NONE: Final = "<p>No branch proposes a release.</p>"
 GONE: Final = "<p>The app of this branch ended before it answered. Ask again in a moment.</p>"
-
-
-def asker_of(address: str) -> str:
-    """Whom a connection counts for: an address; in IPv6 the /64 network, all of which one client has to itself.
-
-    >>> asker_of("192.0.2.1"), asker_of("::ffff:192.0.2.1"), asker_of("2001:db8::1:2"), asker_of("fe80::1%eth0")
-    ('192.0.2.1', '192.0.2.1', '2001:db8::', 'fe80::')
-    """
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if ip.version == 4:
-        return str(ip)
-    return str(ip.ipv4_mapped or ipaddress.IPv6Network((ip, 64), strict=False).network_address)
 
 
 def _port(head: bytes) -> str:
