@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from lockgate.build.landlock import landlock_version
-from lockgate.delivery.confined import Confined, close_memory, owner_of
+from lockgate.delivery.confined import Confined, Owner, close_memory, owner_of
 from lockgate.errors import UsageError
+from lockgate.serving.child import Wanted
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 HOST = """
@@ -82,3 +85,57 @@ def test_another_user_is_one_that_is_there_and_not_root(monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(UsageError, match="another user"):
         owner_of(pwd.getpwuid(1).pw_name)
+
+
+def started(made: Confined, place: Path) -> dict[str, object]:
+    """The orders of a worker of this app: its log among them."""
+    wanted = Wanted(release="sha256:" + "ab" * 32, entry="e")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        worker = made(wanted, place, environment="review/b", listener=listener, log=made.folder)
+    worker.end()
+    assert isinstance(worker.process.args, list)
+    return {**json.loads(str(worker.process.args[-1])), "rules": json.loads(str(worker.process.args[-2]))}
+
+
+def test_each_worker_has_a_new_log_that_goes_with_the_app(tmp_path: Path) -> None:
+    made = Confined(tmp_path)
+    first, second = started(made, tmp_path), started(made, tmp_path)
+    logs = [Path(str(orders["log"])) for orders in (first, second)]
+    assert len({*logs}) == 2
+    for orders, log, other in ((first, *logs), (second, *reversed(logs))):
+        writes: list[str] = orders["rules"]["writes"]  # type: ignore[index]
+        assert log.parent == made.folder and not [*log.iterdir()]
+        assert str(log) in writes
+        assert not {str(made.folder), str(other)} & {*writes}, "neither the host's folder nor an older worker's log"
+    made.close()
+    assert not made.folder.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_nothing_that_an_older_worker_laid_down_changes_hands(tmp_path: Path) -> None:
+    """Links in its log and a file of root's that it linked in place of its folder stay whose they are."""
+    user = pwd.getpwnam("nobody")
+    secret = tmp_path / "roots" / "secret"
+    secret.parent.mkdir()
+    secret.write_text("root's")
+    made = Confined(tmp_path, owner=Owner(user.pw_uid, user.pw_gid))
+    first = Path(str(started(made, tmp_path)["log"]))
+    os.link(secret, first / "linked")  # what a swapped folder on the way amounts to, without the race
+    (first / "folder").symlink_to(secret.parent)
+    second = Path(str(started(made, tmp_path)["log"]))
+    assert secret.stat().st_uid == secret.parent.stat().st_uid == 0
+    assert {p.stat().st_uid for p in (first, second, made.folder / "home", made.folder / "home/.cache")} == {
+        user.pw_uid
+    }
+    assert made.folder.stat().st_uid == 0, "the app cannot put a link where its next log will be"
+    made.close()
+
+
+def test_a_link_is_never_taken_for_a_folder(tmp_path: Path) -> None:
+    made = Confined(tmp_path)
+    (tmp_path / "link").symlink_to(made.folder)
+    with pytest.raises(OSError):
+        made._give(tmp_path / "link" / "log-1")
+    with pytest.raises(FileExistsError):
+        made._give(tmp_path / "link")
+    made.close()

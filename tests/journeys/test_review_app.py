@@ -179,6 +179,25 @@ def test_other_names_get_no_app_and_idle_apps_end(project: GitlabProject, tmp_pa
         assert host.ask(ASKED)[0] == 200, "and again"
 
 
+def test_on_a_laptop_the_host_says_why_nothing_is_shown_and_what_it_says_to_do_works(
+    fresh: Copier, delivered: Lockgate, port: int
+) -> None:
+    """No GitLab anywhere: a branch, one person's key, and the variables that the start line names."""
+    shop = fresh(delivered)
+    git(shop.root, "checkout", "--quiet", "-b", BRANCH)
+    edit(shop.root, "shop/pipelines.py", "factor: float = 1.0", "factor: float = 1.25")
+    commit(shop.root, "more")
+    shop("propose")
+    with Host(shop, port) as host:
+        until(lambda: "0 found in 14 days (what was proposed names none)" in host.said, what=lambda: host.said)
+        assert "CI_COMMIT_REF_NAME" in host.ask("/", "localhost")[1]
+        assert "CI_COMMIT_REF_NAME" in host.ask("/")[1]
+        head = git(shop.root, "rev-parse", "HEAD").strip()
+        told = {"CI_PIPELINE_ID": "1", "CI_COMMIT_SHA": head, "CI_COMMIT_REF_NAME": BRANCH}
+        Lockgate(shop.root, told)("propose")
+        until(lambda: host.ask("/")[0] == 200, what=lambda: host.said)
+
+
 SPY = """
 import os, pathlib, socket
 seen = []

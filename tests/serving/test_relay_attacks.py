@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -218,3 +220,61 @@ def test_no_room_is_a_503_that_says_when_to_come_again() -> None:
         Relay(listener, find=find, names=list, domain="review.test").start()
         answer = told(listener.getsockname()[1], GET + b"\r\n")
     assert answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 5\r\n" in answer
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere one loopback address is set up, not a network of them")
+def test_one_client_leaves_room_for_others() -> None:
+    """Silent connections of one address; on the old relay they took every place there was."""
+    with relayed(polite) as (_, port), contextlib.ExitStack() as held:
+        for _ in range(relays.MOST_CONNECTIONS):
+            held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+        time.sleep(0.5)
+        with socket.create_connection(("127.0.0.1", port), timeout=20, source_address=("127.0.0.2", 0)) as other:
+            other.sendall(GET + b"\r\n")
+            assert all_of(other).endswith(b"done")
+
+
+def test_a_place_is_free_again_when_its_connection_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relays, "MOST_OF_ONE", 2)
+    with relayed(polite) as (_, port):
+        for _ in range(6):
+            assert told(port, GET + b"\r\n").endswith(b"done")
+            time.sleep(0.1)
+
+
+def test_a_body_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old relay waited anew for each byte."""
+    monkeypatch.setattr(relays, "BODY_SECONDS", 0.6)
+
+    def hearing(connection: socket.socket, _: bytes) -> None:
+        while connection.recv(65536):
+            pass
+
+    with relayed(hearing) as (_, port), socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        started = time.monotonic()
+        client.sendall(GET + b"Content-Length: 9999999\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while time.monotonic() - started < 4:
+                client.sendall(b"x")
+                time.sleep(0.1)
+                if select.select([client], [], [], 0)[0]:
+                    break
+        assert time.monotonic() - started < 3
+        assert all_of(client)[:12] in (b"HTTP/1.1 408", b"")
+
+
+@pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "])
+def test_an_answer_that_trickles_out_is_cut(first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relays, "ANSWER_SECONDS", 0.6)
+
+    def trickling(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(first)
+        for _ in range(60):
+            connection.sendall(b"x")
+            time.sleep(0.1)
+
+    with relayed(trickling) as (_, port):
+        started = time.monotonic()
+        answer = told(port, GET + b"\r\n")
+        assert time.monotonic() - started < 4
+        assert answer.startswith(b"HTTP/1.1 200" if first.endswith(b"\r\n\r\n") else b"HTTP/1.1 504")

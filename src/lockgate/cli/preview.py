@@ -69,6 +69,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, host.stop)
     _say(f"what branches propose, on {host.address}")
+    if text := host.why_none:
+        _say(text)
     host.run()
     return 0
 

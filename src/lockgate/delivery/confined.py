@@ -6,14 +6,16 @@ and a folder of its own, and connects to the server that it is shown beside. Oth
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import itertools
 import json
 import os
 import pwd
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -80,30 +82,33 @@ def owner_of(name: str) -> Owner:
 
 
 class Confined:
-    """Starts the workers of one app, each behind the sandbox, in a folder of its own that goes with `close`."""
+    """Starts the workers of one app, each behind the sandbox. What they write is in `folder`, the host's own, and goes with `close`."""
 
     def __init__(self, project: Path, *, owner: Owner | None = None) -> None:
         self._project, self._owner = project, owner
+        self._logs = itertools.count(1)
         self.folder = Path(tempfile.mkdtemp(prefix="lockgate-review-"))
+        if owner:
+            self.folder.chmod(0o711)  # the app goes through it, and neither lists nor changes it
         for name in FOLDERS.values():
-            (self.folder / name).mkdir(parents=True)
-        self._give(self.folder)
+            self._give(self.folder / name)
 
     def __call__(
         self, wanted: Wanted, directory: Path, *, environment: str, listener: socket.socket, log: Path
     ) -> Worker:
-        log.mkdir(parents=True, exist_ok=True)
-        self._give(log)
+        """`log`: a folder of the host's, in which each worker gets a new one: an older worker may still run, and wrote what it liked into its own."""
+        own = log / f"log-{next(self._logs)}"
+        self._give(own)
         port = urlsplit(wanted.beside[1]).port if wanted.beside else None
         rules = {
-            "project": str(self._project), "reads": [str(directory)], "writes": [str(log), str(self.folder)],
+            "project": str(self._project), "reads": [str(directory)], "writes": [str(own), *(str(self.folder / name) for name in FOLDERS.values())],
             "connects": [port] if port else [],
         }  # fmt: skip
         program = Program(
             module="lockgate.delivery.confined", arguments=(canonical(rules).decode(),), variables=self._variables(),
             user=self._owner and self._owner.user, group=self._owner and self._owner.group,
         )  # fmt: skip
-        return Worker(wanted, directory, environment=environment, listener=listener, log=log, program=program)
+        return Worker(wanted, directory, environment=environment, listener=listener, log=own, program=program)
 
     def close(self) -> None:
         """The folder goes, with all that was written into it."""
@@ -113,10 +118,23 @@ class Confined:
         """Allow-listed names only; home and scratch are the app's own."""
         return {**host_environment(), **{n: str(self.folder / place) for n, place in FOLDERS.items()}}
 
-    def _give(self, folder: Path) -> None:
-        if self._owner:
-            for path in (folder, *folder.rglob("*")):
-                os.chown(path, self._owner.user, self._owner.group, follow_symlinks=False)
+    def _give(self, new: Path) -> None:
+        """Make a folder and give it to the app: by descriptors, so no name is looked up twice, and only what was just made changes hands."""
+        with _opened(str(new.parent)) as place:
+            os.mkdir(new.name, 0o700, dir_fd=place)
+            with _opened(new.name, inside=place) as made:
+                if self._owner:
+                    os.fchown(made, self._owner.user, self._owner.group)
+
+
+@contextlib.contextmanager
+def _opened(path: str, *, inside: int | None = None) -> Generator[int]:
+    """The descriptor of a folder that is no symbolic link."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=inside)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -39,9 +39,11 @@ if TYPE_CHECKING:
     from lockgate.records.ledger import Head
     from lockgate.records.trust import Said, Trusted
 
-__all__ = ["Previews", "previews", "proposals"]
+__all__ = ["Previews", "previews", "proposals", "why_none"]
 
 LIVE: Final = ""
+NO_BRANCH: Final = ""
+"""In what `proposals` finds: of no pipeline's job, so of no branch that the ledger knows."""
 START_SECONDS: Final = 120.0
 MOST: Final = 8
 """Apps that run at one time, beside the live one; the one that was asked for longest ago makes room."""
@@ -52,16 +54,25 @@ ROOM_SECONDS: Final = 15.0
 
 
 def proposals(trust: Trusted, *, name: str, since: dt.datetime) -> Mapping[str, Said]:
-    """Branch, as it stands in a host name → the entry by which it proposed a release of pipeline `name` last."""
+    """Branch, as it stands in a host name → the entry by which it proposed a release of pipeline `name` last. Under `NO_BRANCH`: what names none."""
     found: dict[str, Said] = {}
     for said in trust.said:
         claim = said.claim
-        if not (said.person and isinstance(claim, Proposed) and claim.name == name and said.entry.time >= since):
-            continue
-        job = job_of(claim.extra)
-        if job and (branch := slug_of(job.ref)):
-            found[branch] = said
+        if said.person and isinstance(claim, Proposed) and claim.name == name and said.entry.time >= since:
+            job = job_of(claim.extra)
+            found[slug_of(job.ref) if job else NO_BRANCH] = said
     return found
+
+
+def why_none(branches: Mapping[str, Said], *, nameless: bool, days: int) -> str:
+    """For people who find nothing to look at: why, and what to do. Empty where a branch proposes something."""
+    if branches:
+        return ""
+    others = " (what was proposed names none)" if nameless else ""
+    return (
+        f"only proposals of a pipeline have a branch: 0 found in {days} days{others}; run `lockgate propose` in a job, "
+        "or tell it what a job would: CI_PIPELINE_ID, CI_COMMIT_SHA, CI_COMMIT_REF_NAME"
+    )
 
 
 def previews(
@@ -95,6 +106,7 @@ class _Proposed:
     clock: Callable[[], dt.datetime]
     days: timedelta
     branches: Mapping[str, Said] = field(default_factory=dict[str, "Said"])
+    nameless: bool = False
     live: str = ""
     head: Head | None = None
 
@@ -103,10 +115,16 @@ class _Proposed:
         """The one that proposals stand beside: the last of the way."""
         return self.walk.environments[-1]
 
+    @property
+    def why_none(self) -> str:
+        """Empty where a branch proposes something."""
+        return why_none(self.branches, nameless=self.nameless, days=self.days.days)
+
     def look(self) -> None:
         """What fails leaves everything as it was; the follower that asked says so."""
         read = self.reader.read()
-        self.branches = proposals(read, name=self.walk.training.name, since=self.clock() - self.days)
+        found = proposals(read, name=self.walk.training.name, since=self.clock() - self.days)
+        self.branches, self.nameless = {b: said for b, said in found.items() if b != NO_BRANCH}, NO_BRANCH in found
         if read.head != self.head:
             self.live, self.head = live_of(self.walk, read).get(self.environment, ""), read.head
 
@@ -158,9 +176,17 @@ class Previews:
         """End; a signal handler."""
         self._stop = True
 
+    @property
+    def why_none(self) -> str:
+        """Why no branch has anything to show now, and what to do; empty where one has."""
+        return self._ledger.why_none
+
     def run(self) -> None:
         """Serve until told to stop; no process is left behind."""
-        Relay(self._listener, find=self._find, names=lambda: self._ledger.branches, domain=self._domain).start()
+        Relay(
+            self._listener, find=self._find, names=lambda: self._ledger.branches, domain=self._domain,
+            why_none=lambda: self._ledger.why_none,
+        ).start()  # fmt: skip
         try:
             while not self._stop:
                 self._once()
@@ -249,7 +275,7 @@ class Previews:
             f"review/{branch}" if branch else self._ledger.environment, listener,
             wanted=lambda: _named(self._ledger.wanted(branch, beside), names),
             fetch=lambda wanted: fetch(self._project, wanted.release), spawn=confined,
-            answer=answered, log=self._project.home / "predictions" / "review" / (branch or "-live"), say=self._say,
+            answer=answered, log=confined.folder, say=self._say,
         )  # fmt: skip
         app = self._apps[branch] = _App(follower, listener.getsockname()[:2], time.monotonic(), warm, confined)
         return app

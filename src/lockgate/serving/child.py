@@ -18,7 +18,7 @@ from lockgate.errors import LockgateError, ServiceUnavailable, StepFailed
 from lockgate.records.digest import canonical
 from lockgate.release.client import host_environment
 
-__all__ = ["Program", "Wanted", "Worker", "is_loopback", "listen", "rebinding_warning"]
+__all__ = ["Program", "Wanted", "Worker", "asker_of", "is_loopback", "listen", "rebinding_warning"]
 
 LONGEST_LINE_BYTES = 64 << 10
 LONGEST_NOTE = 500
@@ -64,6 +64,18 @@ def is_loopback(address: str) -> bool:
     (True, True, False)
     """
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+
+
+def asker_of(address: str) -> str:
+    """Whom a connection counts for: an address; in IPv6 the /64 network, all of which one client has to itself.
+
+    >>> asker_of("192.0.2.1"), asker_of("::ffff:192.0.2.1"), asker_of("2001:db8::1:2"), asker_of("fe80::1%eth0")
+    ('192.0.2.1', '192.0.2.1', '2001:db8::', 'fe80::')
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if ip.version == 4:
+        return str(ip)
+    return str(ip.ipv4_mapped or ipaddress.IPv6Network((ip, 64), strict=False).network_address)
 
 
 def rebinding_warning(bound: str, names: tuple[str, ...]) -> str:

@@ -13,10 +13,12 @@ import re
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Final
 
+from lockgate.serving.child import asker_of
 from lockgate.serving.relayed import END, Head, Misread, head_of, name_in
 
 __all__ = ["Full", "Relay", "name_in"]
@@ -27,7 +29,13 @@ HEAD_SECONDS: Final = 10.0
 """For the whole head."""
 QUIET_SECONDS: Final = 75.0
 """For each piece, both ways: a client takes at least so many bytes in this time, a server says something."""
+BODY_SECONDS: Final = 60.0
+"""For a whole request behind its head."""
+ANSWER_SECONDS: Final = 120.0
+"""From a request's head to the end of its answer."""
 MOST_CONNECTIONS: Final = 256
+MOST_OF_ONE: Final = 32
+"""Of one client, by its address."""
 RETRY_SECONDS: Final = 5
 
 Find = Callable[[str], tuple[str, int] | None]
@@ -43,11 +51,16 @@ class Relay:
     Args:
         find: name → where that server listens; None: there is none. Raises Full. It may take its time: each connection has a thread.
         names: what can be asked for now, for people who ask for the bare host.
+        why_none: a sentence for people who find nothing: why, and what to do.
     """
 
-    def __init__(self, listener: socket.socket, *, find: Find, names: Callable[[], Iterable[str]], domain: str) -> None:
+    def __init__(
+        self, listener: socket.socket, *, find: Find, names: Callable[[], Iterable[str]], domain: str,
+        why_none: Callable[[], str] = str,
+    ) -> None:  # fmt: skip
         self._listener, self._find, self._names, self._domain = listener, find, names, domain
-        self._room = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._why_none = why_none
+        self._held, self._counting = Counter[str](), threading.Lock()
 
     def start(self) -> None:
         """Accept in a thread of its own."""
@@ -56,20 +69,29 @@ class Relay:
     def _accept(self) -> None:
         while True:
             try:
-                client, _ = self._listener.accept()
+                client, address = self._listener.accept()
             except OSError:
                 return
-            if not self._room.acquire(blocking=False):
+            asker = asker_of(address[0])
+            if not self._enters(asker):
                 client.close()
                 continue
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+            threading.Thread(target=self._serve, args=(client, asker), daemon=True).start()
 
-    def _serve(self, client: socket.socket) -> None:
+    def _enters(self, asker: str) -> bool:
+        """Whether there is room for one more connection of this client; it is counted then."""
+        with self._counting:
+            room = self._held.total() < MOST_CONNECTIONS and self._held[asker] < MOST_OF_ONE
+            self._held[asker] += room
+        return room
+
+    def _serve(self, client: socket.socket, asker: str) -> None:
         try:
             with client, contextlib.suppress(OSError):
                 self._answer(client)
         finally:
-            self._room.release()
+            with self._counting:
+                self._held -= Counter((asker,))  # names that hold nothing any more go
 
     def _answer(self, client: socket.socket) -> None:
         try:
@@ -92,7 +114,8 @@ class Relay:
             return _page(200, self._listed(_port(head.data)))
         if (place := self._find(head.name)) is None:
             shown = html.escape(head.name)
-            return _page(404, f"<p>No branch <code>{shown}</code> proposes a release that can be shown.</p>")
+            none = f"<p>No branch <code>{shown}</code> proposes a release that can be shown.</p>"
+            return _page(404, none + self._why())
         try:
             server = socket.create_connection(place, timeout=HEAD_SECONDS)
         except OSError:
@@ -104,9 +127,14 @@ class Relay:
         """What can be asked for, as links; by the port that this request came to, which a proxy may have changed."""
         hosts = [f"{html.escape(n)}.{html.escape(self._domain)}" for n in sorted(self._names())]
         items = "".join(f'<li><a href="//{host}{port}/">{host}</a></li>' for host in hosts)
-        return f"<h1>Proposed releases</h1><ul>{items}</ul>" if items else "<p>No branch proposes a release.</p>"
+        return f"<h1>Proposed releases</h1><ul>{items}</ul>" if items else NONE + self._why()
+
+    def _why(self) -> str:
+        text = self._why_none()
+        return f"<p>Why: {html.escape(text)}.</p>" if text else ""
 
 
+NONE: Final = "<p>No branch proposes a release.</p>"
 GONE: Final = "<p>The app of this branch ended before it answered. Ask again in a moment.</p>"
 
 
@@ -139,40 +167,60 @@ def _exchanged(client: socket.socket, server: socket.socket, head: Head, rest: b
 
     The body goes up beside the answer that comes down: a server may answer, and end, before it has read all.
     """
-    for side in (client, server):
-        side.settimeout(QUIET_SECONDS)
-    going = threading.Thread(target=_up, args=(client, server, head, rest), daemon=True)
-    going.start()
-    try:
-        return _down(server, client)
-    finally:
-        with contextlib.suppress(OSError):
-            server.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(OSError):
-            client.shutdown(socket.SHUT_RD)  # whoever still sends is not listened to
-        going.join()
+    started, late = time.monotonic(), threading.Event()
+    with client.dup() as reading, server.dup() as writing:  # each way waits by its own clock
+        up = (reading, writing, head, rest, started + BODY_SECONDS, late)
+        going = threading.Thread(target=_up, args=up, daemon=True)
+        going.start()
+        try:
+            answer = _down(server, client, started + ANSWER_SECONDS)
+        finally:
+            _shut(server, socket.SHUT_RDWR)
+            _shut(client, socket.SHUT_RD)  # whoever still sends is not listened to
+            going.join()
+    return _page(408, "<p>The request did not come in time.</p>") if answer and late.is_set() else answer
 
 
-def _up(client: socket.socket, server: socket.socket, head: Head, rest: bytes) -> None:
-    """The request, as long as it said that it is. What comes behind it is another request, or nothing."""
+def _wait(side: socket.socket, deadline: float) -> socket.socket:
+    """A socket that takes or gives its next piece in time. Raises TimeoutError (an OSError) behind the deadline."""
+    if (left := deadline - time.monotonic()) <= 0:
+        raise TimeoutError
+    side.settimeout(min(QUIET_SECONDS, left))
+    return side
+
+
+def _shut(side: socket.socket, way: int) -> None:
     with contextlib.suppress(OSError):
-        server.sendall(head.data)
-        part, left = rest[: head.length], head.length
+        side.shutdown(way)
+
+
+def _up(
+    client: socket.socket, server: socket.socket, head: Head, rest: bytes, deadline: float, late: threading.Event
+) -> None:
+    """The request, as long as it said that it is. What comes behind it is another request, or nothing."""
+    part, left = rest[: head.length], head.length
+    try:
+        _wait(server, deadline).sendall(head.data)
         while left:
-            if not part and not (part := client.recv(min(PIECE_BYTES, left))):
-                server.shutdown(socket.SHUT_RDWR)  # half a request is none
+            if not part and not (part := _wait(client, deadline).recv(min(PIECE_BYTES, left))):
+                _shut(server, socket.SHUT_RDWR)  # half a request is none
                 return
-            server.sendall(part)
+            _wait(server, deadline).sendall(part)
             left -= len(part)
             part = b""
+    except TimeoutError:
+        late.set()
+        _shut(server, socket.SHUT_RDWR)
+    except OSError:
+        return
 
 
-def _down(server: socket.socket, client: socket.socket) -> bytes:
+def _down(server: socket.socket, client: socket.socket, deadline: float) -> bytes:
     """The answer. Its head is passed on whole, so a server that dies before can still be spoken for; behind it, the client sees the cut."""
     head = b""
     try:
         while END not in head and len(head) < HEAD_BYTES:
-            if not (part := server.recv(PIECE_BYTES)):
+            if not (part := _wait(server, deadline).recv(PIECE_BYTES)):
                 return _page(502, GONE)
             head += part
     except TimeoutError:
@@ -181,10 +229,10 @@ def _down(server: socket.socket, client: socket.socket) -> bytes:
         return _page(502, GONE)
     if END not in head:
         return _page(502, "<p>The app of this branch answers no HTTP.</p>")
-    client.sendall(head)
     with contextlib.suppress(OSError):
-        while part := server.recv(PIECE_BYTES):
-            client.sendall(part)
+        _wait(client, deadline).sendall(head)
+        while part := _wait(server, deadline).recv(PIECE_BYTES):
+            _wait(client, deadline).sendall(part)
     return b""
 
 
