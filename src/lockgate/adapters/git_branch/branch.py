@@ -18,6 +18,7 @@ from lockgate.adapters.git_branch.calls import PASSWORD, cleaned, environment, g
 from lockgate.durable import locked
 from lockgate.errors import IntegrityError, ServiceUnavailable
 from lockgate.records.forge_job import NEAR
+from lockgate.records.token_host import need_host
 
 if TYPE_CHECKING:
     import subprocess
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["BranchCopy", "address_of"]
 
 VARIABLE: Final = "LOCKGATE_LEDGER_TOKEN"
-HOST: Final = "LOCKGATE_LEDGER_HOST"
 REDIRECTED: Final = re.compile(r"\b30[1278]\b|redirect")
 FETCHED: Final = "refs/lockgate/fetched"
 MADE: Final = "refs/lockgate/made"
@@ -165,13 +165,7 @@ def _check_token_for(parts: SplitResult, known: Mapping[str, str]) -> None:
             f"{VARIABLE} was not sent: it would travel without TLS", value=f"http://{host}{parts.path}",
             allowed="https, or http on this machine itself", next=f"edit [ledger] url or the git remote: https://{host}{parts.path}",
         )  # fmt: skip
-    named = known.get(HOST, "") or urlsplit(known.get("CI_SERVER_URL", "")).netloc
-    if named.lower() != host.lower():
-        raise ServiceUnavailable(
-            f"{VARIABLE} was not sent: nothing says that it is for {host}", value=f"it is for {named}" if named else f"{HOST} is not set",
-            allowed="the host that the token was made at, if you trust this repository's lockgate.toml and its remotes",
-            next=f"export {HOST}={host}",
-        )  # fmt: skip
+    need_host(VARIABLE, host, known)
 
 
 def _blob(data: bytes) -> str:
