@@ -150,11 +150,15 @@ class Project:
             return adapter("s3.leases", "S3Leases")(self._store)
         return adapter("local_leases", "LocalLeases")(self.store_folder)
 
+    @property
+    def ledger_url(self) -> str:
+        """Where the ledger lies: what the settings say, else where the store's is."""
+        return self.settings.ledger or ledger_of(self.settings.store) or str(self.store_folder / "ledger")
+
     @cached_property
     def ledger(self) -> Ledger:
         """The shared ledger, with this working copy's memory of the head it saw last."""
-        url = self.settings.ledger or ledger_of(self.settings.store) or str(self.store_folder / "ledger")
-        return ledger_at(url, self.root, home=self.home, lacking=self._lacking)
+        return ledger_at(self.ledger_url, self.root, home=self.home, lacking=self._lacking)
 
     @property
     def is_shared(self) -> bool:

@@ -13,7 +13,18 @@ if TYPE_CHECKING:
 
     from lockgate.ports import Ledger
 
-__all__ = ["adapter", "alone", "bucket_at", "folder_at", "is_far", "lasting", "ledger_at", "ledger_of", "scheme_of"]
+__all__ = [
+    "adapter",
+    "alone",
+    "bucket_at",
+    "folder_at",
+    "is_far",
+    "lasting",
+    "ledger_at",
+    "ledger_of",
+    "remote_of",
+    "scheme_of",
+]
 
 FILE = "lockgate.toml"
 LEDGER_BRANCH = "lockgate/ledger"
@@ -81,14 +92,25 @@ def ledger_at(url: str, root: Path, *, home: Path, lacking: tuple[str, ...]) -> 
     if scheme == "s3":
         found = adapter("s3.ledger", "S3Ledger")(url, seen=seen)
     elif scheme == "git" and not any(REMOTE in what for what in lacking):
-        remote, _, branch = url.removeprefix("git:").partition("#")
+        remote, branch = _branch_of(url)
         found = adapter("git_branch.ledger", "BranchLedger")(
-            remote or REMOTE, branch or LEDGER_BRANCH, root=root, copy=home / "ledger.git", seen=seen
+            remote, branch, root=root, copy=home / "ledger.git", seen=seen
         )
     else:
         folder = home / "ledger" if scheme == "git" else folder_at(root, url)
         found = adapter("ledger_file", "FileLedger")(folder, seen=seen)
     return adapter("read_only", "ReadOnlyLedger")(found, lacking=lacking) if lacking else found
+
+
+def remote_of(ledger: str, root: Path) -> str:
+    """The address of the git remote that holds a ledger; empty for a ledger elsewhere."""
+    return adapter("git_branch.branch", "address_of")(_branch_of(ledger)[0], root) if scheme_of(ledger) == "git" else ""
+
+
+def _branch_of(url: str) -> tuple[str, str]:
+    """Remote and branch of a ledger's URL."""
+    remote, _, branch = url.removeprefix("git:").partition("#")
+    return remote or REMOTE, branch or LEDGER_BRANCH
 
 
 def folder_at(root: Path, url: str) -> Path:

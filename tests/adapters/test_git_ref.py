@@ -73,3 +73,30 @@ def test_where_there_is_no_repository_there_is_no_anchor(tmp_path: Path, monkeyp
         GitRef(tmp_path, "shop").add(b"one\n", "an anchor")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert GitRef(tmp_path, "shop").every() == []
+
+
+@pytest.mark.parametrize("is_evil", [True, False])
+def test_a_projects_files_are_no_repository_with_hooks(
+    repository: Path, is_evil: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of a repository can hold what looks like a bare one. The twin: the folder's own repository runs its owner's hooks."""
+    root, seen = repository / "project", repository.parent / "seen"
+    root.mkdir()
+    if is_evil:
+        git(root, "init", "--quiet", "--bare", "--template=", ".")
+    hook = (root if is_evil else repository / ".git") / "hooks" / "reference-transaction"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\necho ran; env >> '{seen}'\n")
+    hook.chmod(0o755)
+    monkeypatch.setenv("LOCKGATE_LEDGER_TOKEN", "glpat-secret")
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "Dev")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "dev@example.org")
+    if is_evil:
+        with pytest.raises(ServiceUnavailable, match="bare repository"):
+            GitRef(root, "shop").add(b"one\n", "an anchor")
+        assert not seen.exists()
+    else:
+        GitRef(root, "shop").add(b"one\n", "an anchor")
+        assert "PATH=" in seen.read_text()
+        assert "glpat-secret" not in seen.read_text()

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 
 from lockgate.adapters.gitlab.api import GitlabApi, GitlabRefuses
-from lockgate.adapters.gitlab.patience import IN_ALL_SECONDS, PAUSES_SECONDS, seconds_asked
+from lockgate.adapters.gitlab.patience import IN_ALL_SECONDS, PAUSES_SECONDS, pauses, seconds_asked
 from lockgate.errors import NotFound, PermissionRefused, ServiceUnavailable, UsageError
 from lockgate.testing.gitlab import Fault, GitLab
 
@@ -63,9 +63,19 @@ def test_it_may_say_so_as_a_date(gitlab: GitLab) -> None:
     assert seconds_asked(until, now=1.8e9) == 0.0, "that time is over"
 
 
-@pytest.mark.parametrize("said", ["", "soon", "-5", "1.5", "²", "Fri, 99 Nov 2026 18:01:30 GMT"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "", "soon", "-5", "1.5", "²", "Fri, 99 Nov 2026 18:01:30 GMT",
+        "Fri, 27 Nov 2026 18:01:30 +99999999999999999999",
+    ],
+)  # fmt: skip
 def test_what_cannot_be_read_asks_for_nothing(said: str) -> None:
     assert seconds_asked(said, now=0.0) == 0.0
+
+
+def test_a_number_without_end_is_longer_than_anybody_waits() -> None:
+    assert pauses()(seconds_asked("9" * 5000, now=0.0)) is None
 
 
 def test_what_asks_for_too_much_is_given_up_at_once_and_says_how_much(gitlab: GitLab) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -367,3 +368,23 @@ def test_the_forge_in_memory_fails_at_the_call_that_it_is_told(files: dict[str, 
         with pytest.raises(ServiceUnavailable):
             for _ in range(call):
                 forge.publish(publication(), files)
+
+
+@pytest.mark.parametrize("token", ["LOCKGATE_GITLAB_TOKEN", "LOCKGATE_NOTE_TOKEN"])
+def test_a_token_for_another_host_is_not_sent(token: str) -> None:
+    """Whoever sets a job's CI_API_V4_URL does not choose where it goes. The twin: the host that it is for, or none named in a job."""
+    with GitLab() as gitlab:
+        gitlab.merge_request(7)
+        variables = gitlab.variables(gitlab.job("publish", pipeline=gitlab.pipeline()))
+        variables[token] = gitlab.project_token(role=DEVELOPER)
+
+        def say(host: str) -> str:
+            named = {**variables, "LOCKGATE_GITLAB_HOST": host}
+            return GitlabForge(named, token=token, pause=lambda _: None).say("7", "exam", "text")
+
+        with pytest.raises(ServiceUnavailable, match=f"{token} was not sent") as refused:
+            say("gitlab.example.org")
+        assert "it is for gitlab.example.org" in refused.value.value
+        assert not gitlab.requests
+        assert say(urlsplit(gitlab.api).netloc)
+        assert say("")

@@ -327,6 +327,79 @@ def test_the_token_follows_no_redirect(
     assert not [path for path, _ in seen if path.startswith("/evil")]
 
 
+SPY = "#!/bin/sh\n{{ echo ran; env; }} >> '{seen}'\n"
+
+
+def spied(folder: Path, seen: Path) -> None:
+    """Hooks and settings, as whoever can write files into the copy would lay them there."""
+    for name in ("reference-transaction", "pre-push"):
+        spy = folder / "hooks" / name
+        spy.parent.mkdir(parents=True, exist_ok=True)
+        spy.write_text(SPY.format(seen=seen))
+        spy.chmod(0o755)
+
+
+@pytest.mark.parametrize("how", ["hooks", "settings", "another folder's settings", "a worktree's settings", "a link"])
+def test_nothing_that_lies_in_the_copy_is_run(remote: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The twin: the same ledger is read and written, as if nothing lay there."""
+    add(copy(remote), "a")
+    folder, seen, elsewhere = remote.parent / "mine" / "ledger.git", remote.parent / "seen", remote.parent / "elsewhere"
+    spied(elsewhere, seen)
+    add(copy(remote, "theirs"), "b")
+    config = folder / "config"
+    upload = f'[remote "origin"]\nuploadpack = {elsewhere}/hooks/pre-push; git-upload-pack\n'
+    if how == "hooks":
+        spied(folder, seen)
+    elif how == "settings":
+        config.write_text(config.read_text() + upload)
+    elif how == "another folder's settings":
+        git("clone", "--quiet", "--bare", remote, elsewhere / "common", at=remote.parent)
+        with (elsewhere / "common" / "config").open("a") as file:
+            file.write(f"[core]\nhooksPath = {elsewhere}/hooks\n{upload}")
+        (folder / "commondir").write_text(f"{elsewhere}/common")
+    elif how == "a worktree's settings":
+        config.write_text(config.read_text() + "[extensions]\nworktreeConfig = true\n")
+        (folder / "config.worktree").write_text(upload)
+    else:
+        (folder / "hooks").symlink_to(elsewhere / "hooks")
+    monkeypatch.setenv("LOCKGATE_LEDGER_TOKEN", "glpat-secret")
+    mine = copy(remote)
+    add(mine, "c")
+    assert words(mine) == ["a", "b", "c"]
+    assert not seen.exists()
+    assert (elsewhere / "hooks" / "pre-push").is_file(), "what a link leads to is not ours to take away"
+
+
+def test_git_inherits_no_secret(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remote's own hook sees what git's children see; the twin: what git needs is still there."""
+    seen = remote.parent / "seen"
+    hook(remote, "pre-receive", SPY.format(seen=seen))
+    for name in ("LOCKGATE_LEDGER_TOKEN", "LOCKGATE_KEY", "CI_JOB_TOKEN", "GH_TOKEN", "PIP_PASSWORD"):
+        monkeypatch.setenv(name, "glpat-secret")
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/run/agent")
+    monkeypatch.setenv("GIT_SSL_KEY", "/run/key")
+    add(copy(remote), "a")
+    assert "glpat-secret" not in seen.read_text()
+    assert {"SSH_AUTH_SOCK=/run/agent", "GIT_SSL_KEY=/run/key"} <= set(seen.read_text().splitlines())
+
+
+@pytest.mark.parametrize("name", [".lockgate/ledger.git/hooks/reference-transaction", ".LockGate/ledger-seen"])
+def test_a_project_whose_git_tracks_our_folder_is_refused(remote: Path, name: str) -> None:
+    root = remote.parent / "project"
+    root.mkdir()
+    git("init", "--quiet", at=root)
+    (root / ".lockgate").mkdir()
+    ledger = BranchLedger(str(remote), BRANCH, root=root, copy=root / ".lockgate" / "ledger.git", seen=root / "seen")
+    add(ledger, "a")  # the twin: our folder is there, and git does not track it
+    blob = git("hash-object", "-w", "--stdin", at=root)
+    git("update-index", "--add", "--cacheinfo", f"100755,{blob},{name}", at=root)
+    ledger = BranchLedger(str(remote), BRANCH, root=root, copy=root / ".lockgate" / "ledger.git", seen=root / "seen")
+    with pytest.raises(IntegrityError, match="tracks") as refused:
+        ledger.head()
+    assert (refused.value.exit_code, refused.value.value) == (4, name)
+    assert refused.value.next.startswith("git rm -r --cached .lockgate")
+
+
 def at(address: str, folder: Path) -> BranchLedger:
     return BranchLedger(address, BRANCH, root=folder, copy=folder / "c", seen=folder / "s")
 

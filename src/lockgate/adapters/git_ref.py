@@ -6,6 +6,7 @@ refuses what is no fast-forward keeps it from being rewritten.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["GitRef"]
 
 FILE: Final = "checkpoint.json"
+CAREFUL: Final = ("-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false")
+"""A project's files may look like a bare repository with hooks of its own: git (2.38 and newer) refuses that."""
 
 
 class GitRef:
@@ -84,7 +87,14 @@ class GitRef:
 
     def _run(self, *arguments: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
         try:
-            return subprocess.run(["git", *arguments], cwd=self._root, input=given, capture_output=True, check=False)
+            return subprocess.run(
+                ["git", *CAREFUL, *arguments],
+                cwd=self._root,
+                env={n: v for n, v in os.environ.items() if not n.startswith("LOCKGATE_")},
+                input=given,
+                capture_output=True,
+                check=False,
+            )
         except FileNotFoundError as error:
             raise NotFound(
                 "anchors are kept in git, which is not here", value=str(self._root), next="install git"

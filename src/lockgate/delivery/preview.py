@@ -27,7 +27,7 @@ from lockgate.serving.child import Wanted, listen
 from lockgate.serving.follow import Answer, Follower
 from lockgate.serving.relay import Full, Relay
 from lockgate.serving.retry import Retry
-from lockgate.stores import adapter, scheme_of
+from lockgate.stores import adapter, remote_of, scheme_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -87,7 +87,10 @@ def previews(
     if text := what_holds():
         say(text)
     store = project.settings.store
-    adapter("gitlab.reading", "need_reading")(store if scheme_of(store) == "gitlab" else "", project.root)
+    packages = store if scheme_of(store) == "gitlab" else ""
+    adapter("gitlab.reading", "need_reading")(
+        packages, project.root, ledger=remote_of(project.ledger_url, project.root)
+    )
     walk = walk_now(project, now=clock())
     if not walk.environments:
         raise UsageError("there is no environment to show proposals beside", value=walk.delivery.name)

@@ -11,29 +11,29 @@ import base64
 import hashlib
 import os
 import re
-import subprocess
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
+from lockgate.adapters.git_branch.calls import PASSWORD, cleaned, environment, git, need_untracked, why
 from lockgate.durable import locked
-from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
+from lockgate.errors import IntegrityError, ServiceUnavailable
 from lockgate.records.forge_job import NEAR
+from lockgate.records.token_host import need_host
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["BranchCopy"]
+__all__ = ["BranchCopy", "address_of"]
 
 VARIABLE: Final = "LOCKGATE_LEDGER_TOKEN"
-HOST: Final = "LOCKGATE_LEDGER_HOST"
 REDIRECTED: Final = re.compile(r"\b30[1278]\b|redirect")
 FETCHED: Final = "refs/lockgate/fetched"
 MADE: Final = "refs/lockgate/made"
 WHO: Final = "lockgate <lockgate@localhost>"
-PATIENCE_SECONDS: Final = 120.0
-SECRET: Final = re.compile(r"(?<=://)[^/@\s]+@")
+REACHING: Final = ("ls-remote", "fetch", "push")
 
 
 class BranchCopy:
@@ -42,7 +42,7 @@ class BranchCopy:
     def __init__(self, remote: str, branch: str, *, root: Path, folder: Path) -> None:
         self.branch = branch
         self._remote, self._root, self._folder = remote, root, folder
-        self._address = ""
+        self._address, self._is_checked = "", False
 
     def newest(self, known: str) -> str:
         """The branch's commit now, fetched if it is not the `known` one; empty where there is no such branch."""
@@ -109,37 +109,43 @@ class BranchCopy:
     def push(self, commit: str) -> str:
         """Give it to the branch, never by force; empty, or why the remote did not take it."""
         done = self._run("push", "--porcelain", "--quiet", "origin", f"{commit}:refs/heads/{self.branch}")
-        return "" if done.returncode == 0 else _why(done)
+        return "" if done.returncode == 0 else why(done)
 
     def _need(self, *arguments: str, given: bytes | None = None) -> str:
         done = self._run(*arguments, given=given)
         if done.returncode:
-            why, shown = _why(done), SECRET.sub("", self._remote)
-            moved = bool(os.environ.get(VARIABLE)) and bool(REDIRECTED.search(why))
+            said, shown = why(done), PASSWORD.sub("", self._remote)
+            moved = bool(os.environ.get(VARIABLE)) and bool(REDIRECTED.search(said))
             raise ServiceUnavailable(
-                "the ledger's branch cannot be reached", value=f"{shown}, {self.branch}: {why}",
+                "the ledger's branch cannot be reached", value=f"{shown}, {self.branch}: {said}",
                 allowed="an address that leads nowhere else: a token follows no redirect" if moved else "a git remote that answers",
                 next="git remote -v   (GitLab's addresses end in .git)" if moved else f"git ls-remote {shown}   (with a token: {VARIABLE})",
             )  # fmt: skip
         return done.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
 
     def _run(self, *arguments: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-        if not (self._folder / "HEAD").is_file():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            _git(["init", "--quiet", "--bare", str(self._folder)], _environment({}), None)
-        return _git(["--git-dir", str(self._folder), *arguments], self._with_remote(), given)
+        if not self._is_checked:
+            need_untracked(self._root)
+            self._is_checked = True
+        cleaned(self._folder)
+        settings = {"gc.autoDetach": "false", **(self._with_remote() if arguments[0] in REACHING else {})}
+        return git(["--git-dir", str(self._folder), *arguments], environment(settings), given)
 
     def _with_remote(self) -> dict[str, str]:
-        if not self._address:
-            named = _git(["-C", str(self._root), "remote", "get-url", self._remote], _environment({}), None)
-            self._address = named.stdout.decode().strip() if named.returncode == 0 else self._remote
-        return _environment(_reached(self._address, os.environ))
+        self._address = self._address or address_of(self._remote, self._root)
+        return _reached(self._address, os.environ)
+
+
+def address_of(remote: str, root: Path) -> str:
+    """The address of a remote of `root`'s repository; what is no remote's name is an address itself."""
+    named = git(["-C", str(root), "remote", "get-url", remote], environment({}), None)
+    return named.stdout.decode().strip() if named.returncode == 0 else remote
 
 
 def _reached(address: str, known: Mapping[str, str]) -> dict[str, str]:
     """Settings of git for reaching the remote: with a token, the address's own user is left out, and so is what git has stored."""
     token = known.get(VARIABLE, "")
-    settings = {"gc.autoDetach": "false", "remote.origin.url": address}
+    settings = {"remote.origin.url": address}
     parts = urlsplit(address)
     if token and parts.scheme in ("http", "https"):
         _check_token_for(parts, known)
@@ -159,52 +165,7 @@ def _check_token_for(parts: SplitResult, known: Mapping[str, str]) -> None:
             f"{VARIABLE} was not sent: it would travel without TLS", value=f"http://{host}{parts.path}",
             allowed="https, or http on this machine itself", next=f"edit [ledger] url or the git remote: https://{host}{parts.path}",
         )  # fmt: skip
-    named = known.get(HOST, "") or urlsplit(known.get("CI_SERVER_URL", "")).netloc
-    if named.lower() != host.lower():
-        raise ServiceUnavailable(
-            f"{VARIABLE} was not sent: nothing says that it is for {host}", value=f"it is for {named}" if named else f"{HOST} is not set",
-            allowed="the host that the token was made at, if you trust this repository's lockgate.toml and its remotes",
-            next=f"export {HOST}={host}",
-        )  # fmt: skip
-
-
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Ours, without a hook's GIT_DIR and its like, never asking anybody anything."""
-    kept = {
-        n: v for n, v in os.environ.items() if not n.startswith(("GIT_DIR", "GIT_WORK", "GIT_INDEX", "GIT_CONFIG_"))
-    }
-    numbered = {
-        f"GIT_CONFIG_{part}_{n}": text
-        for n, pair in enumerate(settings.items())
-        for part, text in zip(("KEY", "VALUE"), pair, strict=True)
-    }
-    return {**kept, **numbered, "GIT_CONFIG_COUNT": str(len(settings)), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-
-
-def _git(
-    arguments: Sequence[str], environment: Mapping[str, str], given: bytes | None
-) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return subprocess.run(
-            ["git", *arguments],
-            env=environment,
-            input=given,
-            capture_output=True,
-            check=False,
-            timeout=PATIENCE_SECONDS,
-        )
-    except FileNotFoundError as error:
-        raise NotFound("a ledger on a branch needs git, which is not here", value="git", next="install git") from error
-    except subprocess.TimeoutExpired as error:
-        raise ServiceUnavailable(
-            "git does not come to an end", value=f"{PATIENCE_SECONDS:.0f} s", next="try again"
-        ) from error
-
-
-def _why(done: subprocess.CompletedProcess[bytes]) -> str:
-    """What git said, on one line and without anybody's password."""
-    said = " ".join((done.stderr + b" " + done.stdout).decode("utf-8", "replace").split())
-    return SECRET.sub("", said)[:400]
+    need_host(VARIABLE, host, known)
 
 
 def _blob(data: bytes) -> str:

@@ -11,7 +11,7 @@ import re
 import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from lockgate.adapters.gitlab.api import PATIENCE_SECONDS, GitlabApi
 from lockgate.adapters.gitlab.job import told_of
@@ -20,6 +20,7 @@ from lockgate.adapters.gitlab.publishing import Packages
 from lockgate.adapters.gitlab.registry import Registry
 from lockgate.errors import PermissionRefused, UsageError
 from lockgate.records.publication import Agreed, Deployed, Published
+from lockgate.records.token_host import need_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,12 +64,14 @@ class GitlabForge:
         self._project = f"/projects/{self._number}"
 
     def _people(self) -> GitlabApi:
-        """With the project's token. PermissionRefused when there is none."""
+        """With the project's token. PermissionRefused when there is none, ServiceUnavailable when it is for another host."""
         if not self._environment.get(self._token):
             raise PermissionRefused(
                 "no token for what a job's own token may not do", value=f"{self._token} is not set", allowed=self._needs,
                 next=f"Settings › Access tokens, then Settings › CI/CD › Variables: {self._token}, masked   (docs/gitlab.md)",
             )  # fmt: skip
+        asked = f"the API is {self._address}, by CI_API_V4_URL"
+        need_host(self._token, urlsplit(self._address).netloc, self._environment, asked=asked)
         return self._api("PRIVATE-TOKEN", self._token, self._needs)
 
     def _jobs(self) -> GitlabApi:

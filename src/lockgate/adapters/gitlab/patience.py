@@ -58,6 +58,6 @@ def _time(said: str) -> float | None:
     """POSIX seconds of an HTTP date."""
     try:
         found = parsedate_to_datetime(said)
-    except (ValueError, TypeError, IndexError):
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):  # the last one: a zone or a year that no clock has
         return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -14,12 +14,13 @@ from urllib.parse import quote, urlsplit
 
 from lockgate.adapters.gitlab.line import NEAR
 from lockgate.errors import ServiceUnavailable, UsageError
+from lockgate.records.token_host import need_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["HOST", "TOKEN", "Pass", "Place", "missing", "pass_for", "place_of"]
+__all__ = ["HOST", "TOKEN", "Pass", "Place", "missing", "pass_for", "place_at", "place_of"]
 
 HERE: Final = "gitlab:"
 TOKEN: Final = "LOCKGATE_GITLAB_TOKEN"  # noqa: S105  the name of a variable
@@ -68,7 +69,7 @@ def place_of(url: str, root: Path) -> Place:
     if known.get("CI_API_V4_URL") and known.get("CI_PROJECT_ID"):
         parts = urlsplit(known["CI_API_V4_URL"])
         return Place(parts.netloc, known.get("CI_PROJECT_PATH") or known["CI_PROJECT_ID"], known["CI_API_V4_URL"])
-    return _of_remote(root)
+    return place_at(_remote(root))
 
 
 def missing(url: str, root: Path) -> tuple[str, ...]:
@@ -88,7 +89,7 @@ def pass_for(place: Place, *, deleting: bool = False) -> Pass:
     ours = bool(known.get(JOB_TOKEN)) and urlsplit(known.get("CI_API_V4_URL", "")).netloc == place.host
     own = ours and place.project in (known.get("CI_PROJECT_PATH"), known.get("CI_PROJECT_ID"))
     if known.get(TOKEN) and (deleting or not own):
-        _check_host(place, known)
+        need_host(TOKEN, place.host, known, asked=f"the store is {place}")
         return Pass("PRIVATE-TOKEN", TOKEN, known[TOKEN])
     if ours:
         return Pass("JOB-TOKEN", JOB_TOKEN, known[JOB_TOKEN])
@@ -96,20 +97,6 @@ def pass_for(place: Place, *, deleting: bool = False) -> Pass:
         "there is no token for the store on GitLab's packages", value=str(place),
         allowed=f"{JOB_TOKEN} in a job; elsewhere {TOKEN}: role Developer, scope api (read_api to look only)",
         next=f"export {TOKEN}=… {HOST}={place.host}   (your access token, or the project's: Settings › Access tokens)",
-    )  # fmt: skip
-
-
-def _check_host(place: Place, known: Mapping[str, str]) -> None:
-    """Whether the token is for this host, by the word of who set the token."""
-    own = urlsplit(known.get("CI_API_V4_URL", "")).netloc
-    named = known.get(HOST, "") or own
-    if named.lower() == place.host.lower():
-        return
-    says = f"it is for {named}" if named else f"{HOST} is not set"
-    raise ServiceUnavailable(
-        f"{TOKEN} was not sent: nothing says that it is for {place.host}", value=f"the store is {place}; {says}",
-        allowed="the host that the token was made at, if you trust this repository's lockgate.toml and its remote",
-        next=f"export {HOST}={place.host}",
     )  # fmt: skip
 
 
@@ -134,8 +121,8 @@ def _at(host: str, path: str, known: Mapping[str, str]) -> Place:
     return Place(host, path, f"{scheme}://{host}/api/v4")
 
 
-def _of_remote(root: Path) -> Place:
-    address = _remote(root)
+def place_at(address: str, *, said_by: str = f"the git remote {REMOTE}") -> Place:
+    """The project that a git remote's address means. `said_by`: whose address it is. Raises ServiceUnavailable for none on GitLab."""
     if address.startswith(("https://", "http://", "ssh://")):
         parts = urlsplit(address)
         host, path = parts.netloc.rpartition("@")[2], parts.path
@@ -147,7 +134,7 @@ def _of_remote(root: Path) -> Place:
     path = path.strip("/").removesuffix(".git")
     if not host or not PATH.fullmatch(path) or "/" not in path:
         raise ServiceUnavailable(
-            "nothing says which GitLab project holds the store", value=f"the git remote {REMOTE}: {_shown(address)}",
+            "nothing says which GitLab project holds the store", value=f"{said_by}: {_shown(address)}",
             allowed='a remote on a GitLab server, or [store] url = "gitlab://HOST/GROUP/PROJECT"',
             next="git remote -v   (or set CI_API_V4_URL and CI_PROJECT_ID)",
         )  # fmt: skip

@@ -7,12 +7,15 @@ import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from lockgate.adapters.gitlab.api import GitlabApi, GitlabRefuses
-from lockgate.adapters.gitlab.place import TOKEN, Pass, pass_for, place_of
+from lockgate.adapters.gitlab.place import TOKEN, Pass, pass_for, place_at, place_of
 from lockgate.errors import NotFound, PermissionRefused, ServiceUnavailable, UsageError
+from lockgate.records.token_host import need_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from lockgate.adapters.gitlab.place import Place
 
 __all__ = ["need_reading"]
 
@@ -25,24 +28,36 @@ NEXT: Final = (
 )
 
 
-def need_reading(store: str, root: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
-    """Ask GitLab about each token that this process holds. `store`: the URL of a store on packages, empty for others.
+def need_reading(store: str, root: Path, *, ledger: str, pause: Callable[[float], None] = time.sleep) -> None:
+    """Ask GitLab about each token that this process holds.
+
+    `store`: the URL of a store on packages, empty for others. `ledger`: the address of the git remote that holds the ledger, whose
+    host is asked about the ledger's token, if that token is for it; empty for a ledger elsewhere.
 
     Raises:
         PermissionRefused: a token may do more than read, or is none that says what it may.
         ServiceUnavailable: GitLab does not say what it may, so it may be anything.
     """
     if os.environ.get(TOKEN) or (store and os.environ.get("CI_JOB_TOKEN")):
-        _need(store or HERE, root, None, pause)
-    if secret := os.environ.get(LEDGER_TOKEN):
-        _need(HERE, root, Pass("PRIVATE-TOKEN", LEDGER_TOKEN, secret), pause)
+        _need(TOKEN, lambda: _of_store(store or HERE, root), pause)
+    if os.environ.get(LEDGER_TOKEN):
+        _need(LEDGER_TOKEN, lambda: _of_ledger(ledger), pause)
 
 
-def _need(url: str, root: Path, given: Pass | None, pause: Callable[[float], None]) -> None:
-    variable = given.variable if given else TOKEN
+def _of_store(url: str, root: Path) -> tuple[Place, Pass]:
+    place = place_of(url, root)
+    return place, pass_for(place)
+
+
+def _of_ledger(address: str) -> tuple[Place, Pass]:
+    place = place_at(address, said_by="the ledger's git remote")
+    need_host(LEDGER_TOKEN, place.host, os.environ, asked=f"the ledger is at {place}")
+    return place, Pass("PRIVATE-TOKEN", LEDGER_TOKEN, os.environ[LEDGER_TOKEN])
+
+
+def _need(variable: str, found: Callable[[], tuple[Place, Pass]], pause: Callable[[float], None]) -> None:
     try:
-        place = place_of(url, root)
-        held = given or pass_for(place)
+        place, held = found()
         scopes = _scopes_of(held, place.api, pause)
     except (ServiceUnavailable, NotFound, UsageError) as error:
         raise ServiceUnavailable(
