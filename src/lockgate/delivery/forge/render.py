@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -230,11 +231,16 @@ def _sources(project: Project) -> Sources:
 
 
 def _yaml_files(project: Project) -> list[str]:
-    """Names that `*` in an include may mean; folders with a point in front hold caches, but `.gitlab` holds files."""
-    found: list[str] = []
-    for folder, inside, files in os.walk(project.root):
-        inside[:] = [d for d in inside if not d.startswith(".") or d == ".gitlab"]
-        found += [
-            (Path(folder) / f).relative_to(project.root).as_posix() for f in files if f.endswith((".yml", ".yaml"))
+    """Names that `*` in an include may mean, as GitLab sees them: also in hidden folders, and `.YML`. A cache that git ignores is none."""
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=project.root, capture_output=True, check=True,
+        ).stdout.decode(errors="surrogateescape").split("\0")  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        listed = [
+            (Path(folder) / f).relative_to(project.root).as_posix()
+            for folder, _, files in os.walk(project.root)
+            for f in files
         ]
-    return found
+    return [n for n in listed if n.lower().endswith((".yml", ".yaml"))]
