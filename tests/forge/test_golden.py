@@ -114,7 +114,7 @@ def test_check_names_what_is_stale(tmp_path: Path) -> None:
 def test_a_block_that_is_declared_and_not_committed_is_missing(tmp_path: Path) -> None:
     root = rendered("shop", tmp_path)
     file = root / FILE
-    file.write_text("\n\n".join(p for p in file.read_text().split("\n\n") if '"gate:no_leak":' not in p))
+    file.write_text("\n\n".join(p for p in file.read_text().split("\n\n") if "\ngate:no_leak:" not in f"\n{p}"))
     done = lockgate(root, "gitlab", "check")
     assert "gate:no_leak is missing here" in done.stdout
 
