@@ -131,7 +131,9 @@ def test_what_a_colleague_added_to_our_root_file_is_kept(tmp_path: Path, added: 
     (root / "ci" / "mine.yml").write_text("")
     file = root / ROOT
     ours = file.read_text()
-    file.write_text(ours + added if added.startswith("\n") else ours.replace(f"- local: {FILE}\n", f"- local: {FILE}\n{added}"))
+    file.write_text(
+        ours + added if added.startswith("\n") else ours.replace(f"- local: {FILE}\n", f"- local: {FILE}\n{added}")
+    )
     mine = file.read_text()
     assert mine != ours
     done = lockgate(root, "gitlab", "check")
@@ -150,6 +152,28 @@ def test_what_a_colleague_added_to_our_root_file_is_kept(tmp_path: Path, added: 
     file.write_text(mine)
     assert lockgate(root, "gitlab", "render", "--force").returncode == 0
     assert file.read_text() == ours
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_a_star_finds_what_gitlab_finds_and_no_ignored_cache(tmp_path: Path, tracked: bool) -> None:
+    root = rendered("shop", tmp_path)
+    text = (
+        (root / ROOT)
+        .read_text()
+        .partition("\n")[2]
+        .replace(f"- local: {FILE}\n", f"- local: {FILE}\n  - local: '**/x.Y*'\n")
+    )
+    (root / ROOT).write_text(text)
+    for folder in (".ci", ".cache"):
+        (root / folder).mkdir()
+        (root / folder / "x.YML").write_text("gate:champion: {script: [exit 0]}\n")
+    if tracked:
+        (root / ".gitignore").write_text(".cache/\n")
+        subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    done = lockgate(root, "gitlab", "check")
+    assert done.returncode == 1
+    assert "in .ci/x.YML" in done.stdout
+    assert ("in .cache/x.YML" in done.stdout) != tracked
 
 
 def test_an_edited_file_is_stale_and_wrong(tmp_path: Path) -> None:

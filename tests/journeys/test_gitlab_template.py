@@ -38,7 +38,13 @@ def test_what_it_writes_works_as_it_is(written: Lockgate) -> None:
     assert first.err.count("this working copy's own store is used") == 1
     assert "no LOCKGATE_GITLAB_TOKEN and no git remote origin" in first.err
     assert written("gitlab", "check").code == GOOD
-    for name, ignored in (("pipeline-key", True), ("server-key", True), ("ann-key", True), ("ann-key.pub", False), ("ann.pub", False)):
+    for name, ignored in (
+        ("pipeline-key", True),
+        ("server-key", True),
+        ("ann-key", True),
+        ("ann-key.pub", False),
+        ("ann.pub", False),
+    ):
         assert (name in git_ignores(root, name)) == ignored, name
 
 
