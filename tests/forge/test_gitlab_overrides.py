@@ -41,6 +41,17 @@ def job(name: str, content: str) -> dict[str, str]:
     return beside(f'"{name}": {content}')
 
 
+EVIL = f"{GATE}: {{script: [exit 0]}}"
+INPUT = "spec: {inputs: {a: {default: x, description: What it is for}}}\n---\n"
+EVIL_INPUT = f'spec: {{inputs: {{a: {{default: "\\n{EVIL}\\n"}}}}}}\n---\n'
+
+
+def doubled(depth: int) -> dict[str, str]:
+    """Ours, and files of which each includes the next one twice."""
+    chain = {f"ci/{n}.yml": f"include: [ci/{n + 1}.yml, ci/{n + 1}.yml]" for n in range(depth)}
+    return {ROOT: f"include: [{FILE}, ci/0.yml]", **chain, f"ci/{depth}.yml": ""}
+
+
 # What is done to us; (check, job, keyword) that says so; the same of a team's own.
 ON_A_JOB = {
     "ends green before the command": ("before_script: [exit 0]", "changed", "before_script"),
@@ -129,8 +140,21 @@ WHOLE_FILES = {
     "a symbol of Ruby": (beside(f'":{GATE}": {{}}\n:{GATE}:\n  script: [exit 0]'), ("ambiguous", "", ""), beside("mine: {stage: verify, script: [':a']}")),
     "a merge key behind a key": (beside(f'.x: &x {{before_script: [exit 0]}}\n{GATE}: {{<<: *x}}'), ("changed", GATE, "before_script"), beside(".x: &x {before_script: [exit 0]}\nmine: {<<: *x, stage: verify, script: [make]}")),
     "a merge key that wins": (beside(f'.x: &x {{interruptible: false}}\n{GATE}: {{interruptible: true, <<: *x}}'), ("changed", GATE, "interruptible"), beside(f'.x: &x {{interruptible: false}}\n{GATE}: {{<<: *x, interruptible: true}}')),
-    "a name that an input makes": ({ROOT: f"spec: {{inputs: {{a: {{default: x}}}}}}\n---\ninclude: {FILE}\n$[[ inputs.a ]]: {{script: [exit 0]}}\n"}, ("ambiguous", "", "$[[ inputs.a ]]"), {ROOT: f"spec: {{inputs: {{a: {{default: x}}}}}}\n---\ninclude: {FILE}\nmine: {{stage: verify, script: [$[[ inputs.a ]]]}}\n".replace("[$[[ inputs.a ]]]", '["$[[ inputs.a ]]"]')}),
-    "an include that an input makes": ({ROOT: f"spec: {{inputs: {{a: {{default: x}}}}}}\n---\ninclude: [{FILE}, {{local: '$[[ inputs.a ]]'}}]\n"}, ("includes", "", "include"), {ROOT: f"spec: {{inputs: {{a: {{default: x}}}}}}\n---\ninclude: [{FILE}]\n"}),
+    "a name that an input makes": (including("{local: ci/mine.yml, inputs: {a: x}}", mine=INPUT + "$[[ inputs.a ]]: {script: [exit 0]}"), ("ambiguous", "", "$[[ inputs.a ]]"), including("{local: ci/mine.yml, inputs: {a: two words}}", mine=INPUT + 'mine: {stage: verify, script: ["$[[ inputs.a ]]"]}')),
+    "an include that an input makes": (including("local: ci/mine.yml", mine=INPUT + "include: [{local: '$[[ inputs.a ]]'}]"), ("includes", "", "include"), including("local: ci/mine.yml", mine=INPUT + "include: []")),
+    "an input of the root file, in a comment": ({ROOT: f"{EVIL_INPUT}# $[[ inputs.a ]]\ninclude: {FILE}\n"}, ("ambiguous", "", "spec"), {ROOT: f"# $[[ inputs.a ]]\ninclude: {FILE}\n"}),
+    "an input of a file above ours": ({ROOT: "include: ci/wrap.yml", "ci/wrap.yml": f"{INPUT}include: {FILE}\n"}, ("ambiguous", "", "spec"), {ROOT: "include: ci/wrap.yml", "ci/wrap.yml": f"include: {FILE}\n"}),
+    "an input of another file whose default is a job": (including("local: ci/mine.yml", mine=EVIL_INPUT + "# $[[ inputs.a ]]\n"), ("ambiguous", "", "spec"), including("local: ci/mine.yml", mine=INPUT + "# $[[ inputs.a ]]\n")),
+    "a value of an input that is a job": (including(r'{local: ci/mine.yml, inputs: {a: "\ngate:champion: {script: [a]}"}}', mine=INPUT + "# $[[ inputs.a ]]\n"), ("includes", "", "include"), including("{local: ci/mine.yml, inputs: {a: [b, 3]}}", mine=INPUT + "# $[[ inputs.a ]]\n")),
+    "a star in a hidden folder": (including("local: .ci/*.yml") | {".ci/x.yml": EVIL}, ("commands", GATE, "script"), including("local: .ci/*.yml") | {".ci/x.yml": ""}),
+    "a star and great letters": (including("local: zz/*.YML") | {"zz/x.YML": EVIL}, ("commands", GATE, "script"), including("local: zz/*.YML") | {"zz/x.YML": ""}),
+    "a star behind two slashes": (including("local: //zz/*.yml") | {"zz/x.yml": EVIL}, ("commands", GATE, "script"), including("local: //zz/*.yml") | {"zz/x.yml": ""}),
+    "a star that finds nothing": (including("local: zz/*.yml"), ("includes", "", "include"), including("local: zz/*.yml") | {"zz/x.yml": ""}),
+    "two stars and a slash, which GitLab wants there": ({ROOT: "include: 'ci/**/*.yml'"}, ("includes", "", "include"), {ROOT: "include: 'ci/**.yml'"}),
+    "ours below a file on a condition": ({ROOT: "include: {local: ci/wrap.yml, rules: [{if: $X}]}", "ci/wrap.yml": f"include: {FILE}"}, ("includes", "", "include.rules"), {ROOT: "include: {local: ci/wrap.yml}", "ci/wrap.yml": f"include: {FILE}"}),
+    "ours below a file with values": ({ROOT: "include: {local: ci/wrap.yml, inputs: {a: b}}", "ci/wrap.yml": f"include: {FILE}"}, ("includes", "", "include.inputs"), {ROOT: f"include: [{{local: ci/mine.yml, inputs: {{a: b}}}}, {FILE}]", "ci/mine.yml": INPUT + "mine: {stage: verify, script: [make]}"}),
+    "each file includes the next one twice": (doubled(20), ("includes", "", "include"), doubled(6)),
+    **{f"a form that fills in {n}": (beside(f"variables: {{{n}: {{value: x, description: y}}}}"), ("prefilled", "", f"variables.{n}"), beside(f"variables: {{{n}: x, MY_{n}S: {{value: x, description: y}}}}")) for n in ("XDG_CONFIG_HOME", "OPENSSL_CONF", "HOSTALIASES", "SSLKEYLOGFILE", "CURL_CA_BUNDLE", "PERL5OPT")},
     "a form that fills in PATH": (beside("variables: {PATH: {value: /evil, description: Where to look}}"), ("prefilled", "", "variables.PATH"), beside("variables: {PATH: /mine, BASH_ENV: {value: ./mine}, COLOR: {value: red, description: Which}}")),
     "a form that fills in what we set": (beside("variables: {GIT_DEPTH: {value: '1', description: How deep}}"), ("prefilled", "", "variables.GIT_DEPTH"), beside("variables: {GIT_DEPTH: '1'}")),
     "a failure ends a deployment": (beside("").copy() | {ROOT: f"include: {FILE}\nworkflow: {{auto_cancel: {{on_job_failure: all}}}}"}, ("cancels", "", "workflow.auto_cancel"), {ROOT: f"include: {FILE}\nworkflow: {{auto_cancel: {{on_new_commit: interruptible}}}}"}),

@@ -105,10 +105,75 @@ def test_check_names_what_is_stale(tmp_path: Path) -> None:
     way.write_text(way.read_text().replace("        gates.no_leak(),\n", ""))
     done = lockgate(root, "gitlab", "check")
     assert done.returncode == 1
-    assert "gate:no_leak is gone" in done.stdout
+    assert "gate:no_leak is not in the declaration" in done.stdout
     assert f"stale  {FILE}: its head\n       there     # Declaration\n                 sha256:" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
     assert (root / FILE).read_text() != "", "check writes nothing"
+
+
+def test_a_block_that_is_declared_and_not_committed_is_missing(tmp_path: Path) -> None:
+    root = rendered("shop", tmp_path)
+    file = root / FILE
+    file.write_text("\n\n".join(p for p in file.read_text().split("\n\n") if "\ngate:no_leak:" not in f"\n{p}"))
+    done = lockgate(root, "gitlab", "check")
+    assert "gate:no_leak is missing here" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("added", "name"),
+    [
+        ("\nlint:\n  stage: verify\n  script: [make]\n", "lint"),
+        ("  - local: ci/mine.yml\n", "include of local: ci/mine.yml"),
+    ],
+)
+def test_what_a_colleague_added_to_our_root_file_is_kept(tmp_path: Path, added: str, name: str) -> None:
+    root = rendered("shop", tmp_path)
+    (root / "ci" / "mine.yml").write_text("")
+    file = root / ROOT
+    ours = file.read_text()
+    file.write_text(
+        ours + added if added.startswith("\n") else ours.replace(f"- local: {FILE}\n", f"- local: {FILE}\n{added}")
+    )
+    mine = file.read_text()
+    assert mine != ours
+    done = lockgate(root, "gitlab", "check")
+    assert done.returncode == 1
+    says = " ".join(done.stdout.split())
+    assert f"stale {ROOT}: {name} is not in the declaration: an addition of yours; remove line 1 to keep it" in says
+    assert "next: remove line 1 of .gitlab-ci.yml" in done.stderr
+    assert "render" not in done.stderr
+    done = lockgate(root, "gitlab", "render")
+    assert (done.returncode, name in done.stderr, "--force" in done.stderr) == (2, True, True)
+    assert file.read_text() == mine
+    file.write_text(mine.partition("\n")[2])
+    assert lockgate(root, "gitlab", "check").returncode == 0
+    assert lockgate(root, "gitlab", "render").returncode == 0
+    assert file.read_text() == mine.partition("\n")[2]
+    file.write_text(mine)
+    assert lockgate(root, "gitlab", "render", "--force").returncode == 0
+    assert file.read_text() == ours
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_a_star_finds_what_gitlab_finds_and_no_ignored_cache(tmp_path: Path, tracked: bool) -> None:
+    root = rendered("shop", tmp_path)
+    text = (
+        (root / ROOT)
+        .read_text()
+        .partition("\n")[2]
+        .replace(f"- local: {FILE}\n", f"- local: {FILE}\n  - local: '**/x.Y*'\n")
+    )
+    (root / ROOT).write_text(text)
+    for folder in (".ci", ".cache"):
+        (root / folder).mkdir()
+        (root / folder / "x.YML").write_text("gate:champion: {script: [exit 0]}\n")
+    if tracked:
+        (root / ".gitignore").write_text(".cache/\n")
+        subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    done = lockgate(root, "gitlab", "check")
+    assert done.returncode == 1
+    assert "in .ci/x.YML" in done.stdout
+    assert ("in .cache/x.YML" in done.stdout) != tracked
 
 
 def test_an_edited_file_is_stale_and_wrong(tmp_path: Path) -> None:

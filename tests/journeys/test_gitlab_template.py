@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from importlib import metadata
 from pathlib import Path
 
@@ -37,6 +38,37 @@ def test_what_it_writes_works_as_it_is(written: Lockgate) -> None:
     assert first.err.count("this working copy's own store is used") == 1
     assert "no LOCKGATE_GITLAB_TOKEN and no git remote origin" in first.err
     assert written("gitlab", "check").code == GOOD
+    for name, ignored in (
+        ("pipeline-key", True),
+        ("server-key", True),
+        ("ann-key", True),
+        ("ann-key.pub", False),
+        ("ann.pub", False),
+    ):
+        assert (name in git_ignores(root, name)) == ignored, name
+
+
+def git_ignores(root: Path, name: str) -> str:
+    done = subprocess.run(
+        ["git", "-c", "core.excludesFile=", "ls-files", "--others", "--ignored", "--exclude-from=.gitignore", name],
+        cwd=initialised(root, name), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+def initialised(root: Path, name: str) -> Path:
+    """A repository with one file more."""
+    (root / name).write_text("")
+    git(root, "init", "--quiet")
+    return root
+
+
+def test_one_line_switches_the_report_of_merge_requests_on(written: Lockgate) -> None:
+    settings, jobs = written.root / "lockgate.toml", written.root / "ci" / "lockgate.gitlab-ci.yml"
+    assert "lockgate gitlab report" not in jobs.read_text()
+    settings.write_text(settings.read_text().replace('merge_requests = "training"', 'merge_requests = "gates"'))
+    assert written("gitlab", "render").code == GOOD
+    assert "lockgate gitlab report" in jobs.read_text()
 
 
 def test_what_it_installs_is_pinned(written: Lockgate) -> None:

@@ -25,6 +25,9 @@ def gitlab_arguments(parser: argparse.ArgumentParser) -> None:
     rendering.add_argument(
         "--out", type=Path, metavar="FILE", help="with --child: where to (default: lockgate-child.yml)"
     )
+    rendering.add_argument(
+        "--force", action="store_true", help="also delete what somebody added to a .gitlab-ci.yml of ours"
+    )
     checking = actions.add_parser("check", help="exit 1 when the committed files are stale, or would open a gate")
     reporting = actions.add_parser("report", help="what a merge request shows: widgets, evidence page, one note")
     report_arguments(reporting)
@@ -84,7 +87,7 @@ def _render(arguments: argparse.Namespace) -> int:
         return child(project, arguments)
     from lockgate.delivery.forge.render import render
 
-    done = render(project, now=now(), has=has)
+    done = render(project, now=now(), has=has, force=arguments.force)
     if arguments.json:
         from lockgate.records.wire import to_json
 

@@ -77,8 +77,10 @@ def _wrapped(first: str, text: str, rest: str) -> list[str]:
 
 
 def _next(found: Checked) -> str:
-    """Rendering mends what is stale; what a team wrote, only the team can take out."""
-    files = sorted({f.file or ROOT for f in found.findings if f.file or not found.stale} - {FILE})
-    take = f"take it out of {', '.join(files)}" if files else ""
-    render = "lockgate gitlab render, look at the change, and commit it"
-    return ", or say it in lockgate.toml; then ".join(t for t in (take, render) if t)
+    """Rendering mends what is stale; what a team wrote, only the team can take out, or keep."""
+    ours = len(found.stale) > len(found.added)
+    keep = f"remove line 1 of {ROOT}, which keeps what was added there, and commit it" if found.added else ""
+    files = sorted({f.file or ROOT for f in found.findings if f.file or not ours} - {FILE})
+    take = f"take it out of {', '.join(files)}, or say it in lockgate.toml" if files else ""
+    render = "" if found.added and not ours else "lockgate gitlab render, look at the change, and commit it"
+    return "; then ".join(t for t in (keep, take, render) if t)

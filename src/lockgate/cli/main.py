@@ -62,7 +62,7 @@ COMMANDS = {
         "adopt": ("adopt", "make a project of a dvc.yaml, and show what its stages read undeclared"),
         "stream": ("stream", "run a pipeline whenever its sources have something new; write its sinks"),
         "store": ("store", "how large it is; check | gc: find and heal damage, collect garbage"),
-        "gitlab": ("gitlab", "render | check | report | publish: the delivery pipeline at GitLab"),
+        "gitlab": ("gitlab", "render | check | report | attest | publish: the pipeline in GitLab"),
         "feedback": ("operate", "import: join what happened to what was predicted"),
     },
 }
@@ -115,7 +115,7 @@ def _dispatch(given: list[str]) -> int:
     module = _load(f"lockgate.cli.{known[name][0]}")
     width = None if {"-h", "--help"} & {*given} else 98  # to ask the terminal loads three compression libraries
     parser = Parser(
-        prog=f"lockgate {name}", description=known[name][1].capitalize() + ".",
+        prog=f"lockgate {name}", description=known[name][1][:1].upper() + known[name][1][1:] + ".",
         formatter_class=lambda prog: argparse.HelpFormatter(prog, width=width),
     )  # fmt: skip
     getattr(module, f"{name}_arguments")(parser)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -10,10 +11,12 @@ from lockgate.records.frozen import frozen
 if TYPE_CHECKING:
     from lockgate.records.digest import Json
 
-__all__ = ["CiText", "read", "read_text"]
+__all__ = ["CiText", "plain", "read", "read_text"]
 
 MERGE: Final = "<<"
 REFERENCE: Final = "!reference"
+WORDS: Final = re.compile(r"[\w./@+ -]*")
+"""What can be put into a text anywhere without making another one of it."""
 
 
 @frozen
@@ -23,12 +26,14 @@ class CiText:
     Attributes:
         content: what GitLab reads; `!reference` is a tuple, which equals no list.
         inputs: a header `spec` stands before it, so GitLab writes values for `$[[ … ]]`.
+        plain: all default values in that header are words and numbers.
         odd: what is written so that not every reader sees what GitLab does, one sentence each.
     """
 
     content: Json
     inputs: bool = False
     odd: tuple[str, ...] = ()
+    plain: bool = True
 
 
 def read(text: str) -> Json:
@@ -56,7 +61,34 @@ def read_text(text: str) -> CiText:
     header = len(documents) > 1 and isinstance(documents[0], dict) and "spec" in documents[0]
     if len(documents) > 1 + header:
         odd.append(f"{len(documents)} documents in one file: GitLab takes one of them, others another")
-    return CiText(documents[header] if documents else None, inputs=header, odd=tuple(odd))
+    return CiText(
+        documents[header] if documents else None,
+        inputs=header,
+        odd=tuple(odd),
+        plain=not header or _plain_header(documents[0]),
+    )
+
+
+def plain(given: Any) -> bool:
+    """Whether values of inputs, also in lists and mappings, are nothing but words and numbers.
+
+    >>> plain({"stage": "test", "tags": ["a-b", 3]}), plain("a: b"), plain("two\\nlines")
+    (True, False, False)
+    """
+    if isinstance(given, dict):
+        return all(plain(each) for pair in cast("dict[Any, Any]", given).items() for each in pair)
+    if isinstance(given, list | tuple):
+        return all(map(plain, cast("list[Any]", given)))
+    return WORDS.fullmatch(str(given)) is not None
+
+
+def _plain_header(header: Any) -> bool:
+    """Also in a `spec` of which only `inputs` is known here."""
+    spec = header["spec"] or {}
+    inputs = spec.get("inputs") or {} if isinstance(spec, dict) and set(cast("Any", spec)) <= {"inputs"} else None
+    if not isinstance(inputs, dict):
+        return False
+    return all(plain(cast("Any", i).get("default")) for i in cast("Any", inputs).values() if isinstance(i, dict))
 
 
 def _loader(yaml: Any) -> Any:

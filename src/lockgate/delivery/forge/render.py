@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from lockgate.errors import UsageError
 from lockgate.forge import gitlab_checks, gitlab_yaml
 from lockgate.forge.declared import Declared, Made
 from lockgate.forge.gitlab_includes import Sources, gathered
+from lockgate.forge.gitlab_root import additions
 from lockgate.forge.gitlab_yaml import FILE, MARK, ROOT
 from lockgate.forge.jobs import Has, job_graph
 from lockgate.forge.settings import GitlabSettings
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Checked", "Rendered", "check", "declared", "render"]
 
+ADDED = "is not in the declaration: an addition of yours; remove line 1 to keep it"
 NOT_INCLUDED = f"{ROOT} does not include {FILE}"
 INSTALLED = re.compile(r"(?:--requirement|-r)[ =]([^\s$]+)")
 EMPTY = "this project has neither steps nor a delivery pipeline"
@@ -60,6 +63,7 @@ class Checked:
 
     Attributes:
         stale: what differs from the present declaration, one line each.
+        added: what somebody added to a root file of ours, by name; each is in `stale`, too.
         findings: what is wrong with the files as they are.
         looked: False: the YAML reader is not installed, and only the text was compared.
     """
@@ -67,12 +71,21 @@ class Checked:
     stale: tuple[str, ...]
     findings: tuple[gitlab_checks.Finding, ...]
     looked: bool = True
+    added: tuple[str, ...] = ()
 
 
-def render(project: Project, *, now: dt.datetime, has: Has) -> Rendered:
-    """Write the pipeline's file, and the root file unless it is somebody else's. `has`: whether a command exists."""
+def render(project: Project, *, now: dt.datetime, has: Has, force: bool = False) -> Rendered:
+    """Write the pipeline's file, and the root file unless it is somebody else's. `has`: whether a command exists.
+
+    Raises UsageError, and writes nothing, where that would delete what somebody added to the root file; not with `force`.
+    """
     graph, text = _rendering(project, now=now, has=has)
     root = _text_of(project, ROOT)
+    if (added := _added(root)) and not force:
+        raise UsageError(
+            f"rendering would delete what somebody added to {ROOT}", value=", ".join(added),
+            next=f"remove the first line of {ROOT}: then the file is yours, and left alone. Or lockgate gitlab render --force",
+        )  # fmt: skip
     files = {FILE: text} | ({ROOT: gitlab_yaml.root_file()} if _ours(root) else {})
     changed = tuple(n for n, t in files.items() if _text_of(project, n) != t)
     for name in changed:
@@ -87,21 +100,23 @@ def check(project: Project, *, now: dt.datetime, has: Has) -> Checked:
     """Compare the committed files with what would be rendered, and look for what opens gates. Writes nothing."""
     graph, text = _rendering(project, now=now, has=has)
     root, committed = _text_of(project, ROOT), _text_of(project, FILE)
-    stale = [*_differences(FILE, committed, text)]
-    if _ours(root):
+    added = _added(root)
+    stale = [*_differences(FILE, committed, text), *(f"{ROOT}: {n} {ADDED}" for n in added)]
+    if _ours(root) and not added:
         stale += _differences(ROOT, root, gitlab_yaml.root_file())
     if root is None or committed is None:
-        return Checked(stale=tuple(stale), findings=())
+        return Checked(stale=tuple(stale), findings=(), added=added)
     try:
         sources = _sources(project)
     except ImportError:
         gone = () if FILE in root else (NOT_INCLUDED,)
-        return Checked(stale=(*stale, *gone), findings=(), looked=False)
+        return Checked(stale=(*stale, *gone), findings=(), looked=False, added=added)
     if FILE not in sources.files:
-        return Checked(stale=(*stale, NOT_INCLUDED), findings=())
+        return Checked(stale=(*stale, NOT_INCLUDED), findings=(), added=added)
     allowed = frozenset((project.settings.gitlab or GitlabSettings()).includes)
     findings = gitlab_checks.check(sources, graph, text, allowed=allowed)
-    return Checked(stale=tuple(stale), findings=tuple(f for f in findings if not (stale and _only_stale(f))))
+    shown = tuple(f for f in findings if not (stale and _only_stale(f)))
+    return Checked(stale=tuple(stale), findings=shown, added=added)
 
 
 def _only_stale(f: gitlab_checks.Finding) -> bool:
@@ -172,6 +187,10 @@ def _ours(root: str | None) -> bool:
     return root is None or root.startswith(MARK)
 
 
+def _added(root: str | None) -> tuple[str, ...]:
+    return additions(root, gitlab_yaml.root_file()) if root and _ours(root) else ()
+
+
 def _lacking(root: str, graph: JobGraph) -> tuple[str, ...]:
     """What a hand-written root file must say to take ours in."""
     include = () if FILE in root else ("include:", f"  - local: {FILE}")
@@ -180,16 +199,16 @@ def _lacking(root: str, graph: JobGraph) -> tuple[str, ...]:
 
 
 def _differences(name: str, committed: str | None, rendered: str) -> Iterator[str]:
-    """Block by block: what is new, gone or changed."""
+    """Block by block: what is missing, more or changed."""
     if committed is None:
         yield f"{name} is not there"
         return
     then, now = _blocks(committed), _blocks(rendered)
     for block in {**then, **now}:
         if block not in then:
-            yield f"{name}: {block} is new"
+            yield f"{name}: {block} is missing here"
         elif block not in now:
-            yield f"{name}: {block} is gone"
+            yield f"{name}: {block} is not in the declaration"
         elif then[block] != now[block]:
             old, new = _first_unlike(then[block], now[block])
             yield f"{name}: {block} changed: {old} → {new}"
@@ -230,11 +249,16 @@ def _sources(project: Project) -> Sources:
 
 
 def _yaml_files(project: Project) -> list[str]:
-    """Names that `*` in an include may mean; folders with a point in front hold caches, but `.gitlab` holds files."""
-    found: list[str] = []
-    for folder, inside, files in os.walk(project.root):
-        inside[:] = [d for d in inside if not d.startswith(".") or d == ".gitlab"]
-        found += [
-            (Path(folder) / f).relative_to(project.root).as_posix() for f in files if f.endswith((".yml", ".yaml"))
+    """Names that `*` in an include may mean, as GitLab sees them: also in hidden folders, and `.YML`. A cache that git ignores is none."""
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=project.root, capture_output=True, check=True,
+        ).stdout.decode(errors="surrogateescape").split("\0")  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        listed = [
+            (Path(folder) / f).relative_to(project.root).as_posix()
+            for folder, _, files in os.walk(project.root)
+            for f in files
         ]
-    return found
+    return [n for n in listed if n.lower().endswith((".yml", ".yaml"))]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from lockgate.forge.gitlab_checks.finding import Finding
 from lockgate.forge.gitlab_file import Config, part
-from lockgate.forge.gitlab_includes import ABSENT, Include, as_pinned, exact, unpinned
-from lockgate.forge.gitlab_yaml import FILE, TEMPLATE
+from lockgate.forge.gitlab_includes import ABSENT, NONE_FOUND, NOT_PLAIN, TOO_MANY, Include, as_pinned, exact, unpinned
+from lockgate.forge.gitlab_yaml import FILE, ROOT, TEMPLATE
 
 if TYPE_CHECKING:
     from lockgate.forge.gitlab_checks.finding import Looked
@@ -22,7 +22,7 @@ NAMES: Final = ("includes", "ambiguous", "prefilled", "cancels", "stages-order")
 
 DANGEROUS: Final = re.compile(
     r"PATH|.*_PATH|LD_.*|BASH_.*|ENV|SHELLOPTS|PS4|IFS|HOME|PYTHON.*|PIP_.*|UV_.*|GIT_.*|LOCKGATE_.*|CI|CI_.*|GITLAB_.*|FF_.*|.*_PROXY|"
-    r".*_proxy|SSL_.*|REQUESTS_CA_BUNDLE|DOCKER_.*|KUBERNETES_.*|TMPDIR",
+    r".*_proxy|SSL_.*|SSLKEYLOGFILE|OPENSSL_CONF|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE|HOSTALIASES|PERL5OPT|XDG_CONFIG_HOME|DOCKER_.*|KUBERNETES_.*|TMPDIR",
 )
 """Variables that decide which programs run, on which files, and whom they ask."""
 
@@ -37,6 +37,10 @@ def found_in_files(looked: Looked, allowed: frozenset[str]) -> Iterator[Finding]
     for name, text in looked.sources.files.items():
         for says in text.odd:
             yield Finding(check="ambiguous", job="", file=name, says=says)
+        if text.inputs and name in {ROOT, FILE, *looked.sources.above.get(FILE, ())}:
+            yield Finding(check="ambiguous", job="", file=name, key="spec", says="with inputs, GitLab writes values into the text before it reads it, and a value may be a job of ours: here, and in what includes ours, there may be none")  # fmt: skip
+        elif text.inputs and not text.plain:
+            yield Finding(check="ambiguous", job="", file=name, key="spec", says="GitLab writes a default into the text before it reads it, and one that is no word or number may be a job of ours")  # fmt: skip
         if text.inputs:
             for key in sorted(set(_interpolated(text.content))):
                 yield Finding(check="ambiguous", job="", file=name, key=key, says="GitLab makes this name when the pipeline starts: it may be one of ours")  # fmt: skip
@@ -47,8 +51,8 @@ def found_in_files(looked: Looked, allowed: frozenset[str]) -> Iterator[Finding]
 
 def _foreign(each: Include) -> Finding:
     """What is not read may say again what our jobs do."""
-    if each.why == ABSENT:
-        return Finding(check="includes", job="", key="include", file=each.by, found=exact(each.item), says=ABSENT)
+    if each.why in (ABSENT, NONE_FOUND, NOT_PLAIN, TOO_MANY):
+        return Finding(check="includes", job="", key="include", file=each.by, found=exact(each.item), says=each.why)
     lacking = unpinned(each.item)
     pin = f" First pin it by {lacking}: else its owners change it when they like." if lacking else ""
     return Finding(
