@@ -169,6 +169,19 @@ def brought_back(honest: bool) -> str:
     return named(desk.standing())
 
 
+@attack(
+    "a result that the pipeline's key invented, once somebody else with a deliverer's key has measured again",
+    "evidence",
+)
+def invented(honest: bool) -> str:
+    desk = Desk()
+    desk.decides("pat")
+    desk.measured(
+        "slices", "pass" if honest else "fail", by="sam"
+    )  # the same inputs give the same digest, or they do not
+    return named(desk.standing())
+
+
 @attack("a tightened policy that said so on the way, beside one that a merge request only proposed", "policy")
 def tightened_in_a_merge_request(honest: bool) -> str:
     desk = Desk()
