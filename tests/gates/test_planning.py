@@ -81,7 +81,10 @@ def test_every_measured_gate_has_a_plan_and_counts_have_none() -> None:
         assert plan.rows[0].chances.passes > plan.rows[-1].chances.passes
         assert plan.rows[0].chances.fails < plan.rows[-1].chances.fails
     assert planned(gates.enough_good_data(), **given).why == "a count is exact"
-    assert planned(gates.champion(), scored=scored, champion=None).why == "there is no live release yet"
+    assert (
+        planned(gates.champion(), scored=scored, champion=None).why
+        == "when it was judged last, there is no live release yet"
+    )
 
 
 def test_no_number_of_rows_lets_an_equal_release_prove_itself_better() -> None:
