@@ -6,7 +6,7 @@ import itertools
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -70,6 +70,7 @@ class Pipeline:
     id: str
     commit: str
     key: str
+    change: str = ""  # number of a merge request
 
     def job(self, *arguments: str, expect: int = GOOD) -> Done:
         return self.clone()(*arguments, expect=expect)
@@ -81,6 +82,7 @@ class Pipeline:
         git(self.forge.folder, "clone", "--quiet", "desk", root.name)
         git(root, "checkout", "--quiet", self.commit)
         names = {"CI_PIPELINE_ID": self.id, "CI_COMMIT_SHA": self.commit, "CI_JOB_ID": number}
+        names |= {"CI_MERGE_REQUEST_IID": self.change} if self.change else {}
         return Lockgate(root, {**names, "LOCKGATE_KEY": str(self.forge.folder / self.key)})
 
     def propose(self) -> str:
@@ -477,3 +479,30 @@ def test_junit_says_what_the_gate_said(forge: Forge) -> None:
 )  # fmt: skip
 def test_wrong_use_is_said(founded: Lockgate, command: Callable[..., Any], says: str) -> None:
     assert says in founded(*command, expect=USAGE).err
+
+
+@pytest.mark.parametrize("change", ["7", ""], ids=["a merge request", "the default branch"])
+def test_a_policy_that_is_only_proposed_voids_no_approval_and_one_that_was_in_force_does(
+    tmp_path: Path, change: str
+) -> None:
+    forge = found(tmp_path)
+    first = forge.pipeline(1)
+    release = first.propose()
+    first.judge(*BEFORE_STAGING)
+    git(tmp_path, "clone", "--quiet", "desk", "operations")
+    with Server(Lockgate(tmp_path / "operations", {"LOCKGATE_KEY": str(tmp_path / "bot")}), "staging"):
+        first.job("deliver", "--to", "staging", "--here")
+        first.judge("integration")
+    first.job("approvals", "production", expect=HUMAN)
+    forge.approve(release)
+    first.job("approvals", "production")
+    desk = forge.desk.root
+    git(desk, "checkout", "--quiet", "-b", "stricter")
+    policy = desk / "policy.toml"
+    policy.write_text(policy.read_text() + "\n[roles.product-owner]\nneed = 2\n")
+    commit(desk, "two product owners")
+    second = replace(forge.pipeline(2), change=change)
+    git(desk, "checkout", "--quiet", "main")
+    assert second.propose() == release
+    second.judge("enough_good_data")
+    first.job("approvals", "production", expect=GOOD if change else HUMAN)
