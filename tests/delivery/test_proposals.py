@@ -6,7 +6,7 @@ import socket
 from datetime import timedelta
 from typing import Any
 
-from lockgate.delivery.preview import NO_BRANCH, proposals, why_none
+from lockgate.delivery.preview import NO_BRANCH, newest_by_branch, why_none
 from lockgate.records.decisions import Proposed
 from lockgate.records.forge_job import FORGE
 from lockgate.serving.child import listen
@@ -22,7 +22,7 @@ def said(scene: Scene, **fields: Any) -> dict[str, Any]:
         "sam", Proposed, release=release("one"), name="demand", authors=("sam",), started_by="sam",
         lineage=release("lineage"), **fields,
     )  # fmt: skip
-    return dict(proposals(scene.trusted(), name="demand", since=scene.now - timedelta(days=1)))
+    return dict(newest_by_branch(scene.trusted(), name="demand", since=scene.now - timedelta(days=1)))
 
 
 def test_a_job_gives_its_branch_and_a_proposal_by_hand_has_none() -> None:

@@ -62,7 +62,7 @@ def missed(kind: str, metric: str, draws: int) -> float:
         scored = Scored(columns=columns, truth="y", answer="a", **where)
         found = group_values(scored, ["g"], metric=METRICS[metric], replicates=999, seed=draw)
         assert len(found.groups) == GROUPS
-        misses += any(not g.value.low <= truth <= g.value.high for g in found.groups)
+        misses += any(not g.metric.low <= truth <= g.metric.high for g in found.groups)
     return misses / draws
 
 

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Literal
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import named
 from lockgate.errors import NotFound, UsageError
-from lockgate.records.decisions import Proposed
 from lockgate.records.digest import short
 from lockgate.records.forge_job import job_of
+from lockgate.records.proposals import proposals
 
 if TYPE_CHECKING:
     from lockgate.delivery.walk import Walk
     from lockgate.records.forge_job import ForgeJob
-    from lockgate.records.trust import Said, Trusted
+    from lockgate.records.proposals import Proposal
+    from lockgate.records.trust import Trusted
 
-__all__ = ["Chosen", "chosen", "proposed_by"]
+__all__ = ["Chosen", "chosen"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class Chosen:
 
     release: str
     by: Literal["pipeline", "name", "newest"]
-    said: Said | None = None
+    said: Proposal | None = None
 
 
 def chosen(walk: Walk, trust: Trusted, ref: str | None, job: ForgeJob | None) -> Chosen:
@@ -35,8 +36,8 @@ def chosen(walk: Walk, trust: Trusted, ref: str | None, job: ForgeJob | None) ->
     Raises NotFound when the pipeline proposed nothing, or the name means no or several releases; UsageError when the
     pipeline proposed another release than the one that is named.
     """
-    said = proposed_by(trust, job, name=walk.training.name) if job else None
-    proposed = said.claim.release if said and isinstance(said.claim, Proposed) else ""
+    said = _proposed_by(trust, job, name=walk.training.name) if job else None
+    proposed = said.claim.release if said else ""
     if ref is not None:
         release = named(trust, ref, live_of(walk, trust))
         if proposed and release != proposed:
@@ -55,15 +56,7 @@ def chosen(walk: Walk, trust: Trusted, ref: str | None, job: ForgeJob | None) ->
     return Chosen(release=proposed, by="pipeline", said=said)
 
 
-def proposed_by(trust: Trusted, job: ForgeJob, *, name: str) -> Said | None:
+def _proposed_by(trust: Trusted, job: ForgeJob, *, name: str) -> Proposal | None:
     """The newest entry by which a job of this pipeline proposed a release of the training pipeline `name`."""
-    for said in reversed(trust.said):
-        claim = said.claim
-        if (
-            said.person
-            and isinstance(claim, Proposed)
-            and claim.name == name
-            and job.is_of_the_pipeline(job_of(claim.extra))
-        ):
-            return said
-    return None
+    newest = (p for p in proposals(reversed(trust.said)) if p.claim.name == name)
+    return next((p for p in newest if job.is_of_the_pipeline(job_of(p.claim.extra))), None)

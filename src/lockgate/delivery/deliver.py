@@ -138,10 +138,10 @@ class _Walking:
         )  # fmt: skip
 
     def _one_more(self, stage: Gate | Approval | DeployTo) -> None:
-        """A gate that cannot be measured now is no news where another one has failed: the failure is what stops."""
+        """A silent server behind a gate is no news where another gate has failed: the failure is what stops."""
         try:
             self._one(stage)
-        except LockgateError as error:
+        except ServiceUnavailable as error:
             if not self.failed:
                 raise
             self.tell(Event("", "note", f"not judged: {error.what}"))

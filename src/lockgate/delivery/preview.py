@@ -20,9 +20,9 @@ from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import fetch
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import UsageError
-from lockgate.records.decisions import Proposed
 from lockgate.records.digest import short
 from lockgate.records.forge_job import job_of, slug_of
+from lockgate.records.proposals import proposals
 from lockgate.serving.child import Wanted, listen
 from lockgate.serving.follow import Answer, Follower
 from lockgate.serving.relay import Full, Relay
@@ -37,13 +37,14 @@ if TYPE_CHECKING:
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
     from lockgate.records.ledger import Head
-    from lockgate.records.trust import Said, Trusted
+    from lockgate.records.proposals import Proposal
+    from lockgate.records.trust import Trusted
 
-__all__ = ["Previews", "previews", "proposals", "why_none"]
+__all__ = ["Previews", "newest_by_branch", "previews", "why_none"]
 
 LIVE: Final = ""
 NO_BRANCH: Final = ""
-"""In what `proposals` finds: of no pipeline's job, so of no branch that the ledger knows."""
+"""In what `newest_by_branch` finds: of no pipeline's job, so of no branch that the ledger knows."""
 START_SECONDS: Final = 120.0
 MOST: Final = 8
 """Apps that run at one time, beside the live one; the one that was asked for longest ago makes room."""
@@ -53,18 +54,17 @@ ROOM_SECONDS: Final = 15.0
 """How long an asker waits for an app to end before it is told to come again."""
 
 
-def proposals(trust: Trusted, *, name: str, since: dt.datetime) -> Mapping[str, Said]:
+def newest_by_branch(trust: Trusted, *, name: str, since: dt.datetime) -> Mapping[str, Proposal]:
     """Branch, as it stands in a host name → the entry by which it proposed a release of pipeline `name` last. Under `NO_BRANCH`: what names none."""
-    found: dict[str, Said] = {}
-    for said in trust.said:
-        claim = said.claim
-        if said.person and isinstance(claim, Proposed) and claim.name == name and said.entry.time >= since:
-            job = job_of(claim.extra)
-            found[slug_of(job.ref) if job else NO_BRANCH] = said
+    found: dict[str, Proposal] = {}
+    for proposal in proposals(trust.said):
+        if proposal.claim.name == name and proposal.entry.time >= since:
+            job = job_of(proposal.claim.extra)
+            found[slug_of(job.ref) if job else NO_BRANCH] = proposal
     return found
 
 
-def why_none(branches: Mapping[str, Said], *, nameless: bool, days: int) -> str:
+def why_none(branches: Mapping[str, Proposal], *, nameless: bool, days: int) -> str:
     """For people who find nothing to look at: why, and what to do. Empty where a branch proposes something."""
     if branches:
         return ""
@@ -108,7 +108,7 @@ class _Proposed:
     reader: LedgerReader
     clock: Callable[[], dt.datetime]
     days: timedelta
-    branches: Mapping[str, Said] = field(default_factory=dict[str, "Said"])
+    branches: Mapping[str, Proposal] = field(default_factory=dict[str, "Proposal"])
     nameless: bool = False
     live: str = ""
     head: Head | None = None
@@ -126,7 +126,7 @@ class _Proposed:
     def look(self) -> None:
         """What fails leaves everything as it was; the follower that asked says so."""
         read = self.reader.read()
-        found = proposals(read, name=self.walk.training.name, since=self.clock() - self.days)
+        found = newest_by_branch(read, name=self.walk.training.name, since=self.clock() - self.days)
         self.branches, self.nameless = {b: said for b, said in found.items() if b != NO_BRANCH}, NO_BRANCH in found
         if read.head != self.head:
             self.live, self.head = live_of(self.walk, read).get(self.environment, ""), read.head
@@ -137,7 +137,7 @@ class _Proposed:
         if branch == LIVE:
             return Wanted(release=self.live, entry=self.live) if self.live else None
         said = self.branches.get(branch)
-        if said is None or not isinstance(said.claim, Proposed):
+        if said is None:
             return None
         return Wanted(release=said.claim.release, entry=said.entry.digest, beside=beside, banner=f"REVIEW of {branch}: proposed, nobody has approved it")  # fmt: skip
 

@@ -18,21 +18,10 @@ from lockgate.evaluation.rates import joint_rates
 from lockgate.evaluation.resampled_gaps import values_by_resampling
 from lockgate.evaluation.resampling import REPLICATES, SEED, single
 from lockgate.evaluation.scored import Scored
-from lockgate.evaluation.sides import own_sides
+from lockgate.evaluation.sides import sides_of
+from lockgate.evaluation.slices import Group
 
-__all__ = ["GroupValue", "GroupValues", "group_values"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupValue:
-    """The metric of the rows where column `by` has the value `name`; crossed columns read `sex & race` and `f & black`."""
-
-    by: str
-    name: str
-    value: Interval
-
-    def __str__(self) -> str:
-        return f"{self.by} = {self.name}"
+__all__ = ["GroupValues", "group_values"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +29,7 @@ class GroupValues:
     """The metric over all rows, and of every group that could be judged; each that could not, with the reason."""
 
     overall: Interval
-    groups: tuple[GroupValue, ...]
+    groups: tuple[Group, ...]
     not_assessed: tuple[str, ...]
 
 
@@ -53,7 +42,7 @@ def group_values(
         nothing = Interval(value=nan, low=nan, high=nan, level=level, why=why)
         return GroupValues(overall=nothing, groups=(), not_assessed=())
     overall = single(metric, scored, replicates=replicates, seed=seed)
-    sides, not_assessed = own_sides(scored, by, metric, crossed=crossed, min_n=min_n)
+    sides, not_assessed = sides_of(scored, by, metric, reference={}, crossed=crossed, min_n=min_n, alone=True)
     if not sides:
         return GroupValues(overall=overall, groups=(), not_assessed=tuple(not_assessed))
     if metric.bounds == SHARE:
@@ -61,7 +50,6 @@ def group_values(
     else:
         found = values_by_resampling(sides, metric, level=level, replicates=replicates, seed=seed)
     groups = tuple(
-        GroupValue(by=s.by, name=s.name, value=replace(value, level=level))
-        for s, value in zip(sides, found, strict=True)
+        Group(by=s.by, name=s.name, metric=replace(value, level=level)) for s, value in zip(sides, found, strict=True)
     )
     return GroupValues(overall=overall, groups=groups, not_assessed=tuple(not_assessed))

@@ -14,7 +14,7 @@ from lockgate.evaluation.folding import Folded, folded
 from lockgate.evaluation.metrics import SHARE, Metric
 from lockgate.evaluation.scored import Scored
 
-__all__ = ["AND", "REST", "Side", "own_sides", "sides_of"]
+__all__ = ["AND", "REST", "Side", "sides_of"]
 
 Floats = NDArray[np.float64]
 AND = " & "
@@ -49,9 +49,13 @@ class _Grouping:
 
 
 def sides_of(
-    scored: Scored, by: Sequence[str], metric: Metric, *, reference: Mapping[str, str], crossed: int, min_n: int
-) -> tuple[list[Side], list[str]]:
-    """Every group that can be judged, with those it is held against; and what cannot be judged, with the reason."""
+    scored: Scored, by: Sequence[str], metric: Metric, *, reference: Mapping[str, str], crossed: int, min_n: int,
+    alone: bool = False,
+) -> tuple[list[Side], list[str]]:  # fmt: skip
+    """Every group that can be judged, with those it is held against; and what cannot be judged, with the reason.
+
+    `alone`: each group by itself, so that it does not matter how few the others are, or that there are none.
+    """
     terms = metric.rows(scored)
     groupings = list(_groupings(scored, by, reference, crossed))
     folds = [folded(g.names, g.group, min_n=min_n, always={g.reference} if g.reference else ()) for g in groupings]
@@ -59,7 +63,7 @@ def sides_of(
     rows = np.ones_like(terms[0])
     sides, not_assessed = list[Side](), list[str]()
     for grouping, fold in zip(groupings, folds, strict=True):
-        if len(grouping.names) < 2:
+        if len(grouping.names) < 2 and not alone:
             not_assessed.append(f"{grouping.by}: only one group, nothing to compare")
             continue
         if grouping.reference and grouping.reference not in grouping.names:
@@ -69,26 +73,10 @@ def sides_of(
             )
             continue
         found = list(_against(grouping, fold, blocks, blocks.sums([*terms, rows], fold.group, fold.cells)))
-        whys = {**fold.left_out, **{side.name: why for side in found if (why := _too_small(side, metric, min_n))}}
-        not_assessed += [f"{grouping.by} = {name}: {whys[name]}" for name in grouping.names if name in whys]
-        sides += [side for side in found if side.name not in whys]
-    return sides, not_assessed
-
-
-def own_sides(
-    scored: Scored, by: Sequence[str], metric: Metric, *, crossed: int, min_n: int
-) -> tuple[list[Side], list[str]]:
-    """Every group that has rows enough itself, however few the rest has; and what cannot be judged, with the reason."""
-    terms = metric.rows(scored)
-    groupings = list(_groupings(scored, by, {}, crossed))
-    folds = [folded(g.names, g.group, min_n=min_n) for g in groupings]
-    blocks = blocks_of(scored, *terms, *(fold.group for fold in folds))
-    sides, not_assessed = list[Side](), list[str]()
-    for grouping, fold in zip(groupings, folds, strict=True):
-        sums = blocks.sums([*terms, np.ones_like(terms[0])], fold.group, fold.cells)
-        found = list(_against(grouping, fold, blocks, sums))
-        short = {side.name: why for side in found if (why := _lacking(side.own, side, metric, min_n))}
-        whys = {**fold.left_out, **short}
+        whys = {
+            **fold.left_out,
+            **{side.name: why for side in found if (why := _too_small(side, metric, min_n, alone=alone))},
+        }
         not_assessed += [f"{grouping.by} = {name}: {whys[name]}" for name in grouping.names if name in whys]
         sides += [side for side in found if side.name not in whys]
     return sides, not_assessed
@@ -127,8 +115,9 @@ def _against(grouping: _Grouping, fold: Folded, blocks: Blocks, sums: Floats) ->
         )  # fmt: skip
 
 
-def _too_small(side: Side, metric: Metric, min_n: int) -> str:
-    if why := _lacking(side.own, side, metric, min_n):
+def _too_small(side: Side, metric: Metric, min_n: int, *, alone: bool) -> str:
+    why = _lacking(side.own, side, metric, min_n)
+    if why or alone:
         return why
     why = _lacking(side.others, side, metric, min_n)
     return f"{side.against} has {why}" if why else ""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from lockgate.gates.authors import authors, policy_editors, questions_of, was_shown
 from lockgate.gates.binding import listed, results
 from lockgate.gates.waivers import SKEW, standing_waivers
-from lockgate.records.decisions import CHANGE, PLAN, Attested, Decision, GateResult, Proposed, result_digest
+from lockgate.records.decisions import CHANGE, PLAN, Attested, Decision, GateResult, result_digest
 from lockgate.records.digest import short
+from lockgate.records.proposals import first_proposal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ def _reasons(
     if said.accepted != ask.uncertain:
         accepted, uncertain = listed(said.accepted), listed(ask.uncertain)
         yield "accepted", f"it accepts the uncertain gates {accepted}; uncertain are {uncertain}"
-    if not any(isinstance(s.claim, Proposed) and s.person and s.claim.release == current.release for s in trusted.said):
+    if first_proposal(trusted.said, current.release) is None:
         yield "author", "nobody registered this release, so whose work it is is unknown"
     if not was_shown(trusted, current.page, release=current.release, environment=current.environment):
         yield "page", f"no deliverer signed that the page {short(current.page)} was shown before {current.environment}"

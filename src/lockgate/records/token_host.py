@@ -13,9 +13,9 @@ from lockgate.errors import ServiceUnavailable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["need_host"]
+__all__ = ["LEDGER_TOKEN", "need_host"]
 
-LEDGER: Final = "LOCKGATE_LEDGER_TOKEN"
+LEDGER_TOKEN: Final = "LOCKGATE_LEDGER_TOKEN"  # noqa: S105  the name of a variable
 
 
 def need_host(token: str, host: str, known: Mapping[str, str], *, asked: str = "") -> None:
@@ -27,7 +27,9 @@ def need_host(token: str, host: str, known: Mapping[str, str], *, asked: str = "
     >>> need_host("LOCKGATE_NOTE_TOKEN", "git.example", {"CI_API_V4_URL": "https://git.example/api/v4"})
     """
     variable, job = (
-        ("LOCKGATE_LEDGER_HOST", "CI_SERVER_URL") if token == LEDGER else ("LOCKGATE_GITLAB_HOST", "CI_API_V4_URL")
+        ("LOCKGATE_LEDGER_HOST", "CI_SERVER_URL")
+        if token == LEDGER_TOKEN
+        else ("LOCKGATE_GITLAB_HOST", "CI_API_V4_URL")
     )
     named = known.get(variable, "") or urlsplit(known.get(job, "")).netloc
     if named.lower() == host.lower():

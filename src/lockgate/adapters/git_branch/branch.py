@@ -18,7 +18,7 @@ from lockgate.adapters.git_branch.calls import PASSWORD, cleaned, environment, g
 from lockgate.durable import locked
 from lockgate.errors import IntegrityError, ServiceUnavailable
 from lockgate.records.forge_job import NEAR
-from lockgate.records.token_host import need_host
+from lockgate.records.token_host import LEDGER_TOKEN, need_host
 
 if TYPE_CHECKING:
     import subprocess
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BranchCopy", "address_of"]
 
-VARIABLE: Final = "LOCKGATE_LEDGER_TOKEN"
 REDIRECTED: Final = re.compile(r"\b30[1278]\b|redirect")
 FETCHED: Final = "refs/lockgate/fetched"
 MADE: Final = "refs/lockgate/made"
@@ -115,11 +114,11 @@ class BranchCopy:
         done = self._run(*arguments, given=given)
         if done.returncode:
             said, shown = why(done), PASSWORD.sub("", self._remote)
-            moved = bool(os.environ.get(VARIABLE)) and bool(REDIRECTED.search(said))
+            moved = bool(os.environ.get(LEDGER_TOKEN)) and bool(REDIRECTED.search(said))
             raise ServiceUnavailable(
                 "the ledger's branch cannot be reached", value=f"{shown}, {self.branch}: {said}",
                 allowed="an address that leads nowhere else: a token follows no redirect" if moved else "a git remote that answers",
-                next="git remote -v   (GitLab's addresses end in .git)" if moved else f"git ls-remote {shown}   (with a token: {VARIABLE})",
+                next="git remote -v   (GitLab's addresses end in .git)" if moved else f"git ls-remote {shown}   (with a token: {LEDGER_TOKEN})",
             )  # fmt: skip
         return done.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
 
@@ -144,7 +143,7 @@ def address_of(remote: str, root: Path) -> str:
 
 def _reached(address: str, known: Mapping[str, str]) -> dict[str, str]:
     """Settings of git for reaching the remote: with a token, the address's own user is left out, and so is what git has stored."""
-    token = known.get(VARIABLE, "")
+    token = known.get(LEDGER_TOKEN, "")
     settings = {"remote.origin.url": address}
     parts = urlsplit(address)
     if token and parts.scheme in ("http", "https"):
@@ -162,10 +161,10 @@ def _check_token_for(parts: SplitResult, known: Mapping[str, str]) -> None:
     host = parts.netloc.rpartition("@")[2]
     if parts.scheme != "https" and parts.hostname not in NEAR:
         raise ServiceUnavailable(
-            f"{VARIABLE} was not sent: it would travel without TLS", value=f"http://{host}{parts.path}",
+            f"{LEDGER_TOKEN} was not sent: it would travel without TLS", value=f"http://{host}{parts.path}",
             allowed="https, or http on this machine itself", next=f"edit [ledger] url or the git remote: https://{host}{parts.path}",
         )  # fmt: skip
-    need_host(VARIABLE, host, known)
+    need_host(LEDGER_TOKEN, host, known)
 
 
 def _blob(data: bytes) -> str:

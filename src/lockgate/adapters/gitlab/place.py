@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["HOST", "TOKEN", "Pass", "Place", "missing", "pass_for", "place_at", "place_of"]
+__all__ = ["HERE", "HOST", "TOKEN", "Pass", "Place", "missing", "pass_for", "place_at", "place_of"]
 
 HERE: Final = "gitlab:"
 TOKEN: Final = "LOCKGATE_GITLAB_TOKEN"  # noqa: S105  the name of a variable

@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from lockgate.adapters.gitlab.api import GitlabApi, GitlabRefuses
-from lockgate.adapters.gitlab.place import TOKEN, Pass, pass_for, place_at, place_of
+from lockgate.adapters.gitlab.place import HERE, TOKEN, Pass, pass_for, place_at, place_of
 from lockgate.errors import NotFound, PermissionRefused, ServiceUnavailable, UsageError
-from lockgate.records.token_host import need_host
+from lockgate.records.token_host import LEDGER_TOKEN, need_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["need_reading"]
 
 READING: Final = ("read_api", "read_repository", "read_registry")
-LEDGER_TOKEN: Final = "LOCKGATE_LEDGER_TOKEN"  # noqa: S105  the name of a variable
 SELF: Final = "/personal_access_tokens/self"
-HERE: Final = "gitlab:"
 NEXT: Final = (
     "Settings › Access tokens: a project access token with the role Reporter and the scope {scope}; export {variable}=…"
 )

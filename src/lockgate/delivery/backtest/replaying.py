@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from lockgate.build.execute import Event
 from lockgate.delivery.comparison.mixing import in_one_line
-from lockgate.delivery.evidence.measured import summary_of
+from lockgate.delivery.evidence.measured import summarised
 from lockgate.delivery.judging.history import measured_in
 from lockgate.delivery.judging.judge import Judged, Material, judge
 from lockgate.delivery.lineage import code_files, commit_of
@@ -119,7 +119,7 @@ class Replaying:
 
     def _predicted(self, judged: Judged) -> Estimate | None:
         """The error on the holdout, as an evidence page would say it."""
-        said = summary_of(self.aside.project, self.walk, judged, trace=self.aside.graph.trace)
+        said = summarised(self.aside.project, self.walk, judged, trace=self.aside.graph.trace)
         if not self.metric:
             self.metric.update({n: str(v) for n, v in said.get("metric", {}).items()})
         return from_json(Estimate, said["overall"]) if "overall" in said else None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lockgate.records.graph import Node, Trace
     from lockgate.records.trust import Trusted
 
-__all__ = ["Looked", "look_closer", "summary_of"]
+__all__ = ["Looked", "look_closer", "summarised"]
 
 SCORED = INPUTS["scored"]
 DICT = "builtins:dict"
@@ -56,10 +56,10 @@ def look_closer(
     made = {n: a for n, a in judged.artifacts.items() if n in ("scored", "champion", "replayed", "@holdout")}
     if now is not None:
         made["now"] = keep_value(project, now, dict)
-    nodes = {n.name: n for n in _nodes(walk, made)}
+    nodes = {n.name: n for n in _nodes(walk, made, has_live=bool(live))}
     if not nodes:
         return Looked(missing=("everything beside the checks: the release did not answer its test",))
-    releases = {"@release": release} | ({"@live": live} if live and "champion" in made else {})
+    releases = {"@release": release} | ({"@live": live} if live else {})
     done = measure(project, nodes, releases=releases, given=made, trace=trace, tell=tell)
     views = {n: load_json(project, a) for n, a in done.artifacts.items() if n in VIEWS}
     why = {s.name: " ".join(s.reason.split()) for s in done.steps}
@@ -67,7 +67,7 @@ def look_closer(
     return Looked(views=views, missing=(*missing, *_not_there(made, environment)))
 
 
-def summary_of(project: Project, walk: Walk, judged: Judged, *, trace: Trace) -> Mapping[str, Json]:
+def summarised(project: Project, walk: Walk, judged: Judged, *, trace: Trace) -> Mapping[str, Json]:
     """The error on the whole test and by group, as a page would show it; empty where the release did not answer."""
     if "scored" not in judged.artifacts:
         return {}
@@ -81,7 +81,7 @@ def _summary(walk: Walk) -> Node:
     return json_step("summary", target, {"scored": "scored"}, {"scored": SCORED}, judged_by(walk), measured_with(walk))
 
 
-def _nodes(walk: Walk, made: Mapping[str, Artifact]) -> list[Node]:
+def _nodes(walk: Walk, made: Mapping[str, Artifact], *, has_live: bool) -> list[Node]:
     """A step per view whose inputs exist; what is not there is a parameter that is None."""
     if "scored" not in made:
         return []
@@ -92,7 +92,7 @@ def _nodes(walk: Walk, made: Mapping[str, Artifact]) -> list[Node]:
             "reliability", "lockgate.evaluation.reliability:reliability", {"scored": "scored"}, {"scored": SCORED},
             {"by": by["by"]}, packages,
         ),
-        _optional("cases", "lockgate.release.cases:cases", made, {"scored": SCORED, "champion": SCORED}, {}, packages),
+        _cases(made, packages, has_live=has_live),
         _optional(
             "distributions", "lockgate.evaluation.distributions:distributions", made,
             {"scored": SCORED, "replayed": SCORED, "now": DICT}, {"by": by["by"]}, packages,
@@ -112,16 +112,21 @@ def _nodes(walk: Walk, made: Mapping[str, Artifact]) -> list[Node]:
     return found
 
 
+def _cases(made: Mapping[str, Artifact], packages: tuple[str, ...], *, has_live: bool) -> Node:
+    """Single answers; beside those of a live release, where it answered the same requests, which says why."""
+    types = {"release": PATH, "scored": SCORED, "champion": SCORED, "live": PATH}
+    given = {"release": "@release", "scored": "scored"}
+    given |= {"champion": "champion", "live": "@live"} if has_live and "champion" in made else {}
+    nothing = {n: None for n in types if n not in given}
+    return json_step("cases", "lockgate.release.cases:cases", given, {n: types[n] for n in given}, nothing, packages)
+
+
 def _optional(
     name: str, target: str, made: Mapping[str, Artifact], types: Mapping[str, str], parameters: Mapping[str, Json],
     packages: tuple[str, ...],
 ) -> Node:  # fmt: skip
     given = {n: n for n in types if n in made}
     nothing = {n: None for n in types if n not in made}
-    if name == "cases":
-        asked = {"release": "@release", **({"live": "@live"} if "champion" in made else {})}
-        given, types = {**asked, **given}, {**dict.fromkeys(asked, PATH), **types}
-        nothing |= {} if "champion" in made else {"live": None}
     return json_step(name, target, given, {n: types[n] for n in given}, {**parameters, **nothing}, packages)
 
 

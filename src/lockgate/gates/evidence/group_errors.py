@@ -14,7 +14,7 @@ from lockgate.evaluation.resampling import SEED
 from lockgate.evaluation.scored import Scored
 from lockgate.gates.evidence import unmeasured
 from lockgate.records.digest import Json
-from lockgate.records.evidence import Evidence, GroupEstimate, decimal
+from lockgate.records.evidence import Evidence, GroupEstimate
 
 __all__ = ["evidence"]
 
@@ -36,13 +36,9 @@ def evidence(
     if why := measure.complaint(scored):
         return unmeasured(KIND, metric, why, **params)
     found = group_values(scored, list(by), metric=measure, crossed=crossed, min_n=min_n, seed=seed)
-    groups = list[GroupEstimate]()
-    for group in found.groups:
-        estimate = group.value.estimate(metric, measure.unit)
-        said: dict[str, Json] = {"own": decimal(group.value.value)}
-        groups.append(
-            GroupEstimate(by=group.by, group=group.name, estimate=replace(estimate, extra={**estimate.extra, **said}))
-        )
+    groups = [
+        GroupEstimate(by=g.by, group=g.name, estimate=g.metric.estimate(metric, measure.unit)) for g in found.groups
+    ]
     if not groups:
         some = f" ({'; '.join(found.not_assessed[:3])})" if found.not_assessed else ""
         nothing = unmeasured(KIND, metric, f"no group is large enough to be judged{some}", **params)
