@@ -168,9 +168,9 @@ def test_new_bytes_that_are_lost_are_made_again_from_the_file(project: Project) 
 def test_a_history_of_many_appends_needs_few_open_files(project: Project) -> None:
     materialise(project, seen(project, OLD))
     file, data, before = project.root, OLD, resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 20, before[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 40, before[1]))
     try:
-        for number in range(30):
+        for number in range(80):
             data += bytes([number]) * 50
             file = materialise(project, seen(project, data))
         assert file.read_bytes() == data
