@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockgate.evaluation.distributions import chance_of, distributions, shift_between
+from lockgate.evaluation.binning import chance_of, shift_between
+from lockgate.evaluation.distributions import distributions
 from lockgate.evaluation.reliability import reliable
 from lockgate.evaluation.scored import Scored
+from lockgate.evaluation.within_groups import _apart, _members
 from lockgate.records.findings import Distribution, Spread
 from lockgate.records.wire import from_json
 
@@ -90,11 +92,34 @@ def test_groups_have_their_own_middle() -> None:
     said = distributions(table(), table(seed=2), None, ["region"])
     spreads = [from_json(Spread, s) for s in said["spreads"]]
     assert [(s.group, s.column) for s in spreads] == [
-        ("north", "actual"), ("north", "answer"), ("south", "actual"), ("south", "answer"),
-    ]  # fmt: skip
+        (group, column) for column in ("actual", "answer", "income") for group in ("north", "south")
+    ]
     scored = table()
     north = scored.role("truth")[scored.labels("region") == "north"]
     assert float(spreads[0].parts[1].quantiles["0.5"]) == np.median(north)
+
+
+def test_within_groups_what_tells_them_apart_comes_first_and_each_set_of_rows_is_counted() -> None:
+    scored, random = table(), np.random.default_rng(4)
+    north = scored.labels("region") == "north"
+    many = {f"f{i}": random.normal(size=SIZE) for i in range(9)}
+    more = {"home": np.where(north, "flat", random.choice(["flat", "house"], SIZE)), "late": random.normal(north, 1.0)}
+    said = distributions(table(**many, **more), table(seed=2, **many, **more), None, ["region"])
+    spreads = [from_json(Spread, s) for s in said["spreads"]]
+    assert list(dict.fromkeys(s.column for s in spreads))[2:4] == ["home", "late"]
+    assert len({s.column for s in spreads}) == 2 + 8
+    [flat, mixed] = [s for s in spreads if s.column == "home"]
+    assert flat.labels == ("flat", "house")
+    assert (flat.group, flat.parts[1].counts) == ("north", (int(north.sum()), 0))
+    assert (mixed.group, sum(mixed.parts[1].counts)) == ("south", int((~north).sum()))
+    assert all([p.name for p in s.parts] == ["train", "holdout"] for s in spreads)
+
+
+def test_groups_that_differ_by_chance_alone_are_not_apart() -> None:
+    """The order says nothing about two columns of noise: what remains after chance is next to nothing."""
+    tables = [table(seed=s) for s in range(60)]
+    found = [_apart(t.columns["income"], _members(t.columns["region"])) for t in tables]
+    assert abs(float(np.mean(found))) < 0.02
 
 
 def test_the_order_of_rows_changes_nothing() -> None:

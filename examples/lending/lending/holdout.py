@@ -49,8 +49,11 @@ def holdout(judging: pl.DataFrame, best_simple: str) -> pl.DataFrame:
 def trained_rows(
     training: pl.DataFrame, booster: lgb.Booster, bar: Bar, rows: int = 300, seed: int = 7
 ) -> pl.DataFrame:
-    """A sample of what was learned from, with the decision by the table it was learned from. Rows: the request, prediction."""
+    """A sample of what was learned from, with the decision by the table it was learned from.
+
+    Rows: the request; race, sex, age, married as in the holdout; prediction.
+    """
     picked = np.sort(np.random.default_rng(seed).choice(training.height, min(rows, training.height), replace=False))
     sample = training[picked.tolist()]
     decision = decided(booster, bar, sample)["approve"].cast(pl.Float64)
-    return sample.select(ASKED).with_columns(decision.alias("prediction"))
+    return sample.select(*ASKED, *AUDIT).with_columns(decision.alias("prediction"))

@@ -62,13 +62,14 @@ class Distribution:
     """How one column's values are spread, in the same bins for every part.
 
     Attributes:
-        role: what the column is: `truth`, `answer`, `asked` (a field of the request), `group` or `feature`.
+        role: what the column is: `truth`, `answer`, `asked` (a field of the request), `group`, `feature` (the model sees it)
+            or `beside` (it came with the rows, and no request holds it).
         edges: ends of the bins of a number, one more than bins; the outer bins also hold what lies beyond them.
         labels: the bins of a label, the most frequent first; the last one may be `(others)`.
     """
 
     column: str
-    role: Literal["truth", "answer", "asked", "group", "feature"]
+    role: Literal["truth", "answer", "asked", "group", "feature", "beside"]
     edges: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
@@ -76,11 +77,12 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """One column's values within one group."""
+    """One column's values within one group, in the same bins for all groups. `labels`: as in `Distribution`."""
 
     by: str
     group: str
     column: str
+    labels: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
 
 

@@ -78,9 +78,9 @@ def histogram(ends: tuple[str, str], series: Sequence[Series], *, title: str, de
     return figure(parts, title, desc, HEIGHT)
 
 
-def shares(labels: Sequence[str], series: Sequence[Series], *, title: str, desc: str) -> str:
-    """Share of rows per label: training as a bar, the others as marks on it."""
-    tallest = max((share for one in series for share in one.shares), default=0.0)
+def shares(labels: Sequence[str], series: Sequence[Series], *, title: str, desc: str, most: float = 0.0) -> str:
+    """Share of rows per label: training as a bar, the others as marks on it. `most`: what the whole width is at least."""
+    tallest = max((most, *(share for one in series for share in one.shares)))
     if not tallest > 0:
         return ""
     parts: list[str] = []

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from lockgate.records.evidence import Estimate
@@ -32,11 +31,11 @@ __all__ = ["Portrait", "Portraits", "portraits"]
 
 QUANTILES = ("0.05", "0.25", "0.5", "0.75", "0.95")
 FAR = 0.1  # of the rows, beyond chance
+SEEN = "what the model sees"
 ROLES = {
     "truth": "what happened", "answer": "what is answered", "asked": "field of the request", "group": "group of rows",
-    "feature": "feature",
+    "feature": SEEN, "beside": "beside the request",
 }  # fmt: skip
-SEEN = "what the model sees"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,18 +101,11 @@ def _column(distribution: Distribution) -> Portrait:
     flagged = any(_beyond_chance(p) for p in distribution.parts)
     return Portrait(
         title=title,
-        kicker=_kicker(distribution),
+        kicker=ROLES.get(distribution.role, distribution.role),
         words=words,
         figure=_safe(drawn),
         flagged=flagged,
     )
-
-
-def _kicker(distribution: Distribution) -> str:
-    """What the column is; a feature as the release computes it is told from a column that came with the rows."""
-    if distribution.column.startswith(FEATURE):
-        return SEEN
-    return ROLES.get(distribution.role, distribution.role)
 
 
 def _of_part(distribution: Distribution, part: Part) -> str:
@@ -160,16 +152,49 @@ def _shares(part: Part) -> list[float]:
 
 def _slices(spreads: Sequence[Spread]) -> list[Portrait]:
     """One figure per column that groups rows and per kind of value, with its groups as rows."""
-    ordered = sorted(spreads, key=lambda s: (s.by, s.column != spreads[0].column))
     found: list[Portrait] = []
-    for (by, column), group in groupby(ordered, key=lambda s: (s.by, s.column)):
-        rows = [(wording.group_name(by, s.group), _ranges(s.parts)) for s in group]
-        words = " ".join(wording.sentence(f"{label}: {_range_words(ranges)}") for label, ranges in rows)
-        title = f"{wording.plain(column)} by {wording.plain(by)}"
-        drawn = multiples.ranges(rows, title=f"The middle of {title}", desc=words, form=lambda v: _value(f"{v:.6g}"))
+    for by, column in dict.fromkeys((s.by, s.column) for s in spreads):
+        group = [s for s in spreads if (s.by, s.column) == (by, column)]
+        named = wording.plain(column.removeprefix(FEATURE))
+        title = f"{named}{f': {group[0].labels[0]}' if group[0].labels else ''} by {wording.plain(by)}"
+        drawn, words = _labels_within(group, title) if group[0].labels else _middles_within(group, title)
         if drawn:
-            found.append(Portrait(title=title, kicker="slice", words=words, figure=_safe(drawn)))
+            kicker = SEEN if column.startswith(FEATURE) else "within groups"
+            found.append(Portrait(title=title, kicker=kicker, words=words, figure=_safe(drawn)))
     return found
+
+
+def _middles_within(spreads: Sequence[Spread], title: str) -> tuple[str, str]:
+    """Figure and words of a number: a row of ranges per group."""
+    rows = [(wording.group_name(s.by, s.group), _ranges(s.parts)) for s in spreads]
+    words = " ".join(wording.sentence(f"{label}: {_range_words(ranges)}") for label, ranges in rows)
+    return multiples.ranges(rows, title=f"The middle of {title}", desc=words, form=lambda v: _value(f"{v:.6g}")), words
+
+
+def _labels_within(spreads: Sequence[Spread], title: str) -> tuple[str, str]:
+    """Figure and words of a label: per group how many of 100 rows carry the one that is most frequent altogether."""
+    first = spreads[0].labels[0]
+    named = [p.name for p in spreads[0].parts]
+    counts = {(s.group, p.name): p.counts for s in spreads for p in s.parts}
+    series = [Series(name=n, shares=[_first_share(counts[s.group, n]) for s in spreads]) for n in named]
+    labels = [wording.group_name(s.by, s.group) for s in spreads]
+    words = " ".join(
+        wording.sentence(f"{label}: {_share_words(s, first)}") for label, s in zip(labels, spreads, strict=True)
+    )
+    return multiples.shares(labels, series, title=f"Share of {title}", desc=words, most=1.0), words
+
+
+def _first_share(counts: Sequence[int]) -> float:
+    return counts[0] / sum(counts) if sum(counts) else 0.0
+
+
+def _share_words(spread: Spread, label: str) -> str:
+    each = (
+        f"{_rows(p.name)} {_first_share(p.counts):.0%} {label} of {wording.count(sum(p.counts), 'row')}"
+        for p in spread.parts
+        if sum(p.counts)
+    )
+    return "; ".join(each) or "no values"
 
 
 def _ranges(parts: Sequence[Part]) -> list[Range]:
