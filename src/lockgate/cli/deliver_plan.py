@@ -73,9 +73,14 @@ def text(found: DeliveryPlan) -> str:
 def _gate(gate: GateAhead) -> list[str]:
     counts = ((gate.n, "row"), (gate.days, "day"), (gate.groups, "group"))
     rests_on = ", ".join(f"{n:,} {noun}{'s' * (n != 1)}" for n, noun in counts if n) or gate.rests_on
-    size = float(gate.resolves or 0)
-    tells = (f"± {size:.1%}" if gate.unit == "share" else f"± {size:.2g}") if gate.resolves else "–"
-    return [gate.name, rests_on, tells, gate.asks]
+    return [gate.name, rests_on, _tells_apart(gate), gate.asks]
+
+
+def _tells_apart(gate: GateAhead) -> str:
+    if gate.resolves is None:
+        return "–"
+    size = float(gate.resolves)
+    return f"± {100 * size:.2g} points" if gate.unit in ("percent", "harm") else f"± {size:.2g}"
 
 
 def _whole(rows: list[list[str]], header: list[str]) -> list[list[str]]:
