@@ -60,7 +60,7 @@ def text(found: DeliveryPlan) -> str:
     parts = [
         f"{found.pipeline}, as of {found.as_of}, up to {last}: plan {short(found.digest)}", "",
         table(steps, header=["step", "action", "took", "reason"]), "",
-        table(_whole([_gate(g) for g in found.gates], GATES), header=GATES), "",
+        table([_gate(g) for g in found.gates], header=GATES, whole=True), "",
         *_said("approval", _approvals(found.approvals) or ["nobody is asked"]),
         *_said("contract", _contract(found)),
         *_said("users", [*found.users.says, *([f"next: {found.users.next}"] if found.users.next else [])]),
@@ -81,16 +81,6 @@ def _tells_apart(gate: GateAhead) -> str:
         return "–"
     size = float(gate.resolves)
     return f"± {100 * size:.2g} points" if gate.unit in ("percent", "harm") else f"± {size:.2g}"
-
-
-def _whole(rows: list[list[str]], header: list[str]) -> list[list[str]]:
-    """Rows whose last cell goes on below instead of being cut."""
-    taken = sum(max(len(row[at]) for row in (header, *rows)) + 2 for at in range(len(header) - 1))
-    found: list[list[str]] = []
-    for *cells, last in rows:
-        first, *more = textwrap.wrap(last, max(WIDTH - taken, 12)) or [""]
-        found += [[*cells, first], *([""] * len(cells) + [line] for line in more)]
-    return found
 
 
 def _approvals(asked: Iterable[ApprovalAhead]) -> Iterator[str] | list[str]:

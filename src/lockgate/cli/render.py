@@ -47,8 +47,8 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() or c in HARMLESS else c.encode("unicode_escape").decode() for c in text)
 
 
-def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> str:
-    """Left-aligned columns; the last one is cut so that no line is longer than 100 columns.
+def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = (), whole: bool = False) -> str:
+    """Left-aligned columns; the last one is cut so that no line is longer than 100 columns, or goes on below if `whole`.
 
     >>> print(table([["a", "bb"], ["ccc", "d"]]))
     a    bb
@@ -59,13 +59,25 @@ def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> str:
     if not everything:
         return ""
     widths = [max(len(r[i]) for r in everything) for i in range(len(everything[0]))]
-    return "\n".join(_line(row, widths) for row in everything)
+    shown = [line for row in everything for line in _wrapped(row, widths)] if whole else everything
+    return "\n".join(_line(row, widths) for row in shown)
+
+
+def _wrapped(row: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
+    """A row whose last cell goes on below, with empty cells before it."""
+    import textwrap  # only few tables are wrapped, and every command starts here
+
+    first, *more = textwrap.wrap(row[-1], _room(widths), break_on_hyphens=False) or [""]
+    return [[*row[:-1], first], *([""] * (len(row) - 1) + [line] for line in more)]
+
+
+def _room(widths: Sequence[int]) -> int:
+    return max(WIDTH - sum(w + 2 for w in widths[:-1]), 12)
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     cells = [str(c).ljust(w) for c, w in zip(row[:-1], widths, strict=False)]
-    room = max(WIDTH - sum(len(c) + 2 for c in cells), 12)
-    last = str(row[-1])
+    room, last = _room(widths), str(row[-1])
     last = last if len(last) <= room else last[: room - 1] + "…"
     return "  ".join([*(colour(c) for c in cells), last]).rstrip()
 
