@@ -243,9 +243,13 @@ class GitlabApi:
             )  # fmt: skip
         if code == 404:
             what = "GitLab has no such thing" + (", or hides it from this token" if self._headers else "")
-            return NothingSeen(what, value=value, allowed=self._needs if self._headers else "", next=self._where_to_look())
+            return NothingSeen(
+                what, value=value, allowed=self._needs if self._headers else "", next=self._where_to_look()
+            )
         if code == OthersAtIt.code:
-            return OthersAtIt("GitLab refuses this: others change the same thing", value=value, next="run the job again")
+            return OthersAtIt(
+                "GitLab refuses this: others change the same thing", value=value, next="run the job again"
+            )
         refuses = GitlabRefuses("GitLab refuses this", value=value, next="what GitLab says above is to be mended first")
         refuses.code = code
         return refuses
