@@ -124,7 +124,7 @@ def test_it_overwrites_nothing_and_founds_nothing(written: Lockgate) -> None:
     assert (written.root / "README.md").read_text() == "# mine\n"
     assert not (written.root / ".lockgate" / "key").exists()
     refused = written("init", "--template", "gitlab", "--person", "ada", expect=USAGE)
-    assert "founded after" in refused.err
+    assert "registered after" in refused.err
 
 
 @pytest.mark.soak  # the shop goes the same way in test_gitlab_pipeline.py

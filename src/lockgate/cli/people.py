@@ -86,6 +86,9 @@ def _print(found: delivery.Changed, *, as_json: bool) -> None:
         waiting = {digest: list(by) for digest, by in found.waiting.items()}
         print_json({**to_json(register), "digest": register.digest, "waiting": waiting})
         return
+    if not register.people:
+        print("nobody is registered yet\nnext: lockgate init --person YOU")
+        return
     rows = [
         [p.name, p.kind, ", ".join(fingerprint(k)[:19] + "…" for k in p.keys) or "no key", ", ".join(p.roles)]
         for p in register.people
