@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from lockgate.records.people import Person
     from lockgate.records.trust import Trusted
 
-__all__ = ["Evidence", "Words", "check_seen", "decide", "evidence_page"]
+__all__ = ["Evidence", "Signed", "Words", "check_seen", "decide", "evidence_page"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,17 @@ class Words:
     plan: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """A decision in the ledger. `walk`: by what it was decided; `plan`: digest of the plan it is for, empty: any delivery."""
+
+    release: str
+    environment: str
+    entry: Entry
+    walk: Walk
+    plan: str
+
+
 def decide(
     project: Project,
     decision: Literal["approve", "reject"],
@@ -67,8 +78,8 @@ def decide(
     environment: str | None = None,
     key: Path | None = None,
     now: dt.datetime,
-) -> tuple[str, Entry]:
-    """Sign a decision on a release. Answers the release and the ledger entry.
+) -> Signed:
+    """Sign a decision on a release.
 
     Raises:
         PermissionRefused: the key's owner does not hold the role, or it is their own work.
@@ -114,7 +125,7 @@ def decide(
 
     entry = append(project, claim, now=now, key=key)
     assert entry is not None
-    return chosen[0], entry
+    return Signed(release=chosen[0], environment=target, entry=entry, walk=walk, plan=plan)
 
 
 def _check_gates(walk: Walk, trust: Trusted, release: str, ask: Ask, now: dt.datetime) -> None:
