@@ -31,7 +31,9 @@ NEEDS = "a project access token with role Reporter or higher and scope api"
 def report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default=FOLDER, metavar="FOLDER", help=f"where the files go (default: {FOLDER})")
     note = parser.add_mutually_exclusive_group()
-    note.add_argument("--note", action="store_true", help="exit 4 or 5 when the note cannot be written")
+    note.add_argument(
+        "--note", action="store_true", help="it must be written: else exit 4 or 5; 2 where there is no merge request"
+    )
     note.add_argument("--no-note", action="store_true", help="only files: no network but store and ledger")
     parser.add_argument("--quick", action="store_true", help="leave out why answers change: nothing is built")
 
@@ -54,9 +56,15 @@ def report(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _as_json(done, why_not)
     else:
-        _show(done, why_not)
+        _show(done, "" if arguments.note else why_not)
     if done.error is not None and mode == "require":
         raise done.error
+    if arguments.note and not change.number:
+        raise UsageError(
+            "there is no merge request that a note could be written under", value=change.why_not,
+            allowed='a merge request\'s job; for jobs of other pipelines, too: note = "require" under [gitlab]',
+            next="lockgate gitlab report, without --note: the files are written, and exit 0",
+        )  # fmt: skip
     return 0
 
 
