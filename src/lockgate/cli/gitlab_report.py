@@ -96,10 +96,12 @@ def _as_json(done: Reported, why_not: str) -> None:
 
 
 def _show(done: Reported, why_not: str) -> None:
-    words = (
-        f"release {short(done.release)} for {done.environment}" if done.release else "this pipeline proposed no release"
+    none = (
+        "this pipeline proposed no release"
+        if job_in(os.environ)
+        else "nobody has proposed a release yet: lockgate propose"
     )
-    print(plain(words))
+    print(plain(f"release {short(done.release)} for {done.environment}" if done.release else none))
     for name in done.files:
         print(plain(f"wrote  {name}"))
     for line in done.lacks:
