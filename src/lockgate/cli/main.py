@@ -58,7 +58,7 @@ COMMANDS = {
     "Operating": {
         "propose": ("jobs", "run what is missing, bundle a release, and say in the ledger that it exists"),
         "approvals": ("jobs", "whether everybody has signed before an environment; who is missing, and how they sign"),
-        "preview": ("preview", "serve | wait: the app of what a branch proposes, beside what is live"),
+        "preview": ("preview", "serve | wait: the app of a proposed release, beside what is live"),
         "adopt": ("adopt", "make a project of a dvc.yaml, and show what its stages read undeclared"),
         "stream": ("stream", "run a pipeline whenever its sources have something new; write its sinks"),
         "store": ("store", "how large it is; check | gc: find and heal damage, collect garbage"),
