@@ -9,7 +9,8 @@ from pathlib import Path
 from lockgate.cli.gitlab_attest import attest, attest_arguments
 from lockgate.cli.gitlab_publish import publish, publish_arguments
 from lockgate.cli.gitlab_report import report, report_arguments
-from lockgate.cli.render import now, plain, print_json, table
+from lockgate.cli.render import now, print_json, table
+from lockgate.cli.wrapping import told
 from lockgate.errors import UsageError
 from lockgate.project import open_project
 
@@ -98,11 +99,11 @@ def _render(arguments: argparse.Namespace) -> int:
     for name in done.same:
         print(f"same   {name}")
     jobs = [[j.stage, j.name, ", ".join(j.needs)] for j in done.graph.jobs]
-    print("\n" + table(jobs, header=["stage", "job", "needs"]))
+    print("\n" + table(jobs, header=["stage", "job", "needs"], wrap=True))
     if done.include:
         print("\n.gitlab-ci.yml is yours and was left alone. It must say:\n\n" + "\n".join(done.include))
     for line in done.warnings:
-        print(f"warning: {plain(line)}", file=sys.stderr)
+        print(told(f"warning: {line}"), file=sys.stderr)
     print("\nnext: git add .gitlab-ci.yml ci && git commit")
     return 0
 

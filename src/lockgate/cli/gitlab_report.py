@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.cli.build import watched
 from lockgate.cli.render import now, plain, print_json
+from lockgate.cli.wrapping import told
 from lockgate.errors import UsageError
 from lockgate.forge.change import Change, change_in, note_token
 from lockgate.project import adapter, open_project
@@ -110,11 +111,11 @@ def _show(done: Reported, why_not: str) -> None:
         print(plain(f"note   {done.note}"))
     elif done.error is not None:
         print(plain(f"\n{done.text}"))
-        print(plain(f"no note: {done.error}"), file=sys.stderr)
+        print(told(f"no note: {done.error}"), file=sys.stderr)
     elif done.newer:
         print(plain(f"note   {_newer(done)}"))
     elif why_not:
-        print(plain(f"no note: {why_not}"))
+        print(told(f"no note: {why_not}"))
 
 
 def _newer(done: Reported) -> str:

@@ -94,9 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(error: LockgateError) -> None:
-    from lockgate.cli.render import plain
+    from lockgate.cli.wrapping import told
 
-    print(plain(str(error)), file=sys.stderr)
+    print(told(str(error)), file=sys.stderr)
 
 
 def _dispatch(given: list[str]) -> int:

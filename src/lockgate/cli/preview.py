@@ -71,11 +71,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, host.stop)
-    _say(f"what is proposed, on {host.address}")
-    for address in host.shown:
-        _say(f"  {address}")
-    if text := host.why_none:
-        _say(text)
+    for line in (f"what is proposed, on {host.address}", *host.shown, *filter(None, [host.why_none])):
+        _say(line)
     host.run()
     return 0
 

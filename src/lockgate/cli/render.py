@@ -47,8 +47,8 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() or c in HARMLESS else c.encode("unicode_escape").decode() for c in text)
 
 
-def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> str:
-    """Left-aligned columns; the last one is cut so that no line is longer than 100 columns.
+def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = (), wrap: bool = False) -> str:
+    """Left-aligned columns; the last one is cut so that no line is longer than 100 columns, or goes on below with `wrap`.
 
     >>> print(table([["a", "bb"], ["ccc", "d"]]))
     a    bb
@@ -59,15 +59,21 @@ def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> str:
     if not everything:
         return ""
     widths = [max(len(r[i]) for r in everything) for i in range(len(everything[0]))]
-    return "\n".join(_line(row, widths) for row in everything)
+    return "\n".join(line for row in everything for line in (_wrapped(row, widths) if wrap else [_line(row, widths)]))
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = [str(c).ljust(w) for c, w in zip(row[:-1], widths, strict=False)]
+    cells = [c.ljust(w) for c, w in zip(row[:-1], widths, strict=False)]
     room = max(WIDTH - sum(len(c) + 2 for c in cells), 12)
-    last = str(row[-1])
-    last = last if len(last) <= room else last[: room - 1] + "…"
+    last = row[-1] if len(row[-1]) <= room else row[-1][: room - 1] + "…"
     return "  ".join([*(colour(c) for c in cells), last]).rstrip()
+
+
+def _wrapped(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    from lockgate.cli.wrapping import beside
+
+    start = "".join(f"{colour(c.ljust(w))}  " for c, w in zip(row[:-1], widths, strict=False))
+    return beside(start, row[-1], indent=sum(w + 2 for w in widths[:-1]))
 
 
 def colour(text: str) -> str:
