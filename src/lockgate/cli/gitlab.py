@@ -29,7 +29,9 @@ def gitlab_arguments(parser: argparse.ArgumentParser) -> None:
     rendering.add_argument(
         "--force", action="store_true", help="also delete what somebody added to a .gitlab-ci.yml of ours"
     )
-    checking = actions.add_parser("check", help="exit 1 when the committed files are stale, or would open a gate")
+    checking = actions.add_parser(
+        "check", help="exit 1 when the committed files are stale, or let something past a gate"
+    )
     reporting = actions.add_parser("report", help="what a merge request shows: widgets, evidence page, one note")
     report_arguments(reporting)
     attesting = actions.add_parser(
