@@ -71,13 +71,13 @@ def test_a_refusal_in_a_terminal(tmp_path: Path) -> None:
 
 def test_the_last_column_goes_on_below() -> None:
     needs = ", ".join(f"gate:number_{n}" for n in range(12))
-    lines = table([["evaluation", "report", needs]], wrap=True).splitlines()
+    lines = table([["evaluation", "report", needs]], whole=True).splitlines()
     assert len(lines) > 1
     assert all(len(line) <= 100 for line in lines)
     assert {line[: len("evaluation  report  ")] for line in lines[1:]} == {" " * len("evaluation  report  ")}
     assert " ".join(" ".join(lines).split()) == f"evaluation report {needs}"
-    narrow = table([["s", "x" * 90, needs]], wrap=True).splitlines()
+    narrow = table([["s", "x" * 90, needs]], whole=True).splitlines()
     assert narrow[0] == f"s  {'x' * 90}"
     assert all(line.startswith("    gate:") and len(line) <= 100 for line in narrow[1:])
-    assert table([["s", "job", ""]], wrap=True) == "s  job"
+    assert table([["s", "job", ""]], whole=True) == "s  job"
     assert table([["s", "job", needs]]).endswith("…"), "elsewhere it is cut"

@@ -101,7 +101,7 @@ def _render(arguments: argparse.Namespace) -> int:
     for name in done.same:
         print(f"same   {name}")
     jobs = [[j.stage, j.name, ", ".join(j.needs)] for j in done.graph.jobs]
-    print("\n" + table(jobs, header=["stage", "job", "needs"], wrap=True))
+    print("\n" + table(jobs, header=["stage", "job", "needs"], whole=True))
     if done.include:
         print("\n.gitlab-ci.yml is yours and was left alone. It must say:\n\n" + "\n".join(done.include))
     for line in done.warnings:

@@ -33,5 +33,5 @@ def child(project: Project, arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     jobs = [[j.stage, j.name, j.says] for j in done.graph.jobs]
-    print("\n" + table(jobs, header=["stage", "job", "why"], wrap=True))
+    print("\n" + table(jobs, header=["stage", "job", "why"], whole=True))
     return 0

@@ -93,7 +93,7 @@ def _print(found: delivery.Changed, *, as_json: bool) -> None:
         [p.name, p.kind, ", ".join(fingerprint(k)[:19] + "…" for k in p.keys) or "no key", ", ".join(p.roles)]
         for p in register.people
     ]
-    print(table(rows, header=["name", "kind", "keys", "roles"]))
+    print(table(rows, header=["name", "kind", "keys", "roles"], whole=True))
     print(f"\nversion {register.version}, quorum {register.quorum}, {register.digest}")
     for digest, by in found.waiting.items():
         print(f"waits   {short(digest)} is signed by {', '.join(by)}: {len(by)} of {register.quorum} trustees")

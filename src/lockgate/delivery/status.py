@@ -83,11 +83,11 @@ def status(project: Project, *, now: dt.datetime) -> tuple[EnvironmentStatus, ..
 
 
 def releases(project: Project, *, now: dt.datetime, rejected: bool = False) -> tuple[ReleaseState, ...]:
-    """Every release and its state towards the last environment, newest first."""
+    """Every release and its state towards the last environment, newest first; `rejected`: what was stopped, live or not."""
     walk, trust = _read(project, now)
     last = walk.environments[-1] if walk.environments else ""
     states = _states(walk, trust, fold(trust, approved_only=walk.approved_only), last, now)
-    return tuple(s for s in reversed(states) if not rejected or s.state == "rejected")
+    return tuple(s for s in reversed(states) if not rejected or s.state == "rejected" or s.stopped)
 
 
 def _states(
