@@ -91,6 +91,13 @@ def pytest_runtest_call() -> Generator[None, None, None]:
         return (yield)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, None, None]:
+    """What a test set is put back here."""
+    with _wide():
+        return (yield)
+
+
 @contextlib.contextmanager
 def _wide() -> Iterator[None]:
     """Not for what pytest prints itself."""

@@ -395,6 +395,9 @@ def test_status_names_the_job_that_is_next(forge: Forge) -> None:
         pipeline.judge("integration")
     assert before()[1] == f"no evidence page yet: job approve:production {where}"
     release = forge.desk.release()[7:19]
+    words = ("--role", "product-owner", "--reason", "fine", "--key", str(forge.folder / "bob"))
+    early = forge.desk("approve", release, *words, expect=USAGE).err
+    assert f"next:    press retry of approve:production in pipeline 1 of commit {pipeline.commit[:8]}\n" in early
     pipeline.job("approvals", "production", expect=HUMAN)
     sign = f'lockgate approve {release} --role product-owner --reason "…"'
     assert before()[1] == f"1 more product-owner: {sign}"

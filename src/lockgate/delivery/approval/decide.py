@@ -11,6 +11,7 @@ from lockgate.delivery.anchor import check_anchors
 from lockgate.delivery.delivery_plan.agreed import digest_named
 from lockgate.delivery.evidence.page import card_of, pack_of, page_of
 from lockgate.delivery.identity import append, holder, read_ledger
+from lockgate.delivery.onward import onward
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import named
 from lockgate.delivery.walk import Walk, walk_now
@@ -100,13 +101,13 @@ def decide(
         check_anchors(project, trust, strict=False)
         ask = walk.ask(trust, release, target)
         if decision == "approve":
-            _check_gates(walk, trust, release, ask, now)
+            _check_gates(walk, trust, release, ask, me, now)
         page = page_of(project, walk, trust, release=release, environment=target)
         if page is None:
             raise NotFound(
                 "there is no evidence page to sign under: none was made since policy, people or gates changed",
                 value=f"{short(release)} for {target}",
-                next="lockgate deliver",
+                next=onward(trust, release, f"approve:{target}", me=me),
             )
         if decision == "approve":
             check_seen(project, release, target, page.sha256)
@@ -128,7 +129,7 @@ def decide(
     return Signed(release=chosen[0], environment=target, entry=entry, walk=walk, plan=plan)
 
 
-def _check_gates(walk: Walk, trust: Trusted, release: str, ask: Ask, now: dt.datetime) -> None:
+def _check_gates(walk: Walk, trust: Trusted, release: str, ask: Ask, me: Person, now: dt.datetime) -> None:
     """Nobody approves over a gate that was not run, or that failed and is not waived."""
     found = results(trust.said, release=release, policy=walk.digest)
     passed = passed_over(trust, release=release, policy=walk.digest, ask=ask, now=now)
@@ -140,7 +141,10 @@ def _check_gates(walk: Walk, trust: Trusted, release: str, ask: Ask, now: dt.dat
         )  # fmt: skip
     gates = [s.name for s in walk.stages_before(ask.environment) if isinstance(s, Gate)]
     if found and (missing := [name for name in gates if name not in found]):
-        raise PermissionRefused("a gate was not run on this release", value=", ".join(missing), next="lockgate deliver")
+        raise PermissionRefused(
+            "a gate was not run on this release", value=", ".join(missing),
+            next=onward(trust, release, f"gate:{missing[0]}", me=me),
+        )  # fmt: skip
 
 
 def _answers(trust: Trusted, page: str, words: Words, ask: Ask) -> dict[str, str]:
@@ -187,7 +191,7 @@ def evidence_page(project: Project, ref: str, *, environment: str | None = None,
     raise NotFound(
         "no evidence page of this release is kept that shows what holds now: its results, the policy, the people",
         value=f"{short(release)}, before {' or '.join(places)}",
-        next="lockgate deliver",
+        next=onward(trust, release, f"{'approve' if places[0] in walk.approved_only else 'deploy'}:{places[0]}"),
     )
 
 
