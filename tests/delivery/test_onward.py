@@ -18,14 +18,13 @@ JOB = {"kind": "gitlab", "pipeline": "12", "commit": "0123456789ab"}
 NAMED = {**JOB, "address": "https://gitlab.example.org", "project": "g/shop"}
 
 
-def said(reader: str = "", *, extra: dict[str, Any] | None = None, command: str = "lockgate deliver") -> str:
-    """What `reader` is told about a release that Sam's hand, or a job, has proposed."""
+def said(reader: str = "", *jobs: dict[str, Any], hand: bool = True, command: str = "lockgate deliver") -> str:
+    """What `reader` is told about a release that Sam's hand, and then jobs, have proposed."""
     scene = Scene()
-    scene.propose("r1")
-    if extra:
+    for job in (*([None] if hand else []), *jobs):
         scene.say(
             "bot", Proposed, release=release("r1"), name="demand", authors=("sam",), started_by="sam",
-            lineage=release("lineage"), extra={FORGE: extra},
+            lineage=release("lineage"), extra={FORGE: job} if job else {},
         )  # fmt: skip
     trust = scene.trusted()
     return onward(trust, release("r1"), "approve:production", me=trust.people.named(reader), command=command)
@@ -40,9 +39,16 @@ def test_who_may_deliver_is_told_the_command_and_others_who_may() -> None:
 @pytest.mark.parametrize("reader", ["sam", "pat"])
 def test_a_release_of_a_pipeline_goes_on_there_whoever_reads(reader: str) -> None:
     retry = "press retry of approve:production in pipeline 12 of commit 01234567"
-    assert said(reader, extra=JOB) == retry
-    assert said(reader, extra=NAMED) == f"{retry}: https://gitlab.example.org/g/shop/-/pipelines/12"
-    assert said(reader, extra={**JOB, "change": "7"}) == "merge !7: the pipeline behind it goes on"
+    assert said(reader, JOB) == retry
+    assert said(reader, NAMED) == f"{retry}: https://gitlab.example.org/g/shop/-/pipelines/12"
+    assert said(reader, NAMED, JOB) == retry, "the newest one"
+
+
+def test_a_merge_request_s_pipeline_deploys_nothing() -> None:
+    request = {**JOB, "pipeline": "13", "change": "7"}
+    assert said("sam", request, hand=False) == "merge !7: the pipeline behind it goes on"
+    assert "in pipeline 12 of" in said("sam", JOB, request, hand=False), "it proposed what another one waits with"
+    assert said("sam", request) == "lockgate deliver"
 
 
 WAY = (DeployTo("staging"), Approval("owner", "7d"), DeployTo("production"))

@@ -138,6 +138,7 @@ def test_a_remote_that_takes_no_entry_leads_back_to_init_and_the_second_try_goes
     made = key.read_text()
     circle = lockgate("people", "add", "bob", "--new-key", "bob", expect=REFUSED).err
     assert "next:    lockgate init --person YOU" in circle
+    assert not (lockgate.root / "bob").exists(), "no key is made for a change that is refused"
     hook.unlink()
     lockgate("init", "--person", "ada")
     assert key.read_text() == made

@@ -61,6 +61,9 @@ def _done(project: Project, arguments: argparse.Namespace) -> delivery.Changed:
     if arguments.action == "remove":
         return delivery.remove_person(project, arguments.name, keys=keys, now=at, key=key)
     if arguments.new_key:
+        delivery.check_may_change(
+            project, key
+        )  # a key that was made for nothing would stand in the way of the next try
         make_key(arguments.new_key, comment=arguments.name)
         keys = (*keys, _key(f"{arguments.new_key}.pub"))
     person = Person(

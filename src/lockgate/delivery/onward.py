@@ -32,9 +32,12 @@ DELIVER: Final = "lockgate deliver"
 
 
 def proposed_in(trust: Trusted, release: str) -> ForgeJob | None:
-    """The job that proposed a release last; None: nobody did, or somebody at their desk."""
-    newest = next((p for p in proposals(reversed(trust.said)) if p.claim.release == release), None)
-    return job_of(newest.claim.extra) if newest else None
+    """The job that proposed a release last; None: nobody did, or somebody at their desk.
+
+    A merge request's pipeline deploys nothing, so it counts only where no other one proposed the release.
+    """
+    jobs = [job_of(p.claim.extra) for p in proposals(reversed(trust.said)) if p.claim.release == release]
+    return next((job for job in jobs if job is None or not job.change), jobs[0] if jobs else None)
 
 
 def onward(trust: Trusted, release: str, job: str, *, me: Person | None = None, command: str = DELIVER) -> str:
@@ -45,7 +48,7 @@ def onward(trust: Trusted, release: str, job: str, *, me: Person | None = None, 
         me: who reads it; None: anybody. command: what carries on where there is no pipeline, for who may deliver.
     """
     said = proposed_in(trust, release)
-    if said and said.change:  # such a pipeline deploys nothing
+    if said and said.change:
         return f"merge !{said.change}: the pipeline behind it goes on"
     if said:
         return f"press retry of {job} in {said.words}" + (f": {said.page}" if said.page else "")
