@@ -129,7 +129,7 @@ def test_without_a_token_a_job_stops_and_a_laptop_is_on_its_own(project: Project
     assert "LOCKGATE_GITLAB_TOKEN" in done.err
     alone = desk("run")
     assert alone.out.startswith("done  4 run")
-    assert "no LOCKGATE_GITLAB_TOKEN: GitLab's packages are left alone" in alone.err
+    assert "no LOCKGATE_GITLAB_TOKEN: this working copy's own store is used" in alone.err
     before = desk.ledger()
     refused = desk("people", "add", "bob", "--role", "product-owner", "--new-key", str(project.folder / "bob"), expect=OUTSIDE)  # fmt: skip
     assert "nothing is written to the shared ledger" in refused.err

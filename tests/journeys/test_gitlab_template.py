@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from journeys.gitlab_local import LINE, RUNNER, GitlabProject, needs_runner, push
-from journeys.walking import GOOD, HUMAN, USAGE, Lockgate, Server, git
+from journeys.walking import GOOD, HUMAN, REFUSED, USAGE, Lockgate, Server, git
 from packaging.requirements import Requirement
 import lockgate
 from lockgate.project import read_settings
@@ -161,6 +161,25 @@ def test_its_jobs_install_what_is_pinned_and_nothing_else(written: Lockgate) -> 
     assert "lockgate.txt is not there, and each job installs from it" in written("gitlab", "render").err
 
 
+def test_a_note_that_is_asked_for_outside_of_a_merge_request_is_a_wrong_command(written: Lockgate) -> None:
+    """The files are there all the same; without `--note`, or by the setting alone, nothing is wrong."""
+    asked = written("gitlab", "report", "--note", expect=USAGE)
+    assert "no merge request that a note could be written under: this is no pipeline of a merge request" in asked.err
+    assert (written.root / "lockgate-reports" / "note.md").is_file()
+    assert "no note: " in written("gitlab", "report").out
+    settings = written.root / "lockgate.toml"
+    settings.write_text(settings.read_text().replace("[gitlab]\n", '[gitlab]\nnote = "require"\n'))
+    assert "no note: " in written("gitlab", "report").out
+
+
+def test_what_is_wrong_is_said_before_gitlab_is_asked(written: Lockgate) -> None:
+    slip = written("gitlab", "attest", "prod", expect=USAGE)
+    assert "does not deploy there: prod\n  allowed: production, staging\n  next:    lockgate status" in slip.err  # fmt: skip
+    nowhere = {"CI_API_V4_URL": "http://127.0.0.1:9/api/v4", "CI_PROJECT_ID": "42", "CI_JOB_TOKEN": "x"}
+    bare = Lockgate(written.root, {**written.env, **nowhere})("gitlab", "publish", expect=REFUSED)
+    assert "LOCKGATE_GITLAB_TOKEN is not set" in bare.err
+
+
 def test_it_overwrites_nothing_and_founds_nothing(written: Lockgate) -> None:
     (written.root / "README.md").write_text("# mine\n")
     again = written("init", "--template", "gitlab")
@@ -168,7 +187,7 @@ def test_it_overwrites_nothing_and_founds_nothing(written: Lockgate) -> None:
     assert (written.root / "README.md").read_text() == "# mine\n"
     assert not (written.root / ".lockgate" / "key").exists()
     refused = written("init", "--template", "gitlab", "--person", "ada", expect=USAGE)
-    assert "founded after" in refused.err
+    assert "registered after" in refused.err
 
 
 @pytest.mark.soak  # the shop goes the same way in test_gitlab_pipeline.py

@@ -31,6 +31,7 @@ def publish(arguments: argparse.Namespace) -> int:
     from lockgate.delivery.forge.publish import publish as publish_release
 
     forge = adapter("gitlab.forge", "GitlabForge")(os.environ)
+    forge.need_token()  # before anybody is asked, and anything is read
     done = publish_release(open_project(Path.cwd()), forge, arguments.release, _where(), clock=now)
     if arguments.json:
         print_json(to_json(done))

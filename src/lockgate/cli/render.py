@@ -56,16 +56,15 @@ def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = (), whole: b
     if not everything:
         return ""
     widths = [max(len(r[i]) for r in everything) for i in range(len(everything[0]))]
-    shown = [line for row in everything for line in _wrapped(row, widths)] if whole else everything
-    return "\n".join(_line(row, widths) for row in shown)
+    return "\n".join(line for row in everything for line in (_whole(row, widths) if whole else [_line(row, widths)]))
 
 
-def _wrapped(row: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
-    """A row whose last cell goes on below, with empty cells before it."""
-    import textwrap  # only few tables are wrapped, and every command starts here
+def _whole(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """A row whose last cell goes on below, in its column; or below the row, where the others leave no room for one."""
+    from lockgate.cli.wrapping import beside  # only few tables are wrapped, and every command starts here
 
-    first, *more = textwrap.wrap(row[-1], _room(widths), break_on_hyphens=False) or [""]
-    return [[*row[:-1], first], *([""] * (len(row) - 1) + [line] for line in more)]
+    start = "".join(f"{colour(c.ljust(w))}  " for c, w in zip(row[:-1], widths, strict=False))
+    return beside(start, row[-1], indent=sum(w + 2 for w in widths[:-1]))
 
 
 def _room(widths: Sequence[int]) -> int:

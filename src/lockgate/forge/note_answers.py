@@ -88,9 +88,9 @@ def _which(found: ReleaseDifference, moved: Movement, shown: Sequence[MovedAnswe
     each = (
         ""
         if not shown or [*shown] == [*moved.largest]
-        else f", each {text(plain(next(iter(shown[0].request))), 80)} once"
+        else f", of each {text(plain(next(iter(shown[0].request))), 80)} the largest first,"
     )
-    largest = f"The largest changes{each}{',' * bool(each)} of" if shown else "None changes of"
+    largest = f"The largest changes{each} of" if shown else "None changes of"
     return f"{largest} the {count(moved.rows, 'request')} of the {whose} release's test{days}.{left}"
 
 

@@ -82,7 +82,7 @@ class GitlabApi:
         header: str = "",
         token: str = "",
         variable: str = "",
-        needs: str = "a token with the role and scope of docs/gitlab.md",
+        needs: str = "a token with role Developer or higher and scope api",
         pause: Callable[[float], None] = time.sleep,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
