@@ -121,7 +121,7 @@ def folder_at(root: Path, url: str) -> Path:
             "packages of GitLab hold no ledger: of two writers the last one would win", value=url,
             allowed='[ledger] url = "git:"', next=f"edit {FILE}",
         )  # fmt: skip
-    if "://" not in url:
+    if ":" not in url.partition("/")[0]:
         return (root / url).resolve()
     if scheme != "file":
         raise UsageError(

@@ -229,7 +229,7 @@ def test_each_job_is_compared() -> None:
 
 def test_our_own_file_says_all_that_was_rendered() -> None:
     text = RENDERED.replace("  interruptible: true\n", "", 1).replace(
-        "    - lockgate status\n", "    - lockgate status\n  timeout: 1h\n"
+        "    - lockgate status --check\n", "    - lockgate status --check\n  timeout: 1h\n"
     )
     found = {(f.job, f.key, f.found, f.rendered) for f in looked({FILE: text, ROOT: root_file()})}
     assert found == {("check", "interruptible", "nothing", "true"), ("monitor", "timeout", '"1h"', "nothing")}

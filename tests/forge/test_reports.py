@@ -73,7 +73,7 @@ def golden(name: str, said: str) -> None:
 
 
 def found() -> str:
-    return quality([*of_gates(JUDGED, path="demand/delivery.py", text=DECLARED), STALE])
+    return quality([*of_gates(JUDGED, files={"demand/__init__.py": "", "demand/delivery.py": DECLARED}), STALE])
 
 
 def series(said: str) -> dict[str, str]:
@@ -145,7 +145,7 @@ def test_quality_is_what_gitlab_documents() -> None:
 
 def test_a_fingerprint_is_of_what_and_where_not_of_numbers() -> None:
     def prints(pairs: Any) -> list[str]:
-        return [f["fingerprint"] for f in json.loads(quality(of_gates(pairs, path="a.py", text="")))]
+        return [f["fingerprint"] for f in json.loads(quality(of_gates(pairs, files={"a.py": ""})))]
 
     again = [
         (
@@ -163,7 +163,7 @@ def test_a_fingerprint_is_of_what_and_where_not_of_numbers() -> None:
 @pytest.mark.parametrize("bad", HOSTILE)
 def test_any_text_is_a_finding(bad: str) -> None:
     Draft7Validator(QUALITY).validate(
-        json.loads(quality(of_gates([judged(bad or "g", "fail", "no_leak", reason=bad)], path="a.py", text=bad)))
+        json.loads(quality(of_gates([judged(bad or "g", "fail", "no_leak", reason=bad)], files={"a.py": bad})))
     )
 
 

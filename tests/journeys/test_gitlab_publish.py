@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from journeys.test_pipeline_jobs import Forge, Pipeline, change, delivered_forge, founded_forge
-from journeys.walking import FAILED, OUTSIDE, REFUSED, USAGE, Done, both, commit, edit
+from journeys.walking import FAILED, OUTSIDE, REFUSED, USAGE, Done, Server, both, commit, edit
 
 from lockgate.records.statement import Envelope, signature_holds
 from lockgate.testing.gitlab import Fault, GitLab
@@ -97,6 +97,17 @@ def test_its_provenance_names_each_file_and_is_signed_by_the_pipeline(delivered:
     definition = said["predicate"]["buildDefinition"]
     assert definition["resolvedDependencies"][0]["digest"] == {"gitCommit": manifest["lineage"]["commit"]}
     assert said["predicate"]["runDetails"]["metadata"]["invocationId"].endswith("/-/jobs/1")
+
+
+def test_what_is_wanted_and_never_served_is_not_published(delivered: Forge, gitlab: GitLab) -> None:
+    change(delivered)
+    second = delivered.pipeline(2)
+    with Server(delivered.desk, "staging"):
+        second.to_production(expect=OUTSIDE)
+    refused = publish(second, gitlab, expect=FAILED)
+    assert "has not served production: it is wanted there, and no server has answered yet" in refused.err
+    assert "lockgate serve production, then run the job again" in refused.err
+    assert gitlab.project.packages == []
 
 
 def test_new_data_is_a_patch_and_new_code_a_minor_step(delivered: Forge, gitlab: GitLab) -> None:
@@ -200,3 +211,6 @@ def test_an_id_token_of_the_pipeline_stands_in_the_provenance(delivered: Forge, 
     (claims,) = said_there["predicate"]["runDetails"]["byproducts"]
     assert claims["annotations"]["project_path"] == "group/shop"
     assert "user_login" not in claims["annotations"]
+    assert json.loads(base64.b64decode(claims["content"])) == claims["annotations"], (
+        "in-toto wants a uri, digest or content"
+    )

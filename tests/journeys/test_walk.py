@@ -74,6 +74,20 @@ def test_what_is_served_is_what_was_released(delivered: Lockgate, fresh: Copier)
     assert answer["output"]["low"] < answer["output"]["units"] < answer["output"]["high"]
 
 
+def test_a_watcher_is_told_by_its_exit_code(delivered: Lockgate, fresh: Copier) -> None:
+    """What the scheduled job of a pipeline calls: green only while each environment answers as it should."""
+    lockgate = fresh(delivered)
+    with both(lockgate) as (staging, production):
+        staging.answers()
+        production.answers()
+        assert lockgate("status", "--check").out.count("healthy") == 2
+    silent = lockgate("status", "--check", expect=OUTSIDE)
+    assert "production is healthy, but silent now" in silent.err
+    assert "lockgate serve staging" in silent.err
+    elsewhere = Lockgate(lockgate.root, {**lockgate.env, "CI": "true"})
+    elsewhere("status", "--check")  # a server on loopback of who knows which machine
+
+
 def test_a_server_that_starts_again_serves_what_was_live_whatever_people_and_policy_are_now(
     delivered: Lockgate, fresh: Copier
 ) -> None:

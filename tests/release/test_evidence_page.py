@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
 from lockgate.records.findings import Purpose
-from lockgate.records.pack import Change, Day, Influence, Metric, Pack
+from lockgate.records.pack import Change, Day, Influence, Metric, Pack, SigningRule
 from lockgate.records.wire import from_json, to_json
 from lockgate.release import beside, demands, plots, wording
 from lockgate.release.card import render_card
@@ -261,6 +261,19 @@ def test_hostile_names_beside_true_numbers(pack: Pack, text: str) -> None:
     )
     page = is_safe(render(hostile))
     assert wording.visible(text) in page.text
+
+
+def test_the_card_says_who_decides_and_what_counts(pack: Pack) -> None:
+    rule = SigningRule(role="product-owner", people=2, others=("risk",))
+    signed, pressed = (
+        render_card(dataclasses.replace(pack, rule=dataclasses.replace(rule, grade=g))) for g in ("signed", "attested")
+    )
+    assert (
+        "Before production 2 different people in the role **product-owner**, and who holds the role **risk**." in signed
+    )
+    assert "Grade: signed, each with their own key." in signed
+    assert "Grade: attested, a forge says who pressed a button" in pressed
+    assert "Nobody is asked before production." in render_card(dataclasses.replace(pack, rule=None))
 
 
 @settings(max_examples=25, deadline=None)

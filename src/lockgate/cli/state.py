@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.cli.render import WIDTH, now, plain, print_json, table
+from lockgate.errors import ServiceUnavailable
 from lockgate.project import open_project
 from lockgate.records.digest import short
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from lockgate.delivery.status import EnvironmentStatus
 
 
 def status_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--check", action="store_true", help="exit 5 unless each environment that serves answers as wanted"
+    )
     _json_flag(parser)
 
 
@@ -25,10 +31,27 @@ def status(arguments: argparse.Namespace) -> int:
     """What is live where, and what could go live now."""
     from lockgate.delivery import status as delivery
 
-    found = delivery.status(open_project(Path.cwd()), now=now())
+    found = delivery.status(open_project(Path.cwd()), now=now(), elsewhere=bool(os.environ.get("CI")))
     if arguments.json:
         print_json([to_json(s) for s in found])
-        return 0
+    else:
+        _show(found)
+    if arguments.check:
+        _check(found)
+    return 0
+
+
+def _check(found: Sequence[EnvironmentStatus]) -> None:
+    """Raise ServiceUnavailable naming every environment where something else is wanted than is served, or nobody answers."""
+    ill = [s for s in found if s.health not in ("healthy", "empty") or s.answers is False]
+    if ill:
+        raise ServiceUnavailable(
+            "not every environment serves what is wanted", value="; ".join(f"{s.environment} is {_health(s)}" for s in ill),
+            next=f"lockgate serve {ill[0].environment}, where it runs; or lockgate rollback {ill[0].environment}",
+        )  # fmt: skip
+
+
+def _show(found: Sequence[EnvironmentStatus]) -> None:
     rows = [[s.environment, short(s.release) if s.release else "–", f"{s.since:%F %H:%M}" if s.since else "–", _health(s)]
             for s in found]  # fmt: skip
     print(table(rows, header=["environment", "release", "since (UTC)", "health"]))
@@ -37,7 +60,6 @@ def status(arguments: argparse.Namespace) -> int:
     for s in found:
         if s.newest and s.newest != s.release and s.blocker:
             print("\n" + _blocked(s))
-    return 0
 
 
 def _blocked(s: EnvironmentStatus) -> str:

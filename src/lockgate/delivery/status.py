@@ -37,7 +37,7 @@ class EnvironmentStatus:
     Attributes:
         health: `healthy`, `waiting` for another release, `refused` with the reason, or `empty`.
         wanted: the release that the environment was asked for last.
-        answers: whether a server answers now with the live release; None when nothing is live.
+        answers: whether a server answers now with the live release; None when nothing is live, or it cannot be asked from here.
         newest: the newest registered release; `blocker` says what stands before it (empty: nothing), `next` what to do about it.
         stands: waivers, conditions and broken glass of the live release here, and every review that is open in the ledger.
     """
@@ -55,8 +55,8 @@ class EnvironmentStatus:
     stands: WhatStands = field(default_factory=WhatStands)
 
 
-def status(project: Project, *, now: dt.datetime) -> tuple[EnvironmentStatus, ...]:
-    """Every environment of the delivery pipeline, in the order they are entered."""
+def status(project: Project, *, now: dt.datetime, elsewhere: bool = False) -> tuple[EnvironmentStatus, ...]:
+    """Every environment of the delivery pipeline, in the order they are entered. `elsewhere`: servers may be on other machines."""
     walk, trust = _read(project, now)
     deployments = fold(trust, approved_only=walk.approved_only)
     found: list[EnvironmentStatus] = []
@@ -75,7 +75,7 @@ def status(project: Project, *, now: dt.datetime) -> tuple[EnvironmentStatus, ..
         found.append(EnvironmentStatus(
             environment=name, release=live.release if live else None, since=live.since if live else None, strategy="direct",
             health=health, wanted=there.wanted.release if there.wanted else None,
-            answers=answers(project, name, live.release) if live else None, newest=newest.release if newest else None,
+            answers=answers(project, name, live.release, elsewhere=elsewhere) if live else None, newest=newest.release if newest else None,
             blocker=f"{why}: {step}" if step else why, next=step,
             stands=_stands(walk, trust, live.release if live else "", name, now),
         ))  # fmt: skip

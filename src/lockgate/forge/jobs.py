@@ -49,8 +49,8 @@ def job_graph(declared: Declared, settings: GitlabSettings, *, has: Has) -> JobG
             says="this file is of the present declaration"),
         *(_in_child() if settings.steps == "child" else _pipelines(declared.pipelines, JUDGED)),
         *way_jobs(declared, settings),
-        Job(name="monitor", stage="monitoring", commands=(("lockgate", "status"),), events=("monitor",), interruptible=True,
-            says="what is live where; by a schedule with LOCKGATE_SCHEDULE=monitor"),
+        Job(name="monitor", stage="monitoring", commands=(("lockgate", "status", "--check"),), events=("monitor",), interruptible=True,
+            says="what is live where, red where that is not what is wanted or nobody answers; by a schedule with LOCKGATE_SCHEDULE=monitor"),
     ]  # fmt: skip
     left = _existing(jobs, has)
     return JobGraph(stages=tuple(dict.fromkeys(j.stage for j in left)), jobs=left, digest=_digest(declared, settings))

@@ -7,6 +7,7 @@ is the forge's to say, so claims of a job's checked ID token stand in it as the 
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Final
 
 from lockgate.errors import PermissionRefused
@@ -116,9 +117,17 @@ def _details(origin: Origin) -> Json:
         return {"builder": {"id": f"https://lockgate.dev/proposer/{origin.root.removeprefix('sha256:')}/{origin.by}"}}
     project = f"{origin.address or job.kind}/{job.project}"
     details: dict[str, Json] = {"builder": {"id": project}, "metadata": {"invocationId": f"{project}/-/jobs/{job.job}"}}
-    return details | (
-        {"byproducts": [{"name": "id_token", "annotations": dict(origin.claims)}]} if origin.claims else {}
-    )
+    return details | ({"byproducts": [_claims(origin.claims)]} if origin.claims else {})
+
+
+def _claims(claims: Mapping[str, Json]) -> Json:
+    """What GitLab said of the job, as in-toto's ResourceDescriptor, which has to have a uri, a digest or content."""
+    return {
+        "name": "id_token",
+        "mediaType": "application/json",
+        "content": base64.b64encode(canonical(dict(claims))).decode(),
+        "annotations": dict(claims),
+    }
 
 
 def _sha256(digest: str) -> dict[str, str]:

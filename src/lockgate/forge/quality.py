@@ -8,7 +8,7 @@ of what was found where, and of no number that moves with each run.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, Literal
 
 from lockgate.records.digest import Json, canonical, sha256_bytes
@@ -62,13 +62,12 @@ def quality(found: Iterable[Found]) -> str:
     return json.dumps(said, indent=2, ensure_ascii=False) + "\n"
 
 
-def of_gates(judged: Iterable[tuple[Verdict, Evidence]], *, path: str, text: str) -> Iterator[Found]:
-    """What gates on data found. `path`: where they are declared; `text`: of that file, to find their lines."""
-    lines = text.splitlines()
+def of_gates(judged: Iterable[tuple[Verdict, Evidence]], *, files: Mapping[str, str]) -> Iterator[Found]:
+    """What gates on data found. `files`: path → text of those in which gates may be declared, the likeliest first."""
     for verdict, evidence in judged:
         if verdict.kind not in DATA_GATES:
             continue
-        line = _line(lines, verdict)
+        path, line = _place(files, verdict)
         if severity := SEVERITY.get(verdict.outcome):
             words = f"{verdict.gate} {'fails' if verdict.outcome == 'fail' else 'is uncertain'}: {verdict.reason}"
             yield Found(check=verdict.kind, about=verdict.gate, says=words, severity=severity, path=path, line=line)
@@ -80,13 +79,14 @@ def of_gates(judged: Iterable[tuple[Verdict, Evidence]], *, path: str, text: str
             )  # fmt: skip
 
 
-def _line(lines: Sequence[str], verdict: Verdict) -> int:
-    """The line on which a gate is declared, by its name, else by its kind; the first line where neither stands there."""
+def _place(files: Mapping[str, str], verdict: Verdict) -> tuple[str, int]:
+    """File and line on which a gate is declared, by its name, else by its kind; the first line of the first file at worst."""
     for word in (f'"{verdict.gate}"', f"gates.{verdict.gate}(", f"gates.{verdict.kind}("):
-        for number, line in enumerate(lines, 1):
-            if word in line:
-                return number
-    return 1
+        for path, text in files.items():
+            for number, line in enumerate(text.splitlines(), 1):
+                if word in line:
+                    return path, number
+    return next(iter(files), "policy.toml"), 1
 
 
 def _fingerprint(found: Found) -> str:

@@ -41,13 +41,16 @@ LICENCES = frozenset(
     ]
 )
 """What the Hub calls them (hf.co/docs/hub/repositories-licenses)."""
+GRADES = {
+    "signed": "signed, each with their own key", "attested": "attested, a forge says who pressed a button; a signature counts, too",
+}  # fmt: skip
 MARKUP = re.compile(r"([\\`*_\[\]<>#|~&])")
 
 
 def render_card(pack: Pack, *, task: str = "") -> str:
     """Render the card. `task` is one of Hugging Face's task names; "" guesses it. Pure; the same pack gives the same text."""
     sections = [
-        _title(pack), _purpose(pack), _groups(pack), _checks(pack), _looks(pack), _honest(pack), _limits(pack), _missing(pack),
+        _title(pack), _purpose(pack), _groups(pack), _checks(pack), _decides(pack), _looks(pack), _honest(pack), _limits(pack), _missing(pack),
         _built(pack), _credits(pack),
     ]  # fmt: skip
     return f"---\n{_front_matter(pack, task or _task(pack))}---\n\n" + "\n\n".join(s for s in sections if s) + "\n"
@@ -138,6 +141,17 @@ def _checks(pack: Pack) -> str:
         for v in pack.verdicts
     ]
     return "## What was checked?\n\n" + ("\n".join(lines) or "Nothing.")
+
+
+def _decides(pack: Pack) -> str:
+    """Who is asked, and what counts as their word: a card that travels without its ledger must not promise more."""
+    rule, place = pack.rule, _text(pack.environment)
+    if rule is None:
+        return f"## Who decides?\n\nNobody is asked before {place}."
+    people = "one person" if rule.people == 1 else f"{rule.people} different people"
+    roles = "".join(f", and who holds the role **{_text(role)}**" for role in rule.others)
+    counts = GRADES.get(rule.grade, _text(rule.grade))
+    return f"## Who decides?\n\nBefore {place} {people} in the role **{_text(rule.role)}**{roles}. Grade: {counts}."
 
 
 def _purpose(pack: Pack) -> str:

@@ -31,17 +31,16 @@ def configured(project: Project, has: Has, now: dt.datetime) -> list[Found]:
     except LockgateError as error:
         says = " ".join(str(error).split())
         return [Found(check="configuration", about=error.what, says=says, severity="blocker", path="lockgate.toml")]
-    stale = [
-        Found(
-            check="stale",
-            about=s.partition(" changed: ")[0],
-            says=s,
-            severity="major",
-            path=ROOT if s.startswith(ROOT) else FILE,
-        )
-        for s in looked.stale
-    ]
-    return [*stale, *(_opened(f, at) for f in looked.findings)]
+    return [*(_stale(s, at) for s in looked.stale), *(_opened(f, at) for f in looked.findings)]
+
+
+def _stale(said: str, at: dict[str, int]) -> Found:
+    """At the block that differs, where the file has it."""
+    path = ROOT if said.startswith(ROOT) else FILE
+    line = next((n for name, n in at.items() if name and f" {name} " in f" {said} "), 1) if path == FILE else 1
+    return Found(
+        check="stale", about=said.partition(" changed: ")[0], says=said, severity="major", path=path, line=line
+    )
 
 
 def _opened(f: Finding, at: dict[str, int]) -> Found:
@@ -55,7 +54,11 @@ def _opened(f: Finding, at: dict[str, int]) -> Found:
 
 def of_data(project: Project, walk: Walk, judged: list[tuple[Verdict, Evidence]]) -> list[Found]:
     """What gates on data say, at the lines where they are declared."""
-    path = walk.policy_files[1]
-    file = project.root / path
-    declared = file.read_text(encoding="utf-8") if file.is_file() else ""
-    return list(of_gates(judged, path=path, text=declared))
+    return list(of_gates(judged, files=_declaring(project, walk)))
+
+
+def _declaring(project: Project, walk: Walk) -> dict[str, str]:
+    """Python files that declaring the pipelines read, by path: in one of them each gate is named."""
+    module = walk.delivery.module.replace(".", "/") + ".py"
+    named = [module, *(f for f in walk.policy_files if f.endswith(".py") and f != module)]
+    return {f: (project.root / f).read_text(encoding="utf-8") for f in named if (project.root / f).is_file()}

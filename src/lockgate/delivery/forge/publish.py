@@ -105,12 +105,14 @@ def _check_delivered(walk: Walk, trust: Trusted, release: str) -> None:
     """What is published has been where it was going: every gate and every approval on the way let it through."""
     last = walk.environments[-1] if walk.environments else ""
     there = fold(trust, approved_only=walk.approved_only).of(last)
-    served = {s.release for s in there.history} | ({there.wanted.release} if there.wanted else set())
-    if release not in served:
-        raise StepFailed(
-            f"release {short(release)} was never delivered to {last or 'an environment'}", value="only such a release is published",
-            next=f"lockgate deliver --to {last}" if last else "lockgate deliver",
-        )  # fmt: skip
+    if release in {s.release for s in there.history}:
+        return
+    waits = there.wanted is not None and there.wanted.release == release
+    said = "is wanted there, and no server has answered yet" if waits else "was never delivered"
+    raise StepFailed(
+        f"release {short(release)} has not served {last or 'an environment'}", value=f"it {said}; only what served is published",
+        next=f"lockgate serve {last}, then run the job again" if waits else f"lockgate deliver --to {last}".removesuffix(" --to "),
+    )  # fmt: skip
 
 
 def _numbered(

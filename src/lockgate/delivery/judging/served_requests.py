@@ -62,15 +62,25 @@ def address_of(project: Project, environment: str, release: str) -> str:
     return str(found[-1].extra["address"])
 
 
-def answers(project: Project, environment: str, release: str) -> bool:
-    """Whether the server that the ledger names answers with this release, asked once and briefly."""
+def answers(project: Project, environment: str, release: str, *, elsewhere: bool = False) -> bool | None:
+    """Whether the server that the ledger names answers with this release, asked once and briefly.
+
+    `elsewhere`: this may be another machine, from which a server on loopback cannot be asked: None.
+    """
     try:
-        status, health = _request(
-            address_of(project, environment, release), "GET", "/health", None, seconds=SHORT_SECONDS
-        )
+        address = address_of(project, environment, release)
+        status, health = _request(address, "GET", "/health", None, seconds=SHORT_SECONDS)
+    except ServiceUnavailable:
+        return None if elsewhere and _on_loopback(project, environment, release) else False
+    return status == 200 and isinstance(health, dict) and health.get("release") == release
+
+
+def _on_loopback(project: Project, environment: str, release: str) -> bool:
+    try:
+        host = urlsplit(address_of(project, environment, release)).hostname or ""
     except ServiceUnavailable:
         return False
-    return status == 200 and isinstance(health, dict) and health.get("release") == release
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def post(address: str, path: str, body: Json) -> tuple[int, Json]:
