@@ -139,12 +139,13 @@ def test_without_a_token_a_job_stops_and_a_laptop_is_on_its_own(project: Project
     )
 
 
-def test_gitlab_that_does_not_answer_is_exit_5_and_the_next_run_goes_on(project: Project) -> None:
+def test_gitlab_that_refuses_is_exit_4_and_the_next_run_goes_on(project: Project) -> None:
     """In the middle of a run: what was finished is there, the rest is made by the next job."""
     number = project.gitlab.pipeline()
     project.gitlab.faults.add(Fault(status=403, method="PUT", skip=6, times=999))
-    done = project.job(number, "run", expect=OUTSIDE)
+    done = project.job(number, "run", expect=REFUSED)
     assert "does not allow this" in done.err
+    assert "Job token permissions" in done.err
     project.gitlab.faults.clear()
     assert project.job(number, "run").out.startswith("done")
     assert project.job(number, "run").out.startswith("done  0 run, 4 reused")

@@ -31,9 +31,10 @@ __all__ = ["Portraits", "portraits"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portraits:
-    """By place on the page. `idle` names inputs whose shuffling changes nothing; `apart` says where views disagree."""
+    """By place on the page. `lacking`: which set of rows is not there, in a sentence. `idle` names inputs whose shuffling changes nothing; `apart` says where views disagree."""
 
     key: Markup | None
+    lacking: str
     columns: tuple[Portrait, ...]
     slices: tuple[Portrait, ...]
     importance: Markup | None
@@ -50,6 +51,7 @@ def portraits(pack: Pack) -> Portraits:
     moving = [i for i in pack.importances if not _is_nothing(i.harm)]
     return Portraits(
         key=drawn_safely(multiples.marks_key(names)) if names else None,
+        lacking=_lacking(names),
         columns=tuple(column_portrait(d) for d in pack.distributions),
         slices=tuple(group_portraits(pack.spreads)),
         importance=_importance(moving, pack),
@@ -59,6 +61,11 @@ def portraits(pack: Pack) -> Portraits:
         dependences=tuple(_dependence(d) for d in pack.dependences),
         reliability=tuple(_reliability(r) for r in pack.reliability),
     )
+
+
+def _lacking(names: Sequence[str]) -> str:
+    said = {"train": "No training rows were kept.", "now": "Nothing was asked lately, so today is missing."}
+    return " ".join(words for name, words in said.items() if name not in names)
 
 
 def _is_nothing(harm: Estimate) -> bool:

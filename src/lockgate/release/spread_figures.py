@@ -20,6 +20,7 @@ __all__ = ["Portrait", "column_portrait", "drawn_safely", "float_of", "group_por
 
 QUANTILES = ("0.05", "0.25", "0.5", "0.75", "0.95")
 FAR = 0.1  # of the rows, beyond chance
+ALIKE = 0.005
 SEEN = "what the model sees"
 ROLES = {
     "truth": "what happened", "answer": "what is answered", "asked": "field of the request", "group": "group of rows",
@@ -105,43 +106,52 @@ def group_portraits(spreads: Sequence[Spread]) -> list[Portrait]:
     for by, column in dict.fromkeys((s.by, s.column) for s in spreads):
         group = [s for s in spreads if (s.by, s.column) == (by, column)]
         named = wording.plain(column.removeprefix(FEATURE))
-        title = f"{named}{f': {group[0].labels[0]}' if group[0].labels else ''} by {wording.plain(by)}"
-        drawn, words = _labels_within(group, title) if group[0].labels else _middles_within(group, title)
+        drawn, words, title = _labels_within(group, named) if group[0].labels else _middles_within(group, named)
         if drawn:
-            kicker = SEEN if column.startswith(FEATURE) else "within groups"
-            found.append(Portrait(title=title, kicker=kicker, words=words, figure=drawn_safely(drawn)))
+            title = f"{title} by {wording.plain(by)}"
+            found.append(Portrait(title=title, kicker=_apart(group[0]), words=words, figure=drawn_safely(drawn)))
     return found
 
 
-def _middles_within(spreads: Sequence[Spread], title: str) -> tuple[str, str]:
-    """Figure and words of a number: a row of ranges per group."""
-    rows = [(wording.group_name(s.by, s.group), _ranges(s.parts)) for s in spreads]
-    words = " ".join(wording.sentence(f"{label}: {_range_words(ranges)}") for label, ranges in rows)
-    return multiples.ranges(
-        rows, title=f"The middle of {title}", desc=words, form=lambda v: value_in_words(f"{v:.6g}")
-    ), words
+def _apart(spread: Spread) -> str:
+    apart = float_of(spread.apart)
+    if apart is None:
+        return "within groups"
+    return f"{apart:.0%} apart" if apart >= ALIKE else "as alike as chance"
 
 
-def _labels_within(spreads: Sequence[Spread], title: str) -> tuple[str, str]:
-    """Figure and words of a label: per group how many of 100 rows carry the one that is most frequent altogether."""
-    first = spreads[0].labels[0]
-    named = [p.name for p in spreads[0].parts]
+def _middles_within(spreads: Sequence[Spread], named: str) -> tuple[str, str, str]:
+    """Figure, words and title of a number: a row of ranges per group."""
+    rows = [(s.group, _ranges(s.parts)) for s in spreads]
+    words = " ".join(wording.sentence(f"{s.group}: {_range_words(s.parts)}") for s in spreads)
+    title = f"The middle of {named}"
+    return multiples.ranges(rows, title=title, desc=words, form=lambda v: value_in_words(f"{v:.6g}")), words, named
+
+
+def _labels_within(spreads: Sequence[Spread], named: str) -> tuple[str, str, str]:
+    """Figure, words and title of a label: per group how many of 100 rows carry the one that is shown."""
+    shown = _shown(spreads[0].labels)
+    names = [p.name for p in spreads[0].parts]
     counts = {(s.group, p.name): p.counts for s in spreads for p in s.parts}
-    series = [Series(name=n, shares=[_first_share(counts[s.group, n]) for s in spreads]) for n in named]
-    labels = [wording.group_name(s.by, s.group) for s in spreads]
-    words = " ".join(
-        wording.sentence(f"{label}: {_share_words(s, first)}") for label, s in zip(labels, spreads, strict=True)
-    )
-    return multiples.shares(labels, series, title=f"Share of {title}", desc=words, most=1.0), words
+    series = [Series(name=n, shares=[_share(counts[s.group, n], shown) for s in spreads]) for n in names]
+    label = spreads[0].labels[shown]
+    words = " ".join(wording.sentence(f"{s.group}: {_share_words(s, shown)}") for s in spreads)
+    title = f"share of {named} = {label}"
+    return multiples.shares([s.group for s in spreads], series, title=title, desc=words), words, title
 
 
-def _first_share(counts: Sequence[int]) -> float:
-    return counts[0] / sum(counts) if sum(counts) else 0.0
+def _shown(labels: Sequence[str]) -> int:
+    """Yes where there is a yes, else the most frequent."""
+    return next((i for i, label in enumerate(labels) if label == "yes" or set(labels) == {"0", "1"} == {label, "0"}), 0)
 
 
-def _share_words(spread: Spread, label: str) -> str:
+def _share(counts: Sequence[int], shown: int) -> float:
+    return counts[shown] / sum(counts) if sum(counts) else 0.0
+
+
+def _share_words(spread: Spread, shown: int) -> str:
     each = (
-        f"{_rows(p.name)} {_first_share(p.counts):.0%} {label} of {wording.count(sum(p.counts), 'row')}"
+        f"{_rows(p.name)} {_share(p.counts, shown):.0%} of {wording.count(sum(p.counts), 'row')}"
         for p in spread.parts
         if sum(p.counts)
     )
@@ -149,18 +159,20 @@ def _share_words(spread: Spread, label: str) -> str:
 
 
 def _ranges(parts: Sequence[Part]) -> list[Range]:
-    found: list[Range] = []
-    for part in parts:
-        q = [v for name in QUANTILES if (v := float_of(part.quantiles.get(name))) is not None]
-        if len(q) == len(QUANTILES):
-            found.append(Range(name=part.name, at=(q[0], q[1], q[2], q[3], q[4])))
-    return found
+    return [found for part in parts if (found := _range(part)) is not None]
 
 
-def _range_words(ranges: Sequence[Range]) -> str:
+def _range(part: Part) -> Range | None:
+    q = [v for name in QUANTILES if (v := float_of(part.quantiles.get(name))) is not None]
+    return Range(name=part.name, at=(q[0], q[1], q[2], q[3], q[4])) if len(q) == len(QUANTILES) else None
+
+
+def _range_words(parts: Sequence[Part]) -> str:
     each = (
-        f"{_rows(r.name)} {value_in_words(str(r.at[2]))}, half {value_in_words(str(r.at[1]))} to {value_in_words(str(r.at[3]))}"
-        for r in ranges
+        f"{_rows(r.name)} {value_in_words(str(r.at[2]))}, half {value_in_words(str(r.at[1]))} to {value_in_words(str(r.at[3]))}, "
+        f"{wording.count(part.n, 'row')}"
+        for part in parts
+        if (r := _range(part)) is not None
     )
     return "; ".join(each) or "no values"
 
