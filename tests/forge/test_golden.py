@@ -186,7 +186,7 @@ def test_an_edited_file_is_stale_and_wrong(tmp_path: Path) -> None:
         f"{FILE}: deploy:production\n       there     - gate:integration\n       declared  - approve:production"
         in done.stdout
     )
-    assert "nobody needs it, so it holds up nobody" in done.stdout
+    assert "wrong  approve:production › rules\n       why       nobody needs it" in done.stdout
     assert lockgate(root, "gitlab", "render").returncode == 0
     assert lockgate(root, "gitlab", "check").returncode == 0
 

@@ -429,6 +429,7 @@ def test_who_only_looks_sees_whom_a_release_waits_for(forge: Forge) -> None:
     forge.desk("reject", "latest", "--role", "product-owner", "--reason", "no", "--key", str(forge.folder / "bob"))
     for command in (("approvals", "production"), ("deliver", "--to", "production", "--here")):
         assert "a person rejected this release: rejected by bob" in pipeline.job(*command, expect=FAILED).err
+    assert forge.desk.json("status")[1]["next"] == "lockgate releases --rejected"
 
 
 def test_a_gate_that_compared_with_what_is_no_longer_live_is_asked_again(delivered: Forge) -> None:

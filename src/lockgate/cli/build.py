@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from lockgate.records.digest import Json
 
 T = TypeVar("T")
-
 __all__ = ["parameters", "plan", "run", "watched", "why"]
 
 

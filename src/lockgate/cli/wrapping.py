@@ -14,7 +14,7 @@ USUAL: Final = 100
 LEAST: Final = 40
 NARROW: Final = 24
 LABELS: Final = ("  allowed: ", "  next:    ")
-COMMANDS: Final = ("lockgate ", "git ", "export ", "pip ", "python ", "uv ", "cd ", "rm ", "chmod ")
+COMMANDS: Final = ("lockgate ", "git ", "export ", "pip ", "python ", "uv ", "cd ", "rm ", "chmod ", "ssh-keygen ")
 
 
 def columns() -> int:

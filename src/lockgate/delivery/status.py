@@ -119,7 +119,7 @@ def _blocker(
     if newest is None:
         return "no release yet", DELIVER
     if newest.state in ("live", "rejected"):
-        return "" if newest.state == "live" else newest.why, ""
+        return ("", "") if newest.state == "live" else (newest.why, "lockgate releases --rejected")
     release, job = newest.release, proposed_in(trust, newest.release)
     if first := _not_passed(walk, trust, release, environment):
         stage, why = first
