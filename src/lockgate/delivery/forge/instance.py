@@ -18,9 +18,7 @@ __all__ = ["has_instance", "instance_for"]
 
 def instance_for(project: Project, variables: Mapping[str, str]) -> str:
     """The GitLab whose word may be asked, as the register names it. PermissionRefused where the job's variables name another."""
-    return pinned(
-        _aliases(project), server=variables.get("CI_SERVER_URL", ""), api=variables.get("CI_API_V4_URL", "")
-    )
+    return pinned(_aliases(project), server=variables.get("CI_SERVER_URL", ""), api=variables.get("CI_API_V4_URL", ""))
 
 
 def has_instance(project: Project) -> bool:
