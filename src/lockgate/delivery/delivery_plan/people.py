@@ -94,5 +94,7 @@ def _lost(project: Project, release: str) -> str:
         file_of(project, manifest, manifest.lock)
     except LockgateError as error:
         return f"{error.what}: {error.value}"
-    missing = [f.path for f in manifest.files if not project.store.has(f.blake3)]
-    return f"{', '.join(missing[:3])} of {short(release)} is not in the store" if missing else ""
+    missing = [
+        f.path for f in manifest.files if not project.store.has(f.blake3, sha256=f.sha256, size_bytes=f.size_bytes)
+    ]
+    return f"{', '.join(missing[:3])} of {short(release)} is not in the store, or not as it was" if missing else ""
