@@ -879,6 +879,31 @@ def another_failure(honest: bool) -> str:
     return case.field()
 
 
+@attack("a waiver of a failure that was otherwise since, and is the same again", "result")
+def failure_came_back(honest: bool) -> str:
+    case = both(Waiving())
+    case.desk.measured("slices", "fail", evidence="e" if honest else "worse")
+    case.desk.measured("slices", "fail")
+    return case.field()
+
+
+@attack("a waiver from before the policy was tightened, and brought back", "result")
+def waived_before_tightened(honest: bool) -> str:
+    case = both(Waiving())
+    case.desk.measured("slices", "fail", policy=release("policy 2"), **({"change": "7"} if honest else {}))
+    return case.field()
+
+
+@attack("a waiver whose first signature is from before the gate said something else", "result")
+def half_a_waiver_came_back(honest: bool) -> str:
+    case = Waiving()
+    case.signs("rik", "risk")
+    case.desk.measured("slices", "fail", evidence="e" if honest else "worse")
+    case.desk.measured("slices", "fail")
+    case.signs("pat", "product-owner")
+    return case.field()
+
+
 @attack("a waiver that was for staging", "environment")
 def for_staging(honest: bool) -> str:
     case = Waiving()
@@ -1025,6 +1050,32 @@ glass("glass broken without a reason", "reason", {"reason": " "})
 glass("glass broken over a failed gate that it does not name", "results", {"results": {}})
 glass("glass broken over an uncertain gate that it does not name", "results", {"results": {}}, outcome="uncertain")
 glass("glass broken over another result than the present one", "results", {"results": {"slices": release("x")}})
+
+
+@attack("glass broken over a failure that was otherwise since, and is the same again", "results")
+def glass_over_what_came_back(honest: bool) -> str:
+    case = Emergency()
+    case.breaks()
+    case.desk.measured("slices", "fail", evidence="e" if honest else "worse")
+    case.desk.measured("slices", "fail")
+    return case.field()
+
+
+@attack("glass broken over an uncertain result that was otherwise since, and is the same again", "results")
+def glass_over_doubt_that_came_back(honest: bool) -> str:
+    case = Emergency(outcome="uncertain")
+    case.breaks()
+    case.desk.measured("slices", "uncertain", evidence="e" if honest else "worse")
+    case.desk.measured("slices", "uncertain")
+    return case.field()
+
+
+@attack("glass broken under a policy that was tightened since, and brought back", "policy")
+def glass_under_a_policy_brought_back(honest: bool) -> str:
+    case = Emergency()
+    case.breaks()
+    case.desk.measured("champion", policy=release("policy 2"), **({"change": "7"} if honest else {}))
+    return case.field()
 
 
 @attack("glass broken by a machine", "kind")

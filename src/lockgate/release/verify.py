@@ -817,9 +817,19 @@ class Case:
 
         What was judged for a proposed change is about a policy that was never in force.
         """
-        bound, known = {s.result for s in self.results.values()}, approval.says["log"]["size"]
-        since = (s for s in self.view.of("gate-result/v1", self.release) if s.seq >= known and not s.says.get("change"))
-        return any(s.result not in bound for s in since)
+        bound = {s.result for s in self.results.values()}
+        return any(s.result not in bound for s in self._judged_since(approval))
+
+    def _judged_since(self, signed: Said) -> list[Said]:
+        """Results of the release that who signed did not know of; none that was measured for a proposed change."""
+        known = signed.says["log"]["size"]
+        return [s for s in self.view.of("gate-result/v1", self.release) if s.seq >= known and not s.says.get("change")]
+
+    def never_otherwise(self, signed: Said, results: Mapping[str, str]) -> dict[str, str]:
+        """Of gate → result, those whose gate said nothing else since somebody signed, by whatever policy."""
+        since = ((s.says["verdict"]["gate"], s.result) for s in self._judged_since(signed))
+        moved = {gate for gate, result in since if result != results.get(gate, "")}
+        return {gate: result for gate, result in results.items() if gate not in moved}
 
     @staticmethod
     def plan_of(said: Said) -> Json:
@@ -875,7 +885,8 @@ class Case:
     def _may_waive(self, said: Said, need: Mapping[str, int]) -> bool:
         longest = min(said.time, self.time) + duration(self.rules.exception("waivers", "longest", "30d")) + SKEW
         may = said.is_persons and said.says["role"] in need and said.who not in self.refused_authors
-        return may and said.until <= longest and self.view.still_holds(said)
+        same = self.never_otherwise(said, {said.says["gate"]: said.says["result"]})
+        return may and bool(same) and said.until <= longest and self.view.still_holds(said)
 
     def glass(self, uncertain: Collection[str]) -> Said | None:
         """The newest broken glass that lets the release in; it must name the uncertain gates."""
@@ -883,10 +894,11 @@ class Case:
         roles, gone = self.rules.exception("break_glass", "roles", ()), revoked(self.view.said, self.rules.revokers)
         for s in reversed([*self.view.of("break-glass/v1", self.release, self.here)]):
             bound = (s.says["policy"], s.says["people"]) == (self.policy, self.view.people)
+            bound = bound and all(r.says["policy"] == self.policy for r in self._judged_since(s))
             in_time = self.time < s.until <= min(s.time, self.time) + lasts + SKEW
             if bound and in_time and s.is_persons and s.says["role"] in roles and s.says["reason"].strip():
                 present = {g: self.results[g].result for g in uncertain}
-                if s.digest not in gone and present.items() <= s.says["results"].items():
+                if s.digest not in gone and present.items() <= self.never_otherwise(s, s.says["results"]).items():
                     return s if s.digest not in self.gone else None
         return None
 
@@ -896,7 +908,8 @@ class Case:
         found = {g: f"waived by {listed(s.who for s in signed)}" for g, signed in self.waived(self.gone).items()}
         if glass := self.glass(()):
             never = self.rules.exception("waivers", "never", ())
-            same = {g for g, r in glass.says["results"].items() if g in self.results and self.results[g].result == r}
+            named = self.never_otherwise(glass, glass.says["results"])
+            same = {g for g, r in named.items() if g in self.results and self.results[g].result == r}
             found |= dict.fromkeys(same - {*never, *found}, f"{glass.who} broke the glass: {glass.says['reason']}")
         return found
 
