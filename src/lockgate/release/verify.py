@@ -584,6 +584,11 @@ class Rules:
         return self.policy["environments"].get(self.environment, {}).get("grade", self.policy.get("grade", "signed"))
 
     @property
+    def remeasured(self) -> int:
+        """How many validators must have measured every gate again."""
+        return self.policy["environments"].get(self.environment, {}).get("remeasured", 0)
+
+    @property
     def is_protected(self) -> bool:
         return self.policy["environments"].get(self.environment, {}).get("protected", True)
 
@@ -753,6 +758,20 @@ class Case:
     def evidence(self) -> str:
         """The evidence root: sha256 over the sorted digests of gate results."""
         return sha256(canonical(["evidence", sorted(s.result for s in self.results.values())]))
+
+    def confirmed(self, gate: str) -> tuple[list[str], bool]:
+        """The validators whose newest word on a gate has its outcome, and whether one of them said this very result."""
+        words, counts, keys = dict[str, Said](), self.results[gate], keys_of(self.view.register)
+        for s in self.view.of("gate-result/v1", self.release):
+            person = s.person or {"roles": ()}
+            now, _ = keys.get(s.envelope.keyid, ({"name": None, "roles": ()}, ""))
+            holds = "validator" in person["roles"] and now["name"] == s.who and "validator" in now["roles"]
+            same = (s.says["verdict"]["gate"], s.says["policy"]) == (gate, self.policy)
+            if holds and same and s.who not in self.own:
+                words[s.who] = s
+        outcome = counts.says["verdict"]["outcome"]
+        agree = {name: s for name, s in words.items() if s.says["verdict"]["outcome"] == outcome}
+        return sorted(agree), any(s.result == counts.result for s in agree.values())
 
     @cached_property
     def own(self) -> set[str]:
@@ -1154,7 +1173,18 @@ class _Check:
         if failed := [g for g in self.later.with_outcome("fail") if g not in self.later.passed_over]:
             raise Refused(f"{listed(failed)} failed before it was served")
         self._evidence_was_judged()
-        return f"{len(rules.gates)} results, the newest of each; every evidence file is the one that was judged"
+        again = self._measured_again()
+        return f"{len(rules.gates)} results, the newest of each; every evidence file is the one that was judged{again}"
+
+    def _measured_again(self) -> str:
+        """As many validators as the policy asks for found what every gate says, before it was served."""
+        need, names = self.rules.remeasured, set[str]()
+        for gate in self.rules.gates if need else ():
+            by, is_same = self.later.confirmed(gate) if gate in self.later.results else ([], False)
+            if len(by) < need or not is_same:
+                raise Refused(f"{gate} was measured again by {len(by)} of {need}, or said something else after that")
+            names.update(by)
+        return f"; measured again by {listed(sorted(names))}" if names else ""
 
     def _evidence_was_judged(self) -> None:
         """Nothing lies in evidence/ that a reader could take for what was judged."""

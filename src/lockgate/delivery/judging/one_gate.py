@@ -22,6 +22,7 @@ from lockgate.delivery.walk import walk_now
 from lockgate.errors import LockgateError, NotFound, StepFailed, WaitingForHuman, did_you_mean
 from lockgate.gates.binding import results
 from lockgate.records.digest import short
+from lockgate.records.people import VALIDATOR
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -56,10 +57,12 @@ def judge_gate(
         ref: a release; None: the pipeline's, or outside of one the newest.
         wait_seconds: how long a server may take to answer, for a gate that asks one.
 
+    A validator's key measures everything anew, whatever the store has, and says so also where it comes out the same (ADR 38).
+
     Raises NotFound for an unknown gate or release; ServiceUnavailable when a server that it asks is silent.
     """
     now = clock()
-    may_deliver(project)
+    anew = VALIDATOR in may_deliver(project).roles
     walk, trust = walk_now(project, now=now), read_ledger(project)
     gate = _named(walk, name)
     release = chosen(walk, trust, ref, job).release
@@ -68,7 +71,7 @@ def judge_gate(
     look(project, release, on.holdout.digest, now=clock())
     served = served_for(project, walk, gate, release, wait_seconds=wait_seconds) if takes_served(walk, name) else None
     material = material_for(project, walk, read_ledger(project), release, on, served=served)
-    judged = judge(project, walk, material, trace=walk.graph.trace, tell=tell, only=(name,))
+    judged = judge(project, walk, material, trace=walk.graph.trace, tell=tell, only=(name,), anew=anew)
     verdict = judged.verdicts[name]
     record_verdict(project, walk, release, verdict, judged, change=job.change if job else "", now=clock())
     passing = Passing(project, walk, release, clock, _tell_nobody)
