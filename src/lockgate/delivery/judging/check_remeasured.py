@@ -40,6 +40,7 @@ def not_remeasured(walk: Walk, trust: Trusted, release: str, environment: str) -
     who = ", ".join(may) or f"nobody yet: lockgate people add NAME --role {DELIVERER} --role {VALIDATOR}"
     return WaitingForHuman(
         f"release {short(release)} waits for {need} {VALIDATOR}{'s' * (need > 1)} before {environment}",
-        value="; ".join(f"{u.gate} {u.why}" for u in found), allowed=who,
+        value="; ".join(f"{', '.join(u.gate for u in found if u.why == why)} {why}" for why in dict.fromkeys(u.why for u in found)),
+        allowed=who,
         next="\n           ".join(f"lockgate gate judge {u.gate} {short(release)}   (with a {VALIDATOR}'s key)" for u in found),
     )  # fmt: skip
