@@ -10,12 +10,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 from journeys.test_bundle import bundled, root_of, verified
 from journeys.test_free_tier import QUIET
 from journeys.test_pipeline_jobs import BEFORE_STAGING, GATES, Forge, Pipeline, found
 from journeys.walking import HUMAN, REFUSED, Done, Lockgate, Server, commit
 
+from lockgate import codecs
 from lockgate.adapters.keys import FileSigner
 from lockgate.delivery.put import keep_value
 from lockgate.project import open_project
@@ -127,6 +129,22 @@ def invent(pipeline: Pipeline, gate: str) -> None:
             evidence["unknown"] = "invented"
             artifact = to_json(keep_value(project, evidence, dict))
             kept.put(held.key, {**record, "artifact": {**artifact, "type": record["artifact"]["type"]}})
+
+
+def test_another_holdout_under_the_name_of_the_releases_own_is_found(waits: Pipeline) -> None:
+    """A record says which object holds the holdout. The pipeline's key measures on it; the twin is in the first test."""
+    project, release = open_project(waits.forge.desk.root), waits.forge.desk.release()
+    kept = project.results("material")
+    record = dict(kept.get(release) or {})
+    easier = waits.forge.folder / "easier.arrow"
+    table = codecs.load("polars.ipc", project.store.get(record["holdout"]["object"]), pl.DataFrame)
+    assert isinstance(table, pl.DataFrame)
+    codecs.save("polars.ipc", table.head(20), easier)
+    kept.put(release, {**record, "holdout": {**record["holdout"], "object": project.store.put(easier)}})
+    waits.job("gate", "judge", "enough_good_data", expect=None)
+    said = validator(waits)("gate", "judge", "enough_good_data", release, expect=REFUSED)
+    assert "the holdout that the store gives for this release is not the one that it names" in said.err
+    assert "val" not in [who for who, _ in results(waits)]
 
 
 def test_a_validator_delivers_nothing(waits: Pipeline) -> None:

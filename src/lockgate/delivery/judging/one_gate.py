@@ -17,6 +17,7 @@ from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.judging.judge import judge
 from lockgate.delivery.judging.material import judged_on, material_for
 from lockgate.delivery.judging.signing import leads_to, record_verdict, served_for, takes_served
+from lockgate.delivery.judging.values_checked import check_values
 from lockgate.delivery.propose import may_deliver
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import LockgateError, NotFound, StepFailed, WaitingForHuman, did_you_mean
@@ -67,6 +68,8 @@ def judge_gate(
     gate = _named(walk, name)
     release = chosen(walk, trust, ref, job).release
     on = judged_on(project, walk, release)
+    if anew:
+        check_values(project, on)
     keep_policy(project, walk)
     look(project, release, on.holdout.digest, now=clock())
     served = served_for(project, walk, gate, release, wait_seconds=wait_seconds) if takes_served(walk, name) else None
