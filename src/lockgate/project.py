@@ -112,10 +112,11 @@ class Project:
     @cached_property
     def _store(self) -> str:
         """The store's URL, or that of our own one while the shared one is out of reach for a laptop."""
-        return OWN_STORE if self._lacking else self.settings.store
+        return OWN_STORE if self.lacking else self.settings.store
 
     @cached_property
-    def _lacking(self) -> tuple[str, ...]:
+    def lacking(self) -> tuple[str, ...]:
+        """What keeps this working copy from the shared store, so that it only reads the shared ledger; empty: nothing."""
         return alone(self.settings.store, self.root)
 
     @cached_property
@@ -158,7 +159,7 @@ class Project:
     @cached_property
     def ledger(self) -> Ledger:
         """The shared ledger, with this working copy's memory of the head it saw last."""
-        return ledger_at(self.ledger_url, self.root, home=self.home, lacking=self._lacking)
+        return ledger_at(self.ledger_url, self.root, home=self.home, lacking=self.lacking)
 
     @property
     def is_shared(self) -> bool:

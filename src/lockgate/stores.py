@@ -69,7 +69,7 @@ def alone(url: str, root: Path) -> tuple[str, ...]:
         return ()
     lacking: tuple[str, ...] = adapter("gitlab.place", "missing")(url, root)
     if lacking:
-        _say(f"no {' and no '.join(lacking)}: GitLab's packages are left alone, this working copy's own store is used")
+        _say(f"no {' and no '.join(lacking)}: this working copy's own store is used")
     return lacking
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from lockgate.build.execute import Event
 from lockgate.cli.main import main
-from lockgate.cli.render import Progress, plain, table
+from lockgate.cli.progress import Progress
+from lockgate.cli.render import plain, table
 
 EVIL = "a\x1b[2J\x1b]0;owned\x07\rb\u202ec\x9bd"
 

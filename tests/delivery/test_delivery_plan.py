@@ -36,7 +36,7 @@ PLAN = DeliveryPlan(
     made_of={"demand.model": {"inputs": {}, "parameters": {}, "packages": [], "definitions": [["model", "m.py", 3, "blake3:1"]]}},
     code={"predict.py": "blake3:2"}, steps=(StepAhead(name="demand.model", action="run", reason="never ran here", seconds="12.50"),),
     stages=(("gate slices", "worst_over_best 1.5"), ("deploy production", "protected")),
-    gates=(GateAhead(name="champion", asks="at most 2.0% higher", rests_on="26,140 rows over 24 days", n=26140, days=24, resolves="0.013", unit="share"),
+    gates=(GateAhead(name="champion", asks="at most 2.0% higher", rests_on="26,140 rows over 24 days", n=26140, days=24, resolves="0.013", unit="harm"),
            GateAhead(name="no_leak", asks="max_rows 0", rests_on="1,000 rows", why="a count is exact")),
     approvals=(ApprovalAhead(environment="production", role="product-owner", need=2, valid_for="7d", may=("pat",), excluded=("pia",)),),
     contract=(FieldChange(where="response field note", what="is gone", effect="breaks"),), users=UsersAhead(next="lockgate diff production latest"),
@@ -146,7 +146,7 @@ def test_the_page_says_what_there_is_in_a_hundred_columns() -> None:
     assert [line for line in said.splitlines() if len(line) > 100] == []
     for words in (
         "demand-delivery, as of 2011-10-15, up to production",
-        "champion  26,140 rows, 24 days  ± 1.3%       at most 2.0% higher",
+        "champion  26,140 rows, 24 days  ± 1.3 points  at most 2.0% higher",
         "before production: 2 people as product-owner, for 7d: pat; not pia: own work; too few hold the role",
         "response field note is gone: breaks",
         "next: lockgate diff production latest",
@@ -189,3 +189,8 @@ def test_what_users_see_change_is_two_sentences() -> None:
     assert answers == "600 of 1,000 answers change; 25.0% by more than 10%"
     assert metric.startswith("forecast error (WAPE) 61")
     assert "better" in metric
+
+
+def test_more_of_what_is_better_higher_is_better() -> None:
+    _, metric = movement_in_words(moved("-0.03", "-0.05", "-0.01", better="higher"))
+    assert metric.endswith(": 1.0% to 5.0% worse")

@@ -46,7 +46,7 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     kind = type("Follower", (FakeFollower,), {"running": 0, "most": 0})
     monkeypatch.setattr(preview, "Follower", kind)
     monkeypatch.setattr(preview, "KEPT_SECONDS", 0.0)
-    ledger: Any = SimpleNamespace(branches={f"b{i}": 1 for i in range(40)}, environment="production", look=lambda: None)
+    ledger: Any = SimpleNamespace(names={f"b{i}": 1 for i in range(40)}, environment="production", look=lambda: None)
     project: Any = SimpleNamespace(home=tmp_path, root=tmp_path)
     made = Previews(project, ledger, preview.listen(), domain="localhost", say=lambda _: None, idle_seconds=1800)
     running = threading.Thread(target=made.run)

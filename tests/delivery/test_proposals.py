@@ -6,8 +6,9 @@ import socket
 from datetime import timedelta
 from typing import Any
 
-from lockgate.delivery.preview import NO_BRANCH, newest_by_branch, why_none
+from lockgate.delivery.preview import newest_by_name, why_none
 from lockgate.records.decisions import Proposed
+from lockgate.records.digest import short
 from lockgate.records.forge_job import FORGE
 from lockgate.serving.child import listen
 from lockgate.serving.relay import Relay
@@ -16,28 +17,40 @@ from lockgate.testing.scene import Scene, release
 JOB = {"kind": "gitlab", "pipeline": "12", "commit": "ab", "ref": "feature/More"}
 
 
-def said(scene: Scene, **fields: Any) -> dict[str, Any]:
-    """A proposal of Sam's, and what the host finds then."""
+def said(scene: Scene, word: str = "one", **fields: Any) -> dict[str, str]:
+    """A proposal of Sam's; name → release, as the host finds them then."""
     scene.say(
-        "sam", Proposed, release=release("one"), name="demand", authors=("sam",), started_by="sam",
+        "sam", Proposed, release=release(word), name="demand", authors=("sam",), started_by="sam",
         lineage=release("lineage"), **fields,
     )  # fmt: skip
-    return dict(newest_by_branch(scene.trusted(), name="demand", since=scene.now - timedelta(days=1)))
+    found = newest_by_name(scene.trusted(), name="demand", since=scene.now - timedelta(days=1))
+    return {name: proposal.claim.release for name, proposal in found.items()}
 
 
-def test_a_job_gives_its_branch_and_a_proposal_by_hand_has_none() -> None:
+def test_a_job_gives_its_branch_and_a_proposal_by_hand_its_digest() -> None:
     scene = Scene()
-    assert set(said(scene)) == {NO_BRANCH}
-    assert set(said(scene, extra={FORGE: JOB})) == {NO_BRANCH, "feature-more"}
+    one, two = release("one"), release("two")
+    assert said(scene) == {short(one): one}
+    assert said(scene, extra={FORGE: JOB}) == {short(one): one, "feature-more": one}
+    assert said(scene, "two", extra={FORGE: JOB}) == {short(one): one, "feature-more": two}
+    assert said(scene, "two", extra={FORGE: {**JOB, "ref": ""}})[short(two)] == two, "a job that names no branch"
+
+
+def test_no_branch_takes_the_place_of_what_was_proposed_by_hand() -> None:
+    scene = Scene()
+    one = release("one")
+    said(scene)
+    assert said(scene, "two", extra={FORGE: {**JOB, "ref": short(one)}}) == {short(one): one}
 
 
 def test_who_finds_nothing_is_told_why_and_what_to_do() -> None:
-    found = said(Scene(), extra={FORGE: JOB})
-    assert why_none(found, nameless=True, days=14) == ""
-    text = why_none({}, nameless=True, days=14)
-    assert "only proposals of a pipeline have a branch: 0 found in 14 days (what was proposed names none)" in text
-    assert "CI_COMMIT_REF_NAME" in text
-    assert "names none" not in why_none({}, nameless=False, days=14)
+    trusted = Scene().trusted()
+    found = newest_by_name(trusted, name="demand", since=Scene().now - timedelta(days=1))
+    text = why_none(found, days=14)
+    assert text.startswith("nobody proposed a release in 14 days; `lockgate propose` does")
+    scene = Scene()
+    said(scene)
+    assert why_none(newest_by_name(scene.trusted(), name="demand", since=scene.now - timedelta(days=1)), days=14) == ""
 
 
 def test_the_pages_say_it_too() -> None:

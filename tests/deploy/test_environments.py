@@ -336,6 +336,17 @@ def test_what_was_stopped_says_by_which_gate_or_whom_when_and_why() -> None:
     assert found[r2].stopped == ()
 
 
+def test_what_is_live_and_would_be_stopped_now_is_live_and_says_so() -> None:
+    """A gate that ran again after the deployment failed: unless it is waived, somebody should hear of it."""
+    scene = Scene()
+    [r1] = served(scene, "r1")
+    verdict = Verdict(gate="leak", kind="k", outcome="fail", reason="leak says fail")
+    scene.say("bot", GateResult, release=r1, verdict=verdict, policy="")
+    for waived, names in ((set[str](), ["leak"]), ({"leak"}, list[str]())):
+        [found] = release_states(scene.trusted(), deployments(scene), environment=ENV, passed=lambda _, w=waived: w)
+        assert (found.state, [s.name for s in found.stopped]) == ("live", names)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(["deliver", "healthy", "refuse", "back", "stranger", "reject"]), max_size=12))
 def test_the_fold_is_deterministic_and_keeps_its_invariants(acts: list[str]) -> None:

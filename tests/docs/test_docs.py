@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -90,6 +91,16 @@ def test_no_tracked_file_names_a_machine_or_a_registry() -> None:
             and name != "tests/docs/test_docs.py"
         ):
             assert not hosts.search(path.read_text(errors="replace")), name
+
+
+def test_no_message_points_at_a_page_that_users_do_not_have() -> None:
+    """Whoever installed the package has no `docs/`; what a message has to say, it says itself."""
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        prose = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+        texts = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+        named = [n.value for n in texts if id(n) not in prose and re.search(r"docs/[\w-]+\.md", n.value)]
+        assert not named, f"{path.relative_to(ROOT)}: {named}"
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/design.md"])

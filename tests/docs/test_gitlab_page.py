@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from forge.declared_way import DECLARED, everything
+from journeys.gitlab_local import NODE, RUNNER, needs_runner
+from journeys.walking import Lockgate, Server
 from lockgate.forge.jobs import job_graph
 from lockgate.forge.settings import KEYS, GitlabSettings
 from lockgate.project import read_settings
@@ -29,6 +33,47 @@ def test_the_commands_on_the_page(tmp_path: Path) -> None:
     for command in commands:
         done = lockgate(tmp_path / "shop", *shlex.split(command)[1:])
         assert done.returncode == 0, command + done.stdout + done.stderr
+
+
+def laptop(language: str) -> list[str]:
+    """The blocks of the section on a local runner."""
+    section = PAGE.read_text().partition("## On a laptop")[2].partition("\n## ")[0]
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+
+
+@pytest.mark.soak  # the template goes the same way in test_gitlab_template.py
+def test_the_local_runner_takes_the_template_to_production(tmp_path: Path) -> None:
+    """As the page says: three settings, two servers, and every command."""
+    needs_runner()
+    assert lockgate(tmp_path, "init", "--template", "gitlab", "shop").returncode == 0
+    (block,), (made, played) = laptop("toml"), laptop("sh")
+    said = block.replace("/home/ann", str(tmp_path))
+    settings = tmp_path / "shop" / "lockgate.toml"
+    text = settings.read_text()
+    for table, there in (("store", r"\[store\]\nurl = \S+"), ("ledger", r"\[ledger\]\nurl = \S+")):
+        (wanted,) = re.findall(rf"\[{table}\]\nurl = \S+", said)
+        text, once = re.subn(there, wanted, text)
+        assert once == 1
+    assert "setup = []" in said
+    settings.write_text(re.sub(r"^setup = \[.*?^\]$", "setup = []", text, flags=re.DOTALL | re.MULTILINE))
+    who = {f"GIT_{who}_{what}": "ann@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    programs = (LOCKGATE.parent, RUNNER.parents[2] / ".bin", Path(str(NODE)).parent)
+    path = ":".join([*map(str, programs), os.environ["PATH"]])
+    shop = Lockgate(tmp_path / "shop", {**who, "PATH": path, "HOME": str(tmp_path)})
+
+    def typed(commands: str) -> str:
+        call = ["bash", "-e", "-c", commands]
+        done = subprocess.run(
+            call, cwd=shop.root, env={**os.environ, **shop.env}, capture_output=True, text=True, timeout=600
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    typed(made)
+    with Server(shop, "staging"), Server(shop, "production") as production:
+        typed(played)
+        production.answers(shop.release())
+    assert shop.live() == shop.release()
 
 
 def test_the_settings_on_the_page_are_known_settings() -> None:

@@ -78,6 +78,13 @@ def test_what_is_asked_now_stands_beside_and_lacks_what_it_cannot_have() -> None
     assert [p.name for p in columns["actual"].parts] == ["train", "holdout"]
 
 
+def test_a_yes_of_today_is_a_yes_of_the_test() -> None:
+    yes = np.arange(SIZE) % 4 > 0
+    columns = found(table(good=yes), table(good=yes), {"columns": {"good": [True, False, True, None]}})
+    assert columns["good"].labels == ("yes", "no")
+    assert [(p.counts, p.missing) for p in columns["good"].parts] == [((300, 100), 0), ((300, 100), 0), ((2, 1), 1)]
+
+
 def test_what_is_not_shown_is_named() -> None:
     many = {f"f{i:02}": np.random.default_rng(i).normal(size=SIZE) for i in range(30)}
     names = np.array([f"n{i}" for i in range(SIZE)])

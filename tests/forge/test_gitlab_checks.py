@@ -1,4 +1,4 @@
-"""A good file, broken in one place: each break opens a gate, or stops GitLab, and no schema sees it."""
+"""A good file, broken in one place: each break lets something past a gate, or stops GitLab, and no schema sees it."""
 
 from __future__ import annotations
 

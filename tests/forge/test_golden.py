@@ -212,7 +212,7 @@ def test_somebody_elses_root_file_is_left_alone(tmp_path: Path) -> None:
     wrong = lockgate(root, "gitlab", "check")
     assert wrong.returncode == 1
     assert (
-        "wrong  release › allow_failure  in .gitlab-ci.yml  [soft]\n       there     true\n       rendered  nothing"
+        "wrong  release › allow_failure  in .gitlab-ci.yml\n       there     true\n       rendered  nothing"
         in wrong.stdout
     )
     assert "next: take it out of .gitlab-ci.yml" in wrong.stderr

@@ -76,7 +76,7 @@ def test_the_note_is_the_golden_one() -> None:
 def test_the_first_lines_say_what_changes_and_what_to_decide() -> None:
     top = "\n".join(render_note(noted()).splitlines()[:20])
     for words in (
-        "### demand: release `b2b2b2b2b2b2` would replace `a1a1a1a1a1a1` in production", "1 is uncertain and needs your acceptance by name",
+        "### demand: release b2b2b2b2b2b2 would replace a1a1a1a1a1a1 in production", "1 is uncertain and needs your acceptance by name",
         "75.0% of 4,312 answers move, 26.9% by more than 10%", "39.0% → 39.1%, 0.4% better to 0.9% worse", "**You decide now**: merge this, or not",
         '`lockgate approve b2b2b2b2b2b2 --role product-owner --reason "…" --accept champion`', "| asked | live `a1a1a1a1a1a1` | proposed `b2b2b2b2b2b2` |",
         "| `22000` CHILLI LIGHTS, 3 October 2011 | 54.0 | 48.0 | −6.00 | code −5.50, data −0.50 | 31.0 |",
@@ -92,6 +92,49 @@ def test_nobody_signs_for_what_a_gate_stops() -> None:
     assert "✗ Not ready: 1 check fails (no\\_leak)" in said
     assert "**Nobody can sign** for it" in said
     assert "lockgate approve" not in said
+    assert "**You decide now**: how to mend this." in said
+
+
+def test_a_release_with_a_gate_that_said_nothing_is_not_ready() -> None:
+    said = render_note(noted(gates=(GateSaid(gate="slices"), noted().gates[0])))
+    assert "**✗ Not ready: 1 check passes, none fails, none is uncertain. Not judged: `slices`.**" in said
+    assert "**Nobody can sign** for it yet" in said
+    assert "lockgate approve" not in said
+
+
+def test_a_release_that_is_live_already_asks_nobody() -> None:
+    """A merge request that changes only words proposes the very release that serves."""
+    said = render_note(noted(serves=True, live=None, difference=None))
+    assert "### demand: release b2b2b2b2b2b2 is live in production already" in said
+    assert "**What would change**: nothing: production serves this very release." in said
+    for false in ("would be the first", "serves nothing yet", "Nothing is live yet", "lockgate approve", "needs your acceptance"):  # fmt: skip
+        assert false not in said, false
+
+
+def test_where_there_is_no_release_it_says_what_comes_next() -> None:
+    link = {"pipeline": "https://gitlab.example.org/g/p/-/pipelines/9"}
+    failed, desk = nothing_proposed("demand", link), nothing_proposed("demand", {}, in_pipeline=False)
+    assert "the red one says why: [pipeline](<https://gitlab.example.org/g/p/-/pipelines/9>)" in failed
+    assert "`lockgate propose` makes one" in desk
+    assert "pipeline" not in desk
+
+
+def test_names_that_our_sentences_mark_as_code_are_shown_as_code() -> None:
+    seen = rendered(render_note(noted(pack=replace(pack(), missing=("the pipeline names no `trained_rows`",)))))
+    assert "`" not in "".join(seen.plain)
+    for beside in ("$`x`$", "``a`", "`a``", "`@all`", "`a|b`", "a`b`c"):
+        assert "code" not in {tag for tag, _ in rendered(text(beside)).tags}, beside
+
+
+def test_of_each_product_the_largest_change_stands_first() -> None:
+    """And the sentence above the table says no more than that: the same product comes again further down."""
+    moved = difference().movement
+    assert moved
+    rows = tuple(replace(r, request={**r.request, "product": f"{n % 3}"}) for n, r in enumerate(moved.largest))
+    several = tuple(sorted(rows, key=lambda r: r.request["product"]))
+    said = render_note(noted(difference=replace(difference(), movement=replace(moved, largest=several))))
+    assert "The largest changes, of each product the largest first, of the 4,312 requests" in said
+    assert "once" not in said.partition("\n| asked")[0].partition("both answers")[2]
 
 
 def test_what_is_missing_is_said() -> None:
@@ -109,7 +152,6 @@ def test_what_is_missing_is_said() -> None:
     assert "packages alone: scipy 1.17 is in no registry here" in render_note(noted())
     stale = replace(noted().gates[2], beside="stale: another release is live now")
     assert "**Stale: another release is live now.**" in render_note(noted(gates=(stale,)))
-    assert "proposed no release" in nothing_proposed("demand", {})
 
 
 def test_a_release_that_decides_is_told_in_its_own_words() -> None:
@@ -278,7 +320,7 @@ def test_long_lists_are_cut_with_a_count_and_the_note_stays_small() -> None:
         "4,960 more groups were left out.",
         "4,961 more groups were left out.",
         "and 440 gates more",
-        "5,001 things that nobody could assess",
+        "5,001 things that were not assessed, or on too few rows",
     ):
         assert words in said, words
 

@@ -220,6 +220,7 @@ def test_calibration_names_the_group_and_which_way_it_errs() -> None:
         lambda: gates.champion_slices("accuracy"),
         lambda: gates.champion(mode="better"),
         lambda: gates.representation("sex", {}),
+        lambda: gates.representation("sex", {"man": 0.5}, rows="train"),  # type: ignore[arg-type]
         lambda: gates.representation("sex", {"man": 0.7, "woman": 0.7}),
         lambda: gates.representation("sex", {"man": "half"}),
         lambda: gates.representation("sex", "no such file.txt"),

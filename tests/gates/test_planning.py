@@ -111,7 +111,7 @@ def test_the_champion_gate_does_what_a_plan_from_numbers_says() -> None:
         said[verdict(gate, replace(evidence, statistic=found.estimate("relative_difference", "share"))).outcome] += 1
     assert easy.passes == pytest.approx(0.236, abs=0.01)
     assert said["pass"] / runs == pytest.approx(easy.passes, abs=0.11)  # three standard errors
-    assert plan.reads == "percent"
+    assert plan.reads == "harm"
     assert [round(row.true, 4) for row in plan.rows] == [0, 0.005, 0.01, 0.015, 0.02]
 
 

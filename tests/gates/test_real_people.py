@@ -139,6 +139,8 @@ def test_compas_against_a_population(people: Scored) -> None:
     evidence, found = judged(gates.representation("race", {BLACK: "0.5123", WHITE: "0.3402"}, 0.02), people)
     assert numbers(evidence) == {BLACK: 0.5123, WHITE: 0.3402}
     assert found.outcome == "pass"
+    only, _ = judged(gates.representation("race", {BLACK: "0.28", WHITE: "0.41"}, rows="holdout"), people)
+    assert "the training rows, as the gate is declared without them" in only.not_assessed
     _, other = judged(gates.representation("race", {BLACK: "0.28", WHITE: "0.41"}), people)
     assert other.outcome == "fail"
     assert "race: African-American makes up 51.2% of the holdout and 28.0% of the reference population" in other.reason.lower().replace("african-american", "African-American")  # fmt: skip

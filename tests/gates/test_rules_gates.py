@@ -142,7 +142,7 @@ def test_a_null_is_named_with_its_row():
 def test_baseline_is_named_when_the_table_says_which_it_is():
     scored = scored_table()
     named = scored.replacing(best_simple_method=np.full(len(scored), "day-of-week median"))
-    assert "than the best simple method (day-of-week median);" in decide(gates.beats_baseline(), named).reason
+    assert "than the best simple method (day-of-week median), " in decide(gates.beats_baseline(), named).reason
 
 
 def test_no_champion_yet_does_not_apply():

@@ -141,11 +141,14 @@ def test_what_is_not_there_and_what_is_refused(gitlab: GitLab) -> None:
     asking = Asking(gitlab)
     with pytest.raises(NotFound) as missing:
         asking.api.get("/projects/42/packages/7")
-    assert missing.value.exit_code == 2
+    assert missing.value.exit_code == 4
+    assert "404 Not Found" in missing.value.value and "404 404" not in missing.value.value
+    assert "THE_TOKEN in Settings › CI/CD › Variables" in missing.value.next
     asking.api.send("POST", "/projects/42/protected_branches", {"name": "main"})
     with pytest.raises(GitlabRefuses, match="Protected branch 'main' already exists") as taken:
         asking.api.send("POST", "/projects/42/protected_branches", {"name": "main"})
-    assert taken.value.code == 409
+    assert (taken.value.code, taken.value.exit_code) == (409, 5)
+    assert taken.value.next == "run the job again"
     assert asking.pauses == []
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lockgate.delivery.delivery_plan.users import NOT_BUILT, NOT_COMPARED
+
 from journeys.walking import FAILED, GOOD, HUMAN, USAGE, WIDTH, DAYS, Lockgate, both, commit, edit, write_sales
 
 pytestmark = pytest.mark.sampled(4)
@@ -158,14 +160,14 @@ def test_what_users_see_change_comes_from_the_last_diff(delivered: Lockgate, fre
     edit(lockgate.root, "shop/pipelines.py", "factor: float = 1.0", "factor: float = 1.2")
     commit(lockgate.root, "a fifth more")
     assert lockgate.json("deliver", "--plan")["users"] == {
-        "says": [], "next": "lockgate deliver --to staging, then lockgate diff production latest",
+        "says": [NOT_BUILT], "next": "lockgate deliver --to staging, then lockgate diff production latest",
     }  # fmt: skip
     with both(lockgate) as (staging, _):
         staging.answers()
         lockgate("deliver", "--to", "staging", expect=None)
     new = lockgate.release()
     asked = lockgate.json("deliver", "--plan")["users"]
-    assert asked == {"says": [], "next": f"lockgate diff production {new[7:19]}"}
+    assert asked == {"says": [NOT_COMPARED], "next": f"lockgate diff production {new[7:19]}"}
     lockgate("diff", "production", "latest", "--quick")
     says = lockgate.json("deliver", "--plan")["users"]["says"]
     assert says[0].startswith("78 of 78 answers change")

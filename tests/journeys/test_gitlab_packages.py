@@ -152,7 +152,7 @@ def test_without_a_token_a_job_stops_and_a_laptop_is_on_its_own(project: Project
     assert "LOCKGATE_GITLAB_TOKEN" in done.err
     alone = desk("run")
     assert alone.out.startswith("done  4 run")
-    assert "no LOCKGATE_GITLAB_TOKEN: GitLab's packages are left alone" in alone.err
+    assert "no LOCKGATE_GITLAB_TOKEN: this working copy's own store is used" in alone.err
     before = desk.ledger()
     refused = desk("people", "add", "bob", "--role", "product-owner", "--new-key", str(project.folder / "bob"), expect=OUTSIDE)  # fmt: skip
     assert "nothing is written to the shared ledger" in refused.err
@@ -162,12 +162,13 @@ def test_without_a_token_a_job_stops_and_a_laptop_is_on_its_own(project: Project
     )
 
 
-def test_gitlab_that_does_not_answer_is_exit_5_and_the_next_run_goes_on(project: Project) -> None:
+def test_gitlab_that_refuses_is_exit_4_and_the_next_run_goes_on(project: Project) -> None:
     """In the middle of a run: what was finished is there, the rest is made by the next job."""
     number = project.gitlab.pipeline()
     project.gitlab.faults.add(Fault(status=403, method="PUT", skip=6, times=999))
-    done = project.job(number, "run", expect=OUTSIDE)
+    done = project.job(number, "run", expect=REFUSED)
     assert "does not allow this" in done.err
+    assert "Job token permissions" in done.err
     project.gitlab.faults.clear()
     assert project.job(number, "run").out.startswith("done")
     assert project.job(number, "run").out.startswith("done  0 run, 4 reused")

@@ -174,6 +174,7 @@ def test_a_missing_token_and_a_forge_that_is_down(delivered: Forge, gitlab: GitL
     said = publish(pipeline, gitlab, token=False, expect=REFUSED)
     assert "LOCKGATE_GITLAB_TOKEN is not set" in said.err
     assert "role Developer or higher and scope api" in said.err
+    assert gitlab.requests == [], "said before anybody was asked"
     gitlab.faults.add(Fault(status=401, path="*/releases", times=99))
     said = publish(pipeline, gitlab, expect=REFUSED)
     assert "401 Unauthorized (the token in CI_JOB_TOKEN)" in said.err

@@ -104,7 +104,7 @@ def test_one_note_says_what_would_change_and_what_to_decide(proposed: Proposed, 
     (note,) = notes(gitlab)
     body = note["body"]
     assert f"note   {gitlab.url}/group/shop/-/merge_requests/7#note_{note['id']}" in done.out
-    assert body.startswith(f"<!-- lockgate:report {proposed.pipeline.id} -->\n### shop: release `")
+    assert body.startswith(f"<!-- lockgate:report {proposed.pipeline.id} -->\n### shop: release ")
     top = body.splitlines()[:20]
     for words in (
         "**What would change**",
@@ -168,7 +168,7 @@ def test_the_next_pipeline_writes_over_it(proposed: Proposed, gitlab: GitLab) ->
     )
     (after,) = notes(gitlab)
     assert (after["id"], after["body"] == before) == (note["id"], False)
-    assert f"release `{release[7:19]}`" in after["body"]
+    assert f"release {release[7:19]} " in after["body"]
     assert "✗ Not ready:" in after["body"]
     assert "**Nobody can sign** for it: a gate stops it" in after["body"]
     assert "lockgate approve" not in after["body"]

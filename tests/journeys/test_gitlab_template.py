@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import shlex
 import subprocess
+import sys
+import venv
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from journeys.gitlab_local import LINE, RUNNER, GitlabProject, needs_runner, push
-from journeys.walking import GOOD, HUMAN, USAGE, Lockgate, Server, git
+from journeys.walking import GOOD, HUMAN, REFUSED, USAGE, Lockgate, Server, git
 from packaging.requirements import Requirement
+import lockgate
 from lockgate.project import read_settings
 from lockgate.testing.gitlab import DEVELOPER, MAINTAINER, GitLab
 
 FILES = {
     ".gitignore", ".gitlab-ci.yml", "README.md", "ci/lockgate.gitlab-ci.yml", "data/sales.csv", "lockgate.toml", "policy.toml",
     "lockgate.txt", "requirements.in", "requirements.txt", "shop/__init__.py", "shop/delivery.py", "shop/pipelines.py",
+    f"wheels/lockgate-{metadata.version('lockgate')}-py3-none-any.whl",
 }  # fmt: skip
 GATES = ("enough_good_data", "beats_baseline", "champion", "slices")
 
@@ -98,7 +105,44 @@ def test_what_it_installs_is_pinned(written: Lockgate) -> None:
         assert all(r.specifier.contains(str(v.specifier).removeprefix("==")) for v in versions), r.name
     assert len(locked) > len(asked), "what packages need is locked, too"
     own = [line for line in (root / "lockgate.txt").read_text().splitlines() if line[0] != "#"]
-    assert own == [f"lockgate=={metadata.version('lockgate')}"]
+    wheel = root / "wheels" / f"lockgate-{metadata.version('lockgate')}-py3-none-any.whl"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    assert own == [f"lockgate=={metadata.version('lockgate')} --hash=sha256:{digest}"]
+
+
+def test_its_wheel_is_the_lockgate_that_wrote_it(written: Lockgate, tmp_path: Path) -> None:
+    """The line that each job runs, with pip itself; then file by file."""
+    line = read_settings((written.root / "lockgate.toml").read_text()).gitlab.setup[1]
+    python, *pip = shlex.split(line)
+    assert python == "python"
+    put = [sys.executable, *pip, "--target", str(tmp_path / "site")]
+    subprocess.run(put, cwd=written.root, check=True, capture_output=True)
+    here, there = Path(lockgate.__file__).parent, tmp_path / "site" / "lockgate"
+    for root in (here, there):
+        assert (root / "records" / "digest.py").is_file()
+    assert files_of(there) == files_of(here)
+    env = {"PYTHONPATH": str(tmp_path / "site"), "PATH": os.environ["PATH"]}
+    code = "import lockgate; print(lockgate.__file__)"
+    ran = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == str(there / "__init__.py")
+    wheel = next((written.root / "wheels").iterdir())
+    wheel.write_bytes(wheel.read_bytes() + b" ")
+    other = subprocess.run(put, cwd=written.root, check=False, capture_output=True, text=True)
+    assert other.returncode and "DO NOT MATCH THE HASHES" in other.stderr
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    kept = (p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    return {str(p.relative_to(folder)): p.read_bytes() for p in kept}
+
+
+@pytest.mark.soak  # every package is downloaded
+def test_its_jobs_begin_on_a_bare_image(written: Lockgate, tmp_path: Path) -> None:
+    """Both lines of `setup` in an environment with nothing in it, then the first job's command."""
+    venv.create(tmp_path / "bare", with_pip=True)
+    env = {"PATH": f"{tmp_path / 'bare' / 'bin'}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    for line in (*read_settings((written.root / "lockgate.toml").read_text()).gitlab.setup, "lockgate run"):
+        subprocess.run(shlex.split(line), cwd=written.root, env=env, check=True)
 
 
 def test_its_jobs_install_what_is_pinned_and_nothing_else(written: Lockgate) -> None:
@@ -117,6 +161,25 @@ def test_its_jobs_install_what_is_pinned_and_nothing_else(written: Lockgate) -> 
     assert "lockgate.txt is not there, and each job installs from it" in written("gitlab", "render").err
 
 
+def test_a_note_that_is_asked_for_outside_of_a_merge_request_is_a_wrong_command(written: Lockgate) -> None:
+    """The files are there all the same; without `--note`, or by the setting alone, nothing is wrong."""
+    asked = written("gitlab", "report", "--note", expect=USAGE)
+    assert "no merge request that a note could be written under: this is no pipeline of a merge request" in asked.err
+    assert (written.root / "lockgate-reports" / "note.md").is_file()
+    assert "no note: " in written("gitlab", "report").out
+    settings = written.root / "lockgate.toml"
+    settings.write_text(settings.read_text().replace("[gitlab]\n", '[gitlab]\nnote = "require"\n'))
+    assert "no note: " in written("gitlab", "report").out
+
+
+def test_what_is_wrong_is_said_before_gitlab_is_asked(written: Lockgate) -> None:
+    slip = written("gitlab", "attest", "prod", expect=USAGE)
+    assert "does not deploy there: prod\n  allowed: production, staging\n  next:    lockgate status" in slip.err  # fmt: skip
+    nowhere = {"CI_API_V4_URL": "http://127.0.0.1:9/api/v4", "CI_PROJECT_ID": "42", "CI_JOB_TOKEN": "x"}
+    bare = Lockgate(written.root, {**written.env, **nowhere})("gitlab", "publish", expect=REFUSED)
+    assert "LOCKGATE_GITLAB_TOKEN is not set" in bare.err
+
+
 def test_it_overwrites_nothing_and_founds_nothing(written: Lockgate) -> None:
     (written.root / "README.md").write_text("# mine\n")
     again = written("init", "--template", "gitlab")
@@ -124,7 +187,7 @@ def test_it_overwrites_nothing_and_founds_nothing(written: Lockgate) -> None:
     assert (written.root / "README.md").read_text() == "# mine\n"
     assert not (written.root / ".lockgate" / "key").exists()
     refused = written("init", "--template", "gitlab", "--person", "ada", expect=USAGE)
-    assert "founded after" in refused.err
+    assert "registered after" in refused.err
 
 
 @pytest.mark.soak  # the shop goes the same way in test_gitlab_pipeline.py
@@ -167,6 +230,7 @@ def leads_to_production(written: Lockgate, tmp_path: Path, variables: dict[str, 
     written(*add.split())
     (tmp_path / "home").mkdir()
     key = (root / "pipeline-key").rename(tmp_path / "pipeline-key")
+    (root / "pipeline-key.pub").unlink()
     assert git(root, "status", "--porcelain") == "", "the pipeline's key is ignored"
     gitlab = GitlabProject(written, tmp_path / "home", {"LOCKGATE_KEY": str(key), **variables})
     with Server(written, "staging") as staging, Server(written, "production") as production:

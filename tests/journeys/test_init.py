@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
-from journeys.walking import GOOD, USAGE, Lockgate, objects
+import pytest
+from journeys.walking import GOOD, OUTSIDE, REFUSED, USAGE, Lockgate, git, objects
 
 
 def test_an_empty_folder_becomes_a_project_that_runs(tmp_path: Path) -> None:
@@ -88,3 +90,56 @@ def test_the_key_may_lie_elsewhere(tmp_path: Path) -> None:
     assert key.exists()
     key.unlink()
     assert "lockgate init" in lockgate("people", "add", "bob", "--new-key", "bob", expect=USAGE).err
+
+
+@pytest.fixture
+def at_home(tmp_path: Path) -> Lockgate:
+    """The GitLab template on a laptop: no remote, no token."""
+    Lockgate(tmp_path)("init", "--template", "gitlab", "shop")
+    return Lockgate(tmp_path / "shop", dict.fromkeys(("CI", "CI_API_V4_URL", "LOCKGATE_GITLAB_TOKEN"), ""))
+
+
+def test_nothing_is_left_half_made_where_the_ledger_is_out_of_reach(at_home: Lockgate) -> None:
+    refused = at_home("init", "--person", "ada", expect=OUTSIDE)
+    assert "nothing was made" in refused.err
+    assert not (at_home.root / ".lockgate" / "key").exists()
+    for line in ("git remote add origin …", "export LOCKGATE_GITLAB_TOKEN=… LOCKGATE_GITLAB_HOST=…", "lockgate init --person YOU"):  # fmt: skip
+        assert f"\n             {line}\n" in refused.err
+    assert at_home("people").out == "nobody is registered yet\nnext: lockgate init --person YOU\n"
+
+
+def test_the_template_without_gitlab_goes_on_by_what_the_refusal_says(at_home: Lockgate) -> None:
+    said = at_home("init", "--person", "ada", expect=OUTSIDE).err
+    settings = at_home.root / "lockgate.toml"
+    text = settings.read_text()
+    for table, url in re.findall(r"\[(store|ledger)\] +(url = .*)", said):
+        text = re.sub(rf"(\[{table}\]\n)url = \S+", lambda found, url=url: found[1] + url, text)
+    settings.write_text(text)
+    at_home("init", "--person", "ada")
+    assert [p["name"] for p in at_home.json("people")["people"]] == ["ada"]
+    assert (at_home.root.parent / "shop-ledger").is_dir()
+
+
+def test_a_remote_that_takes_no_entry_leads_back_to_init_and_the_second_try_goes_on(tmp_path: Path) -> None:
+    lockgate = Lockgate(tmp_path / "shop")
+    lockgate.root.mkdir()
+    (lockgate.root / "lockgate.toml").write_text('[project]\nname = "shop"\npipelines = []\n\n[ledger]\nurl = "git:"\n')
+    git(lockgate.root, "init", "--quiet")
+    git(lockgate.root, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    assert "cannot be reached" in lockgate("init", "--person", "ada", expect=OUTSIDE).err
+    key = lockgate.root / ".lockgate" / "key.pub"
+    assert not key.exists()
+
+    git(tmp_path, "init", "--quiet", "--bare", str(tmp_path / "remote.git"))
+    hook = tmp_path / "remote.git" / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    assert "does not take a ledger entry" in lockgate("init", "--person", "ada", expect=OUTSIDE).err
+    made = key.read_text()
+    circle = lockgate("people", "add", "bob", "--new-key", "bob", expect=REFUSED).err
+    assert "next:    lockgate init --person YOU" in circle
+    assert not (lockgate.root / "bob").exists(), "no key is made for a change that is refused"
+    hook.unlink()
+    lockgate("init", "--person", "ada")
+    assert key.read_text() == made
+    assert [p["name"] for p in lockgate.json("people")["people"]] == ["ada"]

@@ -359,6 +359,7 @@ def test_an_uncertain_gate_waits_for_who_accepts_it_by_name(forge: Forge) -> Non
     release = pipeline.propose()
     said = pipeline.job("gate", "judge", "slices", expect=HUMAN)
     assert "gate slices is uncertain: " in said.err
+    assert "next:    lockgate approvals production   (who signs accepts it by name)" in said.err, "staging asks nobody"
     pipeline.judge(*(g for g in BEFORE_STAGING if g != "slices"))
     with both(forge.desk) as (_, production):
         pipeline.job("deliver", "--to", "staging", "--here")
@@ -372,9 +373,44 @@ def test_an_uncertain_gate_waits_for_who_accepts_it_by_name(forge: Forge) -> Non
         assert command in refused.err
         forge.desk("evidence", release)
         words = ("--role", "product-owner", "--reason", "seen", "--accept", "slices")
-        forge.desk("approve", release, *words, "--key", str(forge.folder / "bob"))
+        signed = forge.desk("approve", release, *words, "--key", str(forge.folder / "bob"))
+        assert f"next: press retry of approve:production in pipeline 1 of commit {pipeline.commit[:8]}\n" in signed.out
         pipeline.job("deliver", "--to", "production", "--here")
         assert production.answers(release).predict(*PREDICT)["release"] == release
+
+
+def test_status_names_the_job_that_is_next(forge: Forge) -> None:
+    """Stage by stage, and never a gate that nobody could run yet."""
+    pipeline = forge.pipeline(1)
+    where = f"of pipeline 1 of commit {pipeline.commit[:8]}"
+
+    def before() -> list[str]:
+        return [s["blocker"] for s in forge.desk.json("status")]
+
+    pipeline.propose()
+    assert before() == [f"gate enough_good_data was not run: job gate:enough_good_data {where}"] * 2
+    pipeline.judge(*BEFORE_STAGING)
+    assert before() == [
+        f"nobody is asked, and it was not delivered yet: job deploy:staging {where}",
+        f"it goes to staging first: job deploy:staging {where}",
+    ]
+    with Server(forge.desk, "staging"):
+        pipeline.job("deliver", "--to", "staging", "--here")
+        assert before() == ["", f"gate integration was not run: job gate:integration {where}"]
+        pipeline.judge("integration")
+    assert before()[1] == f"no evidence page yet: job approve:production {where}"
+    release = forge.desk.release()[7:19]
+    words = ("--role", "product-owner", "--reason", "fine", "--key", str(forge.folder / "bob"))
+    early = forge.desk("approve", release, *words, expect=USAGE).err
+    assert f"next:    press retry of approve:production in pipeline 1 of commit {pipeline.commit[:8]}\n" in early
+    pipeline.job("approvals", "production", expect=HUMAN)
+    sign = f'lockgate approve {release} --role product-owner --reason "…"'
+    assert before()[1] == f"1 more product-owner: {sign}"
+    said = forge.desk("status").out
+    assert said.endswith(f"before production: 1 more product-owner\n  next: {sign}\n")
+    assert all(len(line) <= 100 for line in said.splitlines())
+    forge.approve(release)
+    assert before()[1] == f"everybody has agreed, and it was not delivered yet: job deploy:production {where}"
 
 
 def test_who_only_looks_sees_whom_a_release_waits_for(forge: Forge) -> None:

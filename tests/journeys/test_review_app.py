@@ -43,7 +43,7 @@ class Host:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         until(lambda: self.said or self.process.poll() is not None, what=lambda: self.said)
-        assert "what branches propose, on" in self.said, self.said
+        assert "what is proposed, on" in self.said, self.said
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -179,23 +179,25 @@ def test_other_names_get_no_app_and_idle_apps_end(project: GitlabProject, tmp_pa
         assert host.ask(ASKED)[0] == 200, "and again"
 
 
-def test_on_a_laptop_the_host_says_why_nothing_is_shown_and_what_it_says_to_do_works(
+def test_on_a_laptop_what_was_proposed_by_hand_is_shown_by_its_digest(
     fresh: Copier, delivered: Lockgate, port: int
 ) -> None:
-    """No GitLab anywhere: a branch, one person's key, and the variables that the start line names."""
+    """No GitLab anywhere, no merge request, no variables: one person's key."""
     shop = fresh(delivered)
-    git(shop.root, "checkout", "--quiet", "-b", BRANCH)
+    live = shop.release()
     edit(shop.root, "shop/pipelines.py", "factor: float = 1.0", "factor: float = 1.25")
     commit(shop.root, "more")
     shop("propose")
+    release = shop.release()
+    name = f"{release[7:19]}.localhost"
     with Host(shop, port) as host:
-        until(lambda: "0 found in 14 days (what was proposed names none)" in host.said, what=lambda: host.said)
-        assert "CI_COMMIT_REF_NAME" in host.ask("/", "localhost")[1]
-        assert "CI_COMMIT_REF_NAME" in host.ask("/")[1]
-        head = git(shop.root, "rev-parse", "HEAD").strip()
-        told = {"CI_PIPELINE_ID": "1", "CI_COMMIT_SHA": head, "CI_COMMIT_REF_NAME": BRANCH}
-        Lockgate(shop.root, told)("propose")
-        until(lambda: host.ask("/")[0] == 200, what=lambda: host.said)
+        until(lambda: f"http://{name}:{port}" in host.said, what=lambda: host.said)
+        assert f'href="//{name}:{port}/"' in host.ask("/", "localhost")[1]
+        status, page = host.ask(ASKED, name)
+        assert (status, "nobody has approved it" in page, "The same request in production" in page) == (200, True, True)
+        assert json.loads(host.ask("/health", name)[1])["release"] == release
+        assert "live in production" in host.ask(ASKED, f"{live[7:19]}.localhost")[1]
+        assert "begins so was proposed by hand" in host.ask("/", "0123456789ab.localhost")[1]
 
 
 SPY = """

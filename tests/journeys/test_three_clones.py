@@ -97,7 +97,8 @@ def test_one_way_through_three_clones(team: Team) -> None:
         assert not (team.approver.root / "data" / "sales.csv").exists()
         page = Path(team.approver.json("evidence")["path"])
         assert page.read_bytes() == Path(team.engineer.json("evidence")["path"]).read_bytes()
-        team.approver("approve", "latest", "--role", "product-owner", "--reason", "fit for its use")
+        signed = team.approver("approve", "latest", "--role", "product-owner", "--reason", "fit for its use")
+        assert signed.out.endswith("next: lockgate deliver   (that is for who delivers: ada, sam; not for bob)\n")
         assert importers(team) <= {"engineer", "scientist", "store"}
         assert team.approver.json("runs") == []
 

@@ -116,6 +116,13 @@ def test_nothing_to_be_careful_about() -> None:
     assert cautions(manifest(), {"days": [{"date": "2011-10-01", "actual": 0.0, "forecast": 9.0}]}, ()) == ()
 
 
+def test_a_side_that_is_mostly_missed_is_said() -> None:
+    every = {"by": "all", "group": "all rows", "right_yes": 1164, "wrong_yes": 137, "right_no": 22, "wrong_no": 7}
+    found = cautions(manifest(), {"decided": [every]}, ())
+    assert found == ("Of 159 requests that came out as a no, 137 (86%) are answered yes.",)
+    assert cautions(manifest(), {"decided": [{**every, "wrong_yes": 60, "right_no": 99}]}, ()) == ()
+
+
 class Locks:
     """A project whose store holds lock files under their own text."""
 

@@ -413,7 +413,7 @@ def test_the_coverage_of_all_answers_is_the_checks_own(pack: Pack) -> None:
         (
             "enough",
             {"min_rows": "1000", "min_days": "1", "max_bad_share": "0"},
-            "at least 1,000 rows, on at least 1 day, none bad",
+            "at least 1,000 rows, none bad",
         ),
         ("no_leak", {"max_rows": "0"}, "none may differ"),
         ("integration", {}, "none may differ, no contract may break"),

@@ -16,7 +16,7 @@ delivery = Pipeline(
     stages=[
         gates.enough_good_data(per="race"),
         gates.no_leak(),
-        gates.representation(by="race", reference=SHARES),
+        gates.representation(by="race", reference=SHARES, rows="holdout"),
         gates.beats_baseline(baseline="best_simple", metric="accuracy"),
         gates.champion(metric="accuracy"),
         gates.fairness("selection_rate", by=["race"], on="ratio", against=WHITE, min_n=FEWEST, name="four_fifths"),

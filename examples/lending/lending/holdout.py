@@ -47,7 +47,7 @@ def holdout(judging: pl.DataFrame, best_simple: str) -> pl.DataFrame:
 
 @step
 def trained_rows(
-    training: pl.DataFrame, booster: lgb.Booster, bar: Bar, rows: int = 300, seed: int = 7
+    training: pl.DataFrame, booster: lgb.Booster, bar: Bar, rows: int = 1000, seed: int = 7
 ) -> pl.DataFrame:
     """A sample of what was learned from, with the decision by the table it was learned from.
 

@@ -64,7 +64,7 @@ def _already_there(path: Path) -> UsageError:
     return UsageError(
         "a key is already there and will not be overwritten",
         value=str(path),
-        allowed="a path that does not exist",
+        allowed=f"a path that does not exist; or, if this is the key that is meant, --key {path}.pub",
         next=f"ssh-keygen -l -f {path}",
     )
 

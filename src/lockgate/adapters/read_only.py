@@ -37,6 +37,6 @@ class ReadOnlyLedger:
         raise ServiceUnavailable(
             "nothing is written to the shared ledger, as nobody could read what it names in this working copy's own store",
             value=f"no {' and no '.join(self._lacking)}",
-            allowed="a token and a remote by which the shared store is reached (docs/gitlab.md, “The store on packages”)",
-            next="git remote add origin …   and   export LOCKGATE_GITLAB_TOKEN=…",
+            allowed="an access token (role Developer, scope api) and a git remote origin, by which the packages of the project are reached",
+            next="git remote add origin …   and   export LOCKGATE_GITLAB_TOKEN=… LOCKGATE_GITLAB_HOST=…",
         )  # fmt: skip

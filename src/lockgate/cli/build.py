@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from lockgate.cli.cells import PARAM, left_out, unmoved
-from lockgate.cli.render import Progress, now, print_json, table
+from lockgate.cli.progress import Progress
+from lockgate.cli.render import now, print_json, table
 from lockgate.delivery import run as delivery
 from lockgate.errors import UsageError
 from lockgate.project import open_project

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from lockgate.cli.render import now, plain
 from lockgate.cli.waive import until
 from lockgate.delivery.approval.decide import Words, decide
+from lockgate.delivery.onward import after_approval
 from lockgate.errors import UsageError
 from lockgate.project import open_project
 from lockgate.records.digest import short
@@ -83,22 +84,18 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _decide(decision: Literal["approve", "reject"], arguments: argparse.Namespace, words: Words) -> int:
-    release, entry = decide(
-        open_project(Path.cwd()),
-        decision,
-        arguments.ref,
-        words,
-        environment=arguments.env,
-        key=arguments.key,
-        now=now(),
-    )
-    past = "approved" if decision == "approve" else "rejected"
-    print(f"done  {past} {short(release)}, signed as ledger entry {entry.seq} ({short(entry.digest)})")
+    project = open_project(Path.cwd())
+    signed = decide(
+        project, decision, arguments.ref, words, environment=arguments.env, key=arguments.key, now=now()
+    )  # fmt: skip
+    past, entry = "approved" if decision == "approve" else "rejected", signed.entry
+    print(f"done  {past} {short(signed.release)}, signed as ledger entry {entry.seq} ({short(entry.digest)})")
     for condition in words.conditions:
         due = f"by the end of {condition.due - dt.timedelta(days=1):%F}" if condition.due else "before it counts"
         print(plain(f"condition, {due}: {condition.text}"))
     if words.conditions:
         print(f"next: lockgate meet {entry.seq} --how …   (you, or another {words.role})")
     elif decision == "approve":
-        print(f"next: lockgate deliver{f' --planned {planned}' if (planned := words.plan) else ''}")
+        missing, step = after_approval(project, signed, planned=words.plan, key=arguments.key, now=now())
+        print(plain(f"still missing: {missing}\nnext: {step}" if missing else f"next: {step}"))
     return 0

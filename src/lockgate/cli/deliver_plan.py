@@ -60,7 +60,7 @@ def text(found: DeliveryPlan) -> str:
     parts = [
         f"{found.pipeline}, as of {found.as_of}, up to {last}: plan {short(found.digest)}", "",
         table(steps, header=["step", "action", "took", "reason"]), "",
-        table(_whole([_gate(g) for g in found.gates], GATES), header=GATES), "",
+        table([_gate(g) for g in found.gates], header=GATES, whole=True), "",
         *_said("approval", _approvals(found.approvals) or ["nobody is asked"]),
         *_said("contract", _contract(found)),
         *_said("users", [*found.users.says, *([f"next: {found.users.next}"] if found.users.next else [])]),
@@ -73,19 +73,14 @@ def text(found: DeliveryPlan) -> str:
 def _gate(gate: GateAhead) -> list[str]:
     counts = ((gate.n, "row"), (gate.days, "day"), (gate.groups, "group"))
     rests_on = ", ".join(f"{n:,} {noun}{'s' * (n != 1)}" for n, noun in counts if n) or gate.rests_on
-    size = float(gate.resolves or 0)
-    tells = (f"± {size:.1%}" if gate.unit == "share" else f"± {size:.2g}") if gate.resolves else "–"
-    return [gate.name, rests_on, tells, gate.asks]
+    return [gate.name, rests_on, _tells_apart(gate), gate.asks]
 
 
-def _whole(rows: list[list[str]], header: list[str]) -> list[list[str]]:
-    """Rows whose last cell goes on below instead of being cut."""
-    taken = sum(max(len(row[at]) for row in (header, *rows)) + 2 for at in range(len(header) - 1))
-    found: list[list[str]] = []
-    for *cells, last in rows:
-        first, *more = textwrap.wrap(last, max(WIDTH - taken, 12)) or [""]
-        found += [[*cells, first], *([""] * len(cells) + [line] for line in more)]
-    return found
+def _tells_apart(gate: GateAhead) -> str:
+    if gate.resolves is None:
+        return "–"
+    size = float(gate.resolves)
+    return f"± {100 * size:.2g} points" if gate.unit in ("percent", "harm") else f"± {size:.2g}"
 
 
 def _approvals(asked: Iterable[ApprovalAhead]) -> Iterator[str] | list[str]:

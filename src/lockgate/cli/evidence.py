@@ -54,7 +54,8 @@ def releases(arguments: argparse.Namespace) -> int:
 
 def _stopped(state: ReleaseState) -> str:
     """A release, and below it in whole sentences what stopped it, who signed that, and when."""
-    lines = [f"{short(state.release)}  {state.name}, proposed {state.proposed:%F %H:%M} UTC"]
+    live = "; it is live all the same: lockgate rollback" if state.state == "live" else ""
+    lines = [f"{short(state.release)}  {state.name}, proposed {state.proposed:%F %H:%M} UTC{live}"]
     for stop in state.stopped:
         who = (
             f"gate {stop.name} failed, signed by {stop.who}"

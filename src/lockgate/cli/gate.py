@@ -99,7 +99,11 @@ def _lines(plan: GatePlan) -> str:
 
 def _resolves(plan: GatePlan) -> str:
     """What it can tell apart, and from how many rows on an easy truth passes."""
-    apart = f"{plan.resolves or 0.0:.2g}" if plan.reads != "percent" else f"{100 * (plan.resolves or 0.0):.2g} points"
+    apart = (
+        f"{plan.resolves or 0.0:.2g}"
+        if plan.reads in ("number", "times")
+        else f"{100 * (plan.resolves or 0.0):.2g} points"
+    )
     tells = f"  Decided four times in five when the truth lies {apart} or more away from the limit."
     at = _value(plan.needed_at or 0.0, plan)
     if plan.needed is None:
@@ -109,6 +113,9 @@ def _resolves(plan: GatePlan) -> str:
 
 def _value(value: float, plan: GatePlan) -> str:
     """A true value as the gate's limit is written."""
+    if plan.reads == "harm":
+        side = "" if not value else " worse" if value > 0 else " better"
+        return f"{100 * abs(value):.3g}%{side}"
     if plan.reads == "percent":
         return f"{100 * value:.3g}%"
     return f"{value:.3g}" + (" times" if plan.reads == "times" else "")

@@ -9,7 +9,8 @@ from pathlib import Path
 from lockgate.cli.gitlab_attest import attest, attest_arguments
 from lockgate.cli.gitlab_publish import publish, publish_arguments
 from lockgate.cli.gitlab_report import report, report_arguments
-from lockgate.cli.render import now, plain, print_json, table
+from lockgate.cli.render import now, print_json, table
+from lockgate.cli.wrapping import told
 from lockgate.errors import UsageError
 from lockgate.project import open_project
 
@@ -28,7 +29,9 @@ def gitlab_arguments(parser: argparse.ArgumentParser) -> None:
     rendering.add_argument(
         "--force", action="store_true", help="also delete what somebody added to a .gitlab-ci.yml of ours"
     )
-    checking = actions.add_parser("check", help="exit 1 when the committed files are stale, or would open a gate")
+    checking = actions.add_parser(
+        "check", help="exit 1 when the committed files are stale, or let something past a gate"
+    )
     reporting = actions.add_parser("report", help="what a merge request shows: widgets, evidence page, one note")
     report_arguments(reporting)
     attesting = actions.add_parser(
@@ -98,11 +101,11 @@ def _render(arguments: argparse.Namespace) -> int:
     for name in done.same:
         print(f"same   {name}")
     jobs = [[j.stage, j.name, ", ".join(j.needs)] for j in done.graph.jobs]
-    print("\n" + table(jobs, header=["stage", "job", "needs"]))
+    print("\n" + table(jobs, header=["stage", "job", "needs"], whole=True))
     if done.include:
         print("\n.gitlab-ci.yml is yours and was left alone. It must say:\n\n" + "\n".join(done.include))
     for line in done.warnings:
-        print(f"warning: {plain(line)}", file=sys.stderr)
+        print(told(f"warning: {line}"), file=sys.stderr)
     print("\nnext: git add .gitlab-ci.yml ci && git commit")
     return 0
 

@@ -41,8 +41,10 @@ def attest_arguments(parser: argparse.ArgumentParser) -> None:
 def attest(arguments: argparse.Namespace) -> int:
     """Exit 0 when the ledger says that this person approved; 4 when what GitLab says does not hold together."""
     from lockgate.delivery.forge.attest import attest as attest_release
+    from lockgate.delivery.walk import walk_now
 
     project = open_project(Path.cwd())
+    walk_now(project, now=now()).check(arguments.environment)  # a slip is said before GitLab is asked
     pressed = _pressed(project, arguments)
     if arguments.deployment:
         return _deployment(project, arguments, pressed)

@@ -1,4 +1,4 @@
-"""`gitlab check`: what is stale, and what would open a gate, so that somebody who reads it knows what to take out."""
+"""`gitlab check`: what is stale, and what would let something past a gate, so that somebody who reads it knows what to take out."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check(arguments: argparse.Namespace, *, has: Has) -> int:
     if not found.looked:
         print("the structure was not looked at: pip install 'lockgate[gitlab]'", file=sys.stderr)
     if not bad:
-        print("fresh  the files are of the present declaration, and nothing in them opens a gate")
+        print("fresh  the files are of the present declaration, and let nothing past a gate")
         return 0
     print(*_wrapped("next: ", _next(found), "      "), sep="\n", file=sys.stderr)
     return 1
@@ -62,7 +62,7 @@ def _stale(line: str) -> Iterator[str]:
 def _lines(each: Finding) -> Iterator[str]:
     """Job, keyword, file; what is there, what was rendered, why it matters, and where else it can be said."""
     where = plain(" › ".join(p for p in (each.job or "the file", each.key) if p))
-    yield f"wrong  {where}{f'  in {plain(each.file)}' if each.file else ''}  [{each.check}]"
+    yield f"wrong  {where}{f'  in {plain(each.file)}' if each.file else ''}"
     yield from _named({"there": each.found, "rendered": each.rendered, "why": each.says, "instead": each.instead})
 
 

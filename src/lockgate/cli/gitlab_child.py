@@ -32,5 +32,6 @@ def child(project: Project, arguments: argparse.Namespace) -> int:
             "one job for each pipeline: with one for each step the file would be larger than [gitlab] child_bytes",
             file=sys.stderr,
         )
-    print("\n" + table([[j.stage, j.name, j.says] for j in done.graph.jobs], header=["stage", "job", "why"]))
+    jobs = [[j.stage, j.name, j.says] for j in done.graph.jobs]
+    print("\n" + table(jobs, header=["stage", "job", "why"], whole=True))
     return 0

@@ -35,6 +35,7 @@ def publish(arguments: argparse.Namespace) -> int:
     from lockgate.delivery.forge.publish import publish as publish_release
 
     forge, project = adapter("gitlab.forge", "GitlabForge")(os.environ), open_project(Path.cwd())
+    forge.need_token()  # before anybody is asked, and anything is read
     done = publish_release(project, forge, arguments.release, _where(project), clock=now)
     if arguments.json:
         print_json(to_json(done))

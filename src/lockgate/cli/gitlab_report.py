@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.cli.build import watched
 from lockgate.cli.render import now, plain, print_json
+from lockgate.cli.wrapping import told
 from lockgate.errors import UsageError
 from lockgate.forge.change import Change, change_in, note_token
 from lockgate.project import adapter, open_project
@@ -31,7 +32,9 @@ NEEDS = "a project access token with role Reporter or higher and scope api"
 def report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default=FOLDER, metavar="FOLDER", help=f"where the files go (default: {FOLDER})")
     note = parser.add_mutually_exclusive_group()
-    note.add_argument("--note", action="store_true", help="exit 4 or 5 when the note cannot be written")
+    note.add_argument(
+        "--note", action="store_true", help="it must be written: else exit 4 or 5; 2 where there is no merge request"
+    )
     note.add_argument("--no-note", action="store_true", help="only files: no network but store and ledger")
     parser.add_argument("--quick", action="store_true", help="leave out why answers change: nothing is built")
 
@@ -54,9 +57,15 @@ def report(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _as_json(done, why_not)
     else:
-        _show(done, why_not)
+        _show(done, "" if arguments.note else why_not)
     if done.error is not None and mode == "require":
         raise done.error
+    if arguments.note and not change.number:
+        raise UsageError(
+            "there is no merge request that a note could be written under", value=change.why_not,
+            allowed='a merge request\'s job; for jobs of other pipelines, too: note = "require" under [gitlab]',
+            next="lockgate gitlab report, without --note: the files are written, and exit 0",
+        )  # fmt: skip
     return 0
 
 
@@ -88,10 +97,12 @@ def _as_json(done: Reported, why_not: str) -> None:
 
 
 def _show(done: Reported, why_not: str) -> None:
-    words = (
-        f"release {short(done.release)} for {done.environment}" if done.release else "this pipeline proposed no release"
+    none = (
+        "this pipeline proposed no release"
+        if job_in(os.environ)
+        else "nobody has proposed a release yet: lockgate propose"
     )
-    print(plain(words))
+    print(plain(f"release {short(done.release)} for {done.environment}" if done.release else none))
     for name in done.files:
         print(plain(f"wrote  {name}"))
     for line in done.lacks:
@@ -100,11 +111,11 @@ def _show(done: Reported, why_not: str) -> None:
         print(plain(f"note   {done.note}"))
     elif done.error is not None:
         print(plain(f"\n{done.text}"))
-        print(plain(f"no note: {done.error}"), file=sys.stderr)
+        print(told(f"no note: {done.error}"), file=sys.stderr)
     elif done.newer:
         print(plain(f"note   {_newer(done)}"))
     elif why_not:
-        print(plain(f"no note: {why_not}"))
+        print(told(f"no note: {why_not}"))
 
 
 def _newer(done: Reported) -> str:

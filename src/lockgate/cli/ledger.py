@@ -58,7 +58,7 @@ def _log(project: Project, arguments: argparse.Namespace) -> None:
         print_json(found)
         return
     rows = [[str(e["seq"]), e["time"][:19], e["who"], e["what"], e["about"]] for e in found]
-    print(table(rows, header=["#", "time (UTC)", "who", "what", "about"]))
+    print(table(rows, header=["#", "time (UTC)", "who", "what", "about"], whole=True))
 
 
 def _verify(project: Project, arguments: argparse.Namespace) -> None:

@@ -58,7 +58,7 @@ COMMANDS = {
     "Operating": {
         "propose": ("jobs", "run what is missing, bundle a release, and say in the ledger that it exists"),
         "approvals": ("jobs", "whether everybody has signed before an environment; who is missing, and how they sign"),
-        "preview": ("preview", "serve | wait: the app of what a branch proposes, beside what is live"),
+        "preview": ("preview", "serve | wait: the app of a proposed release, beside what is live"),
         "adopt": ("adopt", "make a project of a dvc.yaml, and show what its stages read undeclared"),
         "stream": ("stream", "run a pipeline whenever its sources have something new; write its sinks"),
         "store": ("store", "how large it is; check | gc: find and heal damage, collect garbage"),
@@ -94,9 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(error: LockgateError) -> None:
-    from lockgate.cli.render import plain
+    from lockgate.cli.wrapping import told
 
-    print(plain(str(error)), file=sys.stderr)
+    print(told(str(error)), file=sys.stderr)
 
 
 def _dispatch(given: list[str]) -> int:

@@ -61,6 +61,9 @@ def _done(project: Project, arguments: argparse.Namespace) -> delivery.Changed:
     if arguments.action == "remove":
         return delivery.remove_person(project, arguments.name, keys=keys, now=at, key=key)
     if arguments.new_key:
+        delivery.check_may_change(
+            project, key
+        )  # a key that was made for nothing would stand in the way of the next try
         make_key(arguments.new_key, comment=arguments.name)
         keys = (*keys, _key(f"{arguments.new_key}.pub"))
     person = Person(
@@ -86,11 +89,14 @@ def _print(found: delivery.Changed, *, as_json: bool) -> None:
         waiting = {digest: list(by) for digest, by in found.waiting.items()}
         print_json({**to_json(register), "digest": register.digest, "waiting": waiting})
         return
+    if not register.people:
+        print("nobody is registered yet\nnext: lockgate init --person YOU")
+        return
     rows = [
         [p.name, p.kind, ", ".join(fingerprint(k)[:19] + "…" for k in p.keys) or "no key", ", ".join(p.roles)]
         for p in register.people
     ]
-    print(table(rows, header=["name", "kind", "keys", "roles"]))
+    print(table(rows, header=["name", "kind", "keys", "roles"], whole=True))
     print(f"\nversion {register.version}, quorum {register.quorum}, {register.digest}")
     for digest, by in found.waiting.items():
         print(f"waits   {short(digest)} is signed by {', '.join(by)}: {len(by)} of {register.quorum} trustees")

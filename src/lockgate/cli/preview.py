@@ -1,4 +1,4 @@
-"""`preview serve | wait`: the app of what a branch proposes, beside what is live; on a host outside of the pipeline."""
+"""`preview serve | wait`: the app of what is proposed, beside what is live; on a host outside of the pipeline."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ ASK_SECONDS = 2.0
 def preview_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     serving = actions.add_parser(
-        "serve", help="one host for all branches: BRANCH.DOMAIN is the app of what it proposes"
+        "serve",
+        help="one host for all proposals: BRANCH.DOMAIN is the app of what it proposes; what was proposed by hand: DIGEST.DOMAIN",
     )
     serving.add_argument("--host", default="127.0.0.1")
     serving.add_argument("--port", type=int, default=0, help="default: any free one")
-    serving.add_argument("--domain", default="localhost", help="what stands behind the branch (default: localhost)")
+    serving.add_argument(
+        "--domain", default="localhost", help="what stands behind branch or digest (default: localhost)"
+    )
     serving.add_argument("--trust", metavar="sha256:…", help="the trust root to believe; another one is refused")
     serving.add_argument("--days", type=int, default=14, help="how long a proposal is shown (default: 14)")
     serving.add_argument(
@@ -68,9 +71,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, host.stop)
-    _say(f"what branches propose, on {host.address}")
-    if text := host.why_none:
-        _say(text)
+    for line in (f"what is proposed, on {host.address}", *host.shown, *filter(None, [host.why_none])):
+        _say(line)
     host.run()
     return 0
 

@@ -1,21 +1,18 @@
-"""What the terminal shows: tables that fit 100 columns, a progress display, JSON for machines."""
+"""What the terminal shows: tables that fit 100 columns, states in colour, JSON for machines."""
 
 from __future__ import annotations
 
 import json
 import sys
-import time
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import datetime as dt
-    import threading
     from collections.abc import Sequence
 
-    from lockgate.build.execute import Event
     from lockgate.records.digest import Json
 
-__all__ = ["WIDTH", "Progress", "colour", "now", "plain", "print_json", "table"]
+__all__ = ["WIDTH", "colour", "now", "plain", "print_json", "table"]
 
 WIDTH = 100
 HARMLESS = "\n\t\xa0\u2009\u202f"
@@ -47,8 +44,8 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() or c in HARMLESS else c.encode("unicode_escape").decode() for c in text)
 
 
-def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> str:
-    """Left-aligned columns; the last one is cut so that no line is longer than 100 columns.
+def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = (), whole: bool = False) -> str:
+    """Left-aligned columns; the last one is cut so that no line is longer than 100 columns, or goes on below if `whole`.
 
     >>> print(table([["a", "bb"], ["ccc", "d"]]))
     a    bb
@@ -59,13 +56,24 @@ def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> str:
     if not everything:
         return ""
     widths = [max(len(r[i]) for r in everything) for i in range(len(everything[0]))]
-    return "\n".join(_line(row, widths) for row in everything)
+    return "\n".join(line for row in everything for line in (_whole(row, widths) if whole else [_line(row, widths)]))
+
+
+def _whole(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """A row whose last cell goes on below, in its column; or below the row, where the others leave no room for one."""
+    from lockgate.cli.wrapping import beside  # only few tables are wrapped, and every command starts here
+
+    start = "".join(f"{colour(c.ljust(w))}  " for c, w in zip(row[:-1], widths, strict=False))
+    return beside(start, row[-1], indent=sum(w + 2 for w in widths[:-1]))
+
+
+def _room(widths: Sequence[int]) -> int:
+    return max(WIDTH - sum(w + 2 for w in widths[:-1]), 12)
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     cells = [str(c).ljust(w) for c, w in zip(row[:-1], widths, strict=False)]
-    room = max(WIDTH - sum(len(c) + 2 for c in cells), 12)
-    last = str(row[-1])
+    room, last = _room(widths), str(row[-1])
     last = last if len(last) <= room else last[: room - 1] + "…"
     return "  ".join([*(colour(c) for c in cells), last]).rstrip()
 
@@ -74,70 +82,3 @@ def colour(text: str) -> str:
     """Colour a state word on a terminal; elsewhere leave it as it is."""
     code = COLOURS.get(text.strip())
     return f"\x1b[{code}m{text}\x1b[0m" if code and sys.stdout.isatty() else text
-
-
-class Progress:
-    """One live line on a terminal, plain lines elsewhere; never silent for longer than 2 s."""
-
-    def __init__(self, out: TextIO = sys.stderr) -> None:
-        self._out = out
-        self._done = self._left = 0
-        self._running: dict[str, float] = {}
-        self._said = time.monotonic()
-        self._ended: threading.Event | None = None
-
-    def __call__(self, event: Event) -> None:
-        """Hear about a step."""
-        if event.state == "note":
-            self._say(event.reason, final=True)
-            return
-        pipeline, _, step = event.node.rpartition(".")
-        name = f"gate {step}" if pipeline == "gate" else step
-        self._left = event.left
-        if event.state == "begin":
-            self._running[name] = time.monotonic()
-            self._keep_ticking()
-            if self._out.isatty():
-                self._say(f"{name} … ({event.reason})", final=False)
-            return
-        self._running.pop(name, None)
-        self._done += 1
-        mark = "✓" if event.state == "done" else "✗"
-        self._say(f"{mark} {name:<24} {event.seconds:6.1f} s  {event.reason}", final=True)
-
-    def tick(self) -> None:
-        """Say what is running when nothing happened for a while."""
-        if self._running and time.monotonic() - self._said > 1.5:
-            self._say(
-                ", ".join(f"{n} {time.monotonic() - t:.0f} s" for n, t in self._running.copy().items()), final=False
-            )
-
-    def end(self) -> None:
-        """Tick no more."""
-        if self._ended is not None:
-            self._ended.set()
-
-    def _keep_ticking(self) -> None:
-        """Tick beside the work, from its first step on: where nothing runs, no thread is needed."""
-        if self._ended is not None:
-            return
-        import threading
-
-        ended = self._ended = threading.Event()
-
-        def work() -> None:
-            while not ended.wait(0.5):
-                self.tick()
-
-        threading.Thread(target=work, daemon=True).start()
-
-    def _say(self, text: str, *, final: bool) -> None:
-        self._said = time.monotonic()
-        total = self._done + self._left
-        count = f"{self._done}/{total}" if total else ""  # who only waits has no steps to count
-        line = plain(f"{count:>7}  {text}")[:WIDTH]
-        if self._out.isatty():
-            self._out.write(f"\r\x1b[K{line}" + ("\n" if final else ""))
-        else:
-            self._out.write(line + "\n")
-        self._out.flush()

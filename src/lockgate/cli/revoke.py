@@ -55,9 +55,11 @@ def revoke(arguments: argparse.Namespace) -> int:
 def meet(arguments: argparse.Namespace) -> int:
     """Say that a condition is met."""
     from lockgate.delivery.approval.revoke import meet as sign
+    from lockgate.delivery.onward import after_met
 
+    project = open_project(Path.cwd())
     condition, entry = sign(
-        open_project(Path.cwd()),
+        project,
         arguments.entry,
         how=arguments.how,
         number=arguments.condition,
@@ -65,7 +67,7 @@ def meet(arguments: argparse.Namespace) -> int:
         now=now(),
     )
     print(plain(f"done  met: {condition.text}, signed as ledger entry {entry.seq} ({short(entry.digest)})"))
-    print("next: lockgate deliver")
+    print(plain(f"next: {after_met(project, entry, key=arguments.key)}"))
     return 0
 
 

@@ -54,14 +54,14 @@ def init(arguments: argparse.Namespace) -> int:
 
 
 def _from_template(root: Path, arguments: argparse.Namespace) -> int:
-    """Write a template's files and its pipeline. The ledger is founded later: where it will be is a choice to make first."""
+    """Write a template's files and its pipeline. People are registered later: where the ledger will be is a choice to make first."""
     from lockgate.cli.gitlab import has
     from lockgate.delivery.forge.render import render
     from lockgate.delivery.template import write_template
     from lockgate.project import open_project
 
     if arguments.person or arguments.role:
-        raise UsageError("the ledger is founded after a template was written", value="--person or --role", allowed="later",
+        raise UsageError("people and roles are registered after a template was written", value="--person or --role", allowed="later",
                          next=f"lockgate init --template {arguments.template}, and then what its README.md says")  # fmt: skip
     at = now()
     name = arguments.name or root.resolve().name

@@ -36,8 +36,17 @@ def status(arguments: argparse.Namespace) -> int:
         print(line)
     for s in found:
         if s.newest and s.newest != s.release and s.blocker:
-            print(f"\n{short(s.newest)} is the newest release; before {s.environment}: {plain(s.blocker)}")
+            print("\n" + _blocked(s))
     return 0
+
+
+def _blocked(s: EnvironmentStatus) -> str:
+    """What stands before an environment; the next step on a line of its own, where both are too long for one."""
+    line = f"{short(s.newest or '')} is the newest release; before {s.environment}: {plain(s.blocker)}"
+    if len(line) <= WIDTH or not s.next:
+        return textwrap.fill(line, WIDTH, break_on_hyphens=False)
+    why = textwrap.fill(line.removesuffix(f": {plain(s.next)}"), WIDTH, break_on_hyphens=False)
+    return f"{why}\n  next: {plain(s.next)}"
 
 
 def _beside_the_rule(s: EnvironmentStatus) -> list[str]:

@@ -51,12 +51,14 @@ def waive(arguments: argparse.Namespace) -> int:
     """Sign that a failed gate may pass for a while."""
     from lockgate.delivery.approval.waive import WaiverWords
     from lockgate.delivery.approval.waive import waive as sign
+    from lockgate.delivery.onward import after_waiver
 
     wish = WaiverWords(
         role=arguments.role, reason=arguments.reason, control=arguments.control, owner=arguments.owner,
         until=until(arguments.until, now()) if arguments.until else None, environment=arguments.env, second=arguments.second,
     )  # fmt: skip
-    found, entry = sign(open_project(Path.cwd()), arguments.gate, arguments.ref, wish, key=arguments.key, now=now())
+    project = open_project(Path.cwd())
+    found, entry = sign(project, arguments.gate, arguments.ref, wish, key=arguments.key, now=now())
     print(f"done  signed as ledger entry {entry.seq} ({short(entry.digest)})")
     print(
         plain(
@@ -64,12 +66,10 @@ def waive(arguments: argparse.Namespace) -> int:
         )
     )
     print(plain(f"  because  {found.reason}\n  instead  {found.control}\n  owner    {found.owner}"))
-    again = how_to_second(found) or "lockgate waivers"
-    print(
-        "it stands\nnext: lockgate deliver"
-        if found.stands
-        else plain(f"it does not stand yet: {found.why}\nnext: {again}")
-    )
+    if found.stands:
+        print(plain(f"it stands\nnext: {after_waiver(project, found, key=arguments.key)}"))
+    else:
+        print(plain(f"it does not stand yet: {found.why}\nnext: {how_to_second(found) or 'lockgate waivers'}"))
     return 0
 
 

@@ -55,6 +55,11 @@ def who(project: Project, trust: Trusted, key: Path | None = None) -> Person:
     """The registered owner of the key. Raises PermissionRefused when the ledger does not know it."""
     mine = signer(project, key)
     found = trust.people.by_key().get(mine.identity())
+    if found is None and not trust.root:
+        raise PermissionRefused(
+            "nobody is registered yet: this project's ledger is empty", value=mine.identity(),
+            allowed="the first person, who registers all others", next="lockgate init --person YOU",
+        )  # fmt: skip
     if found is None:
         raise PermissionRefused(
             "this key belongs to nobody the ledger knows",

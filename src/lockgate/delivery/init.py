@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.delivery.identity import append, key_path, read_ledger, signer
 from lockgate.durable import write_atomic
-from lockgate.errors import NotFound, UsageError
+from lockgate.errors import NotFound, ServiceUnavailable, UsageError
 from lockgate.project import Project, adapter, find_root, read_settings
 from lockgate.records.decisions import PeopleSet
 from lockgate.records.people import DELIVERER, OPERATOR, TRUSTEE, Person, found
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Founded", "init", "make_key", "refuse_nested"]
 
+FILE = "lockgate.toml"
+AGAIN = "lockgate init --person YOU"
+EXPORT = "export LOCKGATE_GITLAB_TOKEN=… LOCKGATE_GITLAB_HOST=…"
 LOCKGATE_TOML = """\
 [project]
 name = "{name}"
@@ -79,11 +82,13 @@ def init(
     """Make what is missing: the project's files, this copy's key, and the trust root of an empty ledger.
 
     `person` is called by `login` unless named. UsageError when the copy's key belongs to another one, or to one without
-    these roles: who is registered stays so.
+    these roles: who is registered stays so; ServiceUnavailable, and nothing is made, where the ledger cannot be reached.
     """
     project_name = name or root.resolve().name.replace("-", "_")
+    if (root / FILE).exists():
+        _check_ledger(Project(root.resolve(), read_settings((root / FILE).read_text(encoding="utf-8"))))
     made = _make_files(root, project_name)
-    project = Project(root.resolve(), read_settings((root / "lockgate.toml").read_text(encoding="utf-8")))
+    project = Project(root.resolve(), read_settings((root / FILE).read_text(encoding="utf-8")))
     hidden = project.home / ".gitignore"
     if not hidden.exists():  # whatever the project ignores: keys and caches are never tracked
         write_atomic(hidden, b"*\n")
@@ -127,6 +132,32 @@ def refuse_nested(root: Path) -> None:
         )  # fmt: skip
 
 
+def _check_ledger(project: Project) -> None:
+    """A key that no ledger knows would lead in a circle, so the ledger is asked before one is made.
+
+    A push that the remote refuses after that leaves the key: it may have arrived, and the next try goes on with the same one.
+    """
+    if project.lacking:
+        raise ServiceUnavailable(
+            "nothing was made: this project's ledger lies in GitLab, and this working copy cannot write there yet",
+            value=f"no {' and no '.join(project.lacking)}", next=_two_ways(project),
+        )  # fmt: skip
+    project.ledger.head()
+
+
+def _two_ways(project: Project) -> str:
+    """On with GitLab, or without one on a laptop: what to type and to edit, line by line."""
+    reach = [EXPORT if "TOKEN" in what else "git remote add origin …" for what in reversed(project.lacking)]
+    name = project.settings.name
+    lines = [
+        "where the project is in GitLab:", *(f"  {line}" for line in (*reach, AGAIN)),
+        f"to try it on a laptop, without GitLab, change two addresses in {FILE}:",
+        f'  [store]   url = "../{name}-store"', f'  [ledger]  url = "../{name}-ledger"', f"  {AGAIN}",
+        "from that to GitLab, later: the two addresses as they were, rm -r .lockgate, then as above",
+    ]  # fmt: skip
+    return "\n           ".join(lines)
+
+
 def _not_as_asked(me: Person, person: str | None, roles: Sequence[str]) -> str:
     if person not in (None, me.name):
         return f"--person {person}"
@@ -142,9 +173,9 @@ def _make_files(root: Path, name: str) -> list[str]:
     """Files that do not exist yet; nothing is overwritten."""
     package = "".join(c if c.isalnum() else "_" for c in name)
     wanted = {"policy.toml": POLICY_TOML}
-    if not (root / "lockgate.toml").exists():
+    if not (root / FILE).exists():
         wanted |= {
-            "lockgate.toml": LOCKGATE_TOML.format(name=name, package=package),
+            FILE: LOCKGATE_TOML.format(name=name, package=package),
             f"{package}/__init__.py": f'"""{name}."""\n',
             f"{package}/pipelines.py": PIPELINES_PY.format(name=name, package=package),
             ".gitignore": ".lockgate/\n__pycache__/\n",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lockgate.records.people import People, Person
     from lockgate.records.trust import Trusted
 
-__all__ = ["Changed", "add_person", "register", "remove_person", "set_quorum", "sign_people"]
+__all__ = ["Changed", "add_person", "check_may_change", "register", "remove_person", "set_quorum", "sign_people"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,11 @@ class Changed:
 
     people: People
     waiting: Mapping[str, tuple[str, ...]]
+
+
+def check_may_change(project: Project, key: Path | None = None) -> None:
+    """Raise PermissionRefused where this key's owner may not change the register: before anything is made for it."""
+    _may(project, read_ledger(project), key)
 
 
 def add_person(project: Project, person: Person, *, now: dt.datetime, key: Path | None = None) -> Changed:

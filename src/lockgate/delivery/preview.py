@@ -1,6 +1,6 @@
-"""`preview serve`: on a host outside of the pipeline, the app of what each branch proposes, beside the answers of what is live.
+"""`preview serve`: on a host outside of the pipeline, the app of what is proposed, beside the answers of what is live.
 
-The ledger says what a branch proposed last; nothing is written into it, so the host needs no key. An app is started when
+The ledger says what a branch proposed last, and what was proposed by hand; nothing is written into it, so the host needs no key. An app is started when
 somebody asks for it, follows its branch, and is ended when nobody asks any more. Nobody has reviewed what it runs: its process is
 confined, and this one's memory is shut.
 """
@@ -40,11 +40,9 @@ if TYPE_CHECKING:
     from lockgate.records.proposals import Proposal
     from lockgate.records.trust import Trusted
 
-__all__ = ["Previews", "newest_by_branch", "previews", "why_none"]
+__all__ = ["Previews", "newest_by_name", "previews", "why_none"]
 
 LIVE: Final = ""
-NO_BRANCH: Final = ""
-"""In what `newest_by_branch` finds: of no pipeline's job, so of no branch that the ledger knows."""
 START_SECONDS: Final = 120.0
 MOST: Final = 8
 """Apps that run at one time, beside the live one; the one that was asked for longest ago makes room."""
@@ -54,24 +52,31 @@ ROOM_SECONDS: Final = 15.0
 """How long an asker waits for an app to end before it is told to come again."""
 
 
-def newest_by_branch(trust: Trusted, *, name: str, since: dt.datetime) -> Mapping[str, Proposal]:
-    """Branch, as it stands in a host name → the entry by which it proposed a release of pipeline `name` last. Under `NO_BRANCH`: what names none."""
-    found: dict[str, Proposal] = {}
+def newest_by_name(trust: Trusted, *, name: str, since: dt.datetime) -> Mapping[str, Proposal]:
+    """Name in a host's address → the entry by which it proposed a release of pipeline `name` last.
+
+    A branch is called as it stands in a host name; what no pipeline's job proposed has no branch, and is called by the start of
+    its digest. No branch takes the place of such a one.
+    """
+    branches: dict[str, Proposal] = {}
+    by_hand: dict[str, Proposal] = {}
     for proposal in proposals(trust.said):
         if proposal.claim.name == name and proposal.entry.time >= since:
             job = job_of(proposal.claim.extra)
-            found[slug_of(job.ref) if job else NO_BRANCH] = proposal
-    return found
+            if branch := slug_of(job.ref) if job else "":
+                branches[branch] = proposal
+            else:
+                by_hand[short(proposal.claim.release)] = proposal
+    return {**branches, **by_hand}
 
 
-def why_none(branches: Mapping[str, Proposal], *, nameless: bool, days: int) -> str:
-    """For people who find nothing to look at: why, and what to do. Empty where a branch proposes something."""
-    if branches:
+def why_none(proposed: Mapping[str, Proposal], *, days: int) -> str:
+    """For people who find nothing to look at: why, and what to do. Empty where something is proposed."""
+    if proposed:
         return ""
-    others = " (what was proposed names none)" if nameless else ""
     return (
-        f"only proposals of a pipeline have a branch: 0 found in {days} days{others}; run `lockgate propose` in a job, "
-        "or tell it what a job would: CI_PIPELINE_ID, CI_COMMIT_SHA, CI_COMMIT_REF_NAME"
+        f"nobody proposed a release in {days} days; `lockgate propose` does: in a pipeline's job its branch is the name to ask for, "
+        "elsewhere the start of the release's digest"
     )
 
 
@@ -108,8 +113,7 @@ class _Proposed:
     reader: LedgerReader
     clock: Callable[[], dt.datetime]
     days: timedelta
-    branches: Mapping[str, Proposal] = field(default_factory=dict[str, "Proposal"])
-    nameless: bool = False
+    names: Mapping[str, Proposal] = field(default_factory=dict[str, "Proposal"])
     live: str = ""
     head: Head | None = None
 
@@ -120,14 +124,13 @@ class _Proposed:
 
     @property
     def why_none(self) -> str:
-        """Empty where a branch proposes something."""
-        return why_none(self.branches, nameless=self.nameless, days=self.days.days)
+        """Empty where something is proposed."""
+        return why_none(self.names, days=self.days.days)
 
     def look(self) -> None:
         """What fails leaves everything as it was; the follower that asked says so."""
         read = self.reader.read()
-        found = newest_by_branch(read, name=self.walk.training.name, since=self.clock() - self.days)
-        self.branches, self.nameless = {b: said for b, said in found.items() if b != NO_BRANCH}, NO_BRANCH in found
+        self.names = newest_by_name(read, name=self.walk.training.name, since=self.clock() - self.days)
         if read.head != self.head:
             self.live, self.head = live_of(self.walk, read).get(self.environment, ""), read.head
 
@@ -136,10 +139,14 @@ class _Proposed:
         self.look()
         if branch == LIVE:
             return Wanted(release=self.live, entry=self.live) if self.live else None
-        said = self.branches.get(branch)
+        said = self.names.get(branch)
         if said is None:
             return None
-        return Wanted(release=said.claim.release, entry=said.entry.digest, beside=beside, banner=f"REVIEW of {branch}: proposed, nobody has approved it")  # fmt: skip
+        is_live = said.claim.release == self.live
+        stands = f"live in {self.environment}" if is_live else "proposed, nobody has approved it"
+        return Wanted(
+            release=said.claim.release, entry=said.entry.digest, beside=beside, banner=f"REVIEW of {branch}: {stands}"
+        )
 
 
 @dataclass(slots=True)
@@ -181,13 +188,19 @@ class Previews:
 
     @property
     def why_none(self) -> str:
-        """Why no branch has anything to show now, and what to do; empty where one has."""
+        """Why there is nothing to show now, and what to do; empty where there is something."""
         return self._ledger.why_none
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The addresses of what is proposed now, as this host answers to them without a proxy."""
+        port = self._listener.getsockname()[1]
+        return tuple(f"http://{name}.{self._domain}:{port}" for name in sorted(self._ledger.names))
 
     def run(self) -> None:
         """Serve until told to stop; no process is left behind."""
         Relay(
-            self._listener, find=self._find, names=lambda: self._ledger.branches, domain=self._domain,
+            self._listener, find=self._find, names=lambda: self._ledger.names, domain=self._domain,
             why_none=lambda: self._ledger.why_none,
         ).start()  # fmt: skip
         try:
@@ -237,7 +250,7 @@ class Previews:
 
     def _find(self, branch: str) -> tuple[str, int] | None:
         """Where a branch's app listens, started if it is not there; called by a connection's thread. Raises Full."""
-        if branch not in self._ledger.branches:
+        if branch not in self._ledger.names:
             return None
         with self._turn:
             if not self._turn.wait_for(lambda: self._stop or self._has_room(branch), ROOM_SECONDS) or self._stop:

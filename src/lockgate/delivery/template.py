@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from lockgate import __version__
+from lockgate.delivery.own_wheel import own_wheel
 from lockgate.durable import write_atomic
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ TEMPLATES: Final = ("gitlab",)
 """Folders of files."""
 
 FOLDER: Final = "templates"
-VERSION: Final = "lockgate==VERSION"  # the one that writes the template is the one that its jobs install
+VERSION: Final = (
+    "lockgate==VERSION --hash=sha256:WHEEL"  # the one that writes the template is the one that its jobs install
+)
 SUFFIX: Final = ".txt"  # so that nothing takes a template for code of ours
 NAMES: Final = {"gitignore": ".gitignore"}
 USUAL: Final = {"rye": 40, "wheat": 90, "walnut": 18}
@@ -31,11 +35,13 @@ DAYS: Final = 364
 def write_template(root: Path, template: str, *, name: str, today: dt.date) -> tuple[str, ...]:
     """Write the files of a template that do not exist yet, with sales up to yesterday. Answers their names."""
     files = dict(_texts(resources.files("lockgate.delivery") / FOLDER / template, ""))
-    content = {n: t.replace("PROJECT", name).replace(VERSION, f"lockgate=={__version__}") for n, t in files.items()}
-    content["data/sales.csv"] = _sales(today)
+    wheel, packed = own_wheel()
+    ours = f"lockgate=={__version__} --hash=sha256:{hashlib.sha256(packed).hexdigest()}"
+    content = {n: t.replace("PROJECT", name).replace(VERSION, ours).encode() for n, t in files.items()}
+    content |= {"data/sales.csv": _sales(today).encode(), f"wheels/{wheel}": packed}
     made = tuple(sorted(n for n in content if not (root / n).exists()))
     for path in made:
-        write_atomic(root / path, content[path].encode())
+        write_atomic(root / path, content[path])
     return made
 
 

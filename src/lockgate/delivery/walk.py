@@ -96,7 +96,10 @@ class Walk:
         """Raise NotFound for an environment that no stage deploys to."""
         if environment not in self.environments:
             what = "the delivery pipeline does not deploy there"
-            raise NotFound(what, value=environment, allowed=did_you_mean(environment, self.environments))
+            raise NotFound(
+                what, value=environment, allowed=did_you_mean(environment, self.environments),
+                next="lockgate status   (it lists them, in the order they are entered)",
+            )  # fmt: skip
 
 
 def walk_now(project: Project, *, now: dt.datetime) -> Walk:

@@ -28,7 +28,7 @@ class ReleaseState:
     """Where one release stands towards one environment, and in words why.
 
     Attributes:
-        stopped: of a rejected one, every failed gate and every reject.
+        stopped: of a rejected one, every failed gate and every reject; of a live one what would stop it now.
     """
 
     release: str
@@ -128,7 +128,10 @@ def _release_state(
     passed: Callable[[str], Collection[str]],
 ) -> ReleaseState:  # fmt: skip
     state, why = _state(trusted, counts, there, claim.release, passed)
-    against = stops(trusted, release=claim.release, environment=there.name) if state == "rejected" else ()
+    against = stops(trusted, release=claim.release, environment=there.name) if state in ("rejected", "live") else ()
+    if state == "live":
+        waived = passed(claim.release)
+        against = tuple(stop for stop in against if stop.what != "gate" or stop.name not in waived)
     return ReleaseState(
         release=claim.release, name=claim.name, state=state, why=why, proposed=said.entry.time, stopped=against
     )

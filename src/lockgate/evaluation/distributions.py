@@ -77,7 +77,9 @@ def _parts(scored: Scored, replayed: Scored | None, now: Mapping[str, Json] | No
 
 def _array(values: Iterable[Json], like: NDArray[Any] | None) -> NDArray[Any]:
     """Values from JSON with the kind that the holdout gives them."""
-    if like is not None and like.dtype.kind in "fb":
+    if like is not None and like.dtype.kind == "b":
+        return np.array(["" if v is None else "yes" if v else "no" for v in values], dtype=np.str_)
+    if like is not None and like.dtype.kind == "f":
         return np.array([np.nan if v is None else float(cast("float", v)) for v in values], dtype=np.float64)
     return np.array(["" if v is None else str(v) for v in values], dtype=np.str_)
 

@@ -6,6 +6,7 @@ A column in which groups lie far apart can stand for the group, so those come fi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import pi, sqrt
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from lockgate.evaluation.binning import bins_of, shift_between, texts_of
 from lockgate.evaluation.scored import Column
+from lockgate.records.evidence import decimal
 from lockgate.records.findings import PartName, Spread
 
 __all__ = ["within_groups"]
@@ -34,8 +36,8 @@ def within_groups(roles: Mapping[str, str], parts: Mapping[PartName, Columns], b
         by: columns that group rows; one that the holdout lacks is passed over.
 
     Returns:
-        Per column of `by`: truth and answer (unless they are yes or no: checks measure these) of every group, then the
-        `WIDEST` other columns by which its groups differ most in the holdout, of its `LARGEST` groups.
+        Per column of `by`: truth and answer of every group, then the `WIDEST` other columns by which its groups differ most
+        in the holdout, of its `LARGEST` groups.
     """
     return tuple(spread for one in by if one in parts["holdout"] for spread in _of(one, roles, parts))
 
@@ -46,13 +48,14 @@ def _of(by: str, roles: Mapping[str, str], parts: Mapping[PartName, Columns]) ->
         name: _members(columns[by]) for name, columns in parts.items() if by in columns
     }
     groups = members["holdout"]
-    told = [c for c, role in roles.items() if role in ("truth", "answer") and not _is_decision(holdout[c])]
+    told = [c for c, role in roles.items() if role in ("truth", "answer")]
     others = [c for c, role in roles.items() if role not in ("truth", "answer") and c != by]
-    apart = {column: _apart(holdout[column], groups) for column in others}
+    apart = {column: _apart(holdout[column], groups) for column in (*told, *others)}
     widest = sorted(others, key=lambda c: -apart[c])[:WIDEST]
     largest = sorted(sorted(groups, key=lambda g: -len(groups[g]))[:LARGEST])
     for column, shown in [*((c, sorted(groups)) for c in told), *((c, largest) for c in widest)]:
-        yield from _spreads(by, column, groups=shown, parts=parts, members=members)
+        for spread in _spreads(by, column, groups=shown, parts=parts, members=members):
+            yield replace(spread, apart=decimal(apart[column]))
 
 
 def _members(by: Column) -> dict[str, Rows]:
@@ -61,11 +64,6 @@ def _members(by: Column) -> dict[str, Rows]:
     order = np.argsort(which, kind="stable")
     ends = np.cumsum(np.bincount(which, minlength=len(names)))
     return dict(zip(names.tolist(), np.split(order, ends[:-1]), strict=True))
-
-
-def _is_decision(values: Column) -> bool:
-    """Yes or no has a share and no middle; checks of groups measure it."""
-    return values.dtype.kind == "b" or len(np.unique(values)) <= 2
 
 
 def _spreads(

@@ -98,5 +98,5 @@ def _time(text: str) -> datetime:
 def _refused(what: str, value: str, allowed: str) -> PermissionRefused:
     return PermissionRefused(
         f"the approvals of this deployment do not count: {what}", value=value, allowed=allowed,
-        next="docs/gitlab.md, “Deployment approvals”",
+        next="start a new deployment: a pipeline of the default branch, or retry of its deploy job; then approve that one",
     )  # fmt: skip

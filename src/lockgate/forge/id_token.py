@@ -111,5 +111,5 @@ def _bytes(part: str, name: str) -> bytes:
 def _refused(field: str, value: str, allowed: str) -> PermissionRefused:
     return PermissionRefused(
         f"the job's ID token does not count: {field}", value=value[:200], allowed=allowed,
-        next="docs/gitlab.md, “Attested approvals”: id_tokens of the job that is played",
+        next="the job that is played declares id_tokens: {LOCKGATE_ID_TOKEN: {aud: lockgate}}, as lockgate gitlab render writes it",
     )  # fmt: skip

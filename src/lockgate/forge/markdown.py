@@ -27,6 +27,8 @@ LINKS: Final = re.compile(r":(?=//|[\w+-]+:)|\bwww(?=\.)|\[(?=\[|[a-z]+:)|\{(?=[
 """Addresses and `:emoji:`, `[[pages]]` and `[vulnerability:1]`, marks of a change in a line."""
 
 PLAIN_CODE: Final = re.compile(r"[^`|\\]+")
+NAMED: Final = re.compile(r"(?<![^\s(])`([\w.,:=/ -]+)`(?![^\s).,;:])", re.ASCII)
+"""A name that a sentence of ours marks as code. It stands between spaces: `$` beside it would make it a formula."""
 
 
 def text(said: str, most: int = LONGEST) -> str:
@@ -36,11 +38,18 @@ def text(said: str, most: int = LONGEST) -> str:
     a\|b \<i\> \[x\](y)
     >>> text("ask @all") == "ask \\@" + JOINER + "all"
     True
+    >>> print(text("no `trained_rows` here, but `*x*`"))
+    no `trained_rows` here, but \`\*x\*\`
     """
     shown = cut(visible(" ".join(said.split())), most)
-    apart = LINKS.sub(lambda m: m[0] + JOINER, REFERS.sub(lambda m: m[0] + JOINER, shown))
-    plain = MARKUP.sub(r"\\\1", apart)
+    parts = NAMED.split(shown)  # prose, a name, prose, a name, …
+    plain = "".join(f"`{part}`" if number % 2 else _literal(part) for number, part in enumerate(parts))
     return f"\\{plain}" if plain.startswith("/") else plain
+
+
+def _literal(said: str) -> str:
+    apart = LINKS.sub(lambda m: m[0] + JOINER, REFERS.sub(lambda m: m[0] + JOINER, said))
+    return MARKUP.sub(r"\\\1", apart)
 
 
 def code(said: str, most: int = NAME) -> str:

@@ -12,7 +12,7 @@ from lockgate.forge.markdown import code, details, table, text
 from lockgate.forge.note_why import FAR, Words, because, for_whom, part, signed
 from lockgate.gates.rules.sentences import percent
 from lockgate.records.digest import short
-from lockgate.release.wording import better_or_worse, count, day, decimal_of, number, plain, sentence
+from lockgate.release.wording import count, day, decimal_of, harm_in_words, number, plain, sentence
 
 if TYPE_CHECKING:
     from lockgate.records.movement import Attribution, MovedAnswer, Movement, ReleaseDifference
@@ -88,9 +88,9 @@ def _which(found: ReleaseDifference, moved: Movement, shown: Sequence[MovedAnswe
     each = (
         ""
         if not shown or [*shown] == [*moved.largest]
-        else f", each {text(plain(next(iter(shown[0].request))), 80)} once"
+        else f", of each {text(plain(next(iter(shown[0].request))), 80)} the largest first,"
     )
-    largest = f"The largest changes{each}{',' * bool(each)} of" if shown else "None changes of"
+    largest = f"The largest changes{each} of" if shown else "None changes of"
     return f"{largest} the {count(moved.rows, 'request')} of the {whose} release's test{days}.{left}"
 
 
@@ -157,11 +157,8 @@ def _both(*blocks: str) -> str:
 
 
 def _paired(moved: Movement) -> str:
-    low, high = decimal_of(moved.relative.low), decimal_of(moved.relative.high)
-    if low is None or high is None:
-        return moved.relative.why or "no interval"
-    flip = Decimal(-1 if moved.metric["better"] == "higher" else 1)
-    return f"{better_or_worse(*sorted((low * flip, high * flip)))} (paired, 95% interval)"
+    harm = harm_in_words(moved.relative, str(moved.metric["better"]))
+    return f"{harm} (paired, 95% interval)" if harm else moved.relative.why or "no interval"
 
 
 def _day(said: str) -> str:

@@ -100,7 +100,7 @@ def changed(pack: Pack, found: ReleaseDifference | None) -> list[str]:
     told += [
         (kind, words) for kind, words in said(pack, LINES) if kind.lower() not in kinds and kind.lower() != "answers"
     ]
-    lines = [f"- **{text(kind)}**: {text(wording.sentence(words))}" for kind, words in told]
+    lines = [f"- **{text(wording.capitalized(kind))}**: {text(wording.sentence(words))}" for kind, words in told]
     if not lines:
         return [
             "#### What changed",
@@ -110,10 +110,10 @@ def changed(pack: Pack, found: ReleaseDifference | None) -> list[str]:
 
 
 def not_assessed(pack: Pack) -> str:
-    """What nobody looked at, folded, with its count outside."""
+    """What nobody looked at, or on too few rows to tell, folded, with its count outside."""
     lines = dict.fromkeys([*(f"{e.gate}: {line}" for e in pack.evidence for line in e.not_assessed), *pack.missing])
     shown = [f"- {text(wording.sentence(line))}" for line in lines]
-    return _folded(shown, "things that nobody could assess")
+    return _folded(shown, "things that were not assessed, or on too few rows")
 
 
 def _folded(lines: Sequence[str], words: str) -> str:

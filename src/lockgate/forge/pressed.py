@@ -110,5 +110,5 @@ def _not_pinned(variable: str, value: str, allowed: str, following: str) -> Perm
 def _refused(what: str, value: str, allowed: str) -> PermissionRefused:
     return PermissionRefused(
         f"what the forge says of this job does not hold together: {what}", value=value, allowed=allowed,
-        next="docs/gitlab.md, “Attested approvals”",
+        next='in a pipeline of the default branch, play approve:ENV (with approvals = "deployment": deploy:ENV), as it was rendered',
     )  # fmt: skip

@@ -109,16 +109,22 @@ def group_bias(
 
 
 def representation(
-    by: str, reference: Mapping[str, Number] | str, tolerance: Number | None = None, *, name: str | None = None
-) -> Gate:
+    by: str, reference: Mapping[str, Number] | str, tolerance: Number | None = None,
+    *, rows: Literal["both", "holdout", "training"] = "both", name: str | None = None,
+) -> Gate:  # fmt: skip
     """Do the holdout and the training rows hold each group as often as the population that the release is for?
 
     Args:
         by: a column of the holdout (and of `trained_rows`, where these have it: of those, the ones that are replayed).
         reference: group → share; or a file of the project: a JSON object, or a CSV with the columns `group` and `share`.
         tolerance: how far a share may lie from it, either way (default 0.05).
+        rows: whose shares are judged; where `trained_rows` keeps a small sample, its intervals are as wide as that makes them.
     """
-    params = {"by": by, "reference": population(reference)}
+    if rows not in ("both", "holdout", "training"):
+        raise UsageError(
+            "gates.representation: rows is wrong", value=repr(rows), allowed="'both', 'holdout' or 'training'"
+        )
+    params = {"by": by, "reference": population(reference), **({"rows": rows} if rows != "both" else {})}
     return declared(name or f"representation_{by}", "representation", "represented", params, {"tolerance": tolerance})
 
 

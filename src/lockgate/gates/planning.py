@@ -60,7 +60,7 @@ class GatePlan:
         resolves: how far from the limit the truth must lie to be decided four times in five, as the limit is written.
         needed: rows (or days, clusters) that let a truth at `needed_at` pass four times in five; None: no number does.
         unit: of `needed`.
-        reads: how `true`, `resolves` and `needed_at` are written: a number, a share in per cent, so many times.
+        reads: how `true`, `resolves` and `needed_at` are written: a number, a share in per cent, so many times, or a harm: a share above zero where it is worse.
     """
 
     gate: str
@@ -151,7 +151,7 @@ def _of_answers(*, rows: int, discordance: float, accuracy: float | None, limit:
     words = f"{rows:,} rows, {discordance:g} of them right in only one of the two"
     share = percent(Decimal(str(limit)))
     asks = f"accuracy at most {share} lower than the live release's {accuracy:g}" if limit else "accuracy no lower"
-    return _plan("champion", asks, words, asked, DIFFERENCE, have=rows, reads="percent")
+    return _plan("champion", asks, words, asked, DIFFERENCE, have=rows, reads="harm")
 
 
 def _of_spread(*, rows: int, spread: float, limit: float) -> GatePlan:

@@ -16,7 +16,7 @@ from lockgate.records.evidence import Estimate, Evidence
 
 __all__ = ["CEILING", "DIFFERENCE", "PARITY", "RATIO", "Question", "Reads", "Scale", "question"]
 
-Reads = Literal["number", "percent", "times"]
+Reads = Literal["number", "percent", "times", "harm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Question:
         found: the estimate whose interval says how well the holdout can tell: the number that decides or, of groups, that of
             `group`, which has the widest interval; `others` are those of the other groups.
         joint: whether that interval was widened for the comparisons already.
-        reads: how values are written.
+        reads: how values are written: `harm` is a share above zero where the release is worse.
         fails_beyond: as in `Asked`.
     """
 
@@ -90,21 +90,21 @@ def _better(limits: Limits, evidence: Evidence) -> Question:
     margin = limits["margin"]
     side = f"{_side(evidence, good=True)} than the baseline"
     words = f"more than {percent(margin)} {side}" if margin else side
-    return Question(found=evidence.statistic, limit=-float(margin), words=words, reads="percent")
+    return Question(found=evidence.statistic, limit=-float(margin), words=words, reads="harm")
 
 
 def _not_worse(limits: Limits, evidence: Evidence) -> Question:
     margin = limits["margin"]
     side = _side(evidence, good=False)
     words = f"at most {percent(margin)} {side} than the live release" if margin else f"no {side} than the live release"
-    return Question(found=evidence.statistic, limit=float(margin), words=words, reads="percent")
+    return Question(found=evidence.statistic, limit=float(margin), words=words, reads="harm")
 
 
 def _no_slice_worse(limits: Limits, evidence: Evidence) -> Question:
     asked = _not_worse(limits, evidence)
     words = f"{asked.words} in each of {len(evidence.groups)} groups"
     return Question(
-        **_of_groups(evidence), limit=asked.limit, words=words, reads="percent", joint=False, passes_widened=False,
+        **_of_groups(evidence), limit=asked.limit, words=words, reads="harm", joint=False, passes_widened=False,
         comparisons=max(1, len(evidence.groups)),
     )  # fmt: skip
 

@@ -40,7 +40,7 @@ class GateAhead:
         asks: its limits in words.
         rests_on: rows, days and groups behind its last number.
         resolves: how far from the limit the truth must lie to be decided four times in five; None: `why` says why not.
-        unit: of `resolves`; `share`: a hundredth is one per cent.
+        unit: how `resolves` is written: `percent` and `harm` in points (a hundredth is one), `times` as a ratio, else `number`.
     """
 
     name: str

@@ -77,12 +77,19 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """One column's values within one group, in the same bins for all groups. `labels`: as in `Distribution`."""
+    """One column's values within one group, in the same bins for all groups.
+
+    Attributes:
+        labels: as in `Distribution`.
+        apart: how far the group of this column's groups lies from all other rows that lies farthest: the share of its rows
+            in the holdout that would have to move, less what chance does.
+    """
 
     by: str
     group: str
     column: str
     labels: tuple[str, ...] = ()
+    apart: str | None = None
     parts: tuple[Part, ...] = ()
 
 

@@ -108,6 +108,17 @@ class ForgeJob:
         """
         return f"pipeline {self.pipeline} of commit {self.commit[:8]}"
 
+    @property
+    def page(self) -> str:
+        """The address of the pipeline's page; empty where the forge did not say.
+
+        >>> ForgeJob(kind="gitlab", pipeline="12", commit="ab", address="https://gitlab.example.org", project="g/shop").page
+        'https://gitlab.example.org/g/shop/-/pipelines/12'
+        """
+        if not self.address or not self.project:
+            return ""
+        return f"{self.address.rstrip('/')}/{self.project}/-/pipelines/{self.pipeline}"
+
 
 def job_in(environment: Mapping[str, str]) -> ForgeJob | None:
     """The job that these environment variables tell of; None outside of a pipeline.

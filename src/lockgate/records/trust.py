@@ -118,7 +118,7 @@ def trusted(entries: Sequence[Entry], *, pin: str | None = None) -> Trusted:
             "this ledger has another trust root than the pinned one",
             value=fold.root or "no people yet",
             allowed=pin,
-            next=f"ask who founded the ledger; if {fold.root or 'its root'} is right: lockgate serve ENV --trust DIGEST",
+            next=f"ask who began the ledger, with the first lockgate init; if {fold.root or 'its root'} is right: lockgate serve ENV --trust DIGEST",
         )
     return Trusted(said=fold.checked(), people=fold.people, root=fold.root, head=entries[-1].head if entries else EMPTY)
 

@@ -41,8 +41,7 @@ def limits(verdict: Verdict, evidence: Evidence | None = None) -> str:
         case ["worst_over_best"]:
             return f"at most {sentences.number(held['worst_over_best'])} times"
         case ["max_bad_share", "min_days", "min_rows"]:
-            undated = evidence is not None and all(e.name != "days" for e in evidence.also)
-            return _enough(held, str(params.get("per") or ""), dated=not undated)
+            return _enough(held, str(params.get("per") or ""))
         case ["min_ratio"]:
             return f"at least {sentences.number(held['min_ratio'])} times"
         case ["max_difference"]:
@@ -75,9 +74,9 @@ def _compared(harm: Decimal, *, strict: bool) -> str:
     return "must be better at all" if strict else "must not be worse"
 
 
-def _enough(held: Mapping[str, Decimal], per: str, *, dated: bool) -> str:
+def _enough(held: Mapping[str, Decimal], per: str) -> str:
     rows = f"at least {count(int(held['min_rows']), 'row')}" + (f" in each {plain(per)}" if per else "")
-    days = f", on at least {count(int(held['min_days']), 'day')}" if dated or held["min_days"] > 1 else ""
+    days = f", on at least {count(int(held['min_days']), 'day')}" if held["min_days"] > 1 else ""
     bad = f"at most {round_percent(str(held['max_bad_share']))} bad" if held["max_bad_share"] else "none bad"
     return f"{rows}{days}, {bad}"
 

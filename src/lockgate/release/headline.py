@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lockgate.records.evidence import Verdict
 
-__all__ = ["Headline", "Mark", "headline", "mark"]
+__all__ = ["READY", "Headline", "Mark", "headline", "mark"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,10 @@ MARKS: Mapping[str, Mark] = {
     "uncertain": Mark(symbol="?", word="uncertain", tone="uncertain"),
     "not_applicable": Mark(symbol="–", word="does not apply", tone="none"),
 }
+
+
+READY = "Ready for your decision:"
+"""How the sentence of a release begins that a person may sign for."""
 
 
 def mark(outcome: str) -> Mark:
@@ -65,7 +69,7 @@ def headline(verdicts: Sequence[Verdict], waived: Collection[str] = ()) -> Headl
     if unsure:
         return Headline(mark=MARKS["uncertain"], sentence=_unsure(passed, unsure) + rest, may_approve=True)
     if passed:
-        what = f"Ready for your decision: {_many(passed, 'passes', 'pass')}, none {'else ' if excused else ''}fails, none is uncertain."
+        what = f"{READY} {_many(passed, 'passes', 'pass')}, none {'else ' if excused else ''}fails, none is uncertain."
         return Headline(mark=MARKS["uncertain" if excused else "pass"], sentence=what + rest, may_approve=True)
     return Headline(
         mark=MARKS["fail"], sentence="Not ready: no check could judge this release." + rest, may_approve=False
@@ -76,7 +80,7 @@ def _unsure(passed: Sequence[str], unsure: Sequence[str]) -> str:
     first = f"{_many(passed, 'passes', 'pass')}, " if passed else ""
     verb = "is uncertain and needs" if len(unsure) == 1 else "are uncertain and need"
     what = str(len(unsure)) if passed else _many(unsure, "", "").strip()
-    return f"Ready for your decision: {first}{what} {verb} your acceptance by name ({', '.join(unsure)})."
+    return f"{READY} {first}{what} {verb} your acceptance by name ({', '.join(unsure)})."
 
 
 def _gates(verdicts: Sequence[Verdict], tone: str) -> list[str]:

@@ -50,16 +50,22 @@ class Bin:
 def marks_key(names: Sequence[str]) -> str:
     """The legend of every figure here, as a list in HTML."""
     samples = {
-        "train": '<rect class="pl-train" x="2" y="3" width="24" height="9"/>',
-        "holdout": '<path class="pl-step pl-holdout" d="M2 11 L10 11 L10 4 L26 4"/>',
-        "now": '<path class="pl-step pl-now" d="M2 11 L10 11 L10 4 L26 4"/>',
+        "train": _sample("train", '<rect class="pl-train" x="2" y="3" width="24" height="9"/>'),
+        "holdout": _sample("holdout", '<path class="pl-step pl-holdout" d="M2 11 L10 11 L10 4 L26 4"/>'),
+        "now": _sample("now", '<path class="pl-step pl-now" d="M2 11 L10 11 L10 4 L26 4"/>'),
     }
     items = "".join(
-        f'<li><svg class="pl" width="28" height="14" aria-hidden="true">{samples[n]}</svg> {NAMES[n]}</li>'
-        for n in names
-        if n in samples
+        f'<li><svg class="pl" width="56" height="14" aria-hidden="true">{samples[n]}</svg> {NAMES[n]}</li>'
+        for n in samples
+        if n in names
     )
     return f'<ul class="pl-key">{items}</ul>'
+
+
+def _sample(name: str, counted: str) -> str:
+    """The three marks of one set of rows: counted in bins, as a share, as a middle."""
+    share = "" if name == "train" else f'<line class="pl-mark pl-{name}" x1="34" x2="34" y1="1" y2="13"/>'
+    return f'{counted}{share}<circle class="pl-{name}" cx="47" cy="7" r="3.5"/>'
 
 
 def histogram(ends: tuple[str, str], series: Sequence[Series], *, title: str, desc: str) -> str:
@@ -78,17 +84,16 @@ def histogram(ends: tuple[str, str], series: Sequence[Series], *, title: str, de
     return figure(parts, title, desc, HEIGHT)
 
 
-def shares(labels: Sequence[str], series: Sequence[Series], *, title: str, desc: str, most: float = 0.0) -> str:
-    """Share of rows per label: training as a bar, the others as marks on it. `most`: what the whole width is at least."""
-    tallest = max((most, *(share for one in series for share in one.shares)))
-    if not tallest > 0:
+def shares(labels: Sequence[str], series: Sequence[Series], *, title: str, desc: str) -> str:
+    """Share of rows per label, of all rows: training as a bar, the others as marks on it."""
+    if not any(share > 0 for one in series for share in one.shares):
         return ""
     parts: list[str] = []
     for i, label in enumerate(labels):
         top = 30 * i
         parts.append(f'<text class="pl-tick" x="0" y="{top + 11}">{text_of(_short(label))}</text>')
         parts.append(f'<rect class="pl-track" x="0" y="{top + 16}" width="100%" height="8" rx="1"/>')
-        parts += [_mark(one, one.shares[i] / tallest * 100, top + 16) for one in series]
+        parts += [_mark(one, one.shares[i] * 100, top + 16) for one in series]
     return figure(parts, title, desc, 30 * len(labels) + 4)
 
 
@@ -97,8 +102,8 @@ def ranges(rows: Sequence[tuple[str, Sequence[Range]]], *, title: str, desc: str
     known = [v for _, group in rows for one in group for v in (one.at[0], one.at[-1])]
     if not known:
         return ""
-    low, high = min(0.0, *known), max(0.0, *known)
-    x = scale(low, high, 1.5, 98.5)
+    low, high = min(known), max(known)
+    x = scale(low, high if high > low else low + 1, 1.5, 98.5)
     parts: list[str] = []
     y = 0.0
     for label, group in rows:

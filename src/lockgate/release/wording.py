@@ -24,6 +24,7 @@ __all__ = [
     "duration",
     "exact",
     "group_name",
+    "harm_in_words",
     "metric_name",
     "number",
     "plain",
@@ -258,6 +259,15 @@ def better_or_worse(low: Decimal, high: Decimal) -> str:
     if low == high == 0:
         return "no difference"
     return sentences.span(low, high).replace("lower", "better").replace("higher", "worse")
+
+
+def harm_in_words(relative: Estimate, better: str) -> str:
+    """The interval of a relative difference as better or worse; `better`: which side is, `higher` or `lower`; "" without one."""
+    low, high = decimal_of(relative.low), decimal_of(relative.high)
+    if low is None or high is None:
+        return ""
+    flip = Decimal(-1 if better == "higher" else 1)
+    return better_or_worse(*sorted((low * flip, high * flip)))
 
 
 def size(estimate: Estimate) -> str:

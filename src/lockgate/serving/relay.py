@@ -114,7 +114,7 @@ class Relay:
             return _page(200, self._listed(_port(head.data)))
         if (place := self._find(head.name)) is None:
             shown = html.escape(head.name)
-            none = f"<p>No branch <code>{shown}</code> proposes a release that can be shown.</p>"
+            none = f"<p>No branch <code>{shown}</code> proposes a release, and none whose digest begins so was proposed by hand.</p>"
             return _page(404, none + self._why())
         try:
             server = socket.create_connection(place, timeout=HEAD_SECONDS)
@@ -134,7 +134,7 @@ class Relay:
         return f"<p>Why: {html.escape(text)}.</p>" if text else ""
 
 
-NONE: Final = "<p>No branch proposes a release.</p>"
+NONE: Final = "<p>No release is proposed.</p>"
 GONE: Final = "<p>The app of this branch ended before it answered. Ask again in a moment.</p>"
 
 

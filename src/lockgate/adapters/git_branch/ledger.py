@@ -80,7 +80,8 @@ class BranchLedger:
         raise ServiceUnavailable(
             "the remote does not take a ledger entry", value=refused,
             allowed=f"a token or key that may push to {self._copy.branch}, and nobody who may force it",
-            next="docs/gitlab.md, “Which token may push”; in a pipeline: LOCKGATE_LEDGER_TOKEN",
+            next="in a pipeline: Settings › CI/CD › Job token permissions › Allow Git push requests, or a token in LOCKGATE_LEDGER_TOKEN "
+            "(role as the branch's protection says, scope write_repository); elsewhere: who may push to the branch",
         )  # fmt: skip
 
     def _current(self) -> list[Entry]:

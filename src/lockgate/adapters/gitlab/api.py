@@ -44,6 +44,19 @@ class GitlabRefuses(UsageError):
     code = 400
 
 
+class OthersAtIt(GitlabRefuses):
+    """409: somebody else changes the same thing; another try may help."""
+
+    code = 409
+    exit_code = 5
+
+
+class NothingSeen(NotFound):
+    """404: GitLab has no such thing, or hides it from this token, which no other command of ours would change."""
+
+    exit_code = 4
+
+
 class _Said(Exception):
     """An answer that is no good one: its code, what GitLab says, the seconds that it asks us to wait, and where it sends us."""
 
@@ -69,7 +82,7 @@ class GitlabApi:
         header: str = "",
         token: str = "",
         variable: str = "",
-        needs: str = "a token with the role and scope of docs/gitlab.md",
+        needs: str = "a token with role Developer or higher and scope api",
         pause: Callable[[float], None] = time.sleep,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
@@ -185,7 +198,7 @@ class GitlabApi:
             try:
                 return once()
             except _Said as said:
-                why, wait = f"{said.code} {said.words}", said.wait
+                why, wait = f"{said.code} {said.words.removeprefix(f'{said.code} ')}", said.wait
                 if said.code not in PASSING:
                     raise self._refused(said.code, method, path, why) from None
                 may_repeat = again or said.code in NOT_DONE
@@ -223,16 +236,31 @@ class GitlabApi:
     def _refused(self, code: int, method: str, path: str, why: str) -> PermissionRefused | NotFound | GitlabRefuses:
         value = f"{method} {path}: {why}"
         if code in (401, 403):
-            given = f"the token in {self._variable}" if self._headers else "no token"
+            given = f"the token in {self._variable}" if self._headers else "no token was sent"
             return PermissionRefused(
-                "GitLab does not allow this", value=f"{value} ({given})", allowed=self._needs,
-                next=f"look at {self._variable or 'CI_JOB_TOKEN'} in Settings › CI/CD › Variables",
+                "GitLab does not allow this", value=f"{value} ({given})", allowed=self._needs if self._headers else "what is public",
+                next=self._where_to_look(),
             )  # fmt: skip
         if code == 404:
-            return NotFound("GitLab has no such thing, or hides it from this token", value=value)
-        refuses = GitlabRefuses("GitLab refuses this", value=value)
+            what = "GitLab has no such thing" + (", or hides it from this token" if self._headers else "")
+            return NothingSeen(
+                what, value=value, allowed=self._needs if self._headers else "", next=self._where_to_look()
+            )
+        if code == OthersAtIt.code:
+            return OthersAtIt(
+                "GitLab refuses this: others change the same thing", value=value, next="run the job again"
+            )
+        refuses = GitlabRefuses("GitLab refuses this", value=value, next="what GitLab says above is to be mended first")
         refuses.code = code
         return refuses
+
+    def _where_to_look(self) -> str:
+        """Where the token that was sent is given its rights."""
+        if not self._headers:
+            return f"open {self._address} without logging in: this address is asked without a token"
+        if "JOB-TOKEN" in self._headers:
+            return "Settings › CI/CD › Job token permissions, in the project that is asked; and does the project exist?"
+        return f"look at {self._variable} in Settings › CI/CD › Variables"
 
 
 def _words(answer: HTTPResponse) -> str:

@@ -56,6 +56,7 @@ class GitlabForge:
         if missing:
             raise UsageError(
                 "nothing says which GitLab project this is", value=", ".join(missing), allowed="a job of a pipeline, or these variables set by hand",
+                next="export CI_API_V4_URL=https://gitlab.example.org/api/v4 CI_PROJECT_ID=…   (its number, on the project's page)",
             )  # fmt: skip
         self._environment, self._pause, self._now, self._patience = environment, pause, now, patience
         self._token, self._needs = token, needs
@@ -63,12 +64,16 @@ class GitlabForge:
         self._number = quote(environment["CI_PROJECT_ID"], safe="")
         self._project = f"/projects/{self._number}"
 
+    def need_token(self) -> None:
+        """Raise what a call with the project's token would raise before it asks anybody."""
+        self._people()
+
     def _people(self) -> GitlabApi:
         """With the project's token. PermissionRefused when there is none, ServiceUnavailable when it is for another host."""
         if not self._environment.get(self._token):
             raise PermissionRefused(
                 "no token for what a job's own token may not do", value=f"{self._token} is not set", allowed=self._needs,
-                next=f"Settings › Access tokens, then Settings › CI/CD › Variables: {self._token}, masked   (docs/gitlab.md)",
+                next=f"make one: Settings › Access tokens; then Settings › CI/CD › Variables: {self._token}, masked",
             )  # fmt: skip
         asked = f"the API is {self._address}, by CI_API_V4_URL"
         need_host(self._token, urlsplit(self._address).netloc, self._environment, asked=asked)

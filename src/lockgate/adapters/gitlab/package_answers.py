@@ -36,7 +36,7 @@ def refused(error: GitlabRefuses) -> GitlabRefuses:
             f"the group's Settings › Packages and registries › Generic: allow duplicates, or an exception for {PACKAGE}"
         )
     elif error.code == TOO_LARGE or "too large" in error.value:
-        next = "ask who runs the instance for a larger generic_packages_max_file_size, or keep the store in a bucket (docs/store.md)"
+        next = 'ask who runs the instance for a larger generic_packages_max_file_size, or keep the store in a bucket: [store] url = "s3://BUCKET/PREFIX"'
     found = GitlabRefuses(error.what, value=error.value, allowed=error.allowed, next=next)
     found.code = error.code
     return found

@@ -253,7 +253,13 @@ class PackageBucket:
         try:
             yield
         except PermissionRefused as error:
-            raise ServiceUnavailable(error.what, value=error.value, allowed=error.allowed, next=error.next) from error
+            raise NotLetIn(error.what, value=error.value, allowed=error.allowed, next=error.next) from error
+
+
+class NotLetIn(ServiceUnavailable):
+    """The store answers, and not to this token: another try does not help."""
+
+    exit_code = 4
 
 
 def _body(path: Path) -> tuple[bytes | Path, str]:

@@ -27,7 +27,7 @@ __all__ = ["DvcProject", "DvcStage", "Left", "md5_of", "read_dvc"]
 PARAMS = "params.yaml"
 KNOWN = {"cmd", "wdir", "deps", "params", "outs", "metrics", "plots", "desc", "meta", "frozen", "always_changed"}
 TEMPLATE = re.compile(r"\$\{\s*([\w.\-]+)\s*\}")
-BY_HAND = "write the step by hand: docs/adopt.md"
+BY_HAND = 'write the step by hand: a function with @step, or command("…", reads=…, writes=…)'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

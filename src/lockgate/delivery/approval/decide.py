@@ -11,6 +11,7 @@ from lockgate.delivery.anchor import check_anchors
 from lockgate.delivery.delivery_plan.agreed import digest_named
 from lockgate.delivery.evidence.page import card_of, pack_of, page_of
 from lockgate.delivery.identity import append, holder, read_ledger
+from lockgate.delivery.onward import onward
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import named
 from lockgate.delivery.walk import Walk, walk_now
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from lockgate.records.people import Person
     from lockgate.records.trust import Trusted
 
-__all__ = ["Evidence", "Words", "check_seen", "decide", "evidence_page"]
+__all__ = ["Evidence", "Signed", "Words", "check_seen", "decide", "evidence_page"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,17 @@ class Words:
     plan: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """A decision in the ledger. `walk`: by what it was decided; `plan`: digest of the plan it is for, empty: any delivery."""
+
+    release: str
+    environment: str
+    entry: Entry
+    walk: Walk
+    plan: str
+
+
 def decide(
     project: Project,
     decision: Literal["approve", "reject"],
@@ -67,8 +79,8 @@ def decide(
     environment: str | None = None,
     key: Path | None = None,
     now: dt.datetime,
-) -> tuple[str, Entry]:
-    """Sign a decision on a release. Answers the release and the ledger entry.
+) -> Signed:
+    """Sign a decision on a release.
 
     Raises:
         PermissionRefused: the key's owner does not hold the role, or it is their own work.
@@ -89,13 +101,13 @@ def decide(
         check_anchors(project, trust, strict=False)
         ask = walk.ask(trust, release, target)
         if decision == "approve":
-            _check_gates(walk, trust, release, ask, now)
+            _check_gates(walk, trust, release, ask, me, now)
         page = page_of(project, walk, trust, release=release, environment=target)
         if page is None:
             raise NotFound(
                 "there is no evidence page to sign under: none was made since policy, people or gates changed",
                 value=f"{short(release)} for {target}",
-                next="lockgate deliver",
+                next=onward(trust, release, f"approve:{target}", me=me),
             )
         if decision == "approve":
             check_seen(project, release, target, page.sha256)
@@ -114,10 +126,10 @@ def decide(
 
     entry = append(project, claim, now=now, key=key)
     assert entry is not None
-    return chosen[0], entry
+    return Signed(release=chosen[0], environment=target, entry=entry, walk=walk, plan=plan)
 
 
-def _check_gates(walk: Walk, trust: Trusted, release: str, ask: Ask, now: dt.datetime) -> None:
+def _check_gates(walk: Walk, trust: Trusted, release: str, ask: Ask, me: Person, now: dt.datetime) -> None:
     """Nobody approves over a gate that was not run, or that failed and is not waived."""
     found = results(trust.said, release=release, policy=walk.digest)
     passed = passed_over(trust, release=release, policy=walk.digest, ask=ask, now=now)
@@ -129,7 +141,10 @@ def _check_gates(walk: Walk, trust: Trusted, release: str, ask: Ask, now: dt.dat
         )  # fmt: skip
     gates = [s.name for s in walk.stages_before(ask.environment) if isinstance(s, Gate)]
     if found and (missing := [name for name in gates if name not in found]):
-        raise PermissionRefused("a gate was not run on this release", value=", ".join(missing), next="lockgate deliver")
+        raise PermissionRefused(
+            "a gate was not run on this release", value=", ".join(missing),
+            next=onward(trust, release, f"gate:{missing[0]}", me=me),
+        )  # fmt: skip
 
 
 def _answers(trust: Trusted, page: str, words: Words, ask: Ask) -> dict[str, str]:
@@ -176,7 +191,7 @@ def evidence_page(project: Project, ref: str, *, environment: str | None = None,
     raise NotFound(
         "no evidence page of this release is kept that shows what holds now: its results, the policy, the people",
         value=f"{short(release)}, before {' or '.join(places)}",
-        next="lockgate deliver",
+        next=onward(trust, release, f"{'approve' if places[0] in walk.approved_only else 'deploy'}:{places[0]}"),
     )
 
 

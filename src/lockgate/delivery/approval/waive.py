@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from lockgate.delivery.approval.decide import check_seen
 from lockgate.delivery.evidence.page import page_of
 from lockgate.delivery.identity import append, holder, read_ledger
+from lockgate.delivery.onward import onward
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.releases import named
 from lockgate.delivery.walk import walk_now
@@ -132,8 +133,9 @@ def _failed(walk: Walk, trust: Trusted, release: str, gate: str) -> GateResult:
     found = results(trust.said, release=release, policy=walk.digest).get(gate)
     if found is None:
         raise NotFound(
-            "this gate was not run on this release", value=f"{gate} on {short(release)}", next="lockgate deliver"
-        )
+            "this gate was not run on this release", value=f"{gate} on {short(release)}",
+            next=onward(trust, release, f"gate:{gate}"),
+        )  # fmt: skip
     if found.verdict.outcome != "fail":
         raise UsageError(
             "only a failed gate is waived", value=f"{gate}: {found.verdict.outcome}",
@@ -148,7 +150,9 @@ def _page_seen(project: Project, walk: Walk, trust: Trusted, release: str, gate:
         if place in _behind(walk, gate) and (page := page_of(project, walk, trust, release=release, environment=place)):
             check_seen(project, release, place, page.sha256)
             return page.sha256
-    raise NotFound("no evidence page of this release is kept", value=short(release), next="lockgate deliver")
+    raise NotFound(
+        "no evidence page of this release is kept", value=short(release), next=onward(trust, release, f"gate:{gate}")
+    )
 
 
 def _behind(walk: Walk, gate: str) -> tuple[str, ...]:

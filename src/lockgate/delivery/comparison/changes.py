@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from lockgate.delivery.releases import file_of
@@ -13,7 +12,7 @@ from lockgate.records.digest import Json, canonical, short
 from lockgate.records.evidence import Estimate, Evidence
 from lockgate.records.pack import Change, ChangeKind
 from lockgate.release.lockfile import OURS, parse
-from lockgate.release.wording import better_or_worse, count, day, decimal_of, number, plain, spread
+from lockgate.release.wording import count, day, harm_in_words, number, plain, spread
 
 if TYPE_CHECKING:
     from lockgate.project import Project
@@ -105,18 +104,10 @@ def _measured(champion: Evidence | None) -> list[Change]:
     ours, theirs = champion.also[0], champion.also[1]
     values = f"{number(theirs.value, theirs.unit)} → {number(ours.value, ours.unit)}"
     same = "on the same rows, both answering as they would today"
-    paired = _paired(champion)
+    paired = harm_in_words(champion.statistic, str(champion.params.get("better", "lower")))
     words = f"{same}: {plain(ours.name)} {values}" + (f", a paired comparison says {paired}" if paired else "")
     after = _shown(ours) + (f"; paired comparison: {paired}" if paired else "")
     return [Change(kind="metrics", what=f"{plain(ours.name)}, {same}", before=_shown(theirs), after=after, words=words)]
-
-
-def _paired(champion: Evidence) -> str:
-    low, high = decimal_of(champion.statistic.low), decimal_of(champion.statistic.high)
-    if low is None or high is None:
-        return ""
-    flip = Decimal(-1 if champion.params.get("better") == "higher" else 1)
-    return better_or_worse(*sorted((low * flip, high * flip)))
 
 
 def _shown(estimate: Estimate) -> str:

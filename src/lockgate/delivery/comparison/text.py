@@ -13,7 +13,7 @@ from lockgate.gates.rules.sentences import group, percent
 from lockgate.records.digest import short
 from lockgate.records.evidence import Estimate
 from lockgate.records.movement import LIMITS
-from lockgate.release.wording import better_or_worse, count, day, decimal_of, number, visible
+from lockgate.release.wording import count, day, decimal_of, harm_in_words, number, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,13 +110,15 @@ def _metric(moved: Movement) -> list[str]:
 
 
 def _better(relative: Estimate, better: str) -> str:
-    low, high = decimal_of(relative.low), decimal_of(relative.high)
-    if low is None or high is None:
+    words = harm_in_words(relative, better)
+    if not words:
         return relative.why or "no interval"
-    flip = Decimal(-1 if better == "higher" else 1)
-    words = better_or_worse(*sorted((low * flip, high * flip)))
     level = percent(Decimal(relative.level)).replace(".0%", "%")
-    return words if low == high == 0 else f"{words} than the old release (paired by {relative.block}, {level} interval)"
+    return (
+        words
+        if words == "no difference"
+        else f"{words} than the old release (paired by {relative.block}, {level} interval)"
+    )
 
 
 # ── why ─────────────────────────────────────────────────────────────────────

@@ -12,14 +12,14 @@ from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.delivery_plan.people import approvals_ahead, ways_back
 from lockgate.delivery.delivery_plan.users import contract_ahead, predictor_files, users_ahead
 from lockgate.delivery.identity import read_ledger
-from lockgate.delivery.judging.gate_plan import gate_plans
+from lockgate.delivery.judging.gate_plan import demand, gate_plans
 from lockgate.delivery.refs import live_of
 from lockgate.delivery.run import Planned, plan
 from lockgate.delivery.saved_plan import made_of
 from lockgate.delivery.walk import Walk, walk_now
 from lockgate.errors import IntegrityError, NotFound
 from lockgate.gates.policy import limits_for
-from lockgate.gates.rules import LIMITS
+from lockgate.gates.rules import LIMITS, limits_of
 from lockgate.records.decisions import GateResult
 from lockgate.records.delivery_plan import FORMAT, DeliveryPlan, GateAhead, StepAhead
 from lockgate.records.digest import digest, digest_bytes
@@ -44,9 +44,6 @@ __all__ = ["code_of", "delivery_plan"]
 
 UNSAID = Estimate(name="nothing", value=None, why="its number was not signed")
 NOTHING_YET = "no evidence yet"
-SHARES = ("better", "not_worse", "nominal")
-"""Rules whose limit is a share."""
-
 NOT_TIMED = ("bundling", "gates", "answers of environments")
 """What a delivery spends time on beside its steps; no record says how long."""
 
@@ -121,7 +118,7 @@ def _gates(
 def _asks(walk: Walk, gate: Gate, last: Verdict | None) -> str:
     """The limits of today as a page would say them, when a verdict tells what they are about."""
     if last is None:
-        return _line(walk, gate)[1]
+        return demand(gate, limits_of(gate.rule, limits_for(walk.policy, gate)))
     return limits(replace(last, threshold={n: str(v) for n, v in _limits(walk, gate).items()}))
 
 
@@ -134,7 +131,7 @@ def _gate(project: Project, gate: Gate, found: GatePlan, verdict: Verdict | None
     resolves = None if found.resolves is None else f"{found.resolves:.3g}"
     known = GateAhead(
         name=gate.name, asks=found.asks if resolves else asks, rests_on=found.basis if verdict else NOTHING_YET, why=found.why, resolves=resolves,
-        unit="share" if gate.rule in SHARES else "",
+        unit=found.reads if resolves else "",
     )  # fmt: skip
     if verdict is None:
         return known

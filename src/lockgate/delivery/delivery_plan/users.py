@@ -20,7 +20,7 @@ from lockgate.records.proposals import proposals
 from lockgate.records.wire import to_json
 from lockgate.release.client import describe_code
 from lockgate.release.layout import CODE
-from lockgate.release.wording import better_or_worse, count, decimal_of, number
+from lockgate.release.wording import count, decimal_of, harm_in_words, number
 
 if TYPE_CHECKING:
     from lockgate.delivery.run import Planned
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 50
 """Releases, newest first, among which the one that a plan would make again is looked for."""
+
+NOT_BUILT = "not known yet: answers are compared once the release is built"
+NOT_COMPARED = "not known yet: the release is built, its answers were not compared"
 
 __all__ = ["contract_ahead", "movement_in_words", "predictor_files", "users_ahead"]
 
@@ -86,10 +89,14 @@ def users_ahead(project: Project, walk: Walk, trust: Trusted, planned: Planned, 
         return UsersAhead(says=(f"nothing: {short(live)} is live in {last} already",))
     if release is None:
         first = f"lockgate deliver --to {walk.environments[0]}" if walk.environments else "lockgate deliver"
-        return UsersAhead(next=f"{first}, then lockgate diff {last} latest")
+        return UsersAhead(says=(NOT_BUILT,), next=f"{first}, then lockgate diff {last} latest")
     movement = compared_already(project, walk, live, release)
     ask = f"lockgate diff {last} {short(release)}"
-    return UsersAhead(says=movement_in_words(movement), next=ask) if movement else UsersAhead(next=ask)
+    return (
+        UsersAhead(says=movement_in_words(movement), next=ask)
+        if movement
+        else UsersAhead(says=(NOT_COMPARED,), next=ask)
+    )
 
 
 def _already_built(project: Project, trust: Trusted, planned: Planned) -> str | None:
@@ -116,12 +123,8 @@ def movement_in_words(moved: Movement) -> tuple[str, ...]:
     far = shares.get("0.1")
     reach = f"; {percent(far)} by more than 10%" if far is not None else ""
     lines = [f"{changed:,} of {count(moved.rows, 'answer')} change{reach}"]
-    low, high = decimal_of(moved.relative.low), decimal_of(moved.relative.high)
     before, after = (number(e.value, e.unit) for e in (moved.before, moved.after))
-    says = (
-        f": {better_or_worse(*sorted((low, high)))}"
-        if low is not None and high is not None and moved.metric.get("better") != "higher"
-        else ""
-    )
+    harm = harm_in_words(moved.relative, str(moved.metric.get("better", "lower")))
+    says = f": {harm}" if harm else ""
     lines.append(f"{moved.metric.get('words', 'metric')} {before} → {after} on the same requests{says}")
     return tuple(lines)

@@ -24,8 +24,10 @@ FAR_OFF = 0.05  # of the actual total: a month's order by such a sum would be vi
 
 
 def cautions(manifest: Manifest, summary: Mapping[str, Json], verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    """Uncommitted code, no gain over one answer for all, a sum that is far off, and groups whose intervals promise what they do not keep."""
-    return (*_uncommitted(manifest), *_no_gain(summary), *_sum(summary), *_dishonest(summary, verdicts))
+    """Uncommitted code, no gain over one answer for all, one side that is mostly missed, a sum far off, intervals that do not hold."""
+    return (
+        *_uncommitted(manifest), *_no_gain(summary), *_missed(summary), *_sum(summary), *_dishonest(summary, verdicts),
+    )  # fmt: skip
 
 
 def _uncommitted(manifest: Manifest) -> Iterator[str]:
@@ -43,6 +45,18 @@ def _no_gain(summary: Mapping[str, Json]) -> Iterator[str]:
     )
     if every is not None and same_answer_is_as_good(every, overall):
         yield same_answer(every, overall)
+
+
+def _missed(summary: Mapping[str, Json]) -> Iterator[str]:
+    """A yes or a no that is given more often than not to those of whom the other came out."""
+    every = next((from_json(Decided, d) for d in summary.get("decided", ())), None)
+    if every is None:
+        return
+    yes, no = every.right_yes + every.wrong_no, every.right_no + every.wrong_yes
+    for came_out, of, wrong, answered in (("yes", yes, every.wrong_no, "no"), ("no", no, every.wrong_yes, "yes")):
+        if wrong * 2 > of:
+            share = round_percent(str(wrong / of))
+            yield f"Of {count(of, 'request')} that came out as a {came_out}, {wrong:,} ({share}) are answered {answered}."
 
 
 def _sum(summary: Mapping[str, Json]) -> Iterator[str]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from lockgate.delivery.walk import Walk
+    from lockgate.deploy.environments import Environment
     from lockgate.gates.binding import Ask
     from lockgate.project import Project
     from lockgate.records.release import Manifest
@@ -64,7 +65,16 @@ class Place:
     @property
     def live(self) -> str | None:
         """The release that it would replace there."""
-        return fold(self.trust, approved_only=self.walk.approved_only).of(self.environment).opponent(self.release)
+        return self._there.opponent(self.release)
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is live there itself."""
+        return self._there.live is not None and self._there.live.release == self.release
+
+    @property
+    def _there(self) -> Environment:
+        return fold(self.trust, approved_only=self.walk.approved_only).of(self.environment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +113,7 @@ def noted_of(
     stands = stands_now(place.walk, trust, place.release, ask, page=page.sha256 if page else "", now=now)
     return Noted(
         project=project.settings.name, release=place.release, environment=place.environment, commit=manifest.lineage.commit,
-        live=place.live, gates=tuple(_gates(place, now)), pack=page.pack if page else None,
+        live=place.live, serves=place.serves, gates=tuple(_gates(place, now)), pack=page.pack if page else None,
         difference=_difference(project, place, quick=quick, now=now, tell=tell), decides=_decides(manifest),
         asked=tuple((r.role, r.need) for r in ask.roles),
         sign=how_to_sign(place.walk, place.release, ask, stands) if ask.roles else "", links=links,
@@ -113,8 +123,8 @@ def noted_of(
 def _difference(
     project: Project, place: Place, *, quick: bool, now: dt.datetime, tell: Callable[[Event], None]
 ) -> ReleaseDifference | None:
-    """What `lockgate diff` says; that it could not say anything is part of the note."""
-    if place.live is None:
+    """What `lockgate diff` says; that it could not say anything is part of the note. Nothing where the release is live itself."""
+    if place.live is None or place.serves:
         return None
     try:
         return difference(project, place.live, place.release, now=now, quick=quick, tell=tell)

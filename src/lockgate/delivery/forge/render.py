@@ -97,7 +97,7 @@ def render(project: Project, *, now: dt.datetime, has: Has, force: bool = False)
 
 
 def check(project: Project, *, now: dt.datetime, has: Has) -> Checked:
-    """Compare the committed files with what would be rendered, and look for what opens gates. Writes nothing."""
+    """Compare the committed files with what would be rendered, and look for what lets something past a gate. Writes nothing."""
     graph, text = _rendering(project, now=now, has=has)
     root, committed = _text_of(project, ROOT), _text_of(project, FILE)
     added = _added(root)
@@ -120,7 +120,7 @@ def check(project: Project, *, now: dt.datetime, has: Has) -> Checked:
 
 
 def _only_stale(f: gitlab_checks.Finding) -> bool:
-    """A difference of our own file that opens nothing is said already, as stale."""
+    """A difference of our own file that lets nothing past is said already, as stale."""
     return f.check == gitlab_checks.CHANGED and f.file == FILE
 
 

@@ -111,7 +111,7 @@ def report(
     if release is None:
         links = links_in(how.variables, "", urls)
         files.write(LINKS, annotations(links))
-        said = files.write(NOTE, nothing_proposed(project.settings.name, links))
+        said = files.write(NOTE, nothing_proposed(project.settings.name, links, in_pipeline=how.job is not None))
         done = Reported(release=None, environment="", live=None, files=tuple(files.written), text=said)
         return _with_note(done, how, lambda: (said, ()))
     place = Place(walk=walk, trust=trust, release=release, may_make_a_page=bool(how.change.number) or how.job is None)

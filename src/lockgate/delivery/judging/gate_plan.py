@@ -14,6 +14,8 @@ from lockgate.gates.planning import GatePlan, of_evidence
 from lockgate.gates.policy import limits_for
 from lockgate.gates.rules import limits_of
 from lockgate.records.decisions import GateResult
+from lockgate.records.evidence import Verdict
+from lockgate.release.demands import limits as demanded
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
 
     from lockgate.delivery.walk import Walk
     from lockgate.project import Project
-    from lockgate.records.evidence import Verdict
 
-__all__ = ["gate_plans"]
+__all__ = ["demand", "gate_plans"]
+
+KINDS = {"better": "beats_baseline", "not_worse": "champion", "represented": "representation"}
+"""Rule → the kind of the evidence that it judges, where this is not called as the function that measures it."""
 
 
 def gate_plans(
@@ -54,9 +58,13 @@ def _last_verdicts(project: Project) -> Mapping[str, Verdict]:
 def _plan(project: Project, walk: Walk, gate: Gate, verdict: Verdict | None) -> GatePlan:
     limits = limits_of(gate.rule, limits_for(walk.policy, gate))
     if verdict is None:
-        return GatePlan(gate=gate.name, asks=_shown(limits), basis="nothing", why="no evidence yet")
+        return GatePlan(gate=gate.name, asks=demand(gate, limits), basis="nothing", why="no evidence yet")
     return of_evidence(gate.name, gate.rule, limits, evidence_behind(project, verdict, params=gate.params))
 
 
-def _shown(limits: Mapping[str, Decimal]) -> str:
-    return ", ".join(f"{name} {value:f}" for name, value in limits.items()) or "no limit"
+def demand(gate: Gate, limits: Mapping[str, Decimal]) -> str:
+    """The limits as a page would say them, of a gate that never said anything."""
+    measured = gate.evidence if isinstance(gate.evidence, str) else gate.evidence.__name__
+    kind = KINDS.get(gate.rule) or measured.rpartition(":")[2]
+    threshold = {name: f"{value:f}" for name, value in limits.items()}
+    return demanded(Verdict(gate=gate.name, kind=kind, outcome="uncertain", reason="", threshold=threshold))

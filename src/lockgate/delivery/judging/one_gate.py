@@ -16,7 +16,7 @@ from lockgate.delivery.evidence.recorded_page import keep_recorded_page
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.judging.judge import judge
 from lockgate.delivery.judging.material import judged_on, material_for
-from lockgate.delivery.judging.signing import leads_to, record_verdict, served_for, takes_served
+from lockgate.delivery.judging.signing import accepted_before, leads_to, record_verdict, served_for, takes_served
 from lockgate.delivery.judging.values_checked import check_values
 from lockgate.delivery.propose import may_deliver
 from lockgate.delivery.walk import walk_now
@@ -113,9 +113,11 @@ def _error(walk: Walk, gate: Gate, release: str, verdict: Verdict, passing: Pass
             next=f"lockgate evidence {short(release)}{passing.how(gate)}",
         )
     if verdict.outcome == "uncertain":
+        asked = accepted_before(walk, gate)
         return WaitingForHuman(
             f"gate {gate.name} is uncertain", value=verdict.reason, allowed=verdict.settles,
-            next=f"lockgate approvals {leads_to(walk, gate)}   (who signs accepts it by name)",
+            next=f"lockgate approvals {asked}   (who signs accepts it by name)" if asked
+            else f"lockgate gate plan {gate.name}   (how many rows would decide it: nobody is asked to accept it)",
         )  # fmt: skip
     return None
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lockgate.records.artifact import Artifact
     from lockgate.records.evidence import Verdict
 
-__all__ = ["leads_to", "record_verdict", "served_for", "takes_served"]
+__all__ = ["accepted_before", "leads_to", "record_verdict", "served_for", "takes_served"]
 
 
 def takes_served(walk: Walk, gate: str) -> bool:
@@ -58,3 +58,17 @@ def leads_to(walk: Walk, gate: Gate) -> str:
     """The environment behind a gate; behind the last deployment: that one."""
     after = walk.stages[walk.stages.index(gate) :]
     return next((s.environment for s in after if isinstance(s, DeployTo)), walk.environments[-1])
+
+
+def accepted_before(walk: Walk, gate: Gate) -> str:
+    """The environment before which people accept this gate's uncertain result by name; empty: nobody is asked in time.
+
+    A protected environment without an approval ends the way: nothing uncertain enters it.
+    """
+    after = walk.stages[walk.stages.index(gate) :]
+    for name in (s.environment for s in after if isinstance(s, DeployTo)):
+        if name in walk.approved_only:
+            return name
+        if walk.policy.environment(name).protected:
+            return ""
+    return ""

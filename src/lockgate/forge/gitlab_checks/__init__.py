@@ -1,4 +1,4 @@
-"""What is wrong with a GitLab CI file that neither GitLab's schema nor a local runner sees, and that would open a gate."""
+"""What is wrong with a GitLab CI file that neither GitLab's schema nor a local runner sees, and that would let something past a gate."""
 
 from __future__ import annotations
 

@@ -22,28 +22,29 @@ NAME = "share_difference"
 MOST_GROUPS = 200
 
 
-def evidence(scored: Scored, replayed: Scored | None = None, *, by: str, reference: Mapping[str, str]) -> Evidence:
+def evidence(
+    scored: Scored, replayed: Scored | None = None, *, by: str, reference: Mapping[str, str], rows: str = "both"
+) -> Evidence:
     """Each group's share of the rows minus its share of the reference population, the furthest off first.
 
     Args:
         replayed: training rows, which are looked at, too, where they have the column.
         reference: group → share, as decimal strings. When they add up to one, every other group should not be there.
+        rows: `holdout` or `training` to look at one of the two only.
     """
-    params: dict[str, Json] = {"by": [by], "reference": dict(reference)}
+    params: dict[str, Json] = {"by": [by], "reference": dict(reference)} | ({"rows": rows} if rows != "both" else {})
     wanted = {group: float(share) for group, share in reference.items()}
     if why := _names_nobody(scored, by, wanted):
         return unmeasured(KIND, NAME, why, **params)
     found: list[GroupEstimate] = []
     left_out: list[str] = []
     tables: list[_Table] = []
-    for rows, words, name in ((scored, "the holdout", by), (replayed, "the training rows", f"{by} in training")):
-        if rows is None or (rows is replayed and by not in rows.columns):
-            left_out.append(f"{words} have no column {by}" if rows is not None else f"{words}, as none are kept")
-            continue
-        if not len(rows):
-            left_out.append(f"{words}, as there are none")
-            continue
-        tables.append(_table(rows, by, wanted, name=name, words=words))
+    asked = (("holdout", scored, "the holdout", by), ("training", replayed, "the training rows", f"{by} in training"))
+    for which, some, words, name in asked:
+        if why := _not_counted(some, by, asked=rows in ("both", which), lacking=some is replayed):
+            left_out.append(f"{words}{why}")
+        elif some is not None:
+            tables.append(_table(some, by, wanted, name=name, words=words))
     for table in tables:
         found += _compared(table, wanted, comparisons=sum(len(t.groups) for t in tables))
         left_out += table.unnamed
@@ -61,6 +62,17 @@ def evidence(scored: Scored, replayed: Scored | None = None, *, by: str, referen
         params=params,
         not_assessed=tuple(left_out),
     )
+
+
+def _not_counted(rows: Scored | None, by: str, *, asked: bool, lacking: bool) -> str:
+    """Why these rows are not looked at, or "". `lacking`: they may lack the column; the holdout that lacks it is a mistake."""
+    if not asked:
+        return ", as the gate is declared without them"
+    if rows is None:
+        return ", as none are kept"
+    if lacking and by not in rows.columns:
+        return f" have no column {by}"
+    return "" if len(rows) else ", as there are none"
 
 
 def _names_nobody(scored: Scored, by: str, wanted: Mapping[str, float]) -> str:

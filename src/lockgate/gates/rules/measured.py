@@ -52,7 +52,7 @@ def _compared(evidence: Evidence, limit: Decimal, *, strict: bool) -> Ruling:
     wanted = _wanted(limit, strict=strict, word="higher" if flip else "lower", bad="lower" if flip else "higher")
     words, against = capitalized(str(evidence.params["words"])), evidence.params["against"]
     change = f"the same as {against}" if value == 0 else f"{higher_or_lower(value)} than {against}"
-    reason = f"{words} is {change}; {level(evidence.statistic)} {span(low, high, evidence.statistic.block)}; {basis(evidence.statistic)}."
+    reason = f"{words} is {change}{_both(evidence)}; {level(evidence.statistic)} {span(low, high, evidence.statistic.block)}; {basis(evidence.statistic)}."
     doubt = {
         "pass": "",
         "fail": f" It must be {wanted}.",
@@ -63,6 +63,15 @@ def _compared(evidence: Evidence, limit: Decimal, *, strict: bool) -> Ruling:
         more_needed(harm, bound, limit, evidence.statistic, passes=harm <= limit) if outcome == "uncertain" else ""
     )
     return Ruling(outcome=outcome, reason=reason + doubt.get(outcome, "") + left_out(evidence), settles=settles)
+
+
+def _both(evidence: Evidence) -> str:
+    """The two values themselves: how much better one is than another says nothing of how good they are."""
+    values = [(Decimal(e.value), e.unit) for e in evidence.also[:2] if e.value is not None]
+    if len(values) < 2:
+        return ""
+    ours, theirs = (percent(v) if unit == "share" else number(v) for v, unit in values)
+    return f", {ours} against {theirs}"
 
 
 def _wanted(limit: Decimal, *, strict: bool, word: str, bad: str) -> str:
