@@ -40,8 +40,8 @@ class Store(Protocol):
         """Answer a readable file with exactly these bytes, checked now."""
         ...
 
-    def has(self, digest: str) -> bool:
-        """Say whether the object is here, without reading it."""
+    def has(self, digest: str, *, sha256: str = "", size_bytes: int | None = None) -> bool:
+        """Say whether the object is here, without reading it; and whether these are its bytes, as far as the place tells."""
         ...
 
     def list(self) -> Iterator[str]:

@@ -104,7 +104,9 @@ def ledger_at(url: str, root: Path, *, home: Path, lacking: tuple[str, ...]) -> 
 
 def remote_of(ledger: str, root: Path) -> str:
     """The address of the git remote that holds a ledger; empty for a ledger elsewhere."""
-    return adapter("git_branch.branch", "address_of")(_branch_of(ledger)[0], root) if scheme_of(ledger) == "git" else ""
+    return (
+        adapter("git_branch.address", "address_of")(_branch_of(ledger)[0], root) if scheme_of(ledger) == "git" else ""
+    )
 
 
 def _branch_of(url: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from lockgate.delivery.delivery_plan.people import asked_of
 from lockgate.delivery.delivery_plan.users import movement_in_words
 from lockgate.delivery.walk import Walk
 from lockgate.errors import UsageError
-from lockgate.gates.policy import Policy
+from lockgate.gates.policy import EnvironmentRules, Policy
 from lockgate.records.delivery_plan import (
     FORMAT,
     ApprovalAhead,
@@ -28,7 +28,7 @@ from lockgate.records.delivery_plan import (
 )
 from lockgate.records.evidence import Estimate
 from lockgate.records.movement import Moved, Movement
-from lockgate.testing.scene import CAST, release
+from lockgate.testing.scene import CAST, person, release
 
 PLAN = DeliveryPlan(
     format=FORMAT, project="demand", pipeline="demand-delivery", to=None, params={"model": {"rate": 0.1}}, as_of="2011-10-15",
@@ -115,6 +115,20 @@ def test_who_may_agree_and_who_is_left_out_for_own_work() -> None:
     )
     assert not owner.possible
     assert (risk.role, risk.need, risk.valid_for, risk.may, risk.possible) == ("risk", 1, "1d", ("rik",), True)
+
+
+def test_who_measures_again_holds_both_roles_and_is_not_whose_work_it_is() -> None:
+    again = Policy(environments={"production": EnvironmentRules(remeasured=2)})
+    more = (("val", "deliverer", "validator"), ("vic", "validator"), ("sue", "deliverer", "validator"))
+    *_, measuring = asked_of(walk(again), [*CAST, *(person(*p) for p in more)], "production", own={"sue"})
+    assert (measuring.role, measuring.need, measuring.may, measuring.excluded) == ("validator", 2, ("val",), ("sue",))
+    assert not measuring.possible
+    said = " ".join(text(replace(PLAN, approvals=(measuring,))).split())
+    assert (
+        "before production: every gate is measured again by 2 validators: val; not sue: own work; "
+        "too few hold the role: lockgate people add"
+    ) in said
+    assert all(a.role != "validator" for a in asked_of(walk(again), CAST, "staging", own=()))
 
 
 def test_own_work_that_is_flagged_leaves_nobody_out() -> None:

@@ -34,6 +34,7 @@ from lockgate.gates.exceptions import BreakGlassRules, Exceptions, WaiverRules
 from lockgate.gates.glass import against_glass, broken_glass
 from lockgate.gates.history import Measured
 from lockgate.gates.policy import parse_policy
+from lockgate.gates.remeasured import unconfirmed
 from lockgate.gates.seconding import check_waits, waiver_named
 from lockgate.gates.waivers import waivers
 from lockgate.gates.what_stands import passed_over
@@ -180,6 +181,87 @@ def invented(honest: bool) -> str:
         "slices", "pass" if honest else "fail", by="sam"
     )  # the same inputs give the same digest, or they do not
     return named(desk.standing())
+
+
+class Again:
+    """A release that only its pipeline's key has measured; `val` and `vic` measure again, where the policy asks for one."""
+
+    def __init__(self, *more: Person, need: int = 1) -> None:
+        self.desk = Desk(
+            (*CAST, *more, person("val", "deliverer", "validator"), person("vic", "deliverer", "validator"))
+        )
+        self.need = need
+
+    def field(self) -> str:
+        """`remeasured` where the gate is not confirmed; the approvals stand beside it."""
+        trusted, gates = self.desk.scene.trusted(), ["slices"]
+        lacks = unconfirmed(trusted, release=self.desk.release, policy=POLICY, gates=gates, need=self.need)
+        return "remeasured" if lacks else ""
+
+
+@attack("a result that the pipeline's key invented, and nobody measured again where the policy wants it", "remeasured")
+def nobody_measured_again(honest: bool) -> str:
+    case = Again()
+    if honest:
+        case.desk.measured("slices", by="val")
+    return case.field()
+
+
+@attack("a release measured again by another deliverer, who is no validator", "remeasured")
+def measured_by_no_validator(honest: bool) -> str:
+    case = Again(person("dan", "deliverer"))
+    case.desk.measured("slices", by="val" if honest else "dan")
+    return case.field()
+
+
+@attack("a release measured again by its own author, who is a validator", "remeasured")
+def measured_by_the_author(honest: bool) -> str:
+    case = Again()
+    if not honest:
+        fields = {"name": "demand", "authors": ("val",), "started_by": "sam", "lineage": ""}
+        case.desk.scene.say("sam", Proposed, release=case.desk.release, **fields)
+    case.desk.measured("slices", by="val")
+    return case.field()
+
+
+@attack("a result that was invented again, once the validator had measured", "remeasured")
+def invented_again(honest: bool) -> str:
+    case = Again()
+    case.desk.measured("slices", by="val", evidence="e" if honest else "e2")
+    case.desk.measured("slices")
+    return case.field()
+
+
+@attack("a validator who found another verdict, beside one who found the same", "remeasured")
+def validators_disagree(honest: bool) -> str:
+    case = Again(need=2)
+    case.desk.measured("slices", by="val", outcome="pass" if honest else "fail")
+    case.desk.measured("slices", by="vic")
+    return case.field()
+
+
+@attack("one validator who measured twice, where two must", "remeasured")
+def one_validator_twice(honest: bool) -> str:
+    case = Again(need=2)
+    case.desk.measured("slices", by="vic")
+    case.desk.measured("slices", by="val" if honest else "vic")
+    return case.field()
+
+
+@attack("a release measured again under another policy", "remeasured")
+def measured_under_another_policy(honest: bool) -> str:
+    case = Again()
+    case.desk.measured("slices", by="val", policy=POLICY if honest else release("policy 2"))
+    return case.field()
+
+
+@attack("a release measured again with a key that was stolen, and is taken out of the register since", "remeasured")
+def measured_with_a_stolen_key(honest: bool) -> str:
+    case = Again()
+    case.desk.measured("slices", by="val")
+    if not honest:
+        case.desk.scene.change_people(*(p for p in case.desk.scene.people.people if p.name != "val"))
+    return case.field()
 
 
 @attack("a tightened policy that said so on the way, beside one that a merge request only proposed", "policy")
@@ -879,6 +961,31 @@ def another_failure(honest: bool) -> str:
     return case.field()
 
 
+@attack("a waiver of a failure that was otherwise since, and is the same again", "result")
+def failure_came_back(honest: bool) -> str:
+    case = both(Waiving())
+    case.desk.measured("slices", "fail", evidence="e" if honest else "worse")
+    case.desk.measured("slices", "fail")
+    return case.field()
+
+
+@attack("a waiver from before the policy was tightened, and brought back", "result")
+def waived_before_tightened(honest: bool) -> str:
+    case = both(Waiving())
+    case.desk.measured("slices", "fail", policy=release("policy 2"), **({"change": "7"} if honest else {}))
+    return case.field()
+
+
+@attack("a waiver whose first signature is from before the gate said something else", "result")
+def half_a_waiver_came_back(honest: bool) -> str:
+    case = Waiving()
+    case.signs("rik", "risk")
+    case.desk.measured("slices", "fail", evidence="e" if honest else "worse")
+    case.desk.measured("slices", "fail")
+    case.signs("pat", "product-owner")
+    return case.field()
+
+
 @attack("a waiver that was for staging", "environment")
 def for_staging(honest: bool) -> str:
     case = Waiving()
@@ -1025,6 +1132,32 @@ glass("glass broken without a reason", "reason", {"reason": " "})
 glass("glass broken over a failed gate that it does not name", "results", {"results": {}})
 glass("glass broken over an uncertain gate that it does not name", "results", {"results": {}}, outcome="uncertain")
 glass("glass broken over another result than the present one", "results", {"results": {"slices": release("x")}})
+
+
+@attack("glass broken over a failure that was otherwise since, and is the same again", "results")
+def glass_over_what_came_back(honest: bool) -> str:
+    case = Emergency()
+    case.breaks()
+    case.desk.measured("slices", "fail", evidence="e" if honest else "worse")
+    case.desk.measured("slices", "fail")
+    return case.field()
+
+
+@attack("glass broken over an uncertain result that was otherwise since, and is the same again", "results")
+def glass_over_doubt_that_came_back(honest: bool) -> str:
+    case = Emergency(outcome="uncertain")
+    case.breaks()
+    case.desk.measured("slices", "uncertain", evidence="e" if honest else "worse")
+    case.desk.measured("slices", "uncertain")
+    return case.field()
+
+
+@attack("glass broken under a policy that was tightened since, and brought back", "policy")
+def glass_under_a_policy_brought_back(honest: bool) -> str:
+    case = Emergency()
+    case.breaks()
+    case.desk.measured("champion", policy=release("policy 2"), **({"change": "7"} if honest else {}))
+    return case.field()
 
 
 @attack("glass broken by a machine", "kind")

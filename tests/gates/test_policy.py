@@ -67,6 +67,9 @@ def test_an_empty_file_is_strict() -> None:
         ("[approval]\nself_aproval = 'flagged'", "self_approval?"),
         ("[approval]\nself_approval = 'allowed'", "refused, flagged"),
         ("[approval]\ngrade = 'pressed'", "allowed: signed, attested"),
+        ("[environments.production]\nremeasured = -1", "at least 0"),
+        ("[environments.production]\nremeasured = true", "at least 0"),
+        ("[environments.production]\nremeasure = 1", "remeasured?"),
         ("[roles.owner]\nneeds = 1", "need?"),
         ("[roles.owner]\nneed = 0", "at least 1"),
         ("[roles.owner]\nneed = true", "at least 1"),
@@ -182,6 +185,18 @@ def test_what_is_exceptional_is_in_the_digest_only_where_it_is_said() -> None:
     ]  # fmt: skip
     changed = [policy_digest(parse_policy(EXCEPTIONS.replace(*c)), declared) for c in changes]
     assert len({base, *changed}) == 1 + len(changed)
+
+
+def test_measuring_again_is_in_the_digest_only_where_it_is_asked() -> None:
+    declared, line = declaration(PIPELINE), "[environments.production]\n"
+    base, none, one, two = (
+        policy_digest(parse_policy(line + more), declared)
+        for more in ("", "remeasured = 0", "remeasured = 1", "remeasured = 2")
+    )
+    assert base == none
+    assert len({base, one, two}) == 3
+    assert parse_policy(line + "remeasured = 2").environment("production").remeasured == 2
+    assert parse_policy("").environment("production").remeasured == 0
 
 
 def test_without_a_word_nobody_waives_and_nobody_breaks_the_glass() -> None:

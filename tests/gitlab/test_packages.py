@@ -24,8 +24,9 @@ from lockgate.adapters.gitlab.packages import PackageBucket
 from lockgate.adapters.gitlab.place import place_of
 from lockgate.adapters.local import LocalStore
 from lockgate.errors import IntegrityError, LockgateError, NotFound, ServiceUnavailable, UsageError
-from lockgate.records.digest import digest_bytes
+from lockgate.records.digest import digest_bytes, sha256_bytes
 from lockgate.testing.gitlab import DEVELOPER, MAINTAINER, REPORTER, Fault, GitLab
+from lockgate.testing.gitlab.packages import keep_file
 from lockgate.testing.store import results_checks, store_checks
 
 NUMBERS = itertools.count()
@@ -125,6 +126,39 @@ def test_who_puts_next_believes_the_bytes_and_not_their_number(here: Instance, g
     here.put(here.store(), good)
     assert len(here.files) == 2
     assert here.store().get(found).read_bytes() == good
+
+
+@pytest.mark.parametrize("good", [b"good", b""], ids=["bytes", "none"])
+def test_who_asks_and_knows_the_bytes_is_told_of_others(here: Instance, good: bytes) -> None:
+    """By its name alone it is there; the twin is a file that nobody touched."""
+    found = here.put(here.store(), good)
+    known = {"sha256": sha256_bytes(good), "size_bytes": len(good)}
+    assert here.store().has(found, **known)
+    kept = here.gitlab.project.packages[0].files[-1]
+    kept.content = b"x" * len(kept.content)
+    assert here.store().has(found)
+    assert not here.store().has(found, **known)
+    reader = here.store()
+    here.put(reader, good)
+    assert reader.has(found, **known)
+    assert here.store().has(found, **known)
+
+
+def test_bytes_that_were_put_behind_what_a_short_list_shows_are_seen(
+    here: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks often has only the first files of each version listed; the newest of a name comes last."""
+    monkeypatch.setattr("lockgate.adapters.gitlab.packages.MOST_LISTED", 1)
+    found = here.put(here.store(), b"good")
+    version = f"objects-{found.removeprefix('blake3:')[0]}"
+    keep_file(
+        here.gitlab.project, kind="generic", name=PACKAGE, version=version, file=found.removeprefix("blake3:"),
+        content=b"evil", job=None,
+    )  # fmt: skip
+    reader = here.store()
+    for number in range(30):
+        reader.has(digest_bytes(b"%d" % number))
+    assert not reader.has(found, sha256=sha256_bytes(b"good"), size_bytes=4)
 
 
 def test_what_a_put_asks(here: Instance) -> None:

@@ -42,16 +42,18 @@ class Waiting:
             pipeline=self.pipeline.id,
             commit=self.pipeline.commit,
             job="900",
+            project="group/shop",
             address="https://gitlab.example.org",
             user="42",
         )
         claims = {
             "iss": "https://gitlab.example.org", "job_id": "900", "pipeline_id": job.pipeline, "sha": job.commit, "user_id": "42",
-            "user_login": "bob", "ref_protected": "true", "environment": "production",
+            "user_login": "bob", "ref_protected": "true", "environment": "production", "project_id": "7", "project_path": "group/shop",
         }  # fmt: skip
         told = ToldJob(
             job="900",
             name="approve:production",
+            project="7",
             pipeline=job.pipeline,
             commit=job.commit,
             ref="main",
@@ -129,6 +131,14 @@ WRONG: dict[str, tuple[str, Callable[[Waiting], dict[str, Any]]]] = {
     "the process runs in another job": ("job", changed("job", job="901")),
     "the token is of another pipeline": ("pipeline", changed("claims", pipeline_id="71")),
     "the token is of another commit": ("commit", changed("claims", sha="b" * 40)),
+    "the token is of another project": ("project", changed("claims", project_id="8")),
+    "the API tells of another project": ("project", changed("told", project="8")),
+    "the token names another project": ("project", changed("claims", project_path="mallory/shop")),
+    "the process runs in another project": ("project", changed("job", project="mallory/shop")),
+    "the token names no project": ("project", changed("claims", project_id="", project_path="")),
+    "all of it is of another project than the proposal": ("project", lambda w: {
+        **changed("claims", project_id="8", project_path="mallory/shop")(w), **changed("told", project="8")(w), **changed("job", project="mallory/shop")(w),
+    }),
     "another job was started again": ("name", changed("told", name="data:sales")),
     "token and API name two people": ("user", changed("told", user="66", login="eve")),
     "the job is over": ("status", changed("told", status="success")),

@@ -120,6 +120,29 @@ def test_from_data_to_production_through_packages_and_a_branch(project: Project)
     assert not any(b"glpat-" in data or b"glcbt-" in data for data in kept), "a token is written nowhere"
 
 
+def test_other_bytes_under_the_name_of_a_releases_file_are_seen_by_who_proposes_next(project: Project) -> None:
+    """Somebody with write access to the packages exchanged them. The twin: what nobody touched is not sent again."""
+    number = project.gitlab.pipeline(sha=git(project.folder / "desk", "rev-parse", "HEAD").strip())
+    project.job(number, "propose")
+    desk = Lockgate(project.folder / "desk", project.variables(project.token))
+    files = {f["path"]: f["blake3"].removeprefix("blake3:") for f in desk.json("show", desk.release())["files"]}
+    code, model = (next(name for path, name in files.items() if part in path) for part in ("code/", "model"))
+    states = lambda name: [f for p in project.gitlab.project.packages for f in p.files if f.name == name]
+    [kept] = states(code)
+    good = kept.content
+    project.job(number, "propose")
+    assert len(states(code)) == 1
+    kept.content = b"x" * len(good)
+    project.job(number, "propose")
+    assert states(code)[-1].content == good, "what the bundle made is made again"
+    [kept] = states(model)
+    kept.content = b"x" * len(kept.content)
+    said = project.job(number, "propose", expect=REFUSED)
+    assert "the result of demand.model is damaged in the store" in said.err, (
+        "what a step made is named, before anybody judges it"
+    )
+
+
 def test_without_a_token_a_job_stops_and_a_laptop_is_on_its_own(project: Project) -> None:
     """In a pipeline there is no second store to fall back to; on a laptop nothing is written that others could not read."""
     desk = Lockgate(project.folder / "desk", dict(CLEAN))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from journeys.test_pipeline_jobs import Forge, Pipeline, change, delivered_forge, founded_forge
@@ -195,22 +197,65 @@ def test_a_missing_token_and_a_forge_that_is_down(delivered: Forge, gitlab: GitL
     assert "nothing says which GitLab project this is: CI_PROJECT_ID" in nowhere.err
 
 
-def test_an_id_token_of_the_pipeline_stands_in_the_provenance(delivered: Forge, gitlab: GitLab) -> None:
-    import datetime as dt
+def knows(forge: Forge, gitlab: GitLab) -> None:
+    """The register names the instance: a person has an account there."""
+    account = f"gitlab:{urlsplit(gitlab.url).netloc}/42"
+    forge.desk("people", "add", "uma", "--role", "guest", "--alias", account, "--new-key", str(forge.folder / "uma"))
 
-    pipeline = delivered.pipeline(1)
+
+def id_token(gitlab: GitLab, pipeline: Pipeline, **claims: str) -> str:
+    """Of the job `publish` of a pipeline."""
     job = gitlab.job("publish", pipeline=gitlab.pipeline(sha=pipeline.commit))
-    now = dt.datetime.now(dt.UTC)
-    token = gitlab.id_token(job, aud="lockgate", now=now, pipeline_id="77")
-    said = publish(pipeline, gitlab, expect=REFUSED, LOCKGATE_ID_TOKEN=token)
+    return gitlab.id_token(job, aud="lockgate", now=dt.datetime.now(dt.UTC), **{"pipeline_id": pipeline.id, **claims})
+
+
+def provenance_in(gitlab: GitLab) -> Any:
+    """What the published envelope says."""
+    return json.loads(base64.b64decode(json.loads(file_of(gitlab, "provenance"))["payload"]))["predicate"]
+
+
+def test_an_id_token_of_the_pipeline_stands_in_the_provenance(delivered: Forge, gitlab: GitLab) -> None:
+    pipeline = delivered.pipeline(1)
+    knows(delivered, gitlab)
+    said = publish(pipeline, gitlab, expect=REFUSED, LOCKGATE_ID_TOKEN=id_token(gitlab, pipeline, pipeline_id="77"))
     assert "the ID token is not of this job's pipeline: pipeline_id: 77" in said.err
-    token = gitlab.id_token(job, aud="lockgate", now=now, pipeline_id="1")
-    publish(pipeline, gitlab, LOCKGATE_ID_TOKEN=token)
-    envelope = json.loads(file_of(gitlab, "provenance"))
-    said_there: Any = json.loads(base64.b64decode(envelope["payload"]))
-    (claims,) = said_there["predicate"]["runDetails"]["byproducts"]
+    publish(pipeline, gitlab, LOCKGATE_ID_TOKEN=id_token(gitlab, pipeline))
+    details = provenance_in(gitlab)["runDetails"]
+    assert details["builder"]["id"] == f"{gitlab.url}/group/shop"
+    (claims,) = details["byproducts"]
     assert claims["annotations"]["project_path"] == "group/shop"
+    assert claims["annotations"]["iss"] == gitlab.url
     assert "user_login" not in claims["annotations"]
     assert json.loads(base64.b64decode(claims["content"])) == claims["annotations"], (
         "in-toto wants a uri, digest or content"
     )
+
+
+def test_whoever_starts_the_job_does_not_choose_the_gitlab_that_provenance_names(
+    delivered: Forge, gitlab: GitLab
+) -> None:
+    """Mallory's own instance signs a token of the right pipeline; the job's variables say that it is the instance."""
+    pipeline = delivered.pipeline(1)
+    knows(delivered, gitlab)
+    with GitLab() as evil:
+        token = id_token(evil, pipeline, iss=evil.url)
+        for changes, field in (
+            ({"CI_SERVER_URL": evil.url, "CI_API_V4_URL": evil.api}, "CI_SERVER_URL"),
+            ({"CI_SERVER_URL": evil.url}, "CI_SERVER_URL"),
+            ({"CI_SERVER_URL": f"{gitlab.url}/mallory/pub/-/raw/main/x"}, "CI_SERVER_URL"),
+            ({"CI_API_V4_URL": evil.api}, "CI_API_V4_URL"),
+        ):
+            said = publish(pipeline, gitlab, expect=REFUSED, LOCKGATE_ID_TOKEN=token, **changes)
+            assert f"whose word counts here: {field}" in said.err
+        assert (evil.requests, gitlab.requests) == ([], [])
+
+
+def test_a_register_without_accounts_puts_no_gitlab_into_provenance(delivered: Forge, gitlab: GitLab) -> None:
+    """Nothing says which instance is the team's: the provenance names the project and the job, as the proposal does, and says so."""
+    pipeline = delivered.pipeline(1)
+    said = publish(pipeline, gitlab, LOCKGATE_ID_TOKEN=id_token(gitlab, pipeline))
+    assert "the provenance names no GitLab: nobody in the register has an account at one" in said.err
+    details = provenance_in(gitlab)["runDetails"]
+    assert details["builder"]["id"] == "gitlab/group/shop"
+    assert "byproducts" not in details
+    assert gitlab.count("GET", "/oauth/discovery/keys") == 0

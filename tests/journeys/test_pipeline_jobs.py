@@ -81,7 +81,12 @@ class Pipeline:
         root = self.forge.folder / f"job-{number}"
         git(self.forge.folder, "clone", "--quiet", "desk", root.name)
         git(root, "checkout", "--quiet", self.commit)
-        names = {"CI_PIPELINE_ID": self.id, "CI_COMMIT_SHA": self.commit, "CI_JOB_ID": number}
+        names = {
+            "CI_PIPELINE_ID": self.id,
+            "CI_COMMIT_SHA": self.commit,
+            "CI_JOB_ID": number,
+            "CI_PROJECT_PATH": "group/shop",
+        }
         names |= {"CI_MERGE_REQUEST_IID": self.change} if self.change else {}
         return Lockgate(root, {**names, "LOCKGATE_KEY": str(self.forge.folder / self.key)})
 

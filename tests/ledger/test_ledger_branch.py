@@ -19,6 +19,7 @@ import pytest
 from lockgate.adapters.git_branch.ledger import BranchLedger
 from lockgate.errors import IntegrityError, MovedOn, ServiceUnavailable, UsageError
 from lockgate.project import open_project
+from lockgate.records.ledger import EMPTY
 from lockgate.records.statement import PREDICATES, Envelope, Statement, seal
 from lockgate.testing.ledger import LEDGER_CHECKS, MemorySigner
 
@@ -49,7 +50,7 @@ def envelope(word: str) -> Envelope:
 def copy(remote: Path, name: str = "mine") -> BranchLedger:
     """A working copy's view; the same name twice is the next process in the same copy."""
     home = remote.parent / name
-    return BranchLedger(str(remote), BRANCH, root=remote.parent, copy=home / "ledger.git", seen=home / "seen")
+    return BranchLedger(str(remote), BRANCH, root=home, copy=home / "ledger.git", seen=home / "seen")
 
 
 def add(ledger: BranchLedger, *words: str) -> None:
@@ -419,3 +420,66 @@ def test_a_ledger_on_packages_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "lockgate.toml").write_text('[project]\nname = "p"\npipelines = []\n[ledger]\nurl = "gitlab:"\n')
     with pytest.raises(UsageError, match="of two writers the last one would win"):
         _ = open_project(tmp_path).ledger
+
+
+def shop(folder: Path, *, remote: str, url: str) -> Path:
+    """A project in a subfolder of its repository, whose ledger lies at `url`; `remote` is that of the name `origin`."""
+    git("init", "--quiet", folder, at=folder.parent)
+    git("remote", "add", "origin", remote, at=folder)
+    root = folder / "shop"
+    root.mkdir()
+    (root / "lockgate.toml").write_text(f'[project]\nname = "p"\npipelines = []\n[ledger]\nurl = "{url}"\n')
+    return root
+
+
+IN_THE_TREE = {
+    "a path": ("https://example.org/r.git", "git:../evil.git"),
+    "a path without its ending": ("https://example.org/r.git", "git:../evil"),
+    "a path that is written otherwise": ("https://example.org/r.git", "git:../../clone/./shop/../evil.git"),
+    "a whole path": ("https://example.org/r.git", "git:{top}/evil.git"),
+    "an address": ("https://example.org/r.git", "git:file://{top}/evil.git"),
+    "an address with signs": ("https://example.org/r.git", "git:file://localhost{top}/%65vil.git"),
+    "a link": ("https://example.org/r.git", "git:link"),
+    "the remote's name": ("{top}/evil.git", "git:"),
+    "the remote's name, from the top": ("evil.git", "git:"),
+}
+
+
+@pytest.mark.parametrize("how", IN_THE_TREE)
+def test_a_repository_that_came_with_the_project_is_no_place_for_the_ledger(tmp_path: Path, how: str) -> None:
+    """A bare repository is files: who commits one commits its hooks, and programs that its settings name."""
+    top, ran = tmp_path / "clone", tmp_path / "ran"
+    root = shop(top, **dict(zip(("remote", "url"), (t.format(top=top) for t in IN_THE_TREE[how]), strict=True)))
+    armed(top / "evil.git", ran)
+    (root / "link").symlink_to("../evil.git")
+    git("add", "--all", "--force", at=top)
+    ledger = open_project(root).ledger
+    with pytest.raises(IntegrityError, match="in the project's own tree") as refused:
+        ledger.append(envelope("a"), after=EMPTY, time=NOON)
+    assert (refused.value.exit_code, "evil" in refused.value.value or "link" in refused.value.value) == (4, True)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("how", ["a path", "a path from the project", "an address", "the remote's name", "the clone itself"])  # fmt: skip
+def test_its_twin_elsewhere_on_this_machine_is_one_and_its_owners_hooks_run(tmp_path: Path, how: str) -> None:
+    """Whose repository it is may want their hooks: they are not turned off. No setting of ours would reach them anyway."""
+    top, ran = tmp_path / "clone", tmp_path / "ran"
+    bare = top / ".git" if how == "the clone itself" else tmp_path / "team.git"
+    url = {"a path": f"git:{bare}", "a path from the project": "git:../../team.git", "an address": f"git:file://{bare}", "the remote's name": "git:", "the clone itself": "git:.."}[how]  # fmt: skip
+    root = shop(top, remote=str(bare), url=url)
+    armed(bare, ran)
+    add(open_project(root).ledger, "a", "b")
+    assert words(open_project(root).ledger) == ["a", "b"]
+    assert ran.read_text().splitlines().count("hook") == 2
+
+
+def armed(bare: Path, ran: Path) -> None:
+    """A bare repository that runs code when somebody pushes: by a hook, and by a setting that no hook is needed for."""
+    if not (bare / "HEAD").is_file():
+        git("init", "--quiet", "--bare", bare, at=bare.parent)
+    hook(bare, "pre-receive", f"#!/bin/sh\necho hook >> '{ran}'\n")
+    other = ran.with_name("other.git")
+    git("init", "--quiet", "--bare", other, at=ran.parent)
+    (bare / "objects" / "info").mkdir(exist_ok=True)
+    (bare / "objects" / "info" / "alternates").write_text(f"{other}/objects\n")
+    git("config", "core.alternateRefsCommand", f"echo setting >> '{ran}'; true", at=bare)

@@ -15,6 +15,7 @@ from lockgate.deploy.environments import fold
 from lockgate.gates.approvals import authorised, standing
 from lockgate.gates.binding import ask_for, binding, decide, results
 from lockgate.gates.what_stands import passed_over
+from lockgate.gates.remeasured import unconfirmed
 from lockgate.gates.policy import declaration, parse_policy, policy_text
 from lockgate.records.decisions import Decision, GateResult, Healthy, Shown
 from lockgate.records.digest import canonical, sha256_bytes
@@ -206,6 +207,9 @@ def main_code_says(office: Office, *, after: dt.timedelta = dt.timedelta(0)) -> 
     gone = revoked(trusted, ask.exceptions.revokers)
     if rejects(trusted.said, release=release, environment=environment):
         return False
+    gates = [s.name for s in office.stages if isinstance(s, Gate)]
+    need = office.rules.environment(environment).remeasured
+    demand = {"release": release, "policy": office.policy_digest, "gates": gates, "need": need}
     deployments = fold(trusted, approved_only=(environment,) if ask.roles else ())
     there = deployments.of(environment)
     served = next((s for s in reversed(there.history) if s.release == release), None)
@@ -223,6 +227,7 @@ def main_code_says(office: Office, *, after: dt.timedelta = dt.timedelta(0)) -> 
                 passed_over(trusted, release=release, policy=office.policy_digest, ask=ask, now=now, gone=gone),
             )
             and stands.granted
+            and not unconfirmed(trusted, **demand)
         )
     origin = delivery_behind(trusted, served.want.entry)
     wish = trusted.at(origin)
@@ -246,7 +251,8 @@ def main_code_says(office: Office, *, after: dt.timedelta = dt.timedelta(0)) -> 
         if r.verdict.outcome == "fail"
     ]
     stands = authorised(then, origin, ask=ask, now=at, gone=gone)
-    return _gates_pass(office, trusted.before(wish.entry.seq), passed) and set(failed) <= set(passed) and stands.granted
+    agreed = stands.granted and not unconfirmed(then, **demand)
+    return _gates_pass(office, trusted.before(wish.entry.seq), passed) and set(failed) <= set(passed) and agreed
 
 
 def _newest_page(trusted: Trusted, release: str, environment: str) -> str:

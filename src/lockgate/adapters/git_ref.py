@@ -6,21 +6,19 @@ refuses what is no fast-forward keeps it from being rewritten.
 
 from __future__ import annotations
 
-import os
-import subprocess
 from typing import TYPE_CHECKING, Final
 
 from lockgate.errors import NotFound, ServiceUnavailable
+from lockgate.git_calls import careful
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["GitRef"]
 
 FILE: Final = "checkpoint.json"
-CAREFUL: Final = ("-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false")
-"""A project's files may look like a bare repository with hooks of its own: git (2.38 and newer) refuses that."""
 
 
 class GitRef:
@@ -87,15 +85,8 @@ class GitRef:
 
     def _run(self, *arguments: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
         try:
-            return subprocess.run(
-                ["git", *CAREFUL, *arguments],
-                cwd=self._root,
-                env={n: v for n, v in os.environ.items() if not n.startswith("LOCKGATE_")},
-                input=given,
-                capture_output=True,
-                check=False,
-            )
-        except FileNotFoundError as error:
+            return careful(self._root, *arguments, given=given)
+        except NotFound as error:
             raise NotFound(
                 "anchors are kept in git, which is not here", value=str(self._root), next="install git"
             ) from error

@@ -78,10 +78,13 @@ class LocalStore:
             )
         return path
 
-    def has(self, digest: str) -> bool:
+    def has(self, digest: str, *, sha256: str = "", size_bytes: int | None = None) -> bool:
         """A stat, no read."""
+        del sha256  # a stat tells only the size
         name = digest.removeprefix("blake3:")
-        return bool(DIGEST.fullmatch(name)) and os.path.isfile(f"{self._top}/{name[:2]}/{name}")
+        path = f"{self._top}/{name[:2]}/{name}"
+        is_there = bool(DIGEST.fullmatch(name)) and os.path.isfile(path)
+        return is_there and size_bytes in (None, os.path.getsize(path))
 
     def list(self) -> Iterator[str]:
         """Every object, by name; what a killed copy left behind is none."""

@@ -86,14 +86,14 @@ def _tells_apart(gate: GateAhead) -> str:
 def _approvals(asked: Iterable[ApprovalAhead]) -> Iterator[str] | list[str]:
     found: list[str] = []
     for each in asked:
-        people = "1 person" if each.need == 1 else f"{each.need} people"
+        people = f"{each.need} {'person' if each.need == 1 else 'people'} as {each.role}, for {each.valid_for}"
+        if not each.valid_for:
+            people = f"every gate is measured again by {each.need} {each.role}{'s' * (each.need > 1)}"
         own = " (own work counts, flagged)" if each.flagged else ""
         out = f"; not {', '.join(each.excluded)}: own work" if each.excluded else ""
         enough = "" if each.possible else "; too few hold the role: lockgate people add"
         who = ", ".join(each.may) or "nobody"
-        found.append(
-            f"before {each.environment}: {people} as {each.role}, for {each.valid_for}: {who}{own}{out}{enough}"
-        )
+        found.append(f"before {each.environment}: {people}: {who}{own}{out}{enough}")
     return found
 
 

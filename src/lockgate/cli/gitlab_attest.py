@@ -104,7 +104,8 @@ def _say(done: Attestation) -> None:
 
 
 def _pressed(project: Project, arguments: argparse.Namespace) -> Pressed:
-    from lockgate.delivery.forge.attest import Pressed, instance_for
+    from lockgate.delivery.forge.attest import Pressed
+    from lockgate.delivery.forge.instance import instance_for
     from lockgate.forge.id_token import checked_claims
     from lockgate.forge.pressed import ToldJob
 

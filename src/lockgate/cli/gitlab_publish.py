@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     import argparse
 
     from lockgate.delivery.forge.provenance import Where
+    from lockgate.project import Project
 
 __all__ = ["publish", "publish_arguments"]
+
+NO_ACCOUNT = "nobody in the register has an account at one (lockgate people add NAME --alias gitlab:HOST/NUMBER)"
 
 
 def publish_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +34,9 @@ def publish(arguments: argparse.Namespace) -> int:
     """Exit 0 when everything is there, new or not; 1 for what was never delivered; 4 without a token; 5 to try again."""
     from lockgate.delivery.forge.publish import publish as publish_release
 
-    forge = adapter("gitlab.forge", "GitlabForge")(os.environ)
+    forge, project = adapter("gitlab.forge", "GitlabForge")(os.environ), open_project(Path.cwd())
     forge.need_token()  # before anybody is asked, and anything is read
-    done = publish_release(open_project(Path.cwd()), forge, arguments.release, _where(), clock=now)
+    done = publish_release(project, forge, arguments.release, _where(project), clock=now)
     if arguments.json:
         print_json(to_json(done))
         return 0
@@ -47,15 +51,21 @@ def publish(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _where() -> Where:
-    """What this job knows of itself; an ID token is checked before a word of it is used."""
+def _where(project: Project) -> Where:
+    """What this job knows of itself. Instance and ID token count where the register names the instance; a word of neither else."""
+    from lockgate.delivery.forge.instance import has_instance, instance_for
     from lockgate.delivery.forge.provenance import Where
 
-    server, token = os.environ.get("CI_SERVER_URL", ""), os.environ.get("LOCKGATE_ID_TOKEN", "")
-    claims = None
-    if token and server:
+    job, token = job_in(os.environ), os.environ.get("LOCKGATE_ID_TOKEN", "")
+    if not os.environ.get("CI_SERVER_URL"):
+        return Where(job=job)
+    if not has_instance(project):
+        print(f"note  the provenance names no GitLab: {NO_ACCOUNT}", file=sys.stderr)
+        return Where(job=job)
+    server, claims = instance_for(project, os.environ), None  # before anybody is asked for keys
+    if token:
         from lockgate.forge.id_token import checked_claims
 
         keys = adapter("gitlab.job", "GitlabJob")(server).keys()
         claims = checked_claims(token, keys, issuer=server, now=now())
-    return Where(job=job_in(os.environ), address=server, claims=claims)
+    return Where(job=job, address=server, claims=claims)

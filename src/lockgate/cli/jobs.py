@@ -86,6 +86,7 @@ def _lines(found: Asked) -> list[str]:
         lines.append(plain(f"{stands.glass} broke the glass"))
     if found.editors_unknown:
         lines.append(f"nobody can tell who edited the policy: {found.editors_unknown}")
+    lines += [plain(f"gate {u.gate}: {u.why}") for u in found.unmeasured]
     if found.error is None:
         words = "everybody has agreed" if rows else "nobody is asked"
         lines.append(f"done  release {release} may enter {found.environment}: {words}")
@@ -99,5 +100,5 @@ def _json(found: Asked) -> dict[str, Json]:
         "roles": [{"role": r.role, "need": r.need, "signed": list(r.people)} for r in stands.roles],
         "uncertain": list(found.ask.uncertain), "rejected_by": list(stands.rejected_by), "own_work": list(stands.own_work),
         "attested": list(stands.attested),
-        "glass": stands.glass or None, "page": found.page or None, "editors_unknown": found.editors_unknown or None, "sign": found.sign or None,
+        "glass": stands.glass or None, "page": found.page or None, "editors_unknown": found.editors_unknown or None, "unmeasured": to_json(found.unmeasured), "sign": found.sign or None,
     }  # fmt: skip

@@ -18,11 +18,12 @@ from lockgate.delivery.delivery_plan.agreed import check_agreed, check_live
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.evidence.page import keep_page
 from lockgate.delivery.identity import read_ledger
+from lockgate.delivery.judging.check_remeasured import check_remeasured
 from lockgate.delivery.judging.judge import NOTHING_JUDGED, Judged, judge
 from lockgate.delivery.judging.material import made_in, material_for
 from lockgate.delivery.judging.signing import record_verdict, served_for, takes_served
 from lockgate.delivery.lineage import check_whole_history, code_files
-from lockgate.delivery.propose import bring_forth, may_deliver
+from lockgate.delivery.propose import bring_forth, check_is_no_validator, may_deliver
 from lockgate.delivery.run import plan
 from lockgate.delivery.walk import Walk, walk_now
 from lockgate.deploy.environments import fold
@@ -73,6 +74,7 @@ def deliver(
     """
     now = clock()
     me = may_deliver(project)
+    check_is_no_validator(me)
     walk = walk_now(project, now=now)
     to, params = (agreed.to, agreed.params) if agreed else (to, params)
     if to is not None:
@@ -202,6 +204,7 @@ class _Walking:
             check_somebody_is_asked(self.walk, ask, stands)
         stage = f"deploy {environment}"
         self.passing.check(environment, self.judged.verdicts)
+        check_remeasured(self.walk, read_ledger(self.project), self.release, environment)
         wanted = want(
             self.project, self.walk, self.release, environment, standing=lambda t: self._stands(t, environment),
             now=self.clock(), plan=self.plan,

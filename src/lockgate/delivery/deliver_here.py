@@ -18,6 +18,7 @@ from lockgate.delivery.deployment import serving_since, wait_for_answer, want
 from lockgate.delivery.evidence.page import page_of
 from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.judging.check_recorded import check_recorded
+from lockgate.delivery.judging.check_remeasured import check_remeasured
 from lockgate.delivery.propose import may_deliver
 from lockgate.delivery.rollback import rollback
 from lockgate.delivery.walk import walk_now
@@ -108,6 +109,7 @@ class _Here:
         for gate, (result, waived) in found.items():
             self._done(gate, "waived" if waived else result.verdict.outcome, waived or result.verdict.reason)
         self._check_people(trust)
+        check_remeasured(self.walk, trust, self.release, self.environment)
         wanted = want(self.project, self.walk, self.release, self.environment, standing=self._stands, now=self.clock())
         if wanted is None:
             since = serving_since(self.walk, read_ledger(self.project), self.release, self.environment)

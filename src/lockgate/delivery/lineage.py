@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 from lockgate.errors import UsageError
+from lockgate.git_calls import asked
 from lockgate.records.digest import digest
 from lockgate.records.release import Lineage
 
@@ -95,30 +95,21 @@ def code_digest(node: Node) -> str:
 
 def commit_of(root: Path, files: Sequence[str]) -> tuple[str, bool]:
     """The last commit that touched these files, and whether any of them differs from it. Without git: ("", True)."""
-    commit = _git(root, "log", "-1", "--format=%H", "--", *files)
-    changed = _git(root, "status", "--porcelain", "--", *files)
-    return (commit or "", not commit or bool(changed))
+    commit = asked(root, "log", "-1", "--format=%H", "--", *files)
+    changed = asked(root, "status", "--porcelain", "--", *files)
+    return (commit or "", not commit or changed != "")
 
 
 def code_authors(root: Path, files: Sequence[str]) -> tuple[str, ...]:
     """Names and addresses of everybody who committed to these files."""
-    lines = (_git(root, "log", "--format=%ae%n%an", "--", *files) or "").splitlines()
+    lines = (asked(root, "log", "--format=%ae%n%an", "--", *files) or "").splitlines()
     return tuple(sorted({line.strip() for line in lines if line.strip()}))
 
 
 def check_whole_history(root: Path) -> None:
     """Raise UsageError in a clone without its older commits: git would name the wrong people as authors."""
-    if _git(root, "rev-parse", "--is-shallow-repository") == "true":
+    if asked(root, "rev-parse", "--is-shallow-repository") == "true":
         raise UsageError(
             "this clone lacks older commits, so nobody can say who wrote the release", value="a shallow clone",
             allowed="a clone with its whole history; in a GitLab job: GIT_DEPTH: 0", next="git fetch --unshallow",
         )  # fmt: skip
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    """None when there is no git or no repository."""
-    try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

@@ -16,7 +16,7 @@ from lockgate.delivery.releases import build_release
 from lockgate.delivery.run import plan, run
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import PermissionRefused
-from lockgate.records.people import DELIVERER
+from lockgate.records.people import DELIVERER, VALIDATOR
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lockgate.records.people import Person
     from lockgate.records.release import Manifest
 
-__all__ = ["Proposal", "bring_forth", "may_deliver", "propose"]
+__all__ = ["Proposal", "bring_forth", "check_is_no_validator", "may_deliver", "propose"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +74,15 @@ def may_deliver(project: Project) -> Person:
         held = ", ".join(me.roles) or "no role"
         raise PermissionRefused(f"{me.name} may not deliver", value=held, allowed=DELIVERER, next="lockgate people")
     return me
+
+
+def check_is_no_validator(me: Person) -> None:
+    """What `deliver` measured once it does not measure again, so a validator's key signs nothing there."""
+    if VALIDATOR in me.roles:
+        raise PermissionRefused(
+            f"{me.name} measures again what others deliver", value=VALIDATOR, allowed=f"a {DELIVERER} without that role",
+            next="lockgate gate judge GATE RELEASE",
+        )  # fmt: skip
 
 
 def bring_forth(

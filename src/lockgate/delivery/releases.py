@@ -15,7 +15,7 @@ from lockgate.errors import IntegrityError, NotFound, StepFailed, UsageError
 from lockgate.records.digest import digest, digest_bytes, short
 from lockgate.records.graph import AS_OF
 from lockgate.records.proposals import proposals
-from lockgate.records.release import Manifest
+from lockgate.records.release import FileEntry, Manifest
 from lockgate.records.wire import to_json
 from lockgate.release.bundle import bundle
 from lockgate.release.client import describe_code
@@ -98,10 +98,10 @@ def _day_that_matters(record: RunRecord, pipeline: PipelineInfo) -> str:
 def _whole(project: Project, release: str) -> Manifest | None:
     """The manifest of a release whose every object is in the store; else it has to be bundled again."""
     record = project.results("releases").get(release)
-    if record is None or not project.store.has(record["manifest"]):
+    if record is None or not project.store.has(record["manifest"], sha256=release):
         return None
     manifest = manifest_of(project, release)
-    return manifest if all(project.store.has(f.blake3) for f in manifest.files) else None
+    return manifest if all(_is_kept(project, f) for f in manifest.files) else None
 
 
 def fetch(project: Project, release: str) -> Path:
@@ -173,11 +173,16 @@ def _keep(project: Project, manifest: Manifest) -> None:
     directory = release_path(project.home / "releases", manifest.digest)
     entries = pack(directory, manifest.digest)
     for entry in entries:
-        if not project.store.has(entry.blake3):
+        if not _is_kept(project, entry):
             keep_copy(project, directory / entry.path)
     record = {"manifest": entries[0].blake3, "release": manifest.digest}
     if project.results("releases").get(manifest.digest) != record:
         project.results("releases").put(manifest.digest, record)
+
+
+def _is_kept(project: Project, entry: FileEntry) -> bool:
+    """Whether the store has it, and says nothing else of its bytes: somebody may have put others under its name."""
+    return project.store.has(entry.blake3, sha256=entry.sha256, size_bytes=entry.size_bytes)
 
 
 def _stored(project: Project, name: str, artifact: Artifact) -> tuple[Path, Artifact]:

@@ -10,6 +10,7 @@ from lockgate.deploy.environments import fold
 from lockgate.errors import PermissionRefused
 from lockgate.gates.approvals import authorised
 from lockgate.gates.binding import ask_for, results
+from lockgate.gates.remeasured import unconfirmed
 from lockgate.gates.what_stands import passed_over
 from lockgate.records import decisions
 from lockgate.records.digest import short
@@ -187,6 +188,8 @@ def _check_gates(
         _check_no_failure(read, passes)
         return
     policy = policy_behind(read, origin, walk)
+    if not was_healthy or policy == walk.digest:
+        _check_measured_again(read, passes.release, policy, walk, environment)
     found = results(read.said, release=passes.release, policy=policy)
     gates = list(found) if was_healthy else [s.name for s in walk.stages_before(environment) if isinstance(s, Gate)]
     failed = passes.failed(policy)
@@ -198,6 +201,17 @@ def _check_gates(
         raise PermissionRefused(
             "a gate was not passed by this release", value=", ".join(bad) + elsewhere, next="lockgate deliver"
         )
+
+
+def _check_measured_again(read: Trusted, release: str, policy: str, walk: Walk, environment: str) -> None:
+    """As the server's own policy demands; what was let in before it demanded that stays."""
+    need = walk.policy.environment(environment).remeasured
+    gates = [s.name for s in walk.stages_before(environment) if isinstance(s, Gate)]
+    if lacking := unconfirmed(read, release=release, policy=policy, gates=gates, need=need):
+        raise PermissionRefused(
+            "nobody independent measured again what this release was let in by",
+            value="; ".join(f"{u.gate}: {u.why}" for u in lacking), next=f"lockgate approvals {environment}",
+        )  # fmt: skip
 
 
 def _check_no_failure(read: Trusted, passes: _Passes) -> None:

@@ -19,10 +19,11 @@ __all__ = ["ToldJob", "pinned", "pressed_by"]
 
 @frozen(kw_only=True)
 class ToldJob:
-    """A job as the forge's API tells of it. `user`: number of the account that started it; `login`: its name today."""
+    """A job as the forge's API tells of it. `project`: by number. `user`: number of the account that started it; `login`: its name today."""
 
     job: str
     name: str
+    project: str
     pipeline: str
     commit: str
     ref: str
@@ -58,11 +59,20 @@ def pinned(aliases: Iterable[str], *, server: str, api: str) -> str:
     return issuer
 
 
-def pressed_by(claims: Mapping[str, str], told: ToldJob, job: ForgeJob, *, environment: str, deploys: bool) -> str:
+def pressed_by(
+    claims: Mapping[str, str],
+    told: ToldJob,
+    job: ForgeJob,
+    *,
+    proposed: ForgeJob | None,
+    environment: str,
+    deploys: bool,
+) -> str:
     """The account that started this job. Raises PermissionRefused naming what does not agree, or is too weak.
 
     Args:
         claims: of the job's checked ID token. told: what the API says. job: what this process was told by its variables.
+        proposed: the job that proposed the release, as the ledger has it: the button is one of that project.
         environment: where the release would go: the job is the one that asks for it, by its name, and its token names this
             environment: the rendered jobs that ask declare it, `action: verify` where they do not deploy.
         deploys: people approve a deployment, which its own job reads back; otherwise the press is the approval.
@@ -72,9 +82,13 @@ def pressed_by(claims: Mapping[str, str], told: ToldJob, job: ForgeJob, *, envir
         ("pipeline", claims.get("pipeline_id"), told.pipeline, job.pipeline),
         ("commit", claims.get("sha"), told.commit, job.commit),
         ("user", claims.get("user_id"), told.user),
+        ("project", claims.get("project_id"), told.project),
+        ("project", claims.get("project_path"), job.project, proposed.project if proposed else None),
     ):
         if len({*says}) != 1 or not says[0]:
-            raise _refused(what, ", ".join(str(s) for s in says), "one answer from token, API and variables")
+            raise _refused(
+                what, ", ".join(str(s or "nothing") for s in says), "one answer from token, API, variables and proposal"
+            )
     if told.status != "running":
         raise _refused("status", told.status, "running: what presses a button now")
     if claims.get("ref_protected") != "true":

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from lockgate.gates.binding import results
 from lockgate.gates.exceptions import duration
+from lockgate.gates.since import judged_otherwise, never_otherwise
 from lockgate.gates.waivers import SKEW
 from lockgate.records.decisions import result_digest
+from lockgate.records.digest import short
 from lockgate.records.in_force import revoked
 from lockgate.records.waivers import BrokeGlass, Reviewed
 
@@ -85,9 +87,12 @@ def _against_glass(
         yield "not_after", f"it would count until {claim.not_after:%F %T} UTC, longer than the {rules.lasts} allowed"
     if said.entry.digest in revoked(trusted, ask.exceptions.revokers):
         yield "revoked", "it was revoked"
+    if other := judged_otherwise(trusted, release, claim.log, policy=policy):
+        yield "policy", f"since then this release was judged by policy {short(other)}"
     if ask.uncertain:
         present = {g: result_digest(r) for g, r in results(trusted.said, release=release, policy=policy).items()}
-        if uncovered := [g for g in ask.uncertain if claim.results.get(g, "") != present.get(g)]:
+        covered = never_otherwise(trusted, release, claim.log, claim.results)
+        if uncovered := [g for g in ask.uncertain if covered.get(g, "") != present.get(g)]:
             yield "results", f"it does not name {', '.join(uncovered)} with its present result"
 
 

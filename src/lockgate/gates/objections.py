@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from lockgate.gates.authors import authors, policy_editors, questions_of, was_shown
 from lockgate.gates.binding import listed, results
+from lockgate.gates.since import judged_since
 from lockgate.gates.waivers import SKEW, standing_waivers
-from lockgate.records.decisions import CHANGE, PLAN, Attested, Decision, GateResult, result_digest
+from lockgate.records.decisions import PLAN, Attested, Decision, result_digest
 from lockgate.records.digest import short
 from lockgate.records.proposals import first_proposal
 
@@ -81,12 +82,7 @@ def _reasons(
 def _brought_back(said: Decision, trusted: Trusted, current: Binding) -> Iterator[tuple[str, str]]:
     """What was otherwise since it was signed and is the same again: an approval that was void does not revive."""
     bound = results(trusted.said, release=current.release, policy=current.policy)
-    for since in trusted.said[said.log.size :]:
-        claim = since.claim
-        if not (since.person and isinstance(claim, GateResult) and claim.release == current.release):
-            continue
-        if claim.extra.get(CHANGE):  # of a merge request: its policy was never in force
-            continue
+    for claim in judged_since(trusted, current.release, said.log):
         if claim.policy != current.policy:
             judged = f"since it was signed this release was judged by policy {short(claim.policy)}"
             yield "policy", f"{judged}; under the one that is brought back people sign again"

@@ -52,10 +52,12 @@ class EnvironmentRules:
     """An unprotected environment may be entered while a gate is uncertain and no person has accepted it yet.
 
     `grade`: `signed` counts only what people signed with their own keys; `attested` also what a forge says they pressed.
+    `remeasured`: how many validators must have measured every gate again before a release enters (ADR 38).
     """
 
     protected: bool = True
     grade: Grade = "signed"
+    remeasured: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +136,12 @@ def _limits(table: Table) -> Mapping[str, Json]:
 
 
 def _environment(table: Table, grade: Grade) -> EnvironmentRules:
-    table.only("grade", "protected")
-    return EnvironmentRules(protected=table.truth("protected", True), grade=table.one_of("grade", GRADES, grade))
+    table.only("grade", "protected", "remeasured")
+    return EnvironmentRules(
+        protected=table.truth("protected", True),
+        grade=table.one_of("grade", GRADES, grade),
+        remeasured=table.number("remeasured", 0, least=0),
+    )
 
 
 def check_policy(policy: Policy, pipeline: Pipeline) -> None:
@@ -245,4 +251,7 @@ def policy_text(policy: Policy, declared: Json) -> bytes:
         for n, v in told.items()
         if n != "reasons" and (n not in ("exclude", "answers", "exceptions") or v != strict[n])
     }
+    for rules in told["environments"].values():
+        if not rules["remeasured"]:
+            del rules["remeasured"]
     return canonical({"declaration": declared, "policy": told})

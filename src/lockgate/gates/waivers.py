@@ -14,6 +14,7 @@ from lockgate.gates.authors import authors
 from lockgate.gates.binding import results
 from lockgate.gates.exceptions import duration
 from lockgate.gates.seats import seats
+from lockgate.gates.since import never_otherwise
 from lockgate.records.decisions import result_digest
 from lockgate.records.in_force import revoked, still_holds
 from lockgate.records.waivers import Waived
@@ -126,6 +127,8 @@ def _against_signature(
         yield "not_after", f"it would stand until {claim.not_after:%F %T} UTC, longer than the {rules.longest} allowed"
     if not still_holds(said, trusted, claim.role):
         yield "left", f"{person.name} does not hold the key or the role {claim.role} any more"
+    if not never_otherwise(trusted, claim.release, claim.log, {claim.gate: claim.result}):
+        yield "result", f"since {person.name} signed {claim.gate} said something else, or was judged by another policy"
 
 
 def _against_waiver(made: Waiver, trusted: Trusted, policy: str, ask: Ask) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lockgate.gates.binding import results
 from lockgate.gates.conditions import ConditionSet, conditions
 from lockgate.gates.glass import Glass, broken_glass, glass_in_force
+from lockgate.gates.since import never_otherwise
 from lockgate.gates.waivers import Waiver, standing_waivers, waivers
 from lockgate.records.decisions import result_digest
 from lockgate.records.waivers import BrokeGlass
@@ -71,7 +72,8 @@ def passed_over(
     said = glass_in_force(trusted, release=release, policy=policy, ask=ask, now=now)
     if said and said.person and isinstance(claim := said.claim, BrokeGlass) and said.entry.digest not in (gone or ()):
         never = ask.exceptions.waivers.never
-        same = {g for g, r in claim.results.items() if g in present and result_digest(present[g]) == r}
+        covered = never_otherwise(trusted, release, claim.log, claim.results)
+        same = {g for g, r in covered.items() if g in present and result_digest(present[g]) == r}
         found.update(dict.fromkeys(same - {*never, *found}, f"{said.person.name} broke the glass: {claim.reason}"))
     return found
 

@@ -62,6 +62,7 @@ class ApprovalAhead:
         need: how many different people. may: who holds the role and is not excluded.
         excluded: who holds the role and made this, or starts it now.
         flagged: own work counts, visibly and never as four eyes; so nobody is left out.
+        valid_for: empty for validators, who measure again and sign no approval.
     """
 
     environment: str

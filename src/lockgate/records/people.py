@@ -25,6 +25,7 @@ __all__ = [
     "NOBODY",
     "OPERATOR",
     "TRUSTEE",
+    "VALIDATOR",
     "People",
     "Person",
     "check_people",
@@ -36,6 +37,7 @@ __all__ = [
 TRUSTEE: Final = "trustee"  # may sign a change of people
 DELIVERER: Final = "deliverer"  # may register releases and gate results, and ask for a deployment
 ATTESTER: Final = "attester"  # a machine that may say what a forge says a person decided
+VALIDATOR: Final = "validator"  # beside deliverer: measures again what others measured
 OPERATOR: Final = "operator"  # may roll back, and say what an environment serves
 
 

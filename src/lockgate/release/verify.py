@@ -584,6 +584,11 @@ class Rules:
         return self.policy["environments"].get(self.environment, {}).get("grade", self.policy.get("grade", "signed"))
 
     @property
+    def remeasured(self) -> int:
+        """How many validators must have measured every gate again."""
+        return self.policy["environments"].get(self.environment, {}).get("remeasured", 0)
+
+    @property
     def is_protected(self) -> bool:
         return self.policy["environments"].get(self.environment, {}).get("protected", True)
 
@@ -754,6 +759,20 @@ class Case:
         """The evidence root: sha256 over the sorted digests of gate results."""
         return sha256(canonical(["evidence", sorted(s.result for s in self.results.values())]))
 
+    def confirmed(self, gate: str) -> tuple[list[str], bool]:
+        """The validators whose newest word on a gate has its outcome, and whether one of them said this very result."""
+        words, counts, keys = dict[str, Said](), self.results[gate], keys_of(self.view.register)
+        for s in self.view.of("gate-result/v1", self.release):
+            person = s.person or {"roles": ()}
+            now, _ = keys.get(s.envelope.keyid, ({"name": None, "roles": ()}, ""))
+            holds = "validator" in person["roles"] and now["name"] == s.who and "validator" in now["roles"]
+            same = (s.says["verdict"]["gate"], s.says["policy"]) == (gate, self.policy)
+            if holds and same and s.who not in self.own:
+                words[s.who] = s
+        outcome = counts.says["verdict"]["outcome"]
+        agree = {name: s for name, s in words.items() if s.says["verdict"]["outcome"] == outcome}
+        return sorted(agree), any(s.result == counts.result for s in agree.values())
+
     @cached_property
     def own(self) -> set[str]:
         """Whose own work it is: authors, who started the run, and who registered the release."""
@@ -817,9 +836,19 @@ class Case:
 
         What was judged for a proposed change is about a policy that was never in force.
         """
-        bound, known = {s.result for s in self.results.values()}, approval.says["log"]["size"]
-        since = (s for s in self.view.of("gate-result/v1", self.release) if s.seq >= known and not s.says.get("change"))
-        return any(s.result not in bound for s in since)
+        bound = {s.result for s in self.results.values()}
+        return any(s.result not in bound for s in self._judged_since(approval))
+
+    def _judged_since(self, signed: Said) -> list[Said]:
+        """Results of the release that who signed did not know of; none that was measured for a proposed change."""
+        known = signed.says["log"]["size"]
+        return [s for s in self.view.of("gate-result/v1", self.release) if s.seq >= known and not s.says.get("change")]
+
+    def never_otherwise(self, signed: Said, results: Mapping[str, str]) -> dict[str, str]:
+        """Of gate → result, those whose gate said nothing else since somebody signed, by whatever policy."""
+        since = ((s.says["verdict"]["gate"], s.result) for s in self._judged_since(signed))
+        moved = {gate for gate, result in since if result != results.get(gate, "")}
+        return {gate: result for gate, result in results.items() if gate not in moved}
 
     @staticmethod
     def plan_of(said: Said) -> Json:
@@ -875,7 +904,8 @@ class Case:
     def _may_waive(self, said: Said, need: Mapping[str, int]) -> bool:
         longest = min(said.time, self.time) + duration(self.rules.exception("waivers", "longest", "30d")) + SKEW
         may = said.is_persons and said.says["role"] in need and said.who not in self.refused_authors
-        return may and said.until <= longest and self.view.still_holds(said)
+        same = self.never_otherwise(said, {said.says["gate"]: said.says["result"]})
+        return may and bool(same) and said.until <= longest and self.view.still_holds(said)
 
     def glass(self, uncertain: Collection[str]) -> Said | None:
         """The newest broken glass that lets the release in; it must name the uncertain gates."""
@@ -883,10 +913,11 @@ class Case:
         roles, gone = self.rules.exception("break_glass", "roles", ()), revoked(self.view.said, self.rules.revokers)
         for s in reversed([*self.view.of("break-glass/v1", self.release, self.here)]):
             bound = (s.says["policy"], s.says["people"]) == (self.policy, self.view.people)
+            bound = bound and all(r.says["policy"] == self.policy for r in self._judged_since(s))
             in_time = self.time < s.until <= min(s.time, self.time) + lasts + SKEW
             if bound and in_time and s.is_persons and s.says["role"] in roles and s.says["reason"].strip():
                 present = {g: self.results[g].result for g in uncertain}
-                if s.digest not in gone and present.items() <= s.says["results"].items():
+                if s.digest not in gone and present.items() <= self.never_otherwise(s, s.says["results"]).items():
                     return s if s.digest not in self.gone else None
         return None
 
@@ -896,7 +927,8 @@ class Case:
         found = {g: f"waived by {listed(s.who for s in signed)}" for g, signed in self.waived(self.gone).items()}
         if glass := self.glass(()):
             never = self.rules.exception("waivers", "never", ())
-            same = {g for g, r in glass.says["results"].items() if g in self.results and self.results[g].result == r}
+            named = self.never_otherwise(glass, glass.says["results"])
+            same = {g for g, r in named.items() if g in self.results and self.results[g].result == r}
             found |= dict.fromkeys(same - {*never, *found}, f"{glass.who} broke the glass: {glass.says['reason']}")
         return found
 
@@ -1141,7 +1173,18 @@ class _Check:
         if failed := [g for g in self.later.with_outcome("fail") if g not in self.later.passed_over]:
             raise Refused(f"{listed(failed)} failed before it was served")
         self._evidence_was_judged()
-        return f"{len(rules.gates)} results, the newest of each; every evidence file is the one that was judged"
+        again = self._measured_again()
+        return f"{len(rules.gates)} results, the newest of each; every evidence file is the one that was judged{again}"
+
+    def _measured_again(self) -> str:
+        """As many validators as the policy asks for found what every gate says, before it was served."""
+        need, names = self.rules.remeasured, set[str]()
+        for gate in self.rules.gates if need else ():
+            by, is_same = self.later.confirmed(gate) if gate in self.later.results else ([], False)
+            if len(by) < need or not is_same:
+                raise Refused(f"{gate} was measured again by {len(by)} of {need}, or said something else after that")
+            names.update(by)
+        return f"; measured again by {listed(sorted(names))}" if names else ""
 
     def _evidence_was_judged(self) -> None:
         """Nothing lies in evidence/ that a reader could take for what was judged."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.errors import IntegrityError, LockgateError, NotFound, ServiceUnavailable
-from lockgate.records.digest import canonical, digest_bytes, digest_file
+from lockgate.records.digest import canonical, digest_bytes, digest_file, sha256_bytes
 from lockgate.records.held import Held
 
 if TYPE_CHECKING:
@@ -88,10 +88,11 @@ class MemoryStore:
         path.write_bytes(data)
         return path
 
-    def has(self, digest: str) -> bool:
-        """Say whether the object is here."""
+    def has(self, digest: str, *, sha256: str = "", size_bytes: int | None = None) -> bool:
+        """Say whether the object is here, and has these bytes."""
         self.knobs.called()
-        return digest in self.objects
+        data = self.objects.get(digest)
+        return data is not None and sha256 in ("", sha256_bytes(data)) and size_bytes in (None, len(data))
 
     def list(self) -> Iterator[str]:
         """Every digest held."""
@@ -186,6 +187,7 @@ def _what_is_put_comes_back(make: Callable[[], Store]) -> None:
     found = _put(store, b"one")
     assert found == digest_bytes(b"one")
     assert store.has(found)
+    assert store.has(found, sha256=sha256_bytes(b"one"), size_bytes=3)
     assert store.get(found).read_bytes() == b"one"
     assert list(store.list()) == [found]
 
@@ -204,7 +206,9 @@ def _equal_bytes_are_one_object(make: Callable[[], Store]) -> None:
 
 def _the_empty_file_is_an_object(make: Callable[[], Store]) -> None:
     store = make()
-    assert store.get(_put(store, b"")).read_bytes() == b""
+    found = _put(store, b"")
+    assert store.get(found).read_bytes() == b""
+    assert store.has(found, sha256=sha256_bytes(b""), size_bytes=0)
 
 
 def _a_large_file_comes_back(make: Callable[[], Store]) -> None:

@@ -30,8 +30,8 @@ class Bucket(Protocol):
         """The digest of the bytes, kept nowhere; None when there are none."""
         ...
 
-    def has(self, name: str) -> bool:
-        """Say whether there are any."""
+    def has(self, name: str, *, sha256: str = "", size_bytes: int | None = None) -> bool:
+        """Say whether there are any; with sha256 and size: and whether what the place tells of them agrees."""
         ...
 
     def since(self, name: str, path: Path) -> float | None:

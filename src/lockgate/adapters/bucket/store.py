@@ -38,6 +38,7 @@ class BucketStore:
     def __init__(self, bucket: Bucket, *, cache: Store, scratch: Path, young_s: float = GRACE_S / 2) -> None:
         self._bucket, self._cache, self._scratch, self._young_s = bucket, cache, scratch, young_s
         self._here: set[str] = set()  # seen in the bucket by this process
+        self._ours: set[str] = set()  # put there by it, or held against what somebody knows of the bytes
         self._read: dict[str, bool] = {}  # what this process read there, and whether it was whole
 
     def put(self, path: Path) -> str:
@@ -49,6 +50,7 @@ class BucketStore:
             self._bucket.send(_name(found), path)
             self._read.pop(found, None)
         self._here.add(found)
+        self._ours.add(found)
         return self._cache.put(path)
 
     def get(self, digest: str) -> Path:
@@ -62,13 +64,14 @@ class BucketStore:
             pass
         return self._fetched(digest, name)
 
-    def has(self, digest: str) -> bool:
+    def has(self, digest: str, *, sha256: str = "", size_bytes: int | None = None) -> bool:
         """Ask the bucket, once per process for what is there: others rely on it, so the cache alone does not count."""
+        known = self._ours if sha256 else self._here
         if not DIGEST.fullmatch(digest):
             return False
-        if digest not in self._here and self._bucket.has(_name(digest)):
-            self._here.add(digest)
-        return digest in self._here
+        if digest not in known and self._bucket.has(_name(digest), sha256=sha256, size_bytes=size_bytes):
+            known.add(digest)
+        return digest in known
 
     def list(self) -> Iterator[str]:
         """Every object in the bucket."""
@@ -87,6 +90,7 @@ class BucketStore:
         """Remove them from the bucket and from this machine's cache."""
         self._bucket.delete(*map(_name, digests))
         self._here.difference_update(digests)
+        self._ours.difference_update(digests)
         for digest in digests:
             self._read.pop(digest, None)
         self._cache.delete(*digests)
@@ -106,9 +110,11 @@ class BucketStore:
         try:
             if (actual := self._bucket.fetch(name, draft)) is None:
                 self._here.discard(digest)
+                self._ours.discard(digest)
                 raise NotFound("an object is not in the store", value=digest, next="lockgate run")
             self._read[digest] = actual == digest
             if actual != digest:
+                self._ours.discard(digest)
                 raise IntegrityError(
                     "an object in the store is damaged",
                     value=f"{self._bucket}/{name} holds {actual}",

@@ -14,9 +14,11 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
-from lockgate.adapters.git_branch.calls import PASSWORD, cleaned, environment, git, need_untracked, why
+from lockgate.adapters.git_branch.address import address_of
+from lockgate.adapters.git_branch.calls import cleaned, environment, need_untracked
 from lockgate.durable import locked
 from lockgate.errors import IntegrityError, ServiceUnavailable
+from lockgate.git_calls import PASSWORD, git, why
 from lockgate.records.forge_job import NEAR
 from lockgate.records.token_host import LEDGER_TOKEN, need_host
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["BranchCopy", "address_of"]
+__all__ = ["BranchCopy"]
 
 REDIRECTED: Final = re.compile(r"\b30[1278]\b|redirect")
 FETCHED: Final = "refs/lockgate/fetched"
@@ -128,17 +130,11 @@ class BranchCopy:
             self._is_checked = True
         cleaned(self._folder)
         settings = {"gc.autoDetach": "false", **(self._with_remote() if arguments[0] in REACHING else {})}
-        return git(["--git-dir", str(self._folder), *arguments], environment(settings), given)
+        return git(["--git-dir", str(self._folder), *arguments], environment(settings), given=given)
 
     def _with_remote(self) -> dict[str, str]:
         self._address = self._address or address_of(self._remote, self._root)
         return _reached(self._address, os.environ)
-
-
-def address_of(remote: str, root: Path) -> str:
-    """The address of a remote of `root`'s repository; what is no remote's name is an address itself."""
-    named = git(["-C", str(root), "remote", "get-url", remote], environment({}), None)
-    return named.stdout.decode().strip() if named.returncode == 0 else remote
 
 
 def _reached(address: str, known: Mapping[str, str]) -> dict[str, str]:

@@ -9,27 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
-import subprocess
 from typing import TYPE_CHECKING, Final
 
 from lockgate.durable import write_atomic
-from lockgate.errors import IntegrityError, NotFound, ServiceUnavailable
+from lockgate.errors import IntegrityError
+from lockgate.git_calls import OURS, git, inherited
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["PASSWORD", "cleaned", "environment", "git", "need_untracked", "why"]
+__all__ = ["cleaned", "environment", "need_untracked"]
 
-PATIENCE_SECONDS: Final = 120.0
-PASSWORD: Final = re.compile(r"(?<=://)[^/@\s]+@")
-SECRET: Final = re.compile(
-    r"LOCKGATE_.*|CI_JOB_JWT.*|(?!GIT_SSL_)(.*_)?(TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|KEY)", re.IGNORECASE
-)
-OF_A_HOOK: Final = ("GIT_DIR", "GIT_WORK", "GIT_INDEX", "GIT_CONFIG_", "GIT_OBJECT", "GIT_ALTERNATE", "GIT_COMMON")
-OURS: Final = {"core.hooksPath": "/dev/null", "core.fsmonitor": "false", "safe.bareRepository": "explicit"}
 CONFIG: Final = b"[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
 NOT_OURS: Final = (
     "hooks",
@@ -45,7 +37,7 @@ HOME: Final = ".lockgate"
 
 def need_untracked(root: Path) -> None:
     """Raises IntegrityError when the project's own git tracks something where only this working copy's own files belong."""
-    found = git(["-C", str(root), "ls-files", "-z", "--", f":(icase){HOME}"], environment({}), None)
+    found = git(["-C", str(root), "ls-files", "-z", "--", f":(icase){HOME}"], environment({}))
     tracked = [os.fsdecode(path) for path in found.stdout.split(b"\0") if path] if found.returncode == 0 else []
     if tracked:
         more = f" and {len(tracked) - 1} more" if len(tracked) > 1 else ""
@@ -60,7 +52,7 @@ def cleaned(folder: Path) -> None:
     """Make the copy if there is none, and give it our settings and nothing else that git would obey."""
     if not (folder / "HEAD").is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        git(["init", "--quiet", "--bare", "--template=", str(folder)], environment({}), None)
+        git(["init", "--quiet", "--bare", "--template=", str(folder)], environment({}))
     for part in ("objects", "objects/info"):
         if (folder / part).is_symlink():
             raise IntegrityError(
@@ -86,8 +78,8 @@ def _remove(path: Path) -> None:
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Ours without secrets, and without a hook's GIT_DIR and its like, never asking anybody anything."""
-    kept = {n: v for n, v in os.environ.items() if not (n.startswith(OF_A_HOOK) or SECRET.fullmatch(n))}
+    """Ours without secrets, a hook's GIT_DIR and anybody's settings, never asking anybody anything."""
+    kept = {n: v for n, v in inherited().items() if not n.startswith("GIT_CONFIG_")}
     numbered = {
         f"GIT_CONFIG_{part}_{n}": text
         for n, pair in enumerate({**OURS, **settings}.items())
@@ -95,30 +87,3 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     }
     fixed = {"GIT_DEFAULT_HASH": "sha1", "GIT_DEFAULT_REF_FORMAT": "files", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     return {**kept, **numbered, **fixed, "GIT_CONFIG_COUNT": str(len(numbered) // 2)}
-
-
-def git(
-    arguments: Sequence[str], environment: Mapping[str, str], given: bytes | None
-) -> subprocess.CompletedProcess[bytes]:
-    """What git answered. Raises NotFound without git, ServiceUnavailable when it does not end."""
-    try:
-        return subprocess.run(
-            ["git", *arguments],
-            env=environment,
-            input=given,
-            capture_output=True,
-            check=False,
-            timeout=PATIENCE_SECONDS,
-        )
-    except FileNotFoundError as error:
-        raise NotFound("a ledger on a branch needs git, which is not here", value="git", next="install git") from error
-    except subprocess.TimeoutExpired as error:
-        raise ServiceUnavailable(
-            "git does not come to an end", value=f"{PATIENCE_SECONDS:.0f} s", next="try again"
-        ) from error
-
-
-def why(done: subprocess.CompletedProcess[bytes]) -> str:
-    """What git said, on one line and without anybody's password."""
-    said = " ".join((done.stderr + b" " + done.stdout).decode("utf-8", "replace").split())
-    return PASSWORD.sub("", said)[:400]

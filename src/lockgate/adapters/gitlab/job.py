@@ -25,7 +25,7 @@ class GitlabJob:
         self._server = GitlabApi(issuer, pause=pause)
 
     def told(self) -> dict[str, str]:
-        """Job, name, pipeline, commit, ref, status, user (by number), login and time of start, as texts."""
+        """Job, name, project and pipeline (by number), commit, ref, status, user (by number), login and time of start, as texts."""
         return told_of(self._api.get("/job"))
 
     def keys(self) -> Json:
@@ -34,9 +34,10 @@ class GitlabJob:
 
 
 def told_of(said: Json) -> dict[str, str]:
-    """A job of the API as texts: job, name, pipeline, commit, ref, status, user (by number), login and time of start."""
+    """A job of the API as texts, as `GitlabJob.told` says them."""
     fields = {
-        "job": said["id"], "name": said["name"], "pipeline": said["pipeline"]["id"], "commit": said["commit"]["id"],
+        "job": said["id"], "name": said["name"], "project": said["pipeline"]["project_id"],
+        "pipeline": said["pipeline"]["id"], "commit": said["commit"]["id"],
         "ref": said["ref"], "status": said["status"], "user": said["user"]["id"], "login": said["user"]["username"],
         "started": said.get("started_at") or "",
     }  # fmt: skip

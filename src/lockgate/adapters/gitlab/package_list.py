@@ -41,6 +41,7 @@ class PackageList:
         self._place, self._client = place, client
         self._numbers: dict[str, tuple[int, ...]] | None = None
         self._newest: dict[str, dict[str, File]] = {}
+        self._cut: set[str] = set()  # versions of which only the first files were asked for
         self._lock = threading.Lock()
 
     def look(self) -> None:
@@ -68,11 +69,13 @@ class PackageList:
         """Name → the file that GitLab gives out, asked now and remembered."""
         found = {f.name: f for f in sorted(self.files(version, most=most), key=lambda f: f.number)}
         self._newest[version] = found
+        self._cut.discard(version) if most is None else self._cut.add(version)
         return found
 
     def known(self, version: str, name: str) -> File | None:
-        """One file that is there: as it was when its version was listed last, which may be now. It may have become younger since."""
-        return self.remembered(version, name) or self.newest(version).get(name)
+        """One file that is there: as it was when its version was listed last, to the end, which may be now. It may have become younger since."""
+        remembered = None if version in self._cut else self.remembered(version, name)
+        return remembered or self.newest(version).get(name)
 
     def remembered(self, version: str, name: str) -> File | None:
         """The same, without a request: None where it is not known to be there."""

@@ -99,9 +99,14 @@ class PackageBucket:
         """The digest of a file's bytes, kept nowhere."""
         return self._hashed(name, None)
 
-    def has(self, name: str) -> bool:
-        """One request, without the bytes. Whoever asks often has the objects listed once: those that are seen there need none."""
+    def has(self, name: str, *, sha256: str = "", size_bytes: int | None = None) -> bool:
+        """One request, without the bytes. Whoever asks often has the objects listed once: those that are seen there need none.
+
+        With a sha256 the whole version is listed, once: it stands nowhere else.
+        """
         version, file = _split(name)
+        if sha256:
+            return self._is_there(name) and self._is_as(name, sha256=sha256, size_bytes=size_bytes)
         self._questions += 1
         if self._questions == MANY:
             with self._in_words():
@@ -109,6 +114,15 @@ class PackageBucket:
                 for _ in at_once(lambda v: self._listed.newest(v, most=MOST_LISTED), objects):
                     pass
         return self._listed.remembered(version, file) is not None or self._is_there(name)
+
+    def _is_as(self, name: str, *, sha256: str, size_bytes: int | None) -> bool:
+        """Whether GitLab says so of the file that it gives out."""
+        if name.endswith(NOTHING):
+            sha256, size_bytes = sha256_bytes(STAND_IN), len(STAND_IN)
+        with self._in_words():
+            found = self._listed.known(*_split(name))
+        is_same = found is not None and found.sha256 == sha256.removeprefix("sha256:")
+        return is_same and size_bytes in (None, found.size_bytes if found else None)
 
     def _is_there(self, name: str) -> bool:
         with self._in_words():

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from lockgate.adapters.gitlab.line import NEAR
 from lockgate.errors import ServiceUnavailable, UsageError
+from lockgate.git_calls import asked
 from lockgate.records.token_host import need_host
 
 if TYPE_CHECKING:
@@ -147,10 +147,4 @@ def _shown(address: str) -> str:
 
 def _remote(root: Path) -> str:
     """The address of the remote; empty where there is none, or no git."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), "remote", "get-url", REMOTE], capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return asked(root, "remote", "get-url", REMOTE) or ""

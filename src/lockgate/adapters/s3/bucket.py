@@ -83,9 +83,11 @@ class Bucket:
             part = obstore.get(client, name, options={"range": (start, end)})
             yield from map(memoryview, part.stream(min_chunk_size=PIECE_BYTES))
 
-    def has(self, name: str) -> bool:
-        """Say whether there is one."""
-        return self._head(name) is not None
+    def has(self, name: str, *, sha256: str = "", size_bytes: int | None = None) -> bool:
+        """Say whether there is one, of this size."""
+        del sha256  # a bucket tells a tag, for which the bytes are needed
+        found = self._head(name)
+        return found is not None and size_bytes in (None, found["size"])
 
     def since(self, name: str, path: Path) -> float | None:
         """One request. A bucket tells its bytes by their tag, where it takes MD5 for that as S3 does; else nobody knows."""

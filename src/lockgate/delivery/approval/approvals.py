@@ -13,6 +13,7 @@ from lockgate.delivery.evidence.page import page_of
 from lockgate.delivery.evidence.recorded_page import keep_recorded_page
 from lockgate.delivery.identity import read_ledger, who
 from lockgate.delivery.judging.check_recorded import check_recorded
+from lockgate.delivery.judging.check_remeasured import lacking, not_remeasured
 from lockgate.delivery.judging.material import judged_on
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import LockgateError, NotFound, PermissionRefused, WaitingForHuman
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from lockgate.delivery.walk import Walk
+    from lockgate.gates.remeasured import Unconfirmed
     from lockgate.project import Project
     from lockgate.records.forge_job import ForgeJob
     from lockgate.records.trust import Trusted
@@ -43,6 +45,7 @@ class Asked:
         sign: the command of who is missing; empty when nobody is.
         error: why a pipeline stops here, or None.
         editors_unknown: why nobody can tell who edited the policy, where that matters; else empty.
+        unmeasured: gates that too few validators measured again.
     """
 
     release: str
@@ -53,6 +56,7 @@ class Asked:
     sign: str = ""
     error: LockgateError | None = None
     editors_unknown: str = ""
+    unmeasured: tuple[Unconfirmed, ...] = ()
 
 
 def approvals(
@@ -73,12 +77,14 @@ def approvals(
     stands = stands_now(walk, read_ledger(project), release, ask, page=page, now=clock())
     if not ask.roles:
         check_somebody_is_asked(walk, ask, stands)
-    error = None if stands.granted else stopped(walk, release, ask, stands)
-    waits = error is not None and not stands.rejected_by and bool(ask.roles)
+    again = not_remeasured(walk, trust, release, environment)
+    error = again if stands.granted else stopped(walk, release, ask, stands)
+    waits = not stands.granted and not stands.rejected_by and bool(ask.roles)
     sign = how_to_sign(walk, release, ask, stands) if waits else ""
     matters = ask.self_approval == "refused" and "policy_editor" in ask.exclude and page
     return Asked(
         release=release, environment=environment, ask=ask, stands=stands, page=page, sign=sign, error=error,
+        unmeasured=lacking(walk, trust, release, environment),
         editors_unknown=editors_unknown(read_ledger(project), page) if matters else "",
     )  # fmt: skip
 

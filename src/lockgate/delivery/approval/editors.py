@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.deploy.environments import fold
+from lockgate.git_calls import asked
 from lockgate.records.decisions import Decision, Shown, Wanted
 
 if TYPE_CHECKING:
@@ -63,18 +63,18 @@ def edited_since(root: Path, files: Sequence[str], commit: str = "") -> Editors:
     A commit that is no ancestor of the present one says nothing: then the whole history counts. Merges count where they
     hold an edit of their own.
     """
-    head = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    head = asked(root, "rev-parse", "--verify", "--quiet", "HEAD")
     if head is None:
         return Editors(
             unknown="the project is in no git repository"
-            if _git(root, "rev-parse") is None
+            if asked(root, "rev-parse") is None
             else "git has no commit yet"
         )
     known = HEX.fullmatch(commit) is not None  # no word of a ledger is an option of git's
-    since = commit if known and _git(root, "merge-base", "--is-ancestor", commit, "HEAD") is not None else ""
-    log = _git(root, *LOG, f"{since}..HEAD" if since else "HEAD", "--", *files)
-    changed = _git(root, "status", "--porcelain", "--ignored", "--untracked-files=all", "--", *files)
-    mine = [_git(root, "config", key) or "" for key in ("user.email", "user.name")] if changed else []
+    since = commit if known and asked(root, "merge-base", "--is-ancestor", commit, "HEAD") is not None else ""
+    log = asked(root, *LOG, f"{since}..HEAD" if since else "HEAD", "--", *files)
+    changed = asked(root, "status", "--porcelain", "--ignored", "--untracked-files=all", "--", *files)
+    mine = [asked(root, "config", key) or "" for key in ("user.email", "user.name")] if changed else []
     if log is None or changed is None:
         return Editors(commit=head, unknown="git cannot read its history")
     unknown = (
@@ -93,19 +93,3 @@ def _authors(log: str) -> set[str]:
         if files.strip():
             found.update(line.strip() for line in who.splitlines())
     return found
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    """None when there is no git, or it says no."""
-    try:
-        done = subprocess.run(
-            ["git", "--literal-pathspecs", *arguments],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

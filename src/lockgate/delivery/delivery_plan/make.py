@@ -167,4 +167,5 @@ def _line(walk: Walk, stage: Stage) -> tuple[str, str]:
             )
         case DeployTo():
             rules = walk.policy.environment(stage.environment)
-            return f"deploy {stage.environment}", "protected" if rules.protected else "unprotected"
+            again = f"; measured again by {rules.remeasured}" if rules.remeasured else ""
+            return f"deploy {stage.environment}", ("protected" if rules.protected else "unprotected") + again

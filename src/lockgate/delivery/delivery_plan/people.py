@@ -17,9 +17,10 @@ from lockgate.gates.binding import ask_for
 from lockgate.records.delivery_plan import ApprovalAhead, WayBack
 from lockgate.records.digest import short
 from lockgate.records.in_force import rejects
+from lockgate.records.people import DELIVERER, VALIDATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from lockgate.delivery.run import Planned
     from lockgate.delivery.walk import Walk
@@ -52,7 +53,17 @@ def asked_of(walk: Walk, people: Sequence[Person], place: str, *, own: Collectio
         found.append(ApprovalAhead(
             environment=place, role=asked.role, need=asked.need, valid_for=spans[asked.role], may=may, excluded=excluded, flagged=flagged,
         ))  # fmt: skip
-    return tuple(found)
+    return (*found, *_measuring_again(walk, people, place, own))
+
+
+def _measuring_again(walk: Walk, people: Sequence[Person], place: str, own: Collection[str]) -> Iterator[ApprovalAhead]:
+    """Whom the policy wants to measure every gate again before an environment."""
+    holders = [p.name for p in people if {VALIDATOR, DELIVERER} <= {*p.roles}]
+    may, excluded = ([n for n in holders if (n in own) == is_own] for is_own in (False, True))
+    if need := walk.policy.environment(place).remeasured:
+        yield ApprovalAhead(
+            environment=place, role=VALIDATOR, need=need, valid_for="", may=tuple(may), excluded=tuple(excluded)
+        )
 
 
 def _own_work(project: Project, walk: Walk, trust: Trusted, planned: Planned) -> frozenset[str]:
@@ -94,5 +105,7 @@ def _lost(project: Project, release: str) -> str:
         file_of(project, manifest, manifest.lock)
     except LockgateError as error:
         return f"{error.what}: {error.value}"
-    missing = [f.path for f in manifest.files if not project.store.has(f.blake3)]
-    return f"{', '.join(missing[:3])} of {short(release)} is not in the store" if missing else ""
+    missing = [
+        f.path for f in manifest.files if not project.store.has(f.blake3, sha256=f.sha256, size_bytes=f.size_bytes)
+    ]
+    return f"{', '.join(missing[:3])} of {short(release)} is not in the store, or not as it was" if missing else ""

@@ -13,14 +13,14 @@ from lockgate.delivery.identity import append, read_ledger, who
 from lockgate.delivery.judging.check_recorded import check_recorded
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import NotFound, PermissionRefused, UsageError, WaitingForHuman
-from lockgate.forge.pressed import ToldJob, pinned, pressed_by
+from lockgate.forge.pressed import ToldJob, pressed_by
 from lockgate.gates.authors import shown_since
 from lockgate.gates.binding import Ask, binding, decide
 from lockgate.gates.objections import objection
 from lockgate.gates.waivers import SKEW
 from lockgate.records.decisions import Attested, Decision
 from lockgate.records.digest import short
-from lockgate.records.forge_job import account_of
+from lockgate.records.forge_job import account_of, job_of
 from lockgate.records.people import ATTESTER
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lockgate.records.people import Person
     from lockgate.records.trust import Trusted
 
-__all__ = ["Attestation", "Pressed", "attest", "instance_for"]
+__all__ = ["Attestation", "Pressed", "attest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,16 +68,6 @@ class Attestation:
     entry: str
 
 
-def instance_for(project: Project, variables: Mapping[str, str]) -> str:
-    """The GitLab whose word may be asked, as the register names it. PermissionRefused where the job's variables name another."""
-    people = read_ledger(project).people.people
-    return pinned(
-        (alias for person in people if person.kind == "person" for alias in person.aliases),
-        server=variables.get("CI_SERVER_URL", ""),
-        api=variables.get("CI_API_V4_URL", ""),
-    )
-
-
 def attest(project: Project, environment: str, pressed: Pressed, *, clock: Callable[[], dt.datetime]) -> Attestation:
     """Write the approval into the ledger, bound as a signed one is: release, evidence, policy, people, page, expiry.
 
@@ -89,12 +79,16 @@ def attest(project: Project, environment: str, pressed: Pressed, *, clock: Calla
     now = clock()
     walk, trust = walk_now(project, now=now), read_ledger(project)
     walk.check(environment)
-    release = chosen(walk, trust, None, pressed.job).release
+    found = chosen(walk, trust, None, pressed.job)
+    release = found.release
     _check_grade(walk.ask(trust, release, environment))
     check_recorded(walk, trust, release, environment, now=now)
     _check_attester(who(project, trust))
     word = pressed.word
-    account = pressed_by(pressed.claims, pressed.told, pressed.job, environment=environment, deploys=word is not None)
+    proposed = job_of(found.said.claim.extra) if found.said else None
+    account = pressed_by(
+        pressed.claims, pressed.told, pressed.job, proposed=proposed, environment=environment, deploys=word is not None
+    )
     if word is not None:
         account = account_of(pressed.job.kind, pressed.claims.get("iss", ""), word.user)
     made: list[tuple[Person, str]] = []

@@ -108,7 +108,9 @@ def _check_delivered(walk: Walk, trust: Trusted, release: str) -> None:
     if release in {s.release for s in there.history}:
         return
     waits = there.wanted is not None and there.wanted.release == release
-    said = "is wanted there, and no server has answered yet" if waits else "was never delivered"
+    said = (
+        "is wanted there, and no server has answered yet" if waits else f"was never delivered to {last or 'anywhere'}"
+    )
     raise StepFailed(
         f"release {short(release)} has not served {last or 'an environment'}", value=f"it {said}; only what served is published",
         next=f"lockgate serve {last}, then run the job again" if waits else f"lockgate deliver --to {last}".removesuffix(" --to "),

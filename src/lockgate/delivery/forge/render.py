@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from lockgate.forge.gitlab_yaml import FILE, MARK, ROOT
 from lockgate.forge.jobs import Has, job_graph
 from lockgate.forge.settings import GitlabSettings
 from lockgate.gates.policy import declaration
+from lockgate.git_calls import asked
 from lockgate.records.frozen import frozen
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lockgate.records.graph import Graph
     from lockgate.records.jobs import JobGraph
 
-__all__ = ["Checked", "Rendered", "check", "declared", "render"]
+__all__ = ["Checked", "Rendered", "check", "declared", "render", "yaml_files"]
 
 ADDED = "is not in the declaration: an addition of yours; remove line 1 to keep it"
 NOT_INCLUDED = f"{ROOT} does not include {FILE}"
@@ -241,24 +241,18 @@ def _text_of(project: Project, name: str) -> str | None:
 def _sources(project: Project) -> Sources:
     """The root file and what it includes, as they lie in the working copy."""
     try:
-        return gathered(ROOT, lambda name: _text_of(project, name), lambda: _yaml_files(project))
+        return gathered(ROOT, lambda name: _text_of(project, name), lambda: yaml_files(project.root))
     except ValueError as error:
         raise UsageError(
             "a file of the pipeline is not YAML", value=str(error)[:200], next="lockgate gitlab render"
         ) from error
 
 
-def _yaml_files(project: Project) -> list[str]:
+def yaml_files(root: Path) -> list[str]:
     """Names that `*` in an include may mean, as GitLab sees them: also in hidden folders, and `.YML`. A cache that git ignores is none."""
-    try:
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=project.root, capture_output=True, check=True,
-        ).stdout.decode(errors="surrogateescape").split("\0")  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
-        listed = [
-            (Path(folder) / f).relative_to(project.root).as_posix()
-            for folder, _, files in os.walk(project.root)
-            for f in files
-        ]
+    files = asked(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", errors="surrogateescape")
+    if files is None:
+        listed = [(Path(folder) / f).relative_to(root).as_posix() for folder, _, files in os.walk(root) for f in files]
+    else:
+        listed = files.split("\0")
     return [n for n in listed if n.lower().endswith((".yml", ".yaml"))]

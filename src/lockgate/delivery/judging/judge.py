@@ -78,19 +78,20 @@ NOTHING_JUDGED = Judged(evidence={}, verdicts={}, artifacts={}, steps=())
 
 def judge(
     project: Project, walk: Walk, material: Material, *, trace: Trace, tell: Callable[[Event], None] = lambda _: None,
-    only: Collection[str] | None = None,
+    only: Collection[str] | None = None, anew: bool = False,
 ) -> Judged:  # fmt: skip
     """Measure all gates whose inputs exist now; `integration` waits for `served`.
 
     Args:
         trace: that of the graph the walk was read from: a gate's code must still be the text that it captured.
         only: these gates, and the releases' answers, which every result and every page names.
+        anew: nothing that is stored counts, neither answers nor what was measured on them.
     """
     nodes = _nodes(walk, material)
     if only is not None:
         nodes = _behind(nodes, [n for n in nodes if n in ANSWERS or n.removeprefix("gate.") in only])
     releases = {"@release": material.release} | ({"@live": material.live} if material.live else {})
-    done = measure(project, nodes, releases=releases, given=_given(material), trace=trace, tell=tell)
+    done = measure(project, nodes, releases=releases, given=_given(material), trace=trace, tell=tell, anew=anew)
     evidence = {n: _evidence(project, walk, n, done.artifacts, done.steps) for n in walk.gates if f"gate.{n}" in nodes}
     verdicts = {n: _verdict(walk, n, e, done.artifacts) for n, e in evidence.items()}
     return Judged(evidence=evidence, verdicts=verdicts, artifacts=done.artifacts, steps=done.steps)

@@ -36,7 +36,7 @@ MEASURED_WITH = ("numpy", "scipy")
 
 def measure(
     project: Project, nodes: Mapping[str, Node], *, releases: Mapping[str, str], given: Mapping[str, Artifact],
-    trace: Trace, tell: Callable[[Event], None] = lambda _: None,
+    trace: Trace, tell: Callable[[Event], None] = lambda _: None, anew: bool = False,
 ) -> Executed:  # fmt: skip
     """Run what is not known yet. A step that fails stops only what depends on it.
 
@@ -45,12 +45,14 @@ def measure(
         releases: input name → digest of the release that it stands for; unpacked and verified.
         given: input name → stored artifact.
         trace: that of the graph which the caller read: code of the project must still be the text that it captured.
+        anew: as if nothing were known: what the store has under a step's key is somebody's word.
     """
     trace = replace(trace, preload=tuple(dict.fromkeys((*trace.preload, *MEASURED_WITH))))
     graph = Graph(nodes=nodes, order=tuple(nodes), pipelines={}, trace=trace)
     identities = {name: a.digest for name, a in given.items()} | dict(releases)
     files: dict[str, Path | str] = {name: fetch(project, release) for name, release in releases.items()}
     known = known_of(project, identities, {})
+    known = replace(known, result=_nothing, record=_nothing, last=_nothing) if anew else known
     plan = make_plan(graph, tuple(nodes), known)
     if all(isinstance(step.action, Reuse) for step in plan.steps):  # an engine costs more than all the rest
         found = {s.node: s.action for s in plan.steps if isinstance(s.action, Reuse)}
@@ -67,6 +69,10 @@ def measure(
     ):
         return execute(graph, plan, known, engine=engine, keep=keep, tell=tell, workers=project.settings.workers,
                        given=given, keep_going=True, alone=lambda _, key: turns.alone(key))  # fmt: skip
+
+
+def _nothing(_: str) -> None:
+    """What is known of any step to who measures anew."""
 
 
 def known_already(

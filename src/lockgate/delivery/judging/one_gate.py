@@ -17,11 +17,13 @@ from lockgate.delivery.identity import read_ledger
 from lockgate.delivery.judging.judge import judge
 from lockgate.delivery.judging.material import judged_on, material_for
 from lockgate.delivery.judging.signing import accepted_before, leads_to, record_verdict, served_for, takes_served
+from lockgate.delivery.judging.values_checked import check_values
 from lockgate.delivery.propose import may_deliver
 from lockgate.delivery.walk import walk_now
 from lockgate.errors import LockgateError, NotFound, StepFailed, WaitingForHuman, did_you_mean
 from lockgate.gates.binding import results
 from lockgate.records.digest import short
+from lockgate.records.people import VALIDATOR
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -56,19 +58,23 @@ def judge_gate(
         ref: a release; None: the pipeline's, or outside of one the newest.
         wait_seconds: how long a server may take to answer, for a gate that asks one.
 
+    A validator's key measures everything anew, whatever the store has, and says so also where it comes out the same (ADR 38).
+
     Raises NotFound for an unknown gate or release; ServiceUnavailable when a server that it asks is silent.
     """
     now = clock()
-    may_deliver(project)
+    anew = VALIDATOR in may_deliver(project).roles
     walk, trust = walk_now(project, now=now), read_ledger(project)
     gate = _named(walk, name)
     release = chosen(walk, trust, ref, job).release
     on = judged_on(project, walk, release)
+    if anew:
+        check_values(project, on)
     keep_policy(project, walk)
     look(project, release, on.holdout.digest, now=clock())
     served = served_for(project, walk, gate, release, wait_seconds=wait_seconds) if takes_served(walk, name) else None
     material = material_for(project, walk, read_ledger(project), release, on, served=served)
-    judged = judge(project, walk, material, trace=walk.graph.trace, tell=tell, only=(name,))
+    judged = judge(project, walk, material, trace=walk.graph.trace, tell=tell, only=(name,), anew=anew)
     verdict = judged.verdicts[name]
     record_verdict(project, walk, release, verdict, judged, change=job.change if job else "", now=clock())
     passing = Passing(project, walk, release, clock, _tell_nobody)
