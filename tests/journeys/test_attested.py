@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +21,7 @@ from lockgate.project import open_project
 from lockgate.records.forge_job import ForgeJob
 from lockgate.testing.gitlab import MAINTAINER, GitLab
 
+from journeys.test_bundle import bundled, root_of, verified
 from journeys.test_pipeline_jobs import BEFORE_STAGING, Forge, Pipeline, found
 from journeys.walking import GOOD, HUMAN, REFUSED, USAGE, Server, commit, git
 
@@ -176,6 +179,14 @@ def test_a_button_takes_a_release_to_production_and_everybody_sees_that_it_was_a
     page = waits.forge.folder / "page.html"
     desk("evidence", "production", "--to", str(page))
     assert "a forge says who pressed the button" in page.read_text()
+    folder = bundled(desk, waits.forge.folder, "production")
+    code, told_there = verified(folder, root_of(desk))
+    last = told_there.splitlines()[-1]
+    assert (code, "signed by" in last) == (0, False)
+    assert "attested and not signed, a forge says that they pressed a button: bob (product-owner)" in last
+    levels = json.loads((folder / "vsa.json").read_text())["payload"]
+    assert json.loads(base64.b64decode(levels))["predicate"]["verifiedLevels"] == ["LOCKGATE_ATTESTED"]
+    assert "Grade: attested" in (folder / "card.md").read_text()
 
 
 def test_the_job_itself_asks_the_api_and_checks_the_token(tmp_path: Path) -> None:

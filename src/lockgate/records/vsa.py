@@ -24,9 +24,16 @@ __all__ = ["VSA", "Level", "attestations", "resource_uri", "summary", "verifier_
 VSA: Final = "https://slsa.dev/verification_summary/v1"
 PLACE: Final = "https://lockgate.dev"
 
-Level = Literal["LOCKGATE_FOUR_EYES", "LOCKGATE_APPROVED", "LOCKGATE_GATES", "LOCKGATE_WAIVED", "LOCKGATE_BROKEN_GLASS"]
-"""What was verified, as custom results: people other than the authors agreed; people agreed, own work among it; no person was
-asked; a failed gate was waived; somebody broke the glass. None says `SLSA_…`: how it was built is not what a server checks."""
+Level = Literal[
+    "LOCKGATE_FOUR_EYES",
+    "LOCKGATE_APPROVED",
+    "LOCKGATE_ATTESTED",
+    "LOCKGATE_GATES",
+    "LOCKGATE_WAIVED",
+    "LOCKGATE_BROKEN_GLASS",
+]
+"""What was verified, as custom results: people other than the authors agreed; people agreed, own work among it; for
+somebody among them only a forge's word stands; no person was asked; a failed gate was waived; somebody broke the glass. None says `SLSA_…`: how it was built is not what a server checks."""
 
 
 def summary(

@@ -1311,10 +1311,25 @@ class _Check:
             return "LOCKGATE_WAIVED"
         if not self.counted:
             return "LOCKGATE_GATES"
+        if any(s.attester for s in self.counted):
+            return "LOCKGATE_ATTESTED"
         return "LOCKGATE_APPROVED" if self.own_work else "LOCKGATE_FOUR_EYES"
 
+    def _agreed(self) -> str:
+        """Who agreed, each by what: their own signature, or what a forge says; the two are never one."""
+        by = {
+            grade: [f"{s.who} ({s.says['role']})" for s in self.counted if bool(s.attester) == grade]
+            for grade in (False, True)
+        }
+        signed = [f"signed by {listed(by[False])}"] if by[False] else []
+        told = (
+            [f"attested and not signed, a forge says that they pressed a button: {listed(by[True])}"]
+            if by[True]
+            else []
+        )
+        return "; ".join(signed + told) or "signed by nobody"
+
     def sentence(self) -> str:
-        who = listed(f"{s.who} ({s.says['role']})" for s in self.counted).replace("none", "nobody")
         place, gates = self.rules.environment, [self.case.results[g] for g in self.rules.gates]
         when = f"was let into {place} at {self.wish.time:%F %T} UTC" if self.wish else f"may enter {place} now"
         count = Counter(s.says["verdict"]["outcome"] for s in gates)
@@ -1322,7 +1337,7 @@ class _Check:
         unsure = f", {count['uncertain']} uncertain and accepted" if count["uncertain"] else ""
         files = " Its files were not looked at." if self.asked.decision_only else ""
         return (
-            f"Release {short(self.release)} {when}: {len(gates)} gates{unsure}{failed}, signed by {who}, "
+            f"Release {short(self.release)} {when}: {len(gates)} gates{unsure}{failed}, {self._agreed()}, "
             f"under policy {short(self.case.policy)} and the people of {short(self.log.root)}; no reject stands.{files}"
         )
 

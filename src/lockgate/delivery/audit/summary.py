@@ -56,4 +56,6 @@ def level(stands: Standing, *, failed: bool) -> Level:
         return "LOCKGATE_WAIVED"
     if not stands.approvals:
         return "LOCKGATE_GATES"
+    if stands.attested:
+        return "LOCKGATE_ATTESTED"
     return "LOCKGATE_FOUR_EYES" if stands.four_eyes else "LOCKGATE_APPROVED"
