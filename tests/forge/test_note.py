@@ -339,3 +339,26 @@ def test_a_change_request_that_is_gone_is_not_found() -> None:
 
     with GitLab() as running, pytest.raises(NotFound):
         forge_on(running).say("7", "report", render_note(noted()))
+
+
+def test_intervals_that_move_alone_are_no_nothing() -> None:
+    """Every answer is the same, and twice as unsure: users see that."""
+    found = difference()
+    assert found.movement is not None
+    moved = replace(found.movement, same=found.movement.rows, same_bounds=0, widths=("8.71", "11.4"))
+    said = render_note(noted(difference=replace(found, movement=moved)))
+    assert (
+        "all 4,312 answers stay the same to the last digit, but not the intervals around them: mean width 8.71 → 11.4"
+        in said
+    )
+    assert "nothing that users see" not in said
+    nothing = render_note(noted(difference=replace(found, movement=replace(moved, same_bounds=moved.rows))))
+    assert "nothing that users see: all 4,312 answers" in nothing
+
+
+def test_an_interval_that_only_goes_along_is_not_told() -> None:
+    found = difference()
+    assert found.movement is not None
+    along = replace(found.movement, same_bounds=found.movement.same, widths=("14.2", "14.2"))
+    assert "intervals around them" not in render_note(noted(difference=replace(found, movement=along)))
+    assert "intervals around them: mean width 14.2 → 13.9" in render_note(noted(difference=found))

@@ -10,6 +10,7 @@ from lockgate.errors import UsageError
 from lockgate.project import open_project
 from lockgate.records.digest import short
 from lockgate.records.wire import to_json
+from lockgate.stores import scheme_of
 
 if TYPE_CHECKING:
     import argparse
@@ -72,6 +73,8 @@ def _verify(project: Project, arguments: argparse.Namespace) -> None:
     if report["anchors"]:
         anchors = "1 anchor" if report["anchors"] == 1 else f"{report['anchors']} anchors"
         print(f"good  {anchors} in git, the newest behind entry {report['anchored'] - 1}")
+    elif scheme_of(project.ledger_url) == "git":
+        print("good  the ledger is a branch of git: every clone of it is an anchor, and this one saw no other history")
     else:
         print(
             "no anchor in git: who runs the ledger could rewrite it for who has not seen it yet (lockgate ledger anchor)"

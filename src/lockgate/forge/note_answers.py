@@ -31,7 +31,8 @@ def in_brief(found: ReleaseDifference | None, decides: Words) -> str:
         return ""
     moved = found.movement
     if moved.same == moved.rows:
-        return f"nothing that users see: all {count(moved.rows, 'answer')} stay the same to the last digit"
+        same = f"all {count(moved.rows, 'answer')} stay the same to the last digit"
+        return f"{same}, but not the {_intervals(moved)}" if moved.bounds_move else f"nothing that users see: {same}"
     far, differ = decimal_of(moved.overall.shares[FAR]) or Decimal(0), Decimal(moved.rows - moved.same) / moved.rows
     means = " → ".join(number(m, "share") for m in (moved.overall.before, moved.overall.after))
     beyond = f" (“{text(decides['1'], 80)}”: {means})" if decides else f", {percent(far)} by more than 10%"
@@ -39,7 +40,13 @@ def in_brief(found: ReleaseDifference | None, decides: Words) -> str:
     if moved.before.value is None or moved.after.value is None:
         return many
     values = f"{number(moved.before.value, moved.before.unit)} → {number(moved.after.value, moved.after.unit)}"
-    return f"{many}; {text(moved.metric['words'])} {values}, {text(_paired(moved))}"
+    wider = f"; {_intervals(moved)}" if moved.bounds_move else ""
+    return f"{many}; {text(moved.metric['words'])} {values}, {text(_paired(moved))}{wider}"
+
+
+def _intervals(moved: Movement) -> str:
+    before, after = (number(w) if w is not None else "none" for w in moved.widths)
+    return f"intervals around them: mean width {before} → {after}"
 
 
 def answers(found: ReleaseDifference | None, decides: Words, prominent: Sequence[str] = ()) -> list[str]:

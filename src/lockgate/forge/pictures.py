@@ -17,7 +17,7 @@ WIDTH: Final = 760
 EDGE: Final = 16
 GROUPS: Final = 10
 SIZED: Final = re.compile(r'<svg class="pl"([^>]*?) width="100%" height="(\d+)">')
-LINES: Final = "dots: what happened; line: this release, with its interval; dashed: the best simple method"
+LINES: Final = "dots: what happened; line: this release{interval}; dashed: the best simple method"
 
 
 def pictures(pack: Pack) -> dict[str, tuple[str, str]]:
@@ -25,9 +25,14 @@ def pictures(pack: Pack) -> dict[str, tuple[str, str]]:
     drawn = figures.draw(pack)
     made = {
         "groups": (f"{wording.metric_name(pack.metric)} per group, worst first, with 95% intervals", _groups(pack)),
-        "days": (f"The days of the test; {LINES}", str(drawn.days or "")),
+        "days": (f"The days of the test; {LINES.format(interval=_interval(pack))}", str(drawn.days or "")),
     }
     return {name: (words, _alone(svg)) for name, (words, svg) in made.items() if svg}
+
+
+def _interval(pack: Pack) -> str:
+    """Sums over products have none."""
+    return ", with its interval" if any(day.low is not None for day in pack.days) else ""
 
 
 def _groups(pack: Pack) -> str:

@@ -163,13 +163,18 @@ class MovedGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedSummary:
-    """Both releases' answers to the same requests. `same` counts answers equal to the last bit."""
+    """Both releases' answers to the same requests. `same` counts answers equal to the last bit.
+
+    Attributes:
+        widths: mean width of the answered interval, live and proposed, where intervals move by more than the answers do.
+    """
 
     rows: int
     same: int
     overall: MovedGroup
     groups: tuple[MovedGroup, ...] = ()
     decisions: bool = False
+    widths: tuple[str | None, str | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,6 +97,12 @@ class Movement:
     left_out: tuple[str, ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
+    @property
+    def bounds_move(self) -> bool:
+        """Whether the intervals change by more than that they shift with their answers."""
+        shifted = self.same < self.rows and self.widths[0] == self.widths[1]
+        return self.same_bounds < self.rows and not shifted
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:

@@ -243,9 +243,9 @@ def _differ(pack: Pack) -> str:
     if moved is None or not moved.rows:
         return "no request is answered by both."
     differ = moved.rows - moved.same
-    return (
-        f"{differ / moved.rows:.0%} differ, {wording.number(moved.overall.share, wording.SHARE)} by more than a tenth."
-    )
+    before, after = (wording.number(w) for w in moved.widths)
+    wider = f" The intervals around them: mean width {before} → {after}." if any(moved.widths) else ""
+    return f"{differ / moved.rows:.0%} differ, {wording.number(moved.overall.share, wording.SHARE)} by more than a tenth.{wider}"
 
 
 def said(pack: Pack, most: int) -> tuple[tuple[str, str], ...]:

@@ -88,8 +88,7 @@ def _users(moved: Movement, table: Table) -> list[str]:
 
 def _bounds(moved: Movement) -> list[str]:
     """What happens to the intervals around the answers, if anything does."""
-    shifted = moved.same < moved.rows and moved.widths[0] == moved.widths[1]  # with the answers, and no wider
-    if moved.same_bounds == moved.rows or shifted:
+    if not moved.bounds_move:
         return []
     only = "All answers are the same to the last digit, but not the" if moved.same == moved.rows else "The"
     widths = " → ".join(_number(w) for w in moved.widths)

@@ -123,7 +123,7 @@ def findings_of(views: Mapping[str, Any]) -> dict[str, Any]:
 def _moved(movement: Movement) -> MovedSummary:
     return MovedSummary(
         rows=movement.rows, same=movement.same, overall=_moved_group(movement.overall),
-        groups=tuple(_moved_group(g) for g in movement.groups),
+        groups=tuple(_moved_group(g) for g in movement.groups), widths=movement.widths if movement.bounds_move else (None, None),
     )  # fmt: skip
 
 
