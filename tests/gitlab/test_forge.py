@@ -220,6 +220,18 @@ def test_a_version_by_hand_is_named_and_not_taken_over(files: dict[str, Path]) -
         assert state(gitlab) == before
 
 
+def test_a_release_page_of_somebody_else_is_named_and_not_taken_over(files: dict[str, Path]) -> None:
+    with GitLab() as gitlab:
+        forge = forge_on(gitlab)
+        forge.publish(publication(), files)
+        (page,) = gitlab.project.releases.values()
+        page["description"] = "our first one"
+        with pytest.raises(UsageError, match="is not this release's") as refused:
+            forge.publish(publication(), files)
+        assert publication().release in refused.value.allowed
+        assert page["description"] == "our first one"
+
+
 OTHER = "sha256:" + "cd" * 32
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from lockgate.delivery.forge.attest import Attestation, Pressed, attest
-from lockgate.errors import NotFound, PermissionRefused
+from lockgate.errors import NotFound, PermissionRefused, StepFailed
 from lockgate.forge.pressed import ToldJob
 from lockgate.project import open_project
 from lockgate.records.forge_job import ForgeJob
@@ -90,8 +90,9 @@ class environment:
 
 
 def waiting(
-    folder: Path, *, policy: str = ATTESTED, account: str = BOB, commit_in: GitLab | None = None
+    folder: Path, *, policy: str = ATTESTED, account: str = BOB, commit_in: GitLab | None = None, judged: bool = True
 ) -> Iterator[Waiting]:
+    """`judged`: whether the last gate has run and the job has said whom it waits for."""
     forge = found(folder)
     desk = forge.desk
     with (desk.root / "policy.toml").open("a") as file:
@@ -108,8 +109,9 @@ def waiting(
         release = pipeline.propose()
         pipeline.judge(*BEFORE_STAGING)
         pipeline.job("deliver", "--to", "staging", "--here")
-        pipeline.judge("integration")
-        pipeline.job("approvals", "production", expect=HUMAN)
+        if judged:
+            pipeline.judge("integration")
+            pipeline.job("approvals", "production", expect=HUMAN)
         yield Waiting(forge, pipeline, release)
 
 
@@ -164,6 +166,14 @@ def test_what_does_not_hold_together_is_named(waits: Waiting, what: str) -> None
         waits.play(**change(waits))
     assert words in str(refused.value)
     assert len(waits.forge.desk.ledger()) == before
+
+
+def test_a_button_before_every_gate_has_spoken_is_no_approval(tmp_path: Path) -> None:
+    for waits in waiting(tmp_path, judged=False):
+        before = len(waits.forge.desk.ledger())
+        with pytest.raises(StepFailed, match="integration"):
+            waits.play()
+        assert len(waits.forge.desk.ledger()) == before
 
 
 def test_a_button_takes_a_release_to_production_and_everybody_sees_that_it_was_a_button(waits: Waiting) -> None:
