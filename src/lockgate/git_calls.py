@@ -46,7 +46,8 @@ def asked(root: Path, *arguments: str, errors: str = "replace") -> str | None:
 
 def careful(root: Path, *arguments: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     """The same where git writes or reaches a remote, as the repository's owner: with their hooks and credentials, and asking them."""
-    return git([*SAFE, "-C", str(root), *arguments], inherited(re.compile("LOCKGATE_.*")), given=given)
+    own = inherited(re.compile("LOCKGATE_.*"))
+    return git([*SAFE, "-C", str(root), *arguments], own, given=given, patience=None)  # a person may type a passphrase
 
 
 def inherited(secret: re.Pattern[str] = SECRET) -> dict[str, str]:
@@ -55,9 +56,13 @@ def inherited(secret: re.Pattern[str] = SECRET) -> dict[str, str]:
 
 
 def git(
-    arguments: Sequence[str], environment: Mapping[str, str], *, given: bytes | None = None
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    given: bytes | None = None,
+    patience: float | None = PATIENCE_SECONDS,
 ) -> subprocess.CompletedProcess[bytes]:
-    """What git answered, as it is called. Raises NotFound without git, ServiceUnavailable when it does not end."""
+    """What git answered, as it is called; `patience` in seconds, None for ever. Raises NotFound without git, ServiceUnavailable when it does not end."""
     try:
         return subprocess.run(
             ["git", *arguments],
@@ -65,9 +70,9 @@ def git(
             input=given,
             capture_output=True,
             check=False,
-            timeout=PATIENCE_SECONDS,
+            timeout=patience,
         )
-    except OSError as error:
+    except FileNotFoundError as error:
         raise NotFound("git is needed, and is not here", value="git", next="install git") from error
     except subprocess.TimeoutExpired as error:
         raise ServiceUnavailable(

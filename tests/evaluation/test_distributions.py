@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockgate.evaluation.binning import chance_of, shift_between
+from lockgate.evaluation.binning import Bins, bins_of, chance_of, shift_between
 from lockgate.evaluation.distributions import distributions
 from lockgate.evaluation.reliability import reliable
 from lockgate.evaluation.scored import Scored
@@ -122,11 +122,30 @@ def test_within_groups_what_tells_them_apart_comes_first_and_each_set_of_rows_is
     assert all([p.name for p in s.parts] == ["train", "holdout"] for s in spreads)
 
 
-def test_groups_that_differ_by_chance_alone_are_not_apart() -> None:
-    """The order says nothing about two columns of noise: what remains after chance is next to nothing."""
-    tables = [table(seed=s) for s in range(60)]
-    found = [_apart(t.columns["income"], _members(t.columns["region"])) for t in tables]
-    assert abs(float(np.mean(found))) < 0.02
+@pytest.mark.parametrize("groups", [2, 5, 12])
+def test_groups_that_differ_by_chance_alone_are_apart_in_one_of_twenty_tables(groups: int) -> None:
+    """The largest of twelve distances is large by itself: what is left after chance must not be. Also of a rare yes."""
+    beyond, rare, tables = 0, 0, 120
+    for seed in range(tables):
+        random = np.random.default_rng(seed)
+        members = _members(random.integers(0, groups, SIZE).astype(str))
+        income, yes = random.normal(size=SIZE), random.random(SIZE) < 0.1
+        beyond += _apart(_of_all(income), income, members) > 0
+        rare += _apart(_of_all(yes), yes, members) > 0
+    most = 0.05 + 3 * (0.05 * 0.95 / tables) ** 0.5
+    assert (beyond / tables < most, rare / tables < most) == (True, True)
+
+
+def test_a_value_that_is_missing_in_one_group_tells_it() -> None:
+    which = np.arange(SIZE) % 2 == 0
+    income = np.where(which, np.nan, np.random.default_rng(5).normal(size=SIZE))
+    assert _apart(_of_all(income), income, _members(which)) > 0.8
+
+
+def _of_all(values: np.ndarray) -> Bins:
+    found = bins_of([values])
+    assert found is not None
+    return found
 
 
 def test_the_order_of_rows_changes_nothing() -> None:

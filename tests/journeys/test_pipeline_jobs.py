@@ -310,7 +310,8 @@ def test_a_result_that_another_key_signs_counts_for_nothing(forge: Forge) -> Non
     eve = Pipeline(forge, "1", pipeline.commit, "eve")
     assert "eve may not deliver" in eve.job("gate", "judge", "slices", expect=REFUSED).err
     program = (
-        "import sys; from lockgate.delivery.judging import one_gate; one_gate.may_deliver = lambda _: None;"
+        "import sys; from lockgate.delivery.judging import one_gate; "
+        "from lockgate.delivery.identity import read_ledger, who; one_gate.may_deliver = lambda p: who(p, read_ledger(p));"
         "from lockgate.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     clone = eve.clone()

@@ -439,6 +439,9 @@ IN_THE_TREE = {
     "a whole path": ("https://example.org/r.git", "git:{top}/evil.git"),
     "an address": ("https://example.org/r.git", "git:file://{top}/evil.git"),
     "an address with signs": ("https://example.org/r.git", "git:file://localhost{top}/%65vil.git"),
+    "an address with signs and no host": ("https://example.org/r.git", "git:file://{top}/%65vil.git"),
+    "an address that git decodes first": ("https://example.org/r.git", "git:file://x%2Fproc%2Fself%2Fcwd/../evil.git"),
+    "a remote of such an address": ("file://x%2Fproc%2Fself%2Fcwd/../evil.git", "git:"),
     "a link": ("https://example.org/r.git", "git:link"),
     "the remote's name": ("{top}/evil.git", "git:"),
     "the remote's name, from the top": ("evil.git", "git:"),
@@ -454,7 +457,7 @@ def test_a_repository_that_came_with_the_project_is_no_place_for_the_ledger(tmp_
     (root / "link").symlink_to("../evil.git")
     git("add", "--all", "--force", at=top)
     ledger = open_project(root).ledger
-    with pytest.raises(IntegrityError, match="in the project's own tree") as refused:
+    with pytest.raises(IntegrityError, match="in the project's own tree|names a host") as refused:
         ledger.append(envelope("a"), after=EMPTY, time=NOON)
     assert (refused.value.exit_code, "evil" in refused.value.value or "link" in refused.value.value) == (4, True)
     assert not ran.exists()

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def status_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--check", action="store_true", help="exit 5 unless each environment that serves answers as wanted"
+        "--check",
+        action="store_true",
+        help="exit 5 unless each environment serves what is wanted and answers, where it can be asked from here",
     )
     _json_flag(parser)
 

@@ -47,7 +47,10 @@ def _fitted(line: str, room: int) -> list[str]:
     said, rest = line[len(start) :], " " * (len(start) + 4 if start else 6)
     if said.startswith(COMMANDS):
         command, behind, why = said.partition("   (")
-        return [start + command, *([f"{rest}({why}"] if behind else [])]
+        about = textwrap.wrap(
+            f"({why}", room, initial_indent=rest, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
+        )
+        return [start + command, *(about if behind else [])]
     return textwrap.wrap(
         said, room, initial_indent=start, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
     )

@@ -26,14 +26,19 @@ OWN = "lockgate"
 """The field of a stored graph that says where its machine has Lockgate."""
 
 
-def graph_of(project: Project, *, now_ns: int) -> Graph:
-    """Answer the graph. Imports nothing of the user's while the trace of the last capture holds."""
+def graph_of(project: Project, *, now_ns: int, own: bool = False) -> Graph:
+    """Answer the graph. Imports nothing of the user's while the trace of the last capture holds.
+
+    `own`: only what this working copy captured itself. Whoever writes to the shared store can write another graph there, with
+    other stages and another holdout; who decides what is let in takes none from it.
+    """
     asked = [list(project.settings.pipelines), sorted(s.name for s in project.settings.sources)]
-    known = _remembered(project, asked)
+    known = _remembered(project, asked, own=own)
     if known is not None and holds(known.trace, project.root) is None:
         return known
     key = _content_key(project, asked)
-    graph = _shared(project, key, now_ns=now_ns)
+    graph = None if own else _shared(project, key, now_ns=now_ns)
+    captured = graph is None
     if graph is None:
         from lockgate.build.capture import capture  # a no-op run does not come here
 
@@ -41,15 +46,16 @@ def graph_of(project: Project, *, now_ns: int) -> Graph:
         graph = _seen_here(graph, graph.trace)
         project.results("graphs").put(key, to_json(graph, brief=True))
     with contextlib.suppress(OSError):  # a shortcut: without it the next command captures again
-        kept = {"asked": asked, "graph": to_json(graph, brief=True)}
+        kept = {"asked": asked, "graph": to_json(graph, brief=True), "captured": captured}
         write_atomic(project.home / "graph.json", canonical(kept), sync=False)
     return graph
 
 
-def _remembered(project: Project, asked: list[list[str]]) -> Graph | None:
+def _remembered(project: Project, asked: list[list[str]], *, own: bool) -> Graph | None:
     try:
         kept = json.loads((project.home / "graph.json").read_bytes())
-        return from_json(Graph, kept["graph"]) if kept["asked"] == asked else None
+        fits = kept["asked"] == asked and (kept.get("captured") is True or not own)
+        return from_json(Graph, kept["graph"]) if fits else None
     except (OSError, ValueError, KeyError, TypeError, IntegrityError):
         return None
 

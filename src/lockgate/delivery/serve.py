@@ -156,7 +156,7 @@ class _Environment:
 
     def _walk_now(self) -> Walk:
         self.project = open_project(self.project.root)
-        return walk_now(self.project, now=self.clock())
+        return walk_now(self.project, now=self.clock(), own=True)
 
     def _page(self, read: Trusted, entry: str, release: str) -> tuple[Path, str] | None:
         """The page as it was shown to who approved; where nobody was asked, that of today."""

@@ -77,7 +77,7 @@ def stream(
             elif once and not turns.waiting:
                 return
         except ServiceUnavailable as error:
-            if once:
+            if once or error.exit_code != ServiceUnavailable.exit_code:  # who is not let in waits for nothing
                 raise
             if said != error.what + error.value:
                 yield Waiting(f"{error.what}: {error.value}")

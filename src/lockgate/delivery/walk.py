@@ -55,6 +55,11 @@ class Walk:
         """In the order they are entered."""
         return tuple(s.environment for s in self.stages if isinstance(s, DeployTo))
 
+    @property
+    def wants_validators(self) -> bool:
+        """Whether some environment wants gates measured again: else `validator` is a role like any free name (ADR 38)."""
+        return any(self.policy.environment(e).remeasured for e in self.environments)
+
     def stages_before(self, environment: str) -> tuple[Stage, ...]:
         """Everything a release has met when it enters an environment."""
         for position, stage in enumerate(self.stages):
@@ -102,9 +107,9 @@ class Walk:
             )  # fmt: skip
 
 
-def walk_now(project: Project, *, now: dt.datetime) -> Walk:
-    """The delivery pipeline and the policy as the working copy says now."""
-    return walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9)))
+def walk_now(project: Project, *, now: dt.datetime, own: bool = False) -> Walk:
+    """The delivery pipeline and the policy as the working copy says now. `own`: as of `graph_of`."""
+    return walk_of(project, graph_of(project, now_ns=int(now.timestamp() * 1e9), own=own))
 
 
 def walk_of(project: Project, graph: Graph) -> Walk:

@@ -113,10 +113,20 @@ def _suffices(read: Trusted, entry: str, ask: Ask, gone: frozenset[str]) -> bool
 
 
 def approvals_behind(read: Trusted, entry: str) -> tuple[Said, ...]:
-    """The approvals, and the broken glass, that a wish cites, or the delivery that a rollback rests on."""
+    """The approvals, and the broken glass, that a wish cites, or the delivery that a rollback rests on.
+
+    In the order in which they were signed, as `authorised` takes them: the first one names policy and page, and whoever wishes
+    chooses the order in which they cite.
+    """
     said = read.at(delivery_behind(read, entry))
-    cited = said.claim.authorised_by if said and isinstance(said.claim, decisions.Wanted) else ()
-    return tuple(a for d in cited if (a := read.at(d)) and isinstance(a.claim, decisions.Decision | BrokeGlass))
+    if said is None or not isinstance(said.claim, decisions.Wanted):
+        return ()
+    cited, before = set(said.claim.authorised_by), read.before(said.entry.seq).said
+    return tuple(
+        s
+        for s in before
+        if s.person and s.entry.digest in cited and isinstance(s.claim, decisions.Decision | BrokeGlass)
+    )
 
 
 def delivery_of(read: Trusted, release: str, environment: str, *, approved_only: Collection[str]) -> str:
@@ -148,8 +158,10 @@ def _same_place(one: decisions.Wanted, other: decisions.Wanted) -> bool:
 
 def _first_healthy(read: Trusted, origin: str, release: str) -> Said | None:
     """The first answer of a server that the delivery was healthy."""
+    wish = read.at(origin)
+    place = wish.claim.environment if wish and isinstance(wish.claim, decisions.Wanted) else ""
     claims = ((s, s.claim) for s in read.said if s.person and isinstance(s.claim, decisions.Healthy))
-    return next((s for s, c in claims if (c.wanted, c.release) == (origin, release)), None)
+    return next((s for s, c in claims if (c.wanted, c.release, c.environment) == (origin, release, place)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +228,7 @@ def _check_measured_again(read: Trusted, release: str, policy: str, walk: Walk, 
 
 def _check_no_failure(read: Trusted, passes: _Passes) -> None:
     policies = {c.policy for c in _results_of(read, passes.release)}
-    if policies and all(passes.failed(policy) for policy in policies):
+    if all(passes.failed(policy) for policy in policies):  # also where no gate ever spoke: law 8
         raise PermissionRefused(
             "a gate was not passed by this release", value=short(passes.release), next="lockgate status"
         )

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from lockgate.evaluation.scored import MISSING, Column
 from lockgate.records.evidence import decimal
-from lockgate.records.findings import Part, PartName
+from lockgate.records.findings import QUANTILES, Part, PartName
 
 __all__ = ["Bins", "bins_of", "chance_of", "shift_between", "texts_of"]
 
 BINS = 12
 LABELS = 8
-QUANTILES = ("0.05", "0.25", "0.5", "0.75", "0.95")
 DRAWS = 400
 SEED = 20261101
 OTHERS = "(others)"

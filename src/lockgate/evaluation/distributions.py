@@ -54,7 +54,7 @@ def distributions(
     names = [n for n, role in roles.items() if role in ("asked", "feature", "beside") and _is_name(scored.columns[n])]
     shown = [name for name in roles if name not in alone and name not in names]
     found = (_distribution(column, roles[column], parts) for column in shown[:COLUMNS])
-    compared = {column: roles[column] for column in shown}
+    compared = {column: roles[column] for column in shown[:COLUMNS]}
     return {
         "columns": [to_json(d) for d in found if d is not None],
         "spreads": [to_json(s) for s in within_groups(compared, parts, by)],
@@ -97,7 +97,8 @@ def _roles(scored: Scored, by: Sequence[str]) -> dict[str, Role]:
         for n, v in scored.columns.items()
         if n not in known and n not in hidden and v.dtype.kind in "fbU" and not _is_repeated(n, scored.columns)
     ]
-    seen = [n for n in rest if n.startswith(FEATURE) or f"{FEATURE}{n}" in scored.columns]
+    alike = {n for n in rest if f"{FEATURE}{n}" in scored.columns and f"{FEATURE}{n}" not in rest}
+    seen = [n for n in rest if n.startswith(FEATURE) or n in alike]
     named.extend([("feature", seen), ("beside", [n for n in rest if n not in seen])])
     ordered: dict[str, Role] = {}
     for role, names in named:

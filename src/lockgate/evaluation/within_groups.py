@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from math import pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lockgate.evaluation.binning import bins_of, shift_between, texts_of
+from lockgate.evaluation.binning import Bins, bins_of, texts_of
 from lockgate.evaluation.scored import Column
 from lockgate.records.evidence import decimal
 from lockgate.records.findings import PartName, Spread
 
 __all__ = ["within_groups"]
 
-WIDEST = 8  # columns per column that groups rows, beside truth and answer
-LARGEST = 12  # groups of which these columns are shown
+MOST_COLUMNS = 8  # per column that groups rows, beside truth and answer
+MOST_GROUPS = 12  # of which these columns are shown
+FEW = 30  # rows, below which a group's distance says nothing
+DRAWS = 200
+SEED = 20261128
 
 Columns = Mapping[str, Column]
 Rows = NDArray[np.int64]
@@ -36,8 +38,8 @@ def within_groups(roles: Mapping[str, str], parts: Mapping[PartName, Columns], b
         by: columns that group rows; one that the holdout lacks is passed over.
 
     Returns:
-        Per column of `by`: truth and answer of every group, then the `WIDEST` other columns by which its groups differ most
-        in the holdout, of its `LARGEST` groups.
+        Per column of `by`: truth and answer of every group, then the `MOST_COLUMNS` other columns by which its groups differ
+        most in the holdout, of its `MOST_GROUPS` largest groups.
     """
     return tuple(spread for one in by if one in parts["holdout"] for spread in _of(one, roles, parts))
 
@@ -50,12 +52,18 @@ def _of(by: str, roles: Mapping[str, str], parts: Mapping[PartName, Columns]) ->
     groups = members["holdout"]
     told = [c for c, role in roles.items() if role in ("truth", "answer")]
     others = [c for c, role in roles.items() if role not in ("truth", "answer") and c != by]
-    apart = {column: _apart(holdout[column], groups) for column in (*told, *others)}
-    widest = sorted(others, key=lambda c: -apart[c])[:WIDEST]
-    largest = sorted(sorted(groups, key=lambda g: -len(groups[g]))[:LARGEST])
-    for column, shown in [*((c, sorted(groups)) for c in told), *((c, largest) for c in widest)]:
-        for spread in _spreads(by, column, groups=shown, parts=parts, members=members):
+    largest = sorted(sorted(groups, key=lambda g: -len(groups[g]))[:MOST_GROUPS])
+    known = {g: groups[g] for g in largest if len(groups[g]) >= FEW}
+    bins = {c: found for c in (*told, *others) if (found := _bins(c, parts, members)) is not None}
+    apart = {column: _apart(bins[column], holdout[column], known) for column in bins}
+    widest = sorted((c for c in others if c in bins), key=lambda c: -apart[c])[:MOST_COLUMNS]
+    for column, shown in [*((c, sorted(groups)) for c in told if c in bins), *((c, largest) for c in widest)]:
+        for spread in _spreads(by, column, bins[column], groups=shown, parts=parts, members=members):
             yield replace(spread, apart=decimal(apart[column]))
+
+
+def _bins(column: str, parts: Mapping[PartName, Columns], members: Mapping[PartName, object]) -> Bins | None:
+    return bins_of([parts[name][column] for name in members if column in parts[name]])
 
 
 def _members(by: Column) -> dict[str, Rows]:
@@ -67,37 +75,35 @@ def _members(by: Column) -> dict[str, Rows]:
 
 
 def _spreads(
-    by: str, column: str, *, groups: Sequence[str], parts: Mapping[PartName, Columns],
+    by: str, column: str, bins: Bins, *, groups: Sequence[str], parts: Mapping[PartName, Columns],
     members: Mapping[PartName, Mapping[str, Rows]],
 ) -> Iterator[Spread]:  # fmt: skip
     values: dict[PartName, Column] = {n: parts[n][column] for n in members if column in parts[n]}
-    if (bins := bins_of(list(values.values()))) is None:
-        return
     for group in groups:
         counted = tuple(bins.counted(name, some[members[name].get(group, NOBODY)]) for name, some in values.items())
         yield Spread(by=by, group=group, column=column, labels=bins.labels, parts=counted)
 
 
-def _apart(values: Column, groups: Mapping[str, Rows]) -> float:
-    """How far the group lies from all other rows that lies farthest: the share that would have to move, less chance's."""
-    bins = bins_of([values])
-    if bins is None or len(groups) < 2:
-        return 0.0
-    counts = [np.array(bins.counted("holdout", values[rows]).counts) for rows in groups.values()]
-    whole = np.sum(counts, axis=0)
-    return max(_beyond(inside, whole - inside) for inside in counts)
+def _apart(bins: Bins, values: Column, groups: Mapping[str, Rows]) -> float:
+    """How far the group lies from the others that lies farthest, above what chance reaches in 95 of 100 cases.
 
-
-def _beyond(inside: NDArray[np.int64], outside: NDArray[np.int64]) -> float:
-    n, m = int(inside.sum()), int(outside.sum())
-    return shift_between(inside.tolist(), outside.tolist()) - _by_chance(inside + outside, n, m) if n and m else 0.0
-
-
-def _by_chance(counts: NDArray[np.int64], n: int, m: int) -> float:
-    """The distance to expect of two samples of one distribution: half the sum of the means of folded normals.
-
-    >>> round(_by_chance(np.array([50, 50]), 20, 80), 4)
-    0.0997
+    The largest of several distances is large by chance alone, the more so in small groups: so each distance is taken less its
+    mean, and their largest is held against the largest of `DRAWS` tables in which all groups are drawn from one distribution.
     """
-    share = counts / counts.sum()
-    return float(np.sqrt(share * (1 - share)).sum()) * sqrt(2 / pi * (1 / n + 1 / m)) / 2
+    if len(groups) < 2:
+        return 0.0
+    parts = [bins.counted("holdout", values[rows]) for rows in groups.values()]
+    counts = np.array([(*part.counts, part.missing) for part in parts], dtype=np.int64)
+    sizes, share = counts.sum(axis=1), counts.sum(axis=0) / counts.sum()
+    random = np.random.default_rng(SEED)
+    drawn = _distances(np.stack([random.multinomial(n, share, size=DRAWS) for n in sizes], axis=1))
+    usual = drawn.mean(axis=0)
+    largest = float((_distances(counts[None])[0] - usual).max())
+    return largest - float(np.quantile((drawn - usual).max(axis=1), 0.95))
+
+
+def _distances(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Total variation of each group to all others together. Shape (tables, groups, bins) in, (tables, groups) out."""
+    rest = counts.sum(axis=1, keepdims=True) - counts
+    own, other = (side / side.sum(axis=2, keepdims=True) for side in (counts, rest))
+    return np.abs(own - other).sum(axis=2) / 2

@@ -82,7 +82,7 @@ def _reasons(
 def _brought_back(said: Decision, trusted: Trusted, current: Binding) -> Iterator[tuple[str, str]]:
     """What was otherwise since it was signed and is the same again: an approval that was void does not revive."""
     bound = results(trusted.said, release=current.release, policy=current.policy)
-    for claim in judged_since(trusted, current.release, said.log):
+    for claim in judged_since(trusted, current.release, said.log, policy=current.policy):
         if claim.policy != current.policy:
             judged = f"since it was signed this release was judged by policy {short(claim.policy)}"
             yield "policy", f"{judged}; under the one that is brought back people sign again"

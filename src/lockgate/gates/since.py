@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 __all__ = ["judged_otherwise", "judged_since", "never_otherwise"]
 
 
-def judged_since(trusted: Trusted, release: str, log: Head) -> Iterator[GateResult]:
-    """Results of a release that count and that the head `log` does not know; of a merge request none, as its policy was never in force."""
+def judged_since(trusted: Trusted, release: str, log: Head, *, policy: str = "") -> Iterator[GateResult]:
+    """Results of a release that count and that the head `log` does not know.
+
+    Of a merge request none, as its policy was never in force; but those by `policy`, which is.
+    """
     for since in trusted.said[log.size :]:
         claim = since.claim
-        if since.person and isinstance(claim, GateResult) and claim.release == release and not claim.extra.get(CHANGE):
-            yield claim
+        if since.person and isinstance(claim, GateResult) and claim.release == release:
+            if not claim.extra.get(CHANGE) or claim.policy == policy:
+                yield claim
 
 
 def judged_otherwise(trusted: Trusted, release: str, log: Head, *, policy: str) -> str:

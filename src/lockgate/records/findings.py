@@ -32,6 +32,9 @@ __all__ = [
 FEATURE = "feature:"
 """Before a column's name: what the release host computed, beside what a table holds under the plain name."""
 
+QUANTILES = ("0.05", "0.25", "0.5", "0.75", "0.95")
+"""Which quantiles of a number a `Part` holds."""
+
 PartName = Literal["train", "holdout", "now"]
 
 
@@ -81,8 +84,8 @@ class Spread:
 
     Attributes:
         labels: as in `Distribution`.
-        apart: how far the group of this column's groups lies from all other rows that lies farthest: the share of its rows
-            in the holdout that would have to move, less what chance does.
+        apart: of the groups shown, how far the one that lies farthest off lies from the others in the holdout: the share of
+            its rows that would have to move, less what chance reaches in 95 of 100 cases; a missing value counts as a value.
     """
 
     by: str

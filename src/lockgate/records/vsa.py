@@ -32,8 +32,9 @@ Level = Literal[
     "LOCKGATE_WAIVED",
     "LOCKGATE_BROKEN_GLASS",
 ]
-"""What was verified, as custom results: people other than the authors agreed; people agreed, own work among it; for
-somebody among them only a forge's word stands; no person was asked; a failed gate was waived; somebody broke the glass. None says `SLSA_…`: how it was built is not what a server checks."""
+"""What was verified, as custom results: people other than the authors agreed; people agreed, own work among it; people other
+than the authors agreed, for one of whom only a forge's word stands; no person was asked; a failed gate was waived; somebody
+broke the glass. None says `SLSA_…`: how it was built is not what a server checks."""
 
 
 def summary(

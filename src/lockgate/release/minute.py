@@ -244,8 +244,8 @@ def _differ(pack: Pack) -> str:
         return "no request is answered by both."
     differ = moved.rows - moved.same
     before, after = (wording.number(w) for w in moved.widths)
-    wider = f" The intervals around them: mean width {before} → {after}." if any(moved.widths) else ""
-    return f"{differ / moved.rows:.0%} differ, {wording.number(moved.overall.share, wording.SHARE)} by more than a tenth.{wider}"
+    widths = f" The intervals around them: mean width {before} → {after}." if any(moved.widths) else ""
+    return f"{differ / moved.rows:.0%} differ, {wording.number(moved.overall.share, wording.SHARE)} by more than a tenth.{widths}"
 
 
 def said(pack: Pack, most: int) -> tuple[tuple[str, str], ...]:

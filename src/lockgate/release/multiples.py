@@ -85,7 +85,7 @@ def histogram(ends: tuple[str, str], series: Sequence[Series], *, title: str, de
 
 
 def shares(labels: Sequence[str], series: Sequence[Series], *, title: str, desc: str) -> str:
-    """Share of rows per label, of all rows: training as a bar, the others as marks on it."""
+    """Share of rows per label, of all with a value: training as a bar, the others as marks on it."""
     if not any(share > 0 for one in series for share in one.shares):
         return ""
     parts: list[str] = []

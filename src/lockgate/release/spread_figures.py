@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.records.findings import FEATURE, Distribution, Part, Spread
+from lockgate.records.findings import FEATURE, QUANTILES, Distribution, Part, Spread
 from lockgate.release import multiples, wording
 from lockgate.release.multiples import Range, Series
 
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Portrait", "column_portrait", "drawn_safely", "float_of", "group_portraits", "value_in_words"]
 
-QUANTILES = ("0.05", "0.25", "0.5", "0.75", "0.95")
 FAR = 0.1  # of the rows, beyond chance
 ALIKE = 0.005
 SEEN = "what the model sees"
 ROLES = {
     "truth": "what happened", "answer": "what is answered", "asked": "field of the request", "group": "group of rows",
-    "feature": SEEN, "beside": "beside the request",
+    "feature": "feature", "beside": "beside the request",
 }  # fmt: skip
 
 
@@ -51,7 +50,7 @@ def column_portrait(distribution: Distribution) -> Portrait:
     flagged = any(_beyond_chance(p) for p in distribution.parts)
     return Portrait(
         title=title,
-        kicker=ROLES.get(distribution.role, distribution.role),
+        kicker=SEEN if distribution.column.startswith(FEATURE) else ROLES.get(distribution.role, distribution.role),
         words=words,
         figure=drawn_safely(drawn),
         flagged=flagged,
@@ -130,7 +129,7 @@ def _middles_within(spreads: Sequence[Spread], named: str) -> tuple[str, str, st
 
 def _labels_within(spreads: Sequence[Spread], named: str) -> tuple[str, str, str]:
     """Figure, words and title of a label: per group how many of 100 rows carry the one that is shown."""
-    shown = _shown(spreads[0].labels)
+    shown = _shown(spreads)
     names = [p.name for p in spreads[0].parts]
     counts = {(s.group, p.name): p.counts for s in spreads for p in s.parts}
     series = [Series(name=n, shares=[_share(counts[s.group, n], shown) for s in spreads]) for n in names]
@@ -140,9 +139,16 @@ def _labels_within(spreads: Sequence[Spread], named: str) -> tuple[str, str, str
     return multiples.shares([s.group for s in spreads], series, title=title, desc=words), words, title
 
 
-def _shown(labels: Sequence[str]) -> int:
-    """Yes where there is a yes, else the most frequent."""
-    return next((i for i, label in enumerate(labels) if label == "yes" or set(labels) == {"0", "1"} == {label, "0"}), 0)
+def _shown(spreads: Sequence[Spread]) -> int:
+    """The label in which the groups of the test differ most; of equal ones yes, else the more frequent."""
+    labels = spreads[0].labels
+    tests = [p.counts for s in spreads for p in s.parts if p.name == "holdout" and sum(p.counts)]
+
+    def range_of(i: int) -> float:
+        shares = [_share(counts, i) for counts in tests]
+        return max(shares) - min(shares) if shares else 0.0
+
+    return max(range(len(labels)), key=lambda i: (round(range_of(i), 9), labels[i] == "yes", -i))
 
 
 def _share(counts: Sequence[int], shown: int) -> float:

@@ -837,12 +837,12 @@ class Case:
         What was judged for a proposed change is about a policy that was never in force.
         """
         bound = {s.result for s in self.results.values()}
-        return any(s.result not in bound for s in self._judged_since(approval))
+        return any(s.result not in bound for s in self._judged_since(approval, policy=self.policy))
 
-    def _judged_since(self, signed: Said) -> list[Said]:
-        """Results of the release that who signed did not know of; none that was measured for a proposed change."""
-        known = signed.says["log"]["size"]
-        return [s for s in self.view.of("gate-result/v1", self.release) if s.seq >= known and not s.says.get("change")]
+    def _judged_since(self, signed: Said, *, policy: str = "") -> list[Said]:
+        """Results of the release that who signed did not know of; for a proposed change only those by `policy`, which is in force."""
+        known, later = signed.says["log"]["size"], self.view.of("gate-result/v1", self.release)
+        return [s for s in later if s.seq >= known and (not s.says.get("change") or s.says["policy"] == policy)]
 
     def never_otherwise(self, signed: Said, results: Mapping[str, str]) -> dict[str, str]:
         """Of gate → result, those whose gate said nothing else since somebody signed, by whatever policy."""
@@ -1295,7 +1295,7 @@ class _Check:
             "resourceUri": says["resourceUri"] == resource_uri(self.log.root, self.rules.environment),
             "policy": says["policy"]["digest"] == {"sha256": hex_of(self.case.policy)},
             "verificationResult": says["verificationResult"] == "PASSED",
-            "verifiedLevels": says["verifiedLevels"] == [self.level],
+            "verifiedLevels": says["verifiedLevels"] in ([self.level], [self.level_before]),
             "inputAttestations": inputs <= known and {hex_of(s.digest) for s in self.counted} <= {e for e, _ in inputs},
         }
         if wrong := [name for name, holds in checks.items() if not holds]:
@@ -1311,9 +1311,14 @@ class _Check:
             return "LOCKGATE_WAIVED"
         if not self.counted:
             return "LOCKGATE_GATES"
-        if any(s.attester for s in self.counted):
-            return "LOCKGATE_ATTESTED"
-        return "LOCKGATE_APPROVED" if self.own_work else "LOCKGATE_FOUR_EYES"
+        if self.own_work:
+            return "LOCKGATE_APPROVED"
+        return "LOCKGATE_ATTESTED" if any(s.attester for s in self.counted) else "LOCKGATE_FOUR_EYES"
+
+    @property
+    def level_before(self) -> str:
+        """What servers signed while no level told a forge's word from a signature."""
+        return "LOCKGATE_FOUR_EYES" if self.level == "LOCKGATE_ATTESTED" else self.level
 
     def _agreed(self) -> str:
         """Who agreed, each by what: their own signature, or what a forge says; the two are never one."""

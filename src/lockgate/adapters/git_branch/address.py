@@ -48,16 +48,29 @@ def _is_the_clone(there: Path, top: Path) -> bool:
 def _folder(address: str) -> Path | None:
     """The folder that git takes an address for; None for one that names a host or a helper of git's.
 
+    git decodes a whole address before it looks for the path, and which part of `file://HOST/PATH` that is differs between its
+    versions: so only `file:///PATH` is taken.
+
     >>> [str(_folder(a)) for a in ("../r.git", "file:///srv/r.git", "https://example.org/r.git", "git@example.org:r.git", "./a:b")]
     ['../r.git', '/srv/r.git', 'None', 'None', 'a:b']
     """
     scheme, is_url, rest = address.partition("://")
     if is_url and scheme.isalnum():
-        return Path(unquote("/" + rest.partition("/")[2])) if scheme.lower() == "file" else None
+        return _of_file(unquote(rest)) if scheme.lower() == "file" else None
     colon, slash = address.find(":"), address.find("/")
     if colon >= 0 and not 0 <= slash < colon:
         return None
     return Path(os.path.expanduser(address))
+
+
+def _of_file(rest: str) -> Path:
+    """What stands behind `file://`, decoded."""
+    if not rest.startswith("/"):
+        raise IntegrityError(
+            "an address of a folder names a host", value=f"file://{rest}", allowed="file:///PATH, or the path itself",
+            next="edit [ledger] url in lockgate.toml, or git remote set-url",
+        )  # fmt: skip
+    return Path("/" + rest.lstrip("/"))
 
 
 def _said(root: Path, *arguments: str) -> str:

@@ -45,7 +45,7 @@ class GitlabRefuses(UsageError):
 
 
 class OthersAtIt(GitlabRefuses):
-    """409: somebody else changes the same thing; another try may help."""
+    """409 where nothing is there already: somebody else changes the same thing, and another try may help."""
 
     code = 409
     exit_code = 5
@@ -246,7 +246,7 @@ class GitlabApi:
             return NothingSeen(
                 what, value=value, allowed=self._needs if self._headers else "", next=self._where_to_look()
             )
-        if code == OthersAtIt.code:
+        if code == OthersAtIt.code and "already" not in why:
             return OthersAtIt(
                 "GitLab refuses this: others change the same thing", value=value, next="run the job again"
             )

@@ -17,9 +17,15 @@ if TYPE_CHECKING:
     from lockgate.adapters.gitlab.api import GitlabApi
     from lockgate.adapters.gitlab.place import Place
 
-__all__ = ["PACKAGE", "File", "PackageList"]
+__all__ = ["PACKAGE", "File", "NotLetIn", "PackageList"]
 
 PACKAGE: Final = "lockgate-store"
+
+
+class NotLetIn(ServiceUnavailable):
+    """The store answers, and not to this token: another try does not help."""
+
+    exit_code = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +99,7 @@ class PackageList:
                 if said["name"] == PACKAGE:  # GitLab also finds names that contain this one
                     found[said["version"]] = (*found.get(said["version"], ()), int(said["id"]))
         except NotFound as error:
-            raise ServiceUnavailable(
+            raise NotLetIn(
                 "GitLab has no such project, or hides it from this token", value=error.value,
                 allowed=f"{self._place}, its package registry on (Settings › General › Visibility), a token that may read it",
                 next="look at [store] url in lockgate.toml, and at the token's role",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from lockgate.abreast import at_once
 from lockgate.adapters.gitlab.api import PATIENCE_SECONDS, GitlabApi, GitlabRefuses
 from lockgate.adapters.gitlab.package_answers import refused, says_duplicate, taken
-from lockgate.adapters.gitlab.package_list import PACKAGE, PackageList
+from lockgate.adapters.gitlab.package_list import PACKAGE, NotLetIn, PackageList
 from lockgate.adapters.gitlab.place import pass_for, place_of
 from lockgate.errors import NotFound, PermissionRefused, ServiceUnavailable
 from lockgate.records.digest import digest_bytes, sha256_bytes, sha256_file
@@ -254,12 +254,6 @@ class PackageBucket:
             yield
         except PermissionRefused as error:
             raise NotLetIn(error.what, value=error.value, allowed=error.allowed, next=error.next) from error
-
-
-class NotLetIn(ServiceUnavailable):
-    """The store answers, and not to this token: another try does not help."""
-
-    exit_code = 4
 
 
 def _body(path: Path) -> tuple[bytes | Path, str]:

@@ -56,6 +56,6 @@ def level(stands: Standing, *, failed: bool) -> Level:
         return "LOCKGATE_WAIVED"
     if not stands.approvals:
         return "LOCKGATE_GATES"
-    if stands.attested:
-        return "LOCKGATE_ATTESTED"
-    return "LOCKGATE_FOUR_EYES" if stands.four_eyes else "LOCKGATE_APPROVED"
+    if not stands.four_eyes:
+        return "LOCKGATE_APPROVED"
+    return "LOCKGATE_ATTESTED" if stands.attested else "LOCKGATE_FOUR_EYES"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cautions"]
 
+FEW = 30  # of one kind, fewer say little
 FAR_OFF = 0.05  # of the actual total: a month's order by such a sum would be visibly wrong
 
 
@@ -54,9 +55,8 @@ def _missed(summary: Mapping[str, Json]) -> Iterator[str]:
         return
     yes, no = every.right_yes + every.wrong_no, every.right_no + every.wrong_yes
     for came_out, of, wrong, answered in (("yes", yes, every.wrong_no, "no"), ("no", no, every.wrong_yes, "yes")):
-        if wrong * 2 > of:
-            share = round_percent(str(wrong / of))
-            yield f"Of {count(of, 'request')} that came out as a {came_out}, {wrong:,} ({share}) are answered {answered}."
+        if of >= FEW and wrong * 2 > of:
+            yield f"Of {count(of, 'request')} that came out as a {came_out}, {wrong:,} ({wrong / of:.0%}) are answered {answered}."
 
 
 def _sum(summary: Mapping[str, Json]) -> Iterator[str]:

@@ -63,8 +63,9 @@ def judge_gate(
     Raises NotFound for an unknown gate or release; ServiceUnavailable when a server that it asks is silent.
     """
     now = clock()
-    anew = VALIDATOR in may_deliver(project).roles
-    walk, trust = walk_now(project, now=now), read_ledger(project)
+    validates = VALIDATOR in may_deliver(project).roles
+    walk, trust = walk_now(project, now=now, own=validates), read_ledger(project)
+    anew = validates and walk.wants_validators
     gate = _named(walk, name)
     release = chosen(walk, trust, ref, job).release
     on = judged_on(project, walk, release)
