@@ -172,5 +172,6 @@ def test_the_page_shows_what_the_model_sees_where_it_is_not_what_was_asked(tmp_p
     """`savings` is seen otherwise than it is asked (a gap is -1); `above_bar` is seen as these rows hold it."""
     found = seen_by(tmp_path, trained())
     columns = {d["column"]: d["role"] for d in distributions(found, found, None)["columns"]}  # type: ignore[index, union-attr]
-    assert columns["feature:savings"] == columns["savings"] == columns["above_bar"] == "feature"
+    assert columns["feature:savings"] == columns["above_bar"] == "feature"
+    assert columns["savings"] == "beside"
     assert "feature:above_bar" not in columns

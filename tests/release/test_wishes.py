@@ -21,7 +21,6 @@ from lockgate.serving.child import Wanted
 from lockgate.testing.scene import CAST, person, release
 
 OTHER = release("another policy")
-ALONE = (Gate("slices", "m:f", "alike"), Gate("champion", "m:f", "not_worse"), DeployTo("production"))
 
 
 def walk_of(office: Office) -> Walk:
@@ -103,15 +102,3 @@ def test_a_void_approval_stays_void_whatever_the_other_word_was_measured_for(cha
     office.measures("slices", "fail", word="f", **more)
     office.measures("slices", "pass")
     assert not lets_in(office, office.delivers(approval))
-
-
-def test_a_word_of_healthy_stands_for_no_gate() -> None:
-    """Where nobody approves: a release of which no gate ever spoke is let in by nobody's word (law 8)."""
-    office = Office((*CAST, person("val", "validator", "deliverer")), stages=ALONE)
-    wish = office.delivers()
-    office.scene.healthy(wish)
-    assert not lets_in(office, wish)
-    honest = Office((*CAST, person("val", "validator", "deliverer")), stages=ALONE)
-    for gate in ("slices", "champion"):
-        honest.measures(gate)
-    assert lets_in(honest, honest.delivers())
