@@ -11,7 +11,7 @@ LockgateError
 └── ServiceUnavailable    5   something outside did not answer; a retry may help
     └── MovedOn           5   the ledger's head moved while we decided
 
-An adapter may know better whether a retry helps: what GitLab hides (404) and a store that lets nobody in are 4, its 409 is 5.
+An adapter may know better whether a retry helps: what GitLab hides (404) and a store that lets nobody in are 4; its 409 is 5 unless the thing is there already.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from lockgate.evaluation.scored import AS_OF, Scored
 from lockgate.evaluation.within_groups import within_groups
 from lockgate.records.digest import Json
 from lockgate.records.evidence import decimal
-from lockgate.records.findings import FEATURE, Distribution, Part, PartName
+from lockgate.records.findings import FEATURE, Distribution, Part, PartName, Role
 from lockgate.records.wire import to_json
 
 __all__ = ["distributions"]
@@ -26,7 +26,6 @@ __all__ = ["distributions"]
 NAMES = 50
 COLUMNS = 24  # more small figures than this nobody reads; what is left out is said
 
-Role = Literal["truth", "answer", "asked", "group", "feature", "beside"]
 Columns = Mapping[str, NDArray[Any]]
 
 

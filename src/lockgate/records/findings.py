@@ -36,6 +36,7 @@ QUANTILES = ("0.05", "0.25", "0.5", "0.75", "0.95")
 """Which quantiles of a number a `Part` holds."""
 
 PartName = Literal["train", "holdout", "now"]
+Role = Literal["truth", "answer", "asked", "group", "feature", "beside"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ class Distribution:
     """
 
     column: str
-    role: Literal["truth", "answer", "asked", "group", "feature", "beside"]
+    role: Role
     edges: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()

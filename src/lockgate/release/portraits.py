@@ -31,7 +31,10 @@ __all__ = ["Portraits", "portraits"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portraits:
-    """By place on the page. `lacking`: which set of rows is not there, in a sentence. `idle` names inputs whose shuffling changes nothing; `apart` says where views disagree."""
+    """By place on the page. `lacking`: which set of rows is not there, in a sentence.
+
+    `idle` names inputs whose shuffling changes nothing; `apart` says where views disagree.
+    """
 
     key: Markup | None
     lacking: str
