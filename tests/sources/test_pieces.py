@@ -170,7 +170,8 @@ def appended_with_few_open_files(root: Path) -> None:
     """Eighty appends where this process may open 20 files beside those that it has."""
     project, data = made(root), OLD
     keeping.LARGE_BYTES = 10_000
-    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 20,) * 2)
+    most = len(os.listdir("/proc/self/fd")) + 20
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     file = materialise(project, seen(project, data))
     for number in range(80):
         data += bytes([number]) * 50
@@ -181,7 +182,9 @@ def appended_with_few_open_files(root: Path) -> None:
 
 def test_a_history_of_many_appends_needs_few_open_files(tmp_path: Path) -> None:
     # A process of its own: here, the threads of other tests open files, too.
-    child = multiprocessing.get_context("spawn").Process(target=appended_with_few_open_files, args=(tmp_path / "project",))
+    child = multiprocessing.get_context("spawn").Process(
+        target=appended_with_few_open_files, args=(tmp_path / "project",)
+    )
     child.start()
     child.join(60)
     assert child.exitcode == 0
