@@ -51,8 +51,8 @@ class Instance:
             self.bucket(patience=patience), cache=LocalStore(folder), scratch=folder / "tmp", young_s=young_s
         )
 
-    def results(self, kind: str = "results") -> BucketResults:
-        return BucketResults(self.bucket(), kind)
+    def results(self, kind: str = "results", *, patience: float = 5.0) -> BucketResults:
+        return BucketResults(self.bucket(patience=patience), kind)
 
     def put(self, store: BucketStore, data: bytes) -> str:
         path = self.folder / f"output-{next(NUMBERS)}"
@@ -229,8 +229,8 @@ OPERATIONS: dict[str, Callable[[Instance, str], object]] = {
     "has": lambda i, found: i.store(patience=0.3).has(found),
     "held": lambda i, _: list(i.store(patience=0.3).held(read=True)),
     "delete": lambda i, found: i.store(patience=0.3).delete(found),
-    "result": lambda i, _: i.results().get("key"),
-    "record": lambda i, _: i.results().put("key", {"a": 2}),
+    "result": lambda i, _: i.results(patience=0.3).get("key"),
+    "record": lambda i, _: i.results(patience=0.3).put("key", {"a": 2}),
 }
 FAULTS = {
     **{str(status): Fault(status=status, times=99) for status in (401, 403, 404, 409, 429, 500, 502)},

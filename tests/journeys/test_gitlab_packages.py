@@ -198,7 +198,7 @@ def test_garbage_goes_with_a_maintainers_token(project: Project) -> None:
     )
     desk("run")
     dev = Lockgate(desk.root, project.variables(gitlab.person("dev", role=DEVELOPER)))
-    refused = dev("store", "gc", "--keep", "0", "--yes", expect=OUTSIDE)
+    refused = dev("store", "gc", "--keep", "0", "--yes", expect=REFUSED)
     assert "Maintainer" in refused.err
     before = sum(len(p.files) for p in gitlab.project.packages)
     desk("store", "gc", "--keep", "0", "--yes")

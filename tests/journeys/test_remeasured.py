@@ -25,6 +25,8 @@ from lockgate.records.decisions import Wanted, state
 from lockgate.records.statement import seal
 from lockgate.records.wire import to_json
 
+pytestmark = pytest.mark.sampled(3)
+
 POLICY = "[environments.production]\nremeasured = 1\n"
 
 
