@@ -300,7 +300,10 @@ def _bound(pack: Pack) -> str:
 def _undo(pack: Pack) -> Asked:
     if pack.undo and pack.live:
         return Asked(question=UNDO, answer=pack.undo, anchor="undo", is_command=True)
-    return Asked(question=UNDO, answer="No earlier release was live; there is none to go back to.", anchor="undo")
+    nothing = (
+        f"No earlier release was live; there is none to go back to. The server of {pack.environment} can be stopped."
+    )
+    return Asked(question=UNDO, answer=nothing, anchor="undo")
 
 
 def by_kind(changes: Sequence[Change]) -> tuple[tuple[str, tuple[Change, ...]], ...]:
