@@ -60,7 +60,7 @@ def main(rows: int) -> None:
             "reliability": timed("calibration per group", lambda: reliability(answered, ["group"])),
             "explained": timed("what it looks at", lambda: explained(release, file, metric="accuracy")),
         }
-        timed("twenty cases in words", lambda: cases(release, answered, None))
+        timed("twenty cases in words", lambda: cases(release, answered, None, None))
         pack = Pack(
             project="toybank", release=manifest.digest, as_of=dt.date(2011, 10, 15), environment="production",
             metric=Metric(name="accuracy", unit="share", lower_is_better=False),
