@@ -19,10 +19,9 @@ from adapters.seaweed import Seaweed, binary, seaweed
 if os.environ.pop("CI", "") == "true":  # for the tests themselves; what they start is no pipeline unless they say so
     os.environ["LOCKGATE_REQUIRED"] = "true"
 
+# Two processes test on two cores: threads of one would take turns with the other's.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
-    os.environ.setdefault(
-        name, "1"
-    )  # two processes test on two cores: threads of one would take turns with the other's
+    os.environ.setdefault(name, "1")
 
 collect_ignore = ["build/forked.py"]  # a script that finds its neighbours by its own folder
 

@@ -11,7 +11,7 @@ from release.auditing import GATES, Office, evidence
 
 from lockgate.declare import DeployTo, Gate
 from lockgate.delivery.walk import Walk
-from lockgate.delivery.wish import check_wish
+from lockgate.delivery.wish import as_let_in, check_wish
 from lockgate.errors import PermissionRefused
 from lockgate.gates.binding import results
 from lockgate.records.decisions import Decision, Waived, result_digest
@@ -102,3 +102,18 @@ def test_a_void_approval_stays_void_whatever_the_other_word_was_measured_for(cha
     office.measures("slices", "fail", word="f", **more)
     office.measures("slices", "pass")
     assert not lets_in(office, office.delivers(approval))
+
+
+@pytest.mark.parametrize("failed", ["before it was healthy", "after"])
+def test_a_summary_speaks_of_what_gates_said_until_it_was_healthy(failed: str) -> None:
+    """However late it is written: the auditor's verifier reads the log as far as that."""
+    office = judged(Office())
+    office.shows()
+    wish = office.delivers(office.decides("pat"), by="sam")
+    if failed == "after":
+        office.scene.healthy(wish)
+    office.measures(GATES[0], "fail")
+    office.scene.healthy(wish)
+    then = as_let_in(office.scene.trusted(), wish.digest, office.release)
+    said = results(then.said, release=office.release, policy=office.policy_digest)[GATES[0]].verdict.outcome
+    assert said == ("pass" if failed == "after" else "fail")

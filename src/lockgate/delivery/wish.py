@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_FAILURE",
     "approvals_behind",
+    "as_let_in",
     "check_wish",
     "delivery_behind",
     "delivery_of",
@@ -87,6 +88,12 @@ def policy_behind(read: Trusted, entry: str, walk: Walk) -> str:
     """The policy that a wish is held against: what its approvals name, or this server's own."""
     claims = (a.claim for a in approvals_behind(read, entry))
     return next((c.policy for c in claims if isinstance(c, decisions.Decision | BrokeGlass)), walk.digest)
+
+
+def as_let_in(read: Trusted, entry: str, release: str) -> Trusted:
+    """The ledger as it stood when a server first said that the delivery behind a wish was healthy; until one does, all of it."""
+    first = _first_healthy(read, delivery_behind(read, entry), release)
+    return read.before(first.entry.seq) if first else read
 
 
 def stopped_wishes(read: Trusted, walk: Walk, environment: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.delivery.audit.for_later import keep_policy, keep_summary, summary_of
 from lockgate.delivery.identity import signer, who
-from lockgate.delivery.wish import check_wish, policy_behind
+from lockgate.delivery.wish import as_let_in, check_wish, policy_behind
 from lockgate.gates.binding import results
 from lockgate.records.proposals import proposals
 from lockgate.records.statement import seal
@@ -39,7 +39,8 @@ def sum_up(project: Project, read: Trusted, asked: Wanted, walk: Walk, *, enviro
     stands = check_wish(read, asked, walk, environment=environment, now=now)
     name = next(p.claim.name for p in proposals(read.said) if p.claim.release == asked.release)
     policy = policy_behind(read, asked.entry, walk)
-    failed = any(r.verdict.outcome == "fail" for r in results(read.said, release=asked.release, policy=policy).values())
+    then = as_let_in(read, asked.entry, asked.release).said  # as the auditor reads it, however late this is written
+    failed = any(r.verdict.outcome == "fail" for r in results(then, release=asked.release, policy=policy).values())
     statement = summary(
         read, name=name, release=asked.release, environment=environment, policy=policy,
         level=level(stands, failed=failed), verifier=who(project, read).name, now=now,
