@@ -185,6 +185,27 @@ def test_each_job_in_a_clone_of_its_own_takes_a_release_to_production(delivered:
     assert [said for said in delivered.what()[len(log) :] if said[0] != "healthy"] == []
 
 
+def test_why_a_release_is_made_is_signed_once_and_shown(forge: Forge) -> None:
+    """In a job the commit's title says it, by hand `--note`; who says something else later is told that nobody would see it."""
+    pipeline = forge.pipeline(1)
+    job = pipeline.clone()
+    titled = Lockgate(job.root, {**job.env, "CI_COMMIT_TITLE": "a shop with a forge"})
+    titled("propose")
+    assert forge.what()[-2][1].endswith(": a shop with a forge")
+    titled("propose")
+    other = titled("propose", "--note", "something else", expect=USAGE)
+    assert "its note stays as it was then" in other.err and "a shop with a forge" in other.err
+
+    change(forge)
+    desk = forge.desk
+    with both(desk):
+        desk("deliver", "--note", "factors are a tenth of a per cent up", expect=HUMAN)
+    desk("evidence", "latest", "--to", "page.html")
+    page = (desk.root / "page.html").read_text()
+    assert "says why: “factors are a tenth of a per cent up”" in page
+    assert "factors are a tenth of a per cent up" in " ".join(desk("ledger", "log").out.split())
+
+
 def test_deliver_finds_each_result_as_it_would_sign_it_before_anything_is_deployed(forge: Forge) -> None:
     pipeline = forge.pipeline(1)
     pipeline.propose()

@@ -197,7 +197,7 @@ def test_verdicts_never_speak_in_colour_alone(pack: Pack) -> None:
 
 def test_every_uncertain_gate_is_accepted_by_its_own_name() -> None:
     verdicts = tuple(Verdict(gate=g, kind="k", outcome="uncertain", reason="r") for g in ("a", "b; rm -rf /"))
-    text = Page(render(bare(verdicts=verdicts))).text
+    text = Page(render(bare(verdicts=verdicts, rule=SigningRule(role="owner")))).text
     assert "--accept a --accept 'b; rm -rf /' --reason" in text
     assert "2 checks are uncertain and need your acceptance by name" in text
 
@@ -222,7 +222,12 @@ def test_headline(outcomes: str, sentence: str, may: bool) -> None:
     found = headline([Verdict(gate=f"g{i}", kind="k", outcome=words[o], reason="r") for i, o in enumerate(outcomes)])  # type: ignore[arg-type]
     assert (found.sentence, found.may_approve) == (sentence, may)
     shown = Page(
-        render(bare(verdicts=tuple(Verdict(gate="g", kind="k", outcome=words[o], reason="r") for o in outcomes)))
+        render(
+            bare(
+                verdicts=tuple(Verdict(gate="g", kind="k", outcome=words[o], reason="r") for o in outcomes),
+                rule=SigningRule(role="owner"),
+            )
+        )
     ).text  # type: ignore[arg-type]
     assert ("lockgate approve" in shown) == may
 
@@ -389,7 +394,7 @@ def test_with_nothing_uncertain_every_question_is_still_answered(pack: Pack) -> 
     decided = tuple(dataclasses.replace(v, outcome="pass") for v in pack.verdicts)
     asked = {a.question: a.answer for a in answers(dataclasses.replace(pack, verdicts=decided))}
     assert asked["What is uncertain?"].startswith("Every check came to a decision. How sure each number is")
-    assert asked["What would settle it?"] == "Nothing is left to settle. A longer test would narrow the ±."
+    assert asked["What would settle it?"] == "No check is undecided. More rows would narrow the ± of each number."
     assert asked["What if you do nothing?"].startswith("Production keeps serving 247610f4dedd.")
     assert "no check has run" in {a.question: a.answer for a in answers(bare())}["What is uncertain?"]
 

@@ -11,7 +11,7 @@ from lockgate.evaluation.scored import Scored
 from lockgate.evaluation.summary import summary
 from lockgate.gates.evidence.fairness import evidence as fairness
 from lockgate.records.evidence import Estimate, GroupEstimate, Verdict
-from lockgate.records.pack import Metric, Pack
+from lockgate.records.pack import Metric, Pack, SigningRule
 from lockgate.release.cases import CLOSE, choose
 from lockgate.release.evidence_page import render
 from lockgate.release.headline import headline
@@ -88,7 +88,8 @@ def test_what_is_waived_stays_failed_and_may_be_approved(pack: Pack) -> None:
     assert found.may_approve and found.mark.tone == "uncertain"
     assert found.sentence.endswith("none else fails, none is uncertain. 1 check fails and is waived (shares).")
     html = render(dataclasses.replace(
-        pack, verdicts=passing, waived={"shares": "is waived by pat (risk) until tomorrow"}, exceptions=("shares is waived",)
+        pack, verdicts=passing, waived={"shares": "is waived by pat (risk) until tomorrow"}, exceptions=("shares is waived",),
+        rule=SigningRule(role="owner"),
     ))  # fmt: skip
     assert "✗</span> fails</span>" in html
     assert "It is waived by pat (risk) until tomorrow." in html

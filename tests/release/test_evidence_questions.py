@@ -137,16 +137,14 @@ def test_what_is_drawn_is_said(pack: Pack) -> None:
 
 
 def test_scores_that_cannot_be_judged_say_why(pack: Pack) -> None:
-    section = under(render(pack), "Are its intervals and scores honest, for every group?")
+    section = under(render(pack), "Are its intervals honest, for every group?")
     assert "Not assessed: 12 rows, fewer than 20." in section
     assert "1 of 3 bins lie off the line" in section
 
 
 def test_without_interval_or_score_nothing_is_promised(pack: Pack) -> None:
     mute = dataclasses.replace(pack, coverage=(), reliability=())
-    assert "it does not say how sure it is" in under(
-        render(mute), "Are its intervals and scores honest, for every group?"
-    )
+    assert "it does not say how sure it is" in under(render(mute), "Does it say how sure it is?")
 
 
 def test_the_json_is_bound_by_the_page(pack: Pack) -> None:

@@ -6,12 +6,10 @@ from typing import Annotated
 import lightgbm as lgb
 import polars as pl
 
+from lending.codes import CONSUMER, MORTGAGE, listed
 from lending.explain import reasons
 from lending.train import Bar, scores
 from lockgate import Range, predictor
-
-SLOW = "1 no slow payment, 2 one or two, 3 more, 4 too short a history to say, 5 once 60 days late, 6 once 90 days late"
-LATE = "1 no mortgage before, 2 never late, 3 one or two late payments, 4 more"
 
 
 def _asked(help: str, unit: str = "") -> dict[str, str]:
@@ -31,8 +29,8 @@ class Request:
     net_worth: Annotated[float, Range(-10_000, 30_000)] = field(
         metadata=_asked("What is owned less what is owed.", "$1000")
     )
-    consumer_credit: Annotated[int, Range(1, 6)] = field(metadata=_asked(f"{SLOW}."))
-    mortgage_credit: Annotated[int, Range(1, 4)] = field(metadata=_asked(f"{LATE}."))
+    consumer_credit: Annotated[int, Range(1, 6)] = field(metadata=_asked(listed(CONSUMER)))
+    mortgage_credit: Annotated[int, Range(1, 4)] = field(metadata=_asked(listed(MORTGAGE)))
     industry_unemployment: Annotated[float, Range(0, 100)] = field(metadata=_asked("In the applicant's industry.", "%"))
     bankruptcy: bool = field(metadata=_asked("A bankruptcy on public record?"))
     self_employed: bool = False

@@ -4,6 +4,7 @@ import lightgbm as lgb
 import numpy as np
 import polars as pl
 
+from lending.codes import CONSUMER, MORTGAGE
 from lending.features import FEATURES, features
 from lending.train import Bar, scores
 from lockgate import Reason
@@ -17,10 +18,9 @@ WORDS = {
     "income": "an income of ${:,g} thousand",
     "liquid_assets": "liquid assets of ${:,g} thousand",
     "net_worth": "a net worth of ${:,g} thousand",
-    "consumer_credit": "consumer credit code {:g}",
-    "mortgage_credit": "mortgage credit code {:g}",
     "industry_unemployment": "{:g} % unemployment in the industry",
 }
+CODES = {"consumer_credit": CONSUMER, "mortgage_credit": MORTGAGE}
 FLAGS = {
     "bankruptcy": ("no bankruptcy on record", "a bankruptcy on record"),
     "self_employed": ("being employed", "being self-employed"),
@@ -63,4 +63,6 @@ def _sentence(name: str, value: float, push: float) -> str:
 def _words(name: str, value: float) -> str:
     if value != value:
         return f"not knowing the {name.replace('_', ' ')}"
+    if name in CODES:
+        return f"{name.replace('_', ' ')} code {value:g} ({CODES[name][int(value)]})"
     return FLAGS[name][int(value)] if name in FLAGS else WORDS[name].format(value)

@@ -16,7 +16,10 @@ STOPPED, WAITING, REFUSED = 1, 3, 4
 PAGES = Path("pages")
 REWEIGHED = ("--param", "weights.reweigh=true")
 CHEAPER = ("--param", "bar.cost_of_wrong_approval=1")
-MENDED = (*REWEIGHED, *CHEAPER, "--wait", "90")
+WHY_FIRST = "trees instead of the written rule; a wrong approval counts six times a wrong refusal"
+WHY_REWEIGHED = "the first refused too many black applicants; training as if outcome did not depend on race"
+WHY_CHEAPER = "reweighing hardly moved the ratio; a wrong approval now counts as much as a wrong refusal, for everybody. Credit must agree to that"
+MENDED = (*REWEIGHED, *CHEAPER, "--note", WHY_CHEAPER, "--wait", "90")
 """What the third release is made with, and patience with servers on a busy machine. A project would write it into `lockgate.toml`."""
 
 APPLICANT = {
@@ -67,14 +70,14 @@ def play(*, serve: bool) -> int:
 def first() -> None:
     """Better on average, and stopped."""
     title("The first release: trees, and a bar that fears a wrong approval six times as much as a wrong refusal")
-    command("deliver", expect=(STOPPED,))
+    command("deliver", "--note", WHY_FIRST, expect=(STOPPED,))
     explained("first")
 
 
 def second() -> None:
     """Reweighing alone: hardly another ratio, and stopped again."""
     title("A mend in the data: each race and outcome counts as if outcome did not depend on race (reweighing)")
-    command("deliver", *REWEIGHED, expect=(STOPPED,))
+    command("deliver", *REWEIGHED, "--note", WHY_REWEIGHED, expect=(STOPPED,))
     explained("second")
 
 

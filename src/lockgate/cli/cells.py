@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from lockgate.delivery.data.difference import Difference
     from lockgate.delivery.sources.seeing import Seen
 
-__all__ = ["PARAM", "count_bytes", "counts", "holds", "left_out", "unmoved", "when"]
+__all__ = ["NOTE", "PARAM", "count_bytes", "counts", "holds", "left_out", "unmoved", "when"]
 
+NOTE = "why this release is made; its evidence page says so to who decides"
 PARAM = "another value, this time only; say it again for each"
 
 

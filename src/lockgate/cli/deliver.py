@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.cli.build import parameters, watched
-from lockgate.cli.cells import PARAM
+from lockgate.cli.cells import NOTE, PARAM
 from lockgate.cli.render import WIDTH, colour, now, plain, print_json
 from lockgate.delivery.approval.break_glass import Hammer
 from lockgate.delivery.deliver import deliver as deliver_release
@@ -36,6 +36,7 @@ def deliver_arguments(parser: argparse.ArgumentParser) -> None:
         "--dotenv", type=Path, metavar="FILE", help="with --here: write what was delivered, as NAME=VALUE lines"
     )
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help=PARAM)
+    parser.add_argument("--note", default="", metavar="TEXT", help=NOTE)
     parser.add_argument(
         "--plan", action="store_true", help="what would run, be asked, and change; nothing runs, nothing is written"
     )
@@ -81,7 +82,7 @@ def deliver(arguments: argparse.Namespace) -> int:
     project, hammer = open_project(Path.cwd()), _hammer(arguments)
     done = watched(lambda tell: deliver_release(
         project, clock=now, to=arguments.to, params=parameters(arguments.param), tell=tell, say=say,
-        answer_seconds=arguments.wait, hammer=hammer, agreed=_agreed(arguments)))  # fmt: skip
+        answer_seconds=arguments.wait, hammer=hammer, agreed=_agreed(arguments), note=arguments.note))  # fmt: skip
     if arguments.json:
         print_json({"release": done.release, "run": done.run, "stages": to_json(done.stages) if done.stages else [],
                     "verdicts": [judged_json(v, e) for v, e in zip(done.verdicts, done.evidence, strict=True)],

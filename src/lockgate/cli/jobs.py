@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.cli.build import parameters, watched
-from lockgate.cli.cells import PARAM
+from lockgate.cli.cells import NOTE, PARAM
 from lockgate.cli.judge import RELEASE
 from lockgate.cli.render import now, plain, print_json, table
 from lockgate.project import open_project
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 def propose_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help=PARAM)
+    parser.add_argument("--note", default="", metavar="TEXT", help=f"{NOTE} (default in a job: the commit's title)")
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
@@ -40,9 +41,9 @@ def propose(arguments: argparse.Namespace) -> int:
     from lockgate.delivery.propose import propose as propose_release
 
     project, job = open_project(Path.cwd()), job_in(os.environ)
-    done = watched(
-        lambda tell: propose_release(project, clock=now, job=job, params=parameters(arguments.param), tell=tell)
-    )
+    note = arguments.note or (os.environ.get("CI_COMMIT_TITLE", "") if job else "")
+    done = watched(lambda tell: propose_release(
+        project, clock=now, job=job, params=parameters(arguments.param), tell=tell, note=note))  # fmt: skip
     if arguments.json:
         print_json({
             "release": done.release, "name": done.name, "new": done.is_new, "forge": to_json(job) if job else None,

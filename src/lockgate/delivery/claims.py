@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from lockgate.delivery.identity import append, who
 from lockgate.delivery.judging.check_recorded import is_stale, newest_results
 from lockgate.delivery.lineage import code_authors
+from lockgate.errors import UsageError
 from lockgate.gates.remeasured import words_on
-from lockgate.records.decisions import CHANGE, GateResult, Looked, Proposed, Shown, result_digest
-from lockgate.records.digest import digest
+from lockgate.records.decisions import CHANGE, NOTE, GateResult, Looked, Proposed, Shown, result_digest
+from lockgate.records.digest import digest, short
 from lockgate.records.forge_job import FORGE, job_of
 from lockgate.records.people import VALIDATOR
 from lockgate.records.proposals import proposals
@@ -36,10 +37,11 @@ __all__ = ["look", "propose", "record", "show", "shown"]
 
 def propose(
     project: Project, walk: Walk, manifest: Manifest, starter: Person, files: Sequence[str], *, now: dt.datetime,
-    job: ForgeJob | None = None,
+    job: ForgeJob | None = None, note: str = "",
 ) -> bool:  # fmt: skip
     """Register a release with who started the run and everybody who committed to `files`: all code it comes from.
 
+    `note`: why it was made, in the words of who started the run; it is kept with the first proposal and not changed later.
     `job`: of a forge's pipeline. Another pipeline that makes the same release says so again: whose own work it is, is
     then everybody whom either names. Answers whether anything was said.
     """
@@ -47,14 +49,25 @@ def propose(
     def claim(trust: Trusted) -> Proposed | None:
         known = [p.claim for p in proposals(trust.said) if p.claim.release == manifest.digest]
         if known and (job is None or any(job.is_of_the_pipeline(job_of(c.extra)) for c in known)):
+            _check_note(note, manifest.digest, known)
             return None
         return Proposed(
             release=manifest.digest, name=walk.training.name, authors=_authors(project, files, job),
             started_by=starter.name, lineage=digest("lineage", to_json(manifest.lineage)), log=trust.head,
-            extra={FORGE: to_json(job)} if job else {},
+            extra=({FORGE: to_json(job)} if job else {}) | ({NOTE: note} if note else {}),
         )  # fmt: skip
 
     return append(project, claim, now=now) is not None
+
+
+def _check_note(note: str, release: str, known: Sequence[Proposed]) -> None:
+    """Pages show the note that was signed first; another one would be said to nobody."""
+    said = str(known[0].extra.get(NOTE, ""))
+    if note and note != said:
+        raise UsageError(
+            f"release {short(release)} was proposed before, and its note stays as it was then", value=note,
+            allowed=f"{said!r}, or no note" if said else "no note: it was proposed without one",
+        )  # fmt: skip
 
 
 def _authors(project: Project, files: Sequence[str], job: ForgeJob | None) -> tuple[str, ...]:

@@ -63,12 +63,13 @@ def deliver(
     answer_seconds: float = ANSWER_SECONDS,
     hammer: Hammer | None = None,
     agreed: DeliveryPlan | None = None,
+    note: str = "",
 ) -> Delivered:
     """Walk one release up. Everything done stays done: the next `deliver` goes on where this one stopped.
 
     An environment that is silent for longer than `answer_seconds` ends the walk with ServiceUnavailable. `hammer`: break
     the glass where somebody would have to agree, or a gate failed; it is signed, flagged, and opens a review. `agreed`:
-    carry out this plan or nothing; `to` and `params` are then its own.
+    carry out this plan or nothing; `to` and `params` are then its own. `note`: why the release is made, for who decides about it.
 
     Raises what `run` failed with; how the walk itself ends stands in the record.
     """
@@ -89,7 +90,7 @@ def deliver(
     ran, manifest = bring_forth(project, walk, planned, now=now, tell=tell)
     if agreed:
         check_live(agreed, walk, read_ledger(project), release=manifest.digest)
-    propose(project, walk, manifest, me, code_files(walk.training, ran), now=clock())
+    propose(project, walk, manifest, me, code_files(walk.training, ran), now=clock(), note=note)
     return _Walking(
         project, walk, ran, manifest.digest, clock, tell, say, answer_seconds, hammer, agreed.digest if agreed else ""
     ).go(to)

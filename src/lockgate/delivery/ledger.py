@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lockgate.delivery.anchor import check_anchors
 from lockgate.delivery.identity import read_ledger
 from lockgate.records.decisions import (
+    NOTE,
     AcceptedChange,
     Attested,
     Claim,
@@ -62,7 +63,8 @@ def _words(claim: Claim | None) -> tuple[str, str]:
         case Proposed():
             job = job_of(claim.extra)
             where = f", in {job.words}" if job else ""
-            return "proposed", f"release {short(claim.release)}, started by {claim.started_by}{where}"
+            why = f": {note}" if (note := str(claim.extra.get(NOTE, ""))) else ""
+            return "proposed", f"release {short(claim.release)}, started by {claim.started_by}{where}{why}"
         case GateResult():
             return f"gate {claim.verdict.outcome}", f"{claim.verdict.gate}: {short(claim.release)}"
         case Decision():

@@ -2,7 +2,8 @@
 
 Rows are sorted by score and cut into bins of equal size, so that no bin rests on a handful of rows. The gap is the mean
 distance of said and happened over the bins (expected calibration error, equal mass: Naeini, Cooper and Hauskrecht 2015).
-It is never below zero, so a small group shows a gap by chance alone; the bins' intervals say how much that may be.
+It is never below zero, so a small group shows a gap by chance alone; the bins' intervals say how much that may be. All rows
+together say which way scores are off: the mean of what was said beside the share that happened (calibration in the large).
 """
 
 from __future__ import annotations
@@ -45,8 +46,10 @@ def reliable(said: Floats, happened: Floats, *, by: str, group: str) -> Reliabil
     order = np.lexsort((happened, said))
     parts = [(said[rows], happened[rows]) for rows in np.array_split(order, count)]
     gap = sum(len(s) * abs(s.mean() - h.mean()) for s, h in parts) / len(said)
-    bins = tuple(_bin(s, h) for s, h in parts)
-    return Reliability(by=by, group=group, gap=decimal(float(gap)), n=len(said), bins=bins)
+    bins, every = tuple(_bin(s, h) for s, h in parts), _bin(said, happened)
+    return Reliability(
+        by=by, group=group, gap=decimal(float(gap)), n=len(said), bins=bins, said=every.said, happened=every.happened
+    )
 
 
 def _bin(said: Floats, happened: Floats) -> ReliabilityBin:

@@ -64,6 +64,9 @@ class Proposed:
     extra: Extra = field(default_factory=dict[str, Json])
 
 
+NOTE: Final = "note"
+"""In `extra` of a proposal: why the release was made, in the words of who started the run."""
+
 CHANGE: Final = "change"
 """In `extra` of a gate result: the number of the merge request in whose pipeline it was measured, by a policy that may be only proposed."""
 

@@ -15,6 +15,7 @@ from lockgate.records.evidence import Estimate
 
 __all__ = [
     "FEATURE",
+    "BesideRival",
     "Builder",
     "Dependence",
     "DependencePoint",
@@ -26,6 +27,7 @@ __all__ = [
     "Purpose",
     "Reliability",
     "ReliabilityBin",
+    "RivalKind",
     "Spread",
 ]
 
@@ -143,14 +145,45 @@ class ReliabilityBin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reliability:
-    """Of rows that were given a score, how many came true; `gap` is the mean distance of both over the bins."""
+    """Of rows that were given a score, how many came true; `gap` is the mean distance of both over the bins.
+
+    `said` is the mean score, `happened` the share that came true, of all rows together; None where there are too few.
+    """
 
     by: str
     group: str
     gap: str | None
     n: int
     bins: tuple[ReliabilityBin, ...] = ()
+    said: str | None = None
+    happened: Estimate | None = None
     why: str = ""
+
+
+RivalKind = Literal["live", "simple", "same"]
+"""The live release, the best simple method, the same answer for everybody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BesideRival:
+    """The release's metric beside that of something else that answers the same rows of one group.
+
+    Attributes:
+        words: the rival as a sentence names it.
+        by, group: as everywhere; `all` and `all rows` for all of them.
+        own, theirs: the metric; None where it is undefined.
+        difference: own - theirs in the metric's unit.
+        at_once: for how many groups together the interval of the difference holds.
+    """
+
+    rival: RivalKind
+    words: str
+    by: str
+    group: str
+    own: str | None
+    theirs: str | None
+    difference: Estimate
+    at_once: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +219,7 @@ class Builder:
     """Who made a release, from what, and where."""
 
     started_by: str = ""
+    note: str = ""
     authors: tuple[str, ...] = ()
     commit: str = ""
     dirty: bool = False

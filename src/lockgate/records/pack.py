@@ -14,6 +14,7 @@ from typing import Literal
 from lockgate.records.digest import Json
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
 from lockgate.records.findings import (
+    BesideRival,
     Builder,
     Dependence,
     Distribution,
@@ -212,6 +213,7 @@ class Pack:
         target: one sentence: what is predicted, in which unit.
         overall: the metric over all rows.
         decided: all rows first, then groups; empty when answers are no yes or no.
+        rivals: the metric beside that of other answers to the same rows; rival by rival, all rows first.
         groups: the metric per group, any order; the page puts the worst first.
         by_horizon: the metric per distance into the future, nearest first.
         coverage: share of truths inside the interval per group; `promised_coverage` is what was meant (`0.8`).
@@ -221,6 +223,8 @@ class Pack:
         moved: which answers change against the live release.
         influences: what the model itself says it looks at, by share.
         importances: what shuffling an input does to the metric, on `probed_rows` rows.
+        fields: request field → what it means, of those that somebody explained.
+        operators: who may go back to another release.
         attempts: releases that were stopped before this one was proposed, since the live one was; newest first.
         since_stopped: what is different now from the newest of them, told as `told` is.
         reasons: gate → why its limits are what they are, in the words of `policy.toml`.
@@ -251,6 +255,7 @@ class Pack:
     overall: Estimate | None = None
     groups: tuple[GroupEstimate, ...] = ()
     decided: tuple[Decided, ...] = ()
+    rivals: tuple[BesideRival, ...] = ()
     by_horizon: tuple[GroupEstimate, ...] = ()
     coverage: tuple[GroupEstimate, ...] = ()
     promised_coverage: str | None = None
@@ -272,10 +277,12 @@ class Pack:
     exceptions: tuple[str, ...] = ()
     influences: tuple[Influence, ...] = ()
     cases: tuple[Case, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
     questions: tuple[Question, ...] = ()
     rule: SigningRule | None = None
     bound: tuple[Bound, ...] = ()
     undo: str = ""
+    operators: tuple[str, ...] = ()
     verify: tuple[Command, ...] = ()
     commands: tuple[Command, ...] = ()
     limits: tuple[str, ...] = ()

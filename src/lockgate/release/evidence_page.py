@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from lockgate.records.digest import Json, canonical, sha256_bytes, short
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
 from lockgate.records.pack import Case, Change, Pack
+from lockgate.records.people import OPERATOR
 from lockgate.records.wire import to_json
-from lockgate.release import beside, demands, figures, minute, plots, portraits, rates, wording
+from lockgate.release import afterwards, beside, demands, figures, minute, plots, portraits, rates, rivals, wording
 from lockgate.release.headline import Headline, headline, mark
 from lockgate.release.minute import Asked, answers
 
@@ -34,16 +35,19 @@ BINDS = "What does your signature bind?"
 BETTER = "Is it better than the live release, and how sure is that?"
 ALIKE = "Do training, test and today look alike?"
 LOOKS = "What does the release look at?"
-HONEST = "Are its intervals and scores honest, for every group?"
+HONEST = "Are its intervals honest, for every group?"
+HONEST_SCORES = "Do its scores mean what they say, for every group?"
+HONEST_NOT = "Does it say how sure it is?"
 PURPOSE = "What is it for, and what must it not be used for?"
 MISSING = "What was not assessed?"
 BUILT = "Who built it, and from what?"
 CHECK = "How do you check the bytes?"
 WORDS: Mapping[str, object] = {
-    "WORST": WORST, "CHANGED": CHANGED, "UNCERTAIN": UNCERTAIN, "BINDS": BINDS, "UNDO": minute.UNDO, "BETTER": BETTER,
-    "ALIKE": ALIKE, "LOOKS": LOOKS, "HONEST": HONEST, "PURPOSE": PURPOSE, "MISSING": MISSING, "BUILT": BUILT, "CHECK": CHECK, "mark": mark,
+    "WORST": WORST, "CHANGED": CHANGED, "UNCERTAIN": UNCERTAIN, "BINDS": BINDS, "UNDO": afterwards.UNDO, "BETTER": BETTER,
+    "ALIKE": ALIKE, "LOOKS": LOOKS, "HONEST": HONEST, "HONEST_SCORES": HONEST_SCORES, "HONEST_NOT": HONEST_NOT, "PURPOSE": PURPOSE, "MISSING": MISSING, "BUILT": BUILT, "CHECK": CHECK, "mark": mark,
     "group_name": wording.group_name, "metric_name": wording.metric_name, "compared": beside.compared,
-    "limits": demands.limits, "IDLE": minute.IDLE, "REFUSE": minute.REFUSE, "TRIED": minute.TRIED,
+    "limits": demands.limits, "IDLE": afterwards.IDLE, "REFUSE": afterwards.REFUSE, "TRIED": minute.TRIED,
+    "WATCH": afterwards.WATCH, "FOR_WHOM": minute.FOR_WHOM,
 }  # fmt: skip
 COMPARISONS = ("champion", "beats_baseline")
 
@@ -101,8 +105,11 @@ class View:
     cases: tuple[tuple[str, tuple[Case, ...]], ...]
     authors: tuple[str, ...]
     json_sha256: str
+    for_whom: tuple[str, ...]
+    beside: rivals.RivalTable | None
     idle: str
     refused: str
+    watched: tuple[str, ...]
     tried: str
     alike: tuple[str, ...]
     unsigned: str
@@ -158,11 +165,16 @@ def _view(pack: Pack) -> View:
         cases=_by_choice(pack.cases),
         authors=minute.people(pack.builder.authors) if pack.builder else (),
         json_sha256=sha256_bytes(encoded(pack)),
-        idle=minute.idle(pack),
-        refused=minute.refused(pack),
+        for_whom=rivals.better_for(pack.rivals, pack.metric),
+        beside=rivals.rival_table(pack.rivals, pack.metric),
+        idle=afterwards.idle(pack),
+        refused=afterwards.refused(pack),
+        watched=(afterwards.owner(pack), afterwards.told(pack), f"If it goes wrong, {afterwards.going_back(pack)}."),
         tried=minute.tried(pack),
         alike=minute.alike(pack),
-        approve=_decide("approve", pack, accept=tuple(v.gate for v in pack.verdicts if v.outcome == "uncertain")),
+        approve=_decide("approve", pack, accept=tuple(v.gate for v in pack.verdicts if v.outcome == "uncertain"))
+        if pack.rule
+        else (),
         reject=_decide("reject", pack) if pack.rule or headline(pack.verdicts, pack.waived).may_approve else (),
         unsigned=minute.unsigned(pack),
         figures=figures.draw(pack),
@@ -185,9 +197,13 @@ def _severest_first(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 def _decide(verb: str, pack: Pack, *, accept: Sequence[str] = ()) -> tuple[str, ...]:
     """The command that signs, for each role. Uncertain checks are accepted one by one, by name; there is no blanket acceptance."""
-    roles = [f" --role {shlex.quote(role)}" for role in (pack.rule.role, *pack.rule.others)] if pack.rule else [""]
+    roles = (pack.rule.role, *pack.rule.others) if pack.rule else (OPERATOR,)  # unasked, any role may reject
     named = "".join(f" --accept {shlex.quote(gate)}" for gate in accept)
-    return tuple(f'lockgate {verb} {short(pack.release)}{role}{named} --reason "…"' for role in roles)
+    place = f"--env {shlex.quote(pack.environment)}"
+    return tuple(
+        f'lockgate {verb} {short(pack.release)} {place} --role {shlex.quote(role)}{named} --reason "…"'
+        for role in roles
+    )
 
 
 @functools.cache

@@ -10,10 +10,10 @@ from typing import get_args
 from lockgate.records.digest import short
 from lockgate.records.evidence import Verdict
 from lockgate.records.pack import Change, ChangeKind, Pack
-from lockgate.release import beside, wording
+from lockgate.release import afterwards, beside, wording
 from lockgate.release.headline import headline, mark
 from lockgate.release.rates import rates, worst_rate
-from lockgate.release.same_answer import same_answer
+from lockgate.release.rivals import better_for, same_answer
 
 __all__ = [
     "Asked",
@@ -23,9 +23,7 @@ __all__ = [
     "by_kind",
     "certain",
     "deciding",
-    "idle",
     "people",
-    "refused",
     "said",
     "settled",
     "tried",
@@ -34,11 +32,9 @@ __all__ = [
 
 SHOWN = 2  # changes of a kind that the summary names
 NAMED = 4  # things not assessed that the summary names
-IDLE = "What if you do nothing?"
-REFUSE = "What if you reject it?"
+FOR_WHOM = "For whom is it better, and for whom not?"
 TRIED = "Was it tried before?"
 SURE = "How sure each number is stands in its ±, which is half of its 95% interval"
-UNDO = "What happens at a rollback?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +63,11 @@ def answers(pack: Pack) -> tuple[Asked, ...]:
         *waived,
         Asked(question="Which group is worst off, by how much?", answer=_worst(pack), anchor="worst"),
         Asked(question="Is it better than the live release?", answer=better(pack), anchor="better"),
+        *(
+            Asked(question=FOR_WHOM, answer=" ".join(told), anchor="forwhom")
+            for told in [better_for(pack.rivals, pack.metric)]
+            if told
+        ),
         Asked(question="What is uncertain?", answer=doubts, anchor="uncertain"),
         Asked(question="What would settle it?", answer=settles, anchor="uncertain"),
         Asked(question="What changed?", answer=_changed(pack), anchor="changed"),
@@ -77,8 +78,9 @@ def answers(pack: Pack) -> tuple[Asked, ...]:
         Asked(question="What does the signature bind?", answer=_bound(pack), anchor="binds"),
         Asked(question="Until when does it count?", answer=_until(pack), anchor="until"),
         _undo(pack),
-        Asked(question=REFUSE, answer=refused(pack), anchor="refuse"),
-        Asked(question=IDLE, answer=idle(pack), anchor="idle"),
+        Asked(question=afterwards.WATCH, answer=afterwards.watched(pack), anchor="watch"),
+        Asked(question=afterwards.REFUSE, answer=afterwards.refused(pack), anchor="refuse"),
+        Asked(question=afterwards.IDLE, answer=afterwards.idle(pack), anchor="idle"),
     )
 
 
@@ -98,7 +100,7 @@ def better(pack: Pack) -> str:
 
 def alike(pack: Pack) -> tuple[str, ...]:
     """What one answer for everybody would reach, where answers are yes or no."""
-    return (same_answer(pack.decided[0], pack.overall),) if pack.decided else ()
+    return tuple(same_answer(r, pack.metric) for r in pack.rivals if r.rival == "same" and r.by == "all")
 
 
 def deciding(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
@@ -170,27 +172,11 @@ def certain(pack: Pack) -> str:
 
 def settled(pack: Pack) -> str:
     """What would make certain numbers more certain."""
-    return "Nothing is left to settle. A longer test would narrow the ±." if pack.verdicts else "Running the checks."
-
-
-def idle(pack: Pack) -> str:
-    """What happens to both releases if nobody decides."""
-    waits = "waits" if headline(pack.verdicts, pack.waived).may_approve else "goes nowhere"
-    return f"{wording.capitalized(_stays(pack))}. This release {waits}; a newer one gets a page of its own."
-
-
-def refused(pack: Pack) -> str:
-    """What a reject does, and what it does not."""
     return (
-        f"{wording.capitalized(_stays(pack))}. No approval of anybody else lifts your reject; only your own does, later. "
-        "A newer release is judged for itself. Your reason stays in the record of decisions, for whoever builds that one."
+        "No check is undecided. More rows would narrow the ± of each number."
+        if pack.verdicts
+        else "Running the checks."
     )
-
-
-def _stays(pack: Pack) -> str:
-    if pack.live:
-        return f"{pack.environment} keeps serving {short(pack.live)}"
-    return f"nothing goes live in {pack.environment}"
 
 
 def tried(pack: Pack) -> str:
@@ -204,8 +190,10 @@ def tried(pack: Pack) -> str:
     last, many = pack.attempts[0], len(pack.attempts)
     first = f"{wording.count(many, 'release')} before this one {'was' if many == 1 else 'were'} stopped"
     gates = "; ".join(why.partition(":")[0] for why in last.why)
+    since = " ".join(wording.sentence(sentence) for _, sentence in pack.since_stopped[:SHOWN])
     return (
         f"{first}. {'It' if many == 1 else 'The last'}, {short(last.release)} of {wording.day(last.proposed)}: {gates}."
+        + f" What is different now: {since}" * bool(since)
     )
 
 
@@ -216,9 +204,10 @@ def _worst(pack: Pack) -> str:
     people = " ".join(worst_rate(one) for one in rates(pack))
     if not known:
         return people or "No group was measured."
-    if people:
-        return people
     worst, e = known[0], known[0].estimate
+    if people:
+        of = f"{wording.group_name(worst.by, worst.group)} with {wording.number(e.value, e.unit)} {wording.spread(e)}, {wording.size(e)}"
+        return f"{people} By {wording.plain(pack.metric.name)} it is {of}."
     return (
         f"Group “{wording.group_name(worst.by, worst.group)}”: {wording.plain(pack.metric.name)} "
         f"{wording.number(e.value, e.unit)} {wording.spread(e)}, {wording.size(e)}. "
@@ -228,14 +217,24 @@ def _worst(pack: Pack) -> str:
 
 def _changed(pack: Pack) -> str:
     if pack.live is None:
-        return f"No release is live in {pack.environment} yet; this would be the first."
+        return f"No release is live in {pack.environment} yet; this would be the first.{_why(pack)}"
     kinds = [
         f"{kind}: {wording.sentence(text) if text[:1].isupper() else text.rstrip('.') + '.'}"
         for kind, text in said(pack, SHOWN)
     ]
     told = any(c.kind == "answers" for c in pack.changes)
     kinds += [f"Answers: {_differ(pack)}"] if pack.moved and not told else []
-    return f"Since {short(pack.live)}: {' '.join(kinds) or 'nothing that was recorded.'}"
+    return f"Since {short(pack.live)}: {' '.join(kinds) or 'nothing that was recorded.'}{_why(pack)}"
+
+
+def _why(pack: Pack) -> str:
+    """What who started the run says of it; nothing where they said nothing."""
+    built = pack.builder
+    return (
+        f" {wording.capitalized(built.started_by)} says why: {wording.sentence(built.note)}"
+        if built and built.note
+        else ""
+    )
 
 
 def _differ(pack: Pack) -> str:
@@ -299,11 +298,11 @@ def _bound(pack: Pack) -> str:
 
 def _undo(pack: Pack) -> Asked:
     if pack.undo and pack.live:
-        return Asked(question=UNDO, answer=pack.undo, anchor="undo", is_command=True)
+        return Asked(question=afterwards.UNDO, answer=pack.undo, anchor="undo", is_command=True)
     nothing = (
         f"No earlier release was live; there is none to go back to. The server of {pack.environment} can be stopped."
     )
-    return Asked(question=UNDO, answer=nothing, anchor="undo")
+    return Asked(question=afterwards.UNDO, answer=nothing, anchor="undo")
 
 
 def by_kind(changes: Sequence[Change]) -> tuple[tuple[str, tuple[Change, ...]], ...]:

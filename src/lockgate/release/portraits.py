@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lockgate.records.evidence import Estimate
 from lockgate.records.findings import Dependence, Importance, Reliability, ReliabilityBin
@@ -33,7 +33,8 @@ __all__ = ["Portraits", "portraits"]
 class Portraits:
     """By place on the page. `lacking`: which set of rows is not there, in a sentence.
 
-    `idle` names inputs whose shuffling changes nothing; `apart` says where views disagree.
+    `idle` names inputs whose shuffling changes nothing; `apart` says where views disagree; `promises` which way scores are off, and
+    for whom.
     """
 
     key: Markup | None
@@ -46,6 +47,7 @@ class Portraits:
     compared: str
     dependences: tuple[Portrait, ...]
     reliability: tuple[Portrait, ...]
+    promises: str
 
 
 def portraits(pack: Pack) -> Portraits:
@@ -63,6 +65,7 @@ def portraits(pack: Pack) -> Portraits:
         compared=_compared(pack),
         dependences=tuple(_dependence(d) for d in pack.dependences),
         reliability=tuple(_reliability(r) for r in pack.reliability),
+        promises=_promises(pack.reliability),
     )
 
 
@@ -162,11 +165,50 @@ def _reliability(one: Reliability) -> Portrait:
         )
     bins = [b for b in map(_bin, one.bins) if b is not None]
     off = sum(not b.low <= b.said <= b.high for b in bins)
-    words = f"Said and happened are {gap:.1%} apart on average; {off} of {len(bins)} bins lie off the line with their whole interval."
-    words += CHANCE if off <= 1 and gap > FAR_APART else ""
+    words = f"{_on_the_whole(one)}Bin by bin they are {gap:.1%} apart on average; {off} of {len(bins)} bins lie off the line with their whole interval."
+    words += CHANCE if off <= 1 and gap > FAR_APART and not _way(one) else ""
     desc = "; ".join(f"said {b.said:.0%}, happened {b.happened:.0%} ({b.low:.0%} to {b.high:.0%})" for b in bins)
     drawn = multiples.reliability(bins, title=f"Said and happened: {title}", desc=f"{words} {desc}")
-    return Portrait(title=title, kicker=rows, words=words, figure=drawn_safely(drawn), flagged=off > 1)
+    return Portrait(
+        title=title, kicker=rows, words=words, figure=drawn_safely(drawn), flagged=off > 1 or bool(_way(one))
+    )
+
+
+Way = Literal["too much", "too little", ""]
+
+
+def _way(one: Reliability) -> Way:
+    """Whether the scores of all rows say too much or too little: more or less came true, and the whole interval is on one side."""
+    said, e = float_of(one.said), one.happened
+    low, high = (float_of(e.low), float_of(e.high)) if e else (None, None)
+    if said is None or low is None or high is None or low <= said <= high:
+        return ""
+    return "too much" if said > high else "too little"
+
+
+def _on_the_whole(one: Reliability) -> str:
+    said, e = float_of(one.said), one.happened
+    if said is None or e is None:
+        return ""
+    surely = f": scores say {way}" if (way := _way(one)) else ""
+    return (
+        f"{said:.1%} was said on average and {wording.number(e.value, e.unit)} happened, {wording.between(e)}{surely}. "
+    )
+
+
+def _promises(found: Sequence[Reliability]) -> str:
+    """For whom scores say too much or too little: the figures in a sentence."""
+    names: dict[Way, list[str]] = {"too much": [], "too little": [], "": []}
+    for one in (r for r in found if r.said is not None):
+        names[_way(one)].append(wording.group_name(one.by, one.group))
+    off = [f"they say {way} for {', '.join(some)}" for way, some in names.items() if way and some]
+    right = f"for {', '.join(names[''])} neither is shown" if names[""] else ""
+    said = "; ".join(filter(None, [*off, right]))
+    return (
+        f"On average over all scores, {said}. Each by its own 95% interval; of twenty, one looks so by chance."
+        if said
+        else ""
+    )
 
 
 def _bin(one: ReliabilityBin) -> Bin | None:

@@ -6,29 +6,34 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from lockgate.records.evidence import Estimate, GroupEstimate, Verdict
+from lockgate.records.evidence import GroupEstimate, Verdict
 from lockgate.records.pack import Decided
 from lockgate.records.wire import from_json
-from lockgate.release.same_answer import same_answer, same_answer_is_as_good
+from lockgate.release.rivals import is_no_better, same_answer, worse_for
 from lockgate.release.wording import count, decimal_of, group_name, number, round_percent
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from lockgate.records.digest import Json
+    from lockgate.records.findings import BesideRival
+    from lockgate.records.pack import Metric
     from lockgate.records.release import Manifest
 
-__all__ = ["cautions"]
+__all__ = ["cautions", "cautions_beside"]
 
 FEW = 30  # of one kind, fewer say little
 FAR_OFF = 0.05  # of the actual total: a month's order by such a sum would be visibly wrong
 
 
 def cautions(manifest: Manifest, summary: Mapping[str, Json], verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    """Uncommitted code, no gain over one answer for all, one side that is mostly missed, a sum far off, intervals that do not hold."""
-    return (
-        *_uncommitted(manifest), *_no_gain(summary), *_missed(summary), *_sum(summary), *_dishonest(summary, verdicts),
-    )  # fmt: skip
+    """Uncommitted code, one side that is mostly missed, a sum far off, intervals that do not hold."""
+    return (*_uncommitted(manifest), *_missed(summary), *_sum(summary), *_dishonest(summary, verdicts))
+
+
+def cautions_beside(rivals: Sequence[BesideRival], metric: Metric) -> tuple[str, ...]:
+    """No gain over the same answer for everybody, and groups that something else surely answers better."""
+    return (*(same_answer(r, metric) for r in rivals if is_no_better(r, metric)), *worse_for(rivals, metric))
 
 
 def _uncommitted(manifest: Manifest) -> Iterator[str]:
@@ -37,15 +42,6 @@ def _uncommitted(manifest: Manifest) -> Iterator[str]:
             "Code was changed and not committed when this release was built: "
             "the exact code is in the release, but in no commit that a colleague could review."
         )
-
-
-def _no_gain(summary: Mapping[str, Json]) -> Iterator[str]:
-    every, overall = (
-        next((from_json(Decided, d) for d in summary.get("decided", ())), None),
-        summary.get("overall") and from_json(Estimate, summary["overall"]),
-    )
-    if every is not None and same_answer_is_as_good(every, overall):
-        yield same_answer(every, overall)
 
 
 def _missed(summary: Mapping[str, Json]) -> Iterator[str]:

@@ -36,6 +36,7 @@ VIEWS = {
     "distributions": "how values are spread in training, test and now",
     "explained": "what the release looks at",
     "reliability": "whether scores mean what they say",
+    "rivals": "for whom it is better than something else",
 }
 
 
@@ -98,11 +99,13 @@ def _nodes(walk: Walk, made: Mapping[str, Artifact], *, has_live: bool) -> list[
             {"scored": SCORED, "replayed": SCORED, "now": DICT}, {"by": by["by"]}, packages,
         ),
     ]  # fmt: skip
+    asked = {"by": by["by"], "metric": by["metric"]}
+    target = "lockgate.evaluation.rivals:rivals"
+    found.append(_optional("rivals", target, made, {"scored": SCORED, "champion": SCORED}, asked, packages))
     if "champion" in made:
         sides = {"before": "champion", "after": "scored"}
-        asked = {"by": by["by"], "metric": by["metric"], "number": 0}
         target = "lockgate.evaluation.movement:compared"
-        found.append(json_step("moved", target, sides, dict.fromkeys(sides, SCORED), asked, packages))
+        found.append(json_step("moved", target, sides, dict.fromkeys(sides, SCORED), {**asked, "number": 0}, packages))
     if "@holdout" in made:
         inputs = {"release": "@release", "holdout": "@holdout"}
         target = "lockgate.release.importance:explained"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from lockgate.delivery.comparison.changes import changes
-from lockgate.delivery.evidence.cautions import cautions
+from lockgate.delivery.evidence.cautions import cautions, cautions_beside
 from lockgate.delivery.evidence.sayings import (
     builder_of,
     exceptions_of,
@@ -40,6 +40,7 @@ from lockgate.records.pack import (
     Pack,
     SigningRule,
 )
+from lockgate.records.people import OPERATOR
 from lockgate.records.wire import from_json
 from lockgate.release.wording import day
 
@@ -69,7 +70,8 @@ def make_pack(
     root = evidence_root(results(trust.said, release=release, policy=walk.digest).values())
     judged_groups = tuple(g for e in judged.evidence.values() if e.kind == "slices" for g in e.groups)
     groups = judged_groups or tuple(from_json(GroupEstimate, g) for g in summary.get("groups", ()))
-    warned = cautions(manifest, summary, tuple(judged.verdicts.values()))
+    metric, found = _metric(summary), findings_of(looked.views)
+    warned = (*cautions(manifest, summary, tuple(judged.verdicts.values())), *cautions_beside(found["rivals"], metric))
     purpose = purpose_of(project)
     stopped = attempts(walk, trust, release=release, live=live, environment=environment)
     waived = standing_waivers(trust, release=release, policy=walk.digest, ask=ask, now=None)
@@ -83,7 +85,7 @@ def make_pack(
         target=project.settings.target,
         cautions=warned,
         definitions={c: text for c, text in project.settings.groups.items() if c in {g.by for g in groups}},
-        metric=_metric(summary),
+        metric=metric,
         holdout=_holdout(summary),
         verdicts=tuple(judged.verdicts.values()),
         evidence=tuple(replace(e, gate=name) for name, e in judged.evidence.items()),  # several gates may measure alike
@@ -97,9 +99,10 @@ def make_pack(
         promised_coverage=_promised(judged.verdicts),
         days=tuple(from_json(Day, d) for d in summary.get("days", ())),
         cases=_cases(project, manifest, looked.views.get("cases", ())),
+        fields=_fields(manifest),
         purpose=purpose,
         builder=builder_of(trust, manifest),
-        **findings_of(looked.views),
+        **found,
         waived={gate: waiver_in_words(w) for gate, w in waived.items()},
         exceptions=exceptions_of(trust, waived.values(), release=release, ask=ask),
         attempts=stopped,
@@ -110,6 +113,7 @@ def make_pack(
         rule=_rule(ask, editors_unknown),
         bound=_bound(release, root, walk, trust, environment),
         undo=f"lockgate rollback {environment}" + (f" --to {short(live)}" if live else ""),
+        operators=tuple(sorted(p.name for p in trust.people.people if OPERATOR in p.roles)),
         verify=verify(release, environment),
         commands=(Command(line="lockgate releases --json", meaning="all releases and where they stand"),
                   Command(line="lockgate releases --rejected", meaning="what was stopped, by whom and why"),
@@ -164,6 +168,12 @@ def _case(case: Mapping[str, Json], fields: Sequence[FieldSchema], named: Mappin
         answer=_even(case["answer"]), before=_even(case["before"]) if case.get("before") else None,
         actual=_even(case["actual"]), reasons=tuple(case["reasons"]), reasons_before=tuple(case["reasons_before"]), chosen=case["chosen"],
     )  # fmt: skip
+
+
+def _fields(manifest: Manifest) -> tuple[tuple[str, str], ...]:
+    """What each field of a request means, as its form says it."""
+    said = ((f.name, " ".join([f.help, f"In {f.unit}." * bool(f.unit)]).strip()) for f in manifest.predictor.request)
+    return tuple((name, words) for name, words in said if words)
 
 
 def _said(text: str, kind: str) -> str:

@@ -9,8 +9,10 @@ from lockgate.delivery.comparison.composition import in_words
 from lockgate.delivery.releases import manifest_of
 from lockgate.errors import LockgateError
 from lockgate.gates.glass import broken_glass
+from lockgate.records.decisions import NOTE
 from lockgate.records.digest import short
 from lockgate.records.findings import (
+    BesideRival,
     Builder,
     Dependence,
     Distribution,
@@ -55,6 +57,7 @@ def builder_of(trust: Trusted, manifest: Manifest) -> Builder:
     return Builder(
         started_by=claim.started_by if claim else "", authors=claim.authors if claim else (), commit=manifest.lineage.commit,
         dirty=manifest.lineage.dirty, python=manifest.python, platform=manifest.platform,
+        note=str(claim.extra.get(NOTE, "")) if claim else "",
     )  # fmt: skip
 
 
@@ -114,6 +117,7 @@ def findings_of(views: Mapping[str, Any]) -> dict[str, Any]:
         "spreads": tuple(from_json(Spread, s) for s in spread.get("spreads", ())),
         "reliability": tuple(from_json(Reliability, r) for r in views.get("reliability", ())),
         "importances": tuple(from_json(Importance, i) for i in explained.get("importances", ())),
+        "rivals": tuple(from_json(BesideRival, r) for r in views.get("rivals", {}).get("rows", ())),
         "probed_rows": explained.get("rows", 0),
         "dependences": tuple(from_json(Dependence, d) for d in explained.get("dependences", ())),
         "influences": tuple(sorted(own, key=lambda i: (-i.share, i.name))),
@@ -174,10 +178,20 @@ def not_assessed(looked: Looked, verdicts: Iterable[Verdict], evidence: Iterable
         *_no_group(spread.get("alone", ()), evidence),
         *idle,
         *small,
+        *(f"beside {line}" for line in looked.views.get("rivals", {}).get("not_assessed", ())),
+        *_stand_ins(spread),
         *looked.missing,
         *looked.views.get("explained", {}).get("missing", ()),
         *more,
     )
+
+
+def _stand_ins(spread: Mapping[str, Any]) -> list[str]:
+    """Groups may lie apart in a column that is no group itself: people are shown how far, and no check says how far is too far."""
+    columns = dict.fromkeys(str(s["by"]) for s in spread.get("spreads", ()))
+    return [
+        f"whether what the release is asked can stand for {', '.join(columns)}: no check judges it; see “And within each group?”"
+    ] * bool(columns)
 
 
 def _no_group(alone: Iterable[str], evidence: Iterable[Evidence]) -> list[str]:

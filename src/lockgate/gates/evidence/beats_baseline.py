@@ -5,6 +5,7 @@ from __future__ import annotations
 from lockgate.evaluation.comparison import compare
 from lockgate.evaluation.metrics import metric_named
 from lockgate.evaluation.resampling import SEED
+from lockgate.evaluation.rivals import method_in_words
 from lockgate.evaluation.scored import Scored
 from lockgate.gates.evidence import unmeasured
 from lockgate.records.evidence import Evidence
@@ -21,7 +22,7 @@ def evidence(scored: Scored, *, baseline: str, metric: str, seed: int = SEED) ->
     simple = scored.answering(baseline)
     why = measure.complaint(scored) or measure.complaint(simple)
     params = {"metric": metric, "words": measure.words, "better": measure.better, "baseline": baseline}
-    params["against"] = against(scored, baseline)
+    params["against"] = method_in_words(scored, baseline)
     if why:
         return unmeasured(KIND, NAME, why, **params)
     found = compare(scored, simple, metric=measure, seed=seed)
@@ -32,11 +33,3 @@ def evidence(scored: Scored, *, baseline: str, metric: str, seed: int = SEED) ->
             found.second.estimate(f"{metric}_of_{baseline}", measure.unit),
         ),
     )  # fmt: skip
-
-
-def against(scored: Scored, baseline: str) -> str:
-    """The other side in words: the method's name, when a column `BASELINE_method` holds one."""
-    words = "the best simple method" if baseline == "best_simple" else f"the baseline {baseline.replace('_', ' ')}"
-    column = f"{baseline}_method"
-    names = sorted(set(scored.labels(column).tolist())) if column in scored.columns else []
-    return f"{words} ({' or '.join(names)})" if 0 < len(names) <= 3 else words

@@ -71,7 +71,8 @@ def _both(evidence: Evidence) -> str:
     if len(values) < 2:
         return ""
     ours, theirs = (percent(v) if unit == "share" else number(v) for v, unit in values)
-    return f", {ours} against {theirs}"
+    apart = percent(abs(values[0][0] - values[1][0])).removesuffix("%")
+    return f", {ours} against {theirs}" + f" ({apart} points)" * (values[0][1] == "share")
 
 
 def _wanted(limit: Decimal, *, strict: bool, word: str, bad: str) -> str:

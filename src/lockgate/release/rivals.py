@@ -1,0 +1,163 @@
+"""The release beside its rivals in words: for whom it is better than something else, for whom that is not shown, and for whom it is worse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+from typing import Literal
+
+from lockgate.gates.rules import sentences
+from lockgate.records.findings import BesideRival
+from lockgate.records.pack import Metric
+from lockgate.release.wording import SHARE, decimal_of, group_name, number
+
+__all__ = [
+    "RivalTable",
+    "better_for",
+    "in_words",
+    "is_no_better",
+    "rival_table",
+    "same_answer",
+    "standing",
+    "worse_for",
+]
+
+Standing = Literal["better", "worse", "not shown", "not measured"]
+NAMED = 4  # groups that a sentence names
+
+
+def standing(row: BesideRival, metric: Metric) -> Standing:
+    """Better or worse where the whole interval of the difference says so; otherwise nothing is shown."""
+    ends = _gain(row, metric)
+    if ends is None:
+        return "not measured"
+    return "better" if ends[0] > 0 else "worse" if ends[1] < 0 else "not shown"
+
+
+def in_words(row: BesideRival, metric: Metric) -> str:
+    """By how much, as an interval.
+
+    >>> from lockgate.records.evidence import Estimate
+    >>> apart = Estimate(name="difference", value="0.19", low="0.161", high="0.219", unit="share")
+    >>> row = BesideRival(rival="simple", words="a rule", by="all", group="all rows", own="0.89", theirs="0.7", difference=apart)
+    >>> in_words(row, Metric(name="accuracy", lower_is_better=False)), in_words(row, Metric(name="wape"))
+    ('better by 16.1 to 21.9 points', 'worse by 16.1 to 21.9 points')
+    """
+    ends = _gain(row, metric)
+    if ends is None:
+        return f"not measured: {row.difference.why or 'no reason recorded'}"
+    low, high = ends
+    if low == high == 0:
+        return "no difference"
+    if low > 0 or high < 0:
+        near, far = sorted((abs(low), abs(high)))
+        unit = row.difference.unit
+        return f"{standing(row, metric)} by {_size(near, unit, shown=False)} to {_size(far, unit)}"
+    worse, better = _size(-low, row.difference.unit), _size(high, row.difference.unit)
+    return f"not shown: {worse} worse to {better} better"
+
+
+def same_answer(row: BesideRival, metric: Metric) -> str:
+    """One sentence on all rows beside the same answer for everybody, the simplest rival that there is."""
+    theirs, own = number(row.theirs, row.difference.unit), number(row.own, row.difference.unit)
+    words = in_words(row, metric).replace("not shown:", "not shown to be better,")
+    of = f"the {row.difference.n:,} rows"
+    return f"{sentences.capitalized(row.words)} would be right for {theirs} of {of}; this release is right for {own}: {words}."
+
+
+def is_no_better(row: BesideRival, metric: Metric) -> bool:
+    """Whether all rows together do not show a gain over the same answer for everybody."""
+    return row.rival == "same" and row.by == "all" and standing(row, metric) != "better"
+
+
+def better_for(rows: Sequence[BesideRival], metric: Metric) -> tuple[str, ...]:
+    """One sentence per rival: the groups for which the release is shown to be better, is not, and is worse."""
+    return tuple(_for_whom(words, list(some), metric) for words, some in groupby(rows, lambda r: r.words))
+
+
+def worse_for(rows: Sequence[BesideRival], metric: Metric) -> tuple[str, ...]:
+    """One sentence per rival that surely answers some group better than the release does."""
+    found = (
+        (words, _named([r for r in some if _is_worse(r, metric)])) for words, some in groupby(rows, lambda r: r.words)
+    )
+    return tuple(
+        f"{sentences.capitalized(words)} answers better than this release for {names}."
+        for words, names in found
+        if names
+    )
+
+
+def _is_worse(row: BesideRival, metric: Metric) -> bool:
+    return row.by != "all" and standing(row, metric) == "worse"
+
+
+def _for_whom(words: str, rows: Sequence[BesideRival], metric: Metric) -> str:
+    told = [r for r in rows if r.by != "all"] or rows
+    kinds: dict[Standing, list[BesideRival]] = {"better": [], "not shown": [], "worse": [], "not measured": []}
+    for row in told:
+        kinds[standing(row, metric)].append(row)
+    if len(kinds["better"]) == len(told) > 1:
+        return f"Than {words}: shown to be better for every group."
+    parts = {
+        "better": "shown to be better for", "not shown": "not shown for", "worse": "worse for", "not measured": "not measured for",
+    }  # fmt: skip
+    said = [f"{parts[kind]} {_named(some)}" for kind, some in kinds.items() if some]
+    return f"Than {words}: {'; '.join(said)}."
+
+
+def _named(rows: Sequence[BesideRival]) -> str:
+    names = ", ".join(group_name(r.by, r.group) for r in rows[:NAMED])
+    return f"{names} and {len(rows) - NAMED} more" if len(rows) > NAMED else names
+
+
+def _gain(row: BesideRival, metric: Metric) -> tuple[Decimal, Decimal] | None:
+    """Both ends of the difference, turned so that above zero is better."""
+    low, high = decimal_of(row.difference.low), decimal_of(row.difference.high)
+    if low is None or high is None:
+        return None
+    return (-high, -low) if metric.lower_is_better else (low, high)
+
+
+def _size(value: Decimal, unit: str, *, shown: bool = True) -> str:
+    """A distance; two shares lie points apart, not per cent. `shown`: with its unit."""
+    if unit == SHARE:
+        return sentences.percent(value).removesuffix("%") + " points" * shown
+    return number(str(value), unit if shown else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RivalTable:
+    """All rivals beside the release. `rows`: group → its number of rows, own metric, and a cell of value and words per rival."""
+
+    rivals: tuple[str, ...]
+    rows: tuple[tuple[str, int, str, tuple[tuple[str, str], ...]], ...]
+    at_once: int
+
+
+def rival_table(rows: Sequence[BesideRival], metric: Metric) -> RivalTable | None:
+    """One line per group, all rows first; None where nothing was held against the release."""
+    if not rows:
+        return None
+    rivals = tuple(dict.fromkeys(r.words for r in rows))
+    cells = {(r.by, r.group, r.words): r for r in rows}
+    lines = [
+        (group_name(by, group), [cells.get((by, group, words)) for words in rivals])
+        for by, group in dict.fromkeys((r.by, r.group) for r in rows)
+    ]
+    return RivalTable(
+        rivals=rivals,
+        rows=tuple((name, *_own(found), tuple(_cell(r, metric) for r in found)) for name, found in lines),
+        at_once=max(r.at_once for r in rows),
+    )
+
+
+def _own(found: Sequence[BesideRival | None]) -> tuple[int, str]:
+    """Of the rival with most rows: a live release may have been asked fewer."""
+    row = max((r for r in found if r is not None), key=lambda r: r.difference.n)
+    return row.difference.n, number(row.own, row.difference.unit)
+
+
+def _cell(row: BesideRival | None, metric: Metric) -> tuple[str, str]:
+    return ("–", "") if row is None else (number(row.theirs, row.difference.unit), in_words(row, metric))

@@ -1,0 +1,143 @@
+"""The release beside what else answers the same rows: paired, in every group, and all groups at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lockgate.evaluation.mcnemar import paired_shares
+from lockgate.evaluation.rivals import MOST_GROUPS, method_in_words, rivals
+from lockgate.evaluation.scored import Scored
+from lockgate.records.findings import BesideRival
+from lockgate.records.wire import from_json
+
+
+def decisions(n: int = 400, seed: int = 1, **columns: object) -> Scored:
+    """Three of four come out as yes; the release is right for nine of ten, a rule for seven of ten."""
+    rng = np.random.default_rng(seed)
+    truth = (rng.random(n) < 0.75).astype(float)
+
+    def answers(right: float) -> np.ndarray:
+        return np.where(rng.random(n) < right, truth, 1 - truth)
+
+    made = {
+        "y": truth, "ours": answers(0.9), "rule": answers(0.7), "best_simple": answers(0.7),
+        "best_simple_method": np.full(n, "debts of at most 36 %"), "race": np.where(np.arange(n) % 4 == 0, "b", "a"),
+    }  # fmt: skip
+    return Scored(columns={**made, **columns}, truth="y", answer="ours")  # type: ignore[arg-type]
+
+
+def forecasts(days: int = 40, **columns: object) -> Scored:
+    rng = np.random.default_rng(3)
+    day = np.repeat(np.arange("2011-10-01", days, dtype="datetime64[D]")[:1], 1)
+    day = np.repeat(np.datetime64("2011-10-01") + np.arange(days), 10)
+    truth = rng.integers(5, 30, days * 10).astype(float)
+    made = {
+        "day": day, "y": truth, "ours": truth + rng.normal(0, 2, len(truth)),
+        "best_simple": truth + rng.normal(0, 5, len(truth)), "store": np.tile(np.repeat(["n", "s"], 5), days),
+    }  # fmt: skip
+    return Scored(columns={**made, **columns}, truth="y", answer="ours", day="day")  # type: ignore[arg-type]
+
+
+def beside(
+    scored: Scored, champion: Scored | None = None, by: tuple[str, ...] = (), metric: str = "accuracy"
+) -> dict[str, BesideRival]:
+    found = rivals(scored, champion, by, metric=metric)
+    return {f"{r.rival} {r.group}": r for r in (from_json(BesideRival, row) for row in found["rows"])}
+
+
+def test_three_rivals_all_rows_first_then_each_group() -> None:
+    scored = decisions()
+    found = beside(scored, scored.answering("rule"), ("race",))
+    assert list(found) == [f"{kind} {group}" for kind in ("live", "simple", "same") for group in ("all rows", "a", "b")]
+    assert found["simple a"].words == "the best simple method (debts of at most 36 %)"
+    assert found["same a"].words == "the same answer for everybody (yes)"
+    assert [found[f"live {g}"].at_once for g in ("all rows", "a", "b")] == [1, 2, 2]
+    assert found["live all rows"].difference.level == "0.95" and found["live a"].difference.level == "0.975"
+
+
+def test_a_difference_is_paired_and_not_that_of_two_intervals() -> None:
+    """22 of the 29 rows in which the lending example's third release differs from “yes for all” are right: it is better, by a little."""
+    truth = np.r_[np.ones(1164), np.zeros(137), np.zeros(22), np.ones(7)]
+    answer = np.r_[np.ones(1301), np.zeros(29)]
+    every = beside(Scored(columns={"y": truth, "ours": answer}, truth="y", answer="ours"))["same all rows"]
+    expected = paired_shares(1164, 22, 7, 137)
+    assert (every.own, every.theirs, every.difference.n) == ("0.891729", "0.880451", 1330)
+    assert every.difference.low == f"{expected.low:.6g}" and float(every.difference.low) > 0
+
+
+@pytest.mark.parametrize(("yes", "word"), [(0.75, "yes"), (0.2, "no")])
+def test_the_commoner_answer_is_the_one_for_everybody(yes: float, word: str) -> None:
+    truth = (np.arange(200) < 200 * yes).astype(float)
+    row = beside(Scored(columns={"y": truth, "ours": truth}, truth="y", answer="ours"))["same all rows"]
+    assert row.words == f"the same answer for everybody ({word})"
+    assert float(row.theirs or "nan") == pytest.approx(max(yes, 1 - yes))
+
+
+@pytest.mark.parametrize("answer", [0.3, 2.0])
+def test_only_yes_and_no_can_be_answered_alike_to_everybody(answer: float) -> None:
+    scored = decisions(ours=np.full(400, answer))
+    assert not any(name.startswith("same") for name in beside(scored))
+
+
+def test_forecasts_are_compared_over_whole_days() -> None:
+    found = beside(forecasts(), by=("store",), metric="wape")
+    assert list(found) == ["simple all rows", "simple n", "simple s"]
+    every = found["simple all rows"].difference
+    assert every.blocks == 40 and float(every.high or "nan") < 0
+    own, theirs = (float(v or "nan") for v in (found["simple n"].own, found["simple n"].theirs))
+    assert float(found["simple n"].difference.value or "nan") == pytest.approx(own - theirs, abs=1e-5)
+
+
+def test_on_few_days_a_difference_has_no_interval_and_says_why() -> None:
+    found = beside(forecasts(days=3), metric="wape")["simple all rows"].difference
+    assert found.low is None and found.why == "too few days (3) to say how sure"
+
+
+def test_a_live_release_that_was_asked_fewer_rows_is_held_against_these() -> None:
+    scored = decisions(id=np.arange(400))
+    keyed = Scored(columns=scored.columns, truth="y", answer="ours", keys=("id",))
+    found = beside(keyed, keyed.answering("rule").subset(np.arange(300)))
+    assert (found["live all rows"].difference.n, found["simple all rows"].difference.n) == (300, 400)
+
+
+def test_what_cannot_be_compared_is_named() -> None:
+    broken = decisions().columns["best_simple"].copy()
+    broken[0] = np.nan
+    found = rivals(decisions(best_simple=broken), None, metric="accuracy")
+    assert found["not_assessed"][0].startswith("the best simple method (debts of at most 36 %): ")
+    assert {r["rival"] for r in found["rows"]} == {"same"}
+    assert rivals(decisions(ours=np.full(400, np.nan)), None, metric="accuracy") == {"rows": [], "not_assessed": []}
+
+
+def test_small_groups_and_more_than_anybody_reads_are_left_out() -> None:
+    scored = decisions(
+        30 * (MOST_GROUPS + 2) + 5, shop=np.r_[np.repeat(np.arange(MOST_GROUPS + 2), 30), [99] * 5].astype(str)
+    )
+    found = rivals(scored, None, ("shop", "unknown"), metric="accuracy")
+    assert sum(r["rival"] == "same" for r in found["rows"]) == MOST_GROUPS + 1
+    assert "99" not in {r["group"] for r in found["rows"]}
+    assert any("2 groups beyond the 40 first" in line for line in found["not_assessed"])
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10_000), st.sampled_from([30, 31, 90]))
+def test_a_release_is_no_better_than_itself_and_a_swap_turns_the_sign(seed: int, n: int) -> None:
+    scored = decisions(n, seed)
+    itself = beside(scored, scored)["live all rows"].difference
+    assert float(itself.value or "nan") == 0 and float(itself.low or "nan") <= 0 <= float(itself.high or "nan")
+    one, other = (
+        beside(a, b)["live all rows"].difference
+        for a, b in [(scored, scored.answering("rule")), (scored.answering("rule"), scored)]
+    )
+    assert float(one.low or "nan") == pytest.approx(-float(other.high or "nan"), abs=1e-5)
+
+
+def test_a_baseline_is_named_by_its_methods() -> None:
+    scored = decisions()
+    assert method_in_words(scored, "best_simple") == "the best simple method (debts of at most 36 %)"
+    assert method_in_words(scored, "last_year") == "the baseline last year"
+    many = decisions(best_simple_method=np.array([f"m{i % 4}" for i in range(400)]))
+    assert method_in_words(many, "best_simple") == "the best simple method"
