@@ -58,13 +58,11 @@ def test_why_it_was_made_stands_where_it_says_what_changed(pack: Pack) -> None:
     assert changed.endswith("says why: Price steps of the last week, asked for by the store.")
 
 
-def test_before_an_environment_that_asks_nobody_a_reject_names_a_role(pack: Pack) -> None:
-    text = text_of(
-        render(dataclasses.replace(pack, rule=None, verdicts=tuple(v for v in pack.verdicts if v.outcome == "pass")))
-    )
-    assert "lockgate approve" not in text
-    assert "in any role that you hold:" in text
-    assert "--env production --role operator --reason" in text
+def test_before_an_environment_that_asks_nobody_no_command_is_offered_that_would_be_refused(pack: Pack) -> None:
+    passing = tuple(v for v in pack.verdicts if v.outcome == "pass")
+    text = text_of(render(dataclasses.replace(pack, rule=None, verdicts=passing)))
+    assert "lockgate approve" not in text and "lockgate reject" not in text
+    assert "it goes there without anybody’s word, and nobody can reject it there" in text
 
 
 def test_what_it_is_not_for_stands_beside_the_verdict(pack: Pack) -> None:

@@ -47,8 +47,8 @@ def row(
         ("0.003", "0.02", ACCURACY, "better", "better by 0.3 to 2.0 points"),
         ("-0.02", "-0.003", ACCURACY, "worse", "worse by 0.3 to 2.0 points"),
         ("-0.02", "-0.003", WAPE, "better", "better by 0.3 to 2.0 points"),
-        ("-0.003", "0.02", WAPE, "not shown", "not shown: 2.0 points worse to 0.3 points better"),
-        ("0", "0.02", ACCURACY, "not shown", "not shown: 0 points worse to 2.0 points better"),
+        ("-0.003", "0.02", WAPE, "not shown", "not shown: −2.0 to +0.3 points"),
+        ("0", "0.02", ACCURACY, "not shown", "not shown: 0 to +2.0 points"),
         ("0", "0", ACCURACY, "not shown", "no difference"),
         (None, None, ACCURACY, "not measured", "not measured: too few days (3) to say how sure"),
     ],
@@ -64,10 +64,7 @@ def test_numbers_that_are_no_shares_keep_their_unit() -> None:
 def test_the_same_answer_for_everybody_in_a_sentence() -> None:
     said = "The same answer for everybody (yes) would be right for 88.0% of the 1,330 rows; this release is right for 89.2%: "
     assert same_answer(row("0.003", "0.02"), ACCURACY) == said + "better by 0.3 to 2.0 points."
-    assert (
-        same_answer(row("-0.01", "0.02"), ACCURACY)
-        == said + "not shown to be better, 1.0 points worse to 2.0 points better."
-    )
+    assert same_answer(row("-0.01", "0.02"), ACCURACY) == said + "not shown to be better, −1.0 to +2.0 points."
 
 
 def test_no_gain_over_the_same_answer_is_a_caution_and_so_is_a_group_that_something_else_answers_better() -> None:
@@ -99,7 +96,7 @@ def test_a_table_has_a_line_per_group_and_a_column_per_rival() -> None:
     rows = [row("0.1", "0.2", words=SIMPLE), row("0.1", "0.2"), row("-0.1", "0.2", group="b", at_once=3)]
     table = rival_table(rows, ACCURACY)
     assert table is not None
-    assert (table.rivals, table.at_once) == ((SIMPLE, SAME), 3)
+    assert (table.rivals, table.at_once) == ((SIMPLE, "the same answer for everybody"), 3)
     assert [line[0] for line in table.rows] == ["all rows", "race: b"]
-    assert table.rows[1][3] == (("–", ""), ("88.0%", "not shown: 10.0 points worse to 20.0 points better"))
+    assert table.rows[1][3] == (("–", ""), ("88.0%", "not shown: −10.0 to +20.0 points"))
     assert rival_table((), ACCURACY) is None

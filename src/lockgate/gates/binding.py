@@ -155,7 +155,7 @@ def decide(
             "every uncertain gate is accepted by name, and only those",
             value=f"accepted: {listed(accepted)}",
             allowed=f"uncertain: {listed(ask.uncertain)}",
-            next="lockgate approve … " + " ".join(f"--accept {g}" for g in ask.uncertain),
+            next="lockgate approve … " + (" ".join(f"--accept {g}" for g in ask.uncertain) or "without --accept"),
         )
     bound = {f.name: getattr(current, f.name) for f in fields(current) if f.name != PLAN}
     extra: dict[str, Json] = {PLAN: current.plan} if current.plan else {}

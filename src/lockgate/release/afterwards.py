@@ -23,6 +23,8 @@ def idle(pack: Pack) -> str:
 
 def refused(pack: Pack) -> str:
     """What a reject does, and what it does not."""
+    if pack.rule is None:
+        return f"Nobody is asked before {pack.environment}, so nobody can reject it there."
     return (
         f"{wording.capitalized(_stays(pack))}. No approval of anybody else lifts your reject; only your own does, later. "
         "A newer release is judged for itself. Your reason stays in the record of decisions, for whoever builds that one."

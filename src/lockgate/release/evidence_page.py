@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from lockgate.records.digest import Json, canonical, sha256_bytes, short
 from lockgate.records.evidence import Estimate, Evidence, GroupEstimate, Verdict
 from lockgate.records.pack import Case, Change, Pack
-from lockgate.records.people import OPERATOR
 from lockgate.records.wire import to_json
 from lockgate.release import afterwards, beside, demands, figures, minute, plots, portraits, rates, rivals, wording
 from lockgate.release.headline import Headline, headline, mark
@@ -172,10 +171,8 @@ def _view(pack: Pack) -> View:
         watched=(afterwards.owner(pack), afterwards.told(pack), f"If it goes wrong, {afterwards.going_back(pack)}."),
         tried=minute.tried(pack),
         alike=minute.alike(pack),
-        approve=_decide("approve", pack, accept=tuple(v.gate for v in pack.verdicts if v.outcome == "uncertain"))
-        if pack.rule
-        else (),
-        reject=_decide("reject", pack) if pack.rule or headline(pack.verdicts, pack.waived).may_approve else (),
+        approve=_decide("approve", pack, accept=tuple(v.gate for v in pack.verdicts if v.outcome == "uncertain")),
+        reject=_decide("reject", pack),
         unsigned=minute.unsigned(pack),
         figures=figures.draw(pack),
         portraits=portraits.portraits(pack),
@@ -196,8 +193,8 @@ def _severest_first(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _decide(verb: str, pack: Pack, *, accept: Sequence[str] = ()) -> tuple[str, ...]:
-    """The command that signs, for each role. Uncertain checks are accepted one by one, by name; there is no blanket acceptance."""
-    roles = (pack.rule.role, *pack.rule.others) if pack.rule else (OPERATOR,)  # unasked, any role may reject
+    """The command that signs, for each role that is asked; none where nobody is. Uncertain checks are accepted one by one, by name; there is no blanket acceptance."""
+    roles = (pack.rule.role, *pack.rule.others) if pack.rule else ()
     named = "".join(f" --accept {shlex.quote(gate)}" for gate in accept)
     place = f"--env {shlex.quote(pack.environment)}"
     return tuple(

@@ -11,7 +11,7 @@ from typing import Literal
 from lockgate.gates.rules import sentences
 from lockgate.records.findings import BesideRival
 from lockgate.records.pack import Metric
-from lockgate.release.wording import SHARE, decimal_of, group_name, number
+from lockgate.release.wording import MINUS, SHARE, decimal_of, group_name, number
 
 __all__ = [
     "RivalTable",
@@ -55,8 +55,8 @@ def in_words(row: BesideRival, metric: Metric) -> str:
         near, far = sorted((abs(low), abs(high)))
         unit = row.difference.unit
         return f"{standing(row, metric)} by {_size(near, unit, shown=False)} to {_size(far, unit)}"
-    worse, better = _size(-low, row.difference.unit), _size(high, row.difference.unit)
-    return f"not shown: {worse} worse to {better} better"
+    unit = row.difference.unit
+    return f"not shown: {_sign(low)}{_size(abs(low), unit, shown=False)} to {_sign(high)}{_size(high, unit)}"
 
 
 def same_answer(row: BesideRival, metric: Metric) -> str:
@@ -120,6 +120,10 @@ def _gain(row: BesideRival, metric: Metric) -> tuple[Decimal, Decimal] | None:
     return (-high, -low) if metric.lower_is_better else (low, high)
 
 
+def _sign(end: Decimal) -> str:
+    return MINUS if end < 0 else "+" if end > 0 else ""
+
+
 def _size(value: Decimal, unit: str, *, shown: bool = True) -> str:
     """A distance; two shares lie points apart, not per cent. `shown`: with its unit."""
     if unit == SHARE:
@@ -147,7 +151,7 @@ def rival_table(rows: Sequence[BesideRival], metric: Metric) -> RivalTable | Non
         for by, group in dict.fromkeys((r.by, r.group) for r in rows)
     ]
     return RivalTable(
-        rivals=rivals,
+        rivals=tuple(words.partition(" (")[0] for words in rivals),
         rows=tuple((name, *_own(found), tuple(_cell(r, metric) for r in found)) for name, found in lines),
         at_once=max(r.at_once for r in rows),
     )
