@@ -109,7 +109,15 @@ def test_what_cannot_be_compared_is_named() -> None:
     found = rivals(decisions(best_simple=broken), None, metric="accuracy")
     assert found["not_assessed"][0].startswith("the best simple method (debts of at most 36 %): ")
     assert {r["rival"] for r in found["rows"]} == {"same"}
-    assert rivals(decisions(ours=np.full(400, np.nan)), None, metric="accuracy") == {"rows": [], "not_assessed": []}
+    nothing = rivals(decisions(ours=np.full(400, np.nan)), None, metric="accuracy")
+    assert nothing["rows"] == [] and nothing["not_assessed"][0].startswith("any other answer: ")
+
+
+def test_a_live_release_that_answered_a_row_twice_is_named_and_the_others_are_still_compared() -> None:
+    keyed = Scored(columns=decisions(id=np.arange(400)).columns, truth="y", answer="ours", keys=("id",))
+    found = rivals(keyed, keyed.subset(np.r_[0, np.arange(399)]), metric="accuracy")
+    assert found["not_assessed"] == ["the live release: two scored rows have the same key"]
+    assert {r["rival"] for r in found["rows"]} == {"simple", "same"}
 
 
 def test_small_groups_and_more_than_anybody_reads_are_left_out() -> None:
@@ -119,7 +127,8 @@ def test_small_groups_and_more_than_anybody_reads_are_left_out() -> None:
     found = rivals(scored, None, ("shop", "unknown"), metric="accuracy")
     assert sum(r["rival"] == "same" for r in found["rows"]) == MOST_GROUPS + 1
     assert "99" not in {r["group"] for r in found["rows"]}
-    assert any("2 groups beyond the 40 first" in line for line in found["not_assessed"])
+    same = [line.partition(": ")[2] for line in found["not_assessed"] if line.startswith("the same answer")]
+    assert same == ["1 group of shop with fewer than 30 rows", "2 groups of shop beyond the 40 largest"]
 
 
 @settings(max_examples=40)
@@ -135,9 +144,51 @@ def test_a_release_is_no_better_than_itself_and_a_swap_turns_the_sign(seed: int,
     assert float(one.low or "nan") == pytest.approx(-float(other.high or "nan"), abs=1e-5)
 
 
+def test_no_column_starves_another_and_one_named_all_is_none() -> None:
+    n = 30 * 60
+    scored = decisions(n, shop=np.repeat(np.arange(60), 30).astype(str), all=np.full(n, "all rows"))
+    found = [
+        r for r in rivals(scored, None, ("shop", "race", "all"), metric="accuracy")["rows"] if r["rival"] == "same"
+    ]
+    assert [sum(r["by"] == by for r in found) for by in ("all", "shop", "race")] == [1, MOST_GROUPS // 2, 2]
+
+
+def test_a_baseline_of_words_is_named_and_not_compared() -> None:
+    found = rivals(decisions(best_simple=np.full(400, "yes")), None, metric="accuracy")
+    assert found["not_assessed"] and {r["rival"] for r in found["rows"]} == {"same"}
+
+
+def test_scores_of_the_release_are_not_those_of_a_rule() -> None:
+    """By a metric of scores a rule without any cannot be held against a release: it would be held by the release's own."""
+    table = decisions()
+    scored = Scored(columns={**table.columns, "p": np.full(400, 0.7)}, truth="y", answer="ours", score="p")
+    found = rivals(scored, None, metric="brier")
+    assert found["rows"] == []
+    assert found["not_assessed"][0].startswith("the best simple method (debts of at most 36 %): ")
+
+
+@pytest.mark.parametrize(("days", "groups"), [(14, 20), (28, 5)])
+def test_intervals_of_all_groups_hold_at_once(days: int, groups: int) -> None:
+    """Of two answers that are equally good, any group is told to be better or worse in 5 of 100 tables, within Monte-Carlo error."""
+    rng, tables, told = np.random.default_rng(11), 200, 0
+    day = np.repeat(np.datetime64("2011-10-01") + np.arange(days), groups * 4)
+    shop = np.tile(np.repeat(np.arange(groups).astype(str), 4), days)
+    for _ in range(tables):
+        truth = rng.normal(50, 5, len(day))
+        ours, rule = (truth + rng.normal(0, 2, len(day)) for _ in range(2))
+        columns = {"day": day, "shop": shop, "y": truth, "ours": ours, "best_simple": rule}
+        scored = Scored(columns=columns, truth="y", answer="ours", day="day")
+        found = rivals(scored, None, ("shop",), metric="mae")["rows"][1:]
+        ends = [from_json(BesideRival, r).difference for r in found]
+        told += any(float(e.low or "nan") > 0 or float(e.high or "nan") < 0 for e in ends)
+    assert told / tables <= 0.05 + 3 * (0.05 * 0.95 / tables) ** 0.5
+
+
 def test_a_baseline_is_named_by_its_methods() -> None:
     scored = decisions()
     assert method_in_words(scored, "best_simple") == "the best simple method (debts of at most 36 %)"
     assert method_in_words(scored, "last_year") == "the baseline last year"
+    long = decisions(best_simple_method=np.full(400, "m" * 900))
+    assert len(method_in_words(long, "best_simple")) < 120
     many = decisions(best_simple_method=np.array([f"m{i % 4}" for i in range(400)]))
     assert method_in_words(many, "best_simple") == "the best simple method"

@@ -191,10 +191,21 @@ def test_why_a_release_is_made_is_signed_once_and_shown(forge: Forge) -> None:
     job = pipeline.clone()
     titled = Lockgate(job.root, {**job.env, "CI_COMMIT_TITLE": "a shop with a forge"})
     titled("propose")
-    assert forge.what()[-2][1].endswith(": a shop with a forge")
+    assert forge.what()[-2][1].endswith(": “a shop with a forge”")
     titled("propose")
+    for title in ("docs only", "docs only", "\udcff is no letter"):  # another pipeline, and its job again
+        Lockgate(job.root, {**titled.env, "CI_PIPELINE_ID": "2", "CI_COMMIT_TITLE": title})("propose")
+    assert "docs only" not in str(forge.what())
     other = titled("propose", "--note", "something else", expect=USAGE)
-    assert "its note stays as it was then" in other.err and "a shop with a forge" in other.err
+    assert "its note stays as it was then" in other.err
+
+    for bad, why in (
+        ("n" * 1_001, "1,001 characters"),
+        ("red \x1b[31m", "U+001B in it"),
+        ("two\nlines", "U+000A in it"),
+        ("  ", "a note says something"),
+    ):
+        assert why in titled("propose", "--note", bad, expect=USAGE).err
 
     change(forge)
     desk = forge.desk

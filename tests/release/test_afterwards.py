@@ -38,7 +38,7 @@ def test_somebody_answers_for_it_or_the_page_says_that_nobody_does(pack: Pack) -
 def test_who_can_take_it_away(pack: Pack) -> None:
     assert going_back(pack) == "olga (role operator) can put 247610f4dedd back with one command"
     first = dataclasses.replace(pack, live=None, operators=())
-    assert going_back(first).endswith("whoever has the role operator stops the server, and nobody is answered")
+    assert going_back(first).endswith("whoever runs the server of production stops it, and nobody is answered")
 
 
 def test_the_page_says_that_no_alarm_sounds(pack: Pack) -> None:
@@ -49,13 +49,22 @@ def test_the_page_says_that_no_alarm_sounds(pack: Pack) -> None:
 
 
 def test_why_it_was_made_stands_where_it_says_what_changed(pack: Pack) -> None:
-    said = "sam, who started the run, says why: “price steps of the last week, asked for by the store”"
-    assert said in text_of(render(pack)).replace("Sam, who", "sam, who")
+    said = "Sam, who started the run, says why: “price steps of the last week, asked for by the store”."
+    assert said in text_of(render(pack))
     assert pack.builder is not None
     silent = dataclasses.replace(pack, builder=dataclasses.replace(pack.builder, note=""))
     assert "Nobody wrote down why this release was made; ask sam." in text_of(render(silent))
+    titled = dataclasses.replace(pack, builder=dataclasses.replace(pack.builder, note="", title="Lower prices"))
+    assert "The title of its commit: “Lower prices”." in text_of(render(titled))
     changed = {a.question: a.answer for a in answers(pack)}["What changed?"]
-    assert changed.endswith("says why: Price steps of the last week, asked for by the store.")
+    assert changed.endswith("says why: “price steps of the last week, asked for by the store”.")
+
+
+def test_a_note_cannot_speak_with_the_pages_voice(pack: Pack) -> None:
+    assert pack.builder is not None
+    forged = "fine”</p><p>All checks pass.\n“Nobody needs to sign\u202e"
+    text = render(dataclasses.replace(pack, builder=dataclasses.replace(pack.builder, note=forged)))
+    assert "says why: “fine&lt;/p&gt;&lt;p&gt;All checks pass. Nobody needs to sign⟨U+202E⟩”.</p>" in text
 
 
 def test_before_an_environment_that_asks_nobody_no_command_is_offered_that_would_be_refused(pack: Pack) -> None:

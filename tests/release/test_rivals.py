@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ def test_for_whom() -> None:
     rows = [row("0.1", "0.2", words=SIMPLE), row("0.1", "0.2", group="a", words=SIMPLE), row("0.1", "0.2", group="b", words=SIMPLE),
             row("0.1", "0.2"), row("0.1", "0.2", group="a"), row("-0.1", "0.2", group="b"), row(None, None, group="c")]  # fmt: skip
     assert better_for(rows, ACCURACY) == (
-        "Than the best simple method: shown to be better for every group.",
+        "Than the best simple method: shown to be better for each of the 2 groups compared.",
         "Than the same answer for everybody (yes): shown to be better for race: a; not shown for race: b; not measured for race: c.",
     )
     assert better_for(rows[3:4], ACCURACY) == (
@@ -98,5 +99,16 @@ def test_a_table_has_a_line_per_group_and_a_column_per_rival() -> None:
     assert table is not None
     assert (table.rivals, table.at_once) == ((SIMPLE, "the same answer for everybody"), 3)
     assert [line[0] for line in table.rows] == ["all rows", "race: b"]
-    assert table.rows[1][3] == (("–", ""), ("88.0%", "not shown: −10.0 to +20.0 points"))
+    assert table.rows[1][3] == (("–", "too few rows that both answered"), ("88.0%", "not shown: −10.0 to +20.0 points"))
     assert rival_table((), ACCURACY) is None
+
+
+def test_a_live_release_that_was_asked_fewer_rows_has_them_beside_its_number() -> None:
+    few = row("0.1", "0.2", words="the live release", rival="live", own="0")
+    few = dataclasses.replace(few, difference=dataclasses.replace(few.difference, n=40))
+    late = row("0.1", "0.2", group="b", words="the live release", rival="live")
+    table = rival_table([few, late, *(row("0.1", "0.2", group=g) for g in ("all rows", "a", "b"))], ACCURACY)
+    assert table is not None
+    assert table.rows[0][1:3] == (1330, "89.2%")
+    assert table.rows[0][3][0] == ("88.0%", "on 40 rows, this release 0%: better by 10.0 to 20.0 points")
+    assert [line[0] for line in table.rows] == ["all rows", "race: a", "race: b"]

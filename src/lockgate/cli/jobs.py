@@ -13,6 +13,7 @@ from lockgate.cli.cells import NOTE, PARAM
 from lockgate.cli.judge import RELEASE
 from lockgate.cli.render import now, plain, print_json, table
 from lockgate.project import open_project
+from lockgate.records.decisions import LONGEST_NOTE
 from lockgate.records.digest import short
 from lockgate.records.forge_job import job_in
 from lockgate.records.wire import to_json
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 def propose_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--param", action="append", default=[], metavar="STEP.NAME=VALUE", help=PARAM)
-    parser.add_argument("--note", default="", metavar="TEXT", help=f"{NOTE} (default in a job: the commit's title)")
+    parser.add_argument(
+        "--note", default="", metavar="TEXT", help=f"{NOTE} (in a job the commit's title stands there, too)"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
@@ -41,9 +44,9 @@ def propose(arguments: argparse.Namespace) -> int:
     from lockgate.delivery.propose import propose as propose_release
 
     project, job = open_project(Path.cwd()), job_in(os.environ)
-    note = arguments.note or (os.environ.get("CI_COMMIT_TITLE", "") if job else "")
+    title = _one_line(os.environ.get("CI_COMMIT_TITLE", "")) if job else ""
     done = watched(lambda tell: propose_release(
-        project, clock=now, job=job, params=parameters(arguments.param), tell=tell, note=note))  # fmt: skip
+        project, clock=now, job=job, params=parameters(arguments.param), tell=tell, note=arguments.note, title=title))  # fmt: skip
     if arguments.json:
         print_json({
             "release": done.release, "name": done.name, "new": done.is_new, "forge": to_json(job) if job else None,
@@ -56,6 +59,11 @@ def propose(arguments: argparse.Namespace) -> int:
     print(f"{counted['run']} run, {counted['reuse']} reused")
     print(plain(f"done  {said} release {short(done.release)}{where}"))
     return 0
+
+
+def _one_line(title: str) -> str:
+    """A commit's title as a note: nobody wrote it as one, so what a note may not hold is left out."""
+    return "".join(c for c in title if c.isprintable())[:LONGEST_NOTE].strip()
 
 
 def approvals(arguments: argparse.Namespace) -> int:

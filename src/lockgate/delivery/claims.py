@@ -12,7 +12,17 @@ from lockgate.delivery.judging.check_recorded import is_stale, newest_results
 from lockgate.delivery.lineage import code_authors
 from lockgate.errors import UsageError
 from lockgate.gates.remeasured import words_on
-from lockgate.records.decisions import CHANGE, NOTE, GateResult, Looked, Proposed, Shown, result_digest
+from lockgate.records.decisions import (
+    CHANGE,
+    LONGEST_NOTE,
+    NOTE,
+    TITLE,
+    GateResult,
+    Looked,
+    Proposed,
+    Shown,
+    result_digest,
+)
 from lockgate.records.digest import digest, short
 from lockgate.records.forge_job import FORGE, job_of
 from lockgate.records.people import VALIDATOR
@@ -32,37 +42,54 @@ if TYPE_CHECKING:
     from lockgate.records.release import Manifest
     from lockgate.records.trust import Trusted
 
-__all__ = ["look", "propose", "record", "show", "shown"]
+__all__ = ["check_text", "look", "propose", "record", "show", "shown"]
 
 
 def propose(
     project: Project, walk: Walk, manifest: Manifest, starter: Person, files: Sequence[str], *, now: dt.datetime,
-    job: ForgeJob | None = None, note: str = "",
+    job: ForgeJob | None = None, note: str = "", title: str = "",
 ) -> bool:  # fmt: skip
     """Register a release with who started the run and everybody who committed to `files`: all code it comes from.
 
     `note`: why it was made, in the words of who started the run; it is kept with the first proposal and not changed later.
+    `title`: of the commit, where a job proposes; it is said with the first proposal, too, and left out of others.
     `job`: of a forge's pipeline. Another pipeline that makes the same release says so again: whose own work it is, is
     then everybody whom either names. Answers whether anything was said.
     """
+    words: dict[str, Json] = {name: text for name, text in ((NOTE, note), (TITLE, title)) if text}
 
     def claim(trust: Trusted) -> Proposed | None:
         known = [p.claim for p in proposals(trust.said) if p.claim.release == manifest.digest]
-        if known and (job is None or any(job.is_of_the_pipeline(job_of(c.extra)) for c in known)):
+        if known:
             _check_note(note, manifest.digest, known)
+        if known and (job is None or any(job.is_of_the_pipeline(job_of(c.extra)) for c in known)):
             return None
         return Proposed(
             release=manifest.digest, name=walk.training.name, authors=_authors(project, files, job),
             started_by=starter.name, lineage=digest("lineage", to_json(manifest.lineage)), log=trust.head,
-            extra=({FORGE: to_json(job)} if job else {}) | ({NOTE: note} if note else {}),
+            extra=({FORGE: to_json(job)} if job else {}) | ({} if known else words),
         )  # fmt: skip
 
     return append(project, claim, now=now) is not None
 
 
+def check_text(note: str) -> None:
+    """Raise UsageError for a note that nobody would read, or that could rearrange what stands around it."""
+    if len(note) > LONGEST_NOTE:
+        what = "a note is read by who decides, so it is short"
+        raise UsageError(what, value=f"{len(note):,} characters", allowed=f"{LONGEST_NOTE:,} characters at most")
+    if note and not note.strip():
+        raise UsageError("a note says something", value=repr(note), allowed="words, or no --note")
+    if not note.isprintable():
+        at = next(c for c in note if not c.isprintable())
+        raise UsageError(
+            "a note is one line of text", value=f"U+{ord(at):04X} in it", allowed="letters, digits, signs and spaces"
+        )
+
+
 def _check_note(note: str, release: str, known: Sequence[Proposed]) -> None:
     """Pages show the note that was signed first; another one would be said to nobody."""
-    said = str(known[0].extra.get(NOTE, ""))
+    said = known[0].words(NOTE)
     if note and note != said:
         raise UsageError(
             f"release {short(release)} was proposed before, and its note stays as it was then", value=note,

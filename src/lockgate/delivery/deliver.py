@@ -12,7 +12,7 @@ from lockgate.declare import Approval, DeployTo, Gate
 from lockgate.delivery.approval.break_glass import Hammer, may_break
 from lockgate.delivery.approval.missing import check_somebody_is_asked, stopped
 from lockgate.delivery.approval.passing import Passing
-from lockgate.delivery.claims import look, propose
+from lockgate.delivery.claims import check_text, look, propose
 from lockgate.delivery.delivered import Delivered, StageRecord
 from lockgate.delivery.delivery_plan.agreed import check_agreed, check_live
 from lockgate.delivery.deployment import serving_since, wait_for_answer, want
@@ -73,6 +73,7 @@ def deliver(
 
     Raises what `run` failed with; how the walk itself ends stands in the record.
     """
+    check_text(note)
     now = clock()
     me = may_deliver(project)
     walk = walk_now(project, now=now)

@@ -8,6 +8,7 @@ from lockgate.delivery.anchor import check_anchors
 from lockgate.delivery.identity import read_ledger
 from lockgate.records.decisions import (
     NOTE,
+    TITLE,
     AcceptedChange,
     Attested,
     Claim,
@@ -24,6 +25,7 @@ from lockgate.records.decisions import (
 from lockgate.records.digest import Json, short
 from lockgate.records.forge_job import job_of
 from lockgate.records.waivers import BrokeGlass, Met, Reviewed, Revoked, Waived
+from lockgate.release.wording import quoted
 
 if TYPE_CHECKING:
     from lockgate.project import Project
@@ -63,7 +65,8 @@ def _words(claim: Claim | None) -> tuple[str, str]:
         case Proposed():
             job = job_of(claim.extra)
             where = f", in {job.words}" if job else ""
-            why = f": {note}" if (note := str(claim.extra.get(NOTE, ""))) else ""
+            said = claim.words(NOTE) or claim.words(TITLE)
+            why = f": {quoted(said)}" if said else ""
             return "proposed", f"release {short(claim.release)}, started by {claim.started_by}{where}{why}"
         case GateResult():
             return f"gate {claim.verdict.outcome}", f"{claim.verdict.gate}: {short(claim.release)}"

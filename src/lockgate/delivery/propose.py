@@ -46,16 +46,18 @@ class Proposal:
 def propose(
     project: Project, *, clock: Callable[[], dt.datetime], job: ForgeJob | None = None,
     params: Mapping[str, Mapping[str, Json]] | None = None, tell: Callable[[Event], None] = lambda _: None, note: str = "",
+    title: str = "",
 ) -> Proposal:  # fmt: skip
     """Make the release of this working copy and register it; every job of the same pipeline finds it in the ledger.
 
     Args:
         job: of the forge, where this runs in one: written beside the release. The same release proposed by another
             pipeline is said again, so that the jobs of both find it.
-        note: why the release is made, for who decides about it.
+        note: why the release is made, for who decides about it. title: of the commit, which says so where nobody does.
 
     Raises what `run` failed with; PermissionRefused for a key without the role.
     """
+    claims.check_text(note)
     now = clock()
     me = may_deliver(project)
     walk = walk_now(project, now=now)
@@ -63,7 +65,7 @@ def propose(
     planned = plan(project, walk.delivery.name, now=now, params=params, graph=walk.graph)
     ran, manifest = bring_forth(project, walk, planned, now=now, tell=tell)
     files = code_files(walk.training, ran)
-    is_new = claims.propose(project, walk, manifest, me, files, now=clock(), job=job, note=note)
+    is_new = claims.propose(project, walk, manifest, me, files, now=clock(), job=job, note=note, title=title)
     claims.look(project, manifest.digest, made_in(walk, ran).holdout.digest, now=clock())
     return Proposal(release=manifest.digest, name=walk.training.name, ran=ran, is_new=is_new, job=job)
 

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lockgate.errors import UsageError
 from lockgate.evaluation.comparison import on_common_rows
-from lockgate.evaluation.contrasts import contrasts
 from lockgate.evaluation.decided import YES_OR_NO
 from lockgate.evaluation.intervals import Interval
 from lockgate.evaluation.mcnemar import paired_shares
 from lockgate.evaluation.metrics import Metric, metric_named
-from lockgate.evaluation.resampling import ratios
+from lockgate.evaluation.resampling import Ratios, ratios
 from lockgate.evaluation.scored import Scored
+from lockgate.evaluation.verdict_chances import reach_of
 from lockgate.records.digest import Json
 from lockgate.records.evidence import decimal
 from lockgate.records.findings import BesideRival, RivalKind
@@ -29,14 +31,20 @@ from lockgate.records.wire import to_json
 __all__ = ["method_in_words", "rivals"]
 
 FEWEST = 30  # rows of a group whose number people see; gates have limits of their own
-MOST_GROUPS = 40  # beside each rival; nobody reads more
+MOST_GROUPS = 40  # beside each rival, shared out among the columns; nobody reads more
 ALPHA = 0.05
-SAME = "same answer"  # a column that no table has
+LIVE = "the live release"
+EVERYBODY = "all"  # how all rows stand in `by`; a column of that name could not be told from them
+LONGEST_NAME = 80  # characters of a method's name: it stands in sentences
+SAME = "lockgate:same_answer"  # a column that no table has
+
+
+Groups = list[tuple[str, str, NDArray[np.int64]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rival:
-    """`ours` and `theirs` are on identical rows."""
+    """Two answers; `theirs` of a live release may be to other rows until both are cut to those that they share."""
 
     kind: RivalKind
     words: str
@@ -59,18 +67,19 @@ def rivals(
         `not_assessed`: rivals and groups that could not be held against each other, with the reason.
     """
     measure = metric_named(metric, comparable=True)
-    if measure.complaint(scored):
-        return {"rows": [], "not_assessed": []}
+    if why := measure.complaint(scored):
+        return {"rows": [], "not_assessed": [f"any other answer: {why}"]}
     rows: list[Json] = []
     not_assessed: list[str] = []
-    for rival in _rivals(scored, champion, baseline, measure):
-        if why := measure.complaint(rival.theirs):
+    for found in _rivals(scored, champion, baseline, measure):
+        rival, why = _on_common_rows(found, measure)
+        if why:
             not_assessed.append(f"{rival.words}: {why}")
             continue
-        groups, more = _groups(rival.ours, by)
-        not_assessed += [f"{rival.words}: {more} beyond the {MOST_GROUPS} first"] * bool(more)
+        groups, left_out = _groups(rival.ours, by)
+        not_assessed += [f"{rival.words}: {line}" for line in left_out]
         everybody = np.arange(len(rival.ours))
-        rows.append(to_json(_beside(rival, "all", "all rows", everybody, measure, at_once=1)))
+        rows.append(to_json(_beside(rival, EVERYBODY, "all rows", everybody, measure, at_once=1)))
         rows += [to_json(_beside(rival, b, g, at, measure, at_once=len(groups))) for b, g, at in groups]
     return {"rows": rows, "not_assessed": not_assessed}
 
@@ -80,13 +89,14 @@ def method_in_words(scored: Scored, baseline: str) -> str:
     words = "the best simple method" if baseline == "best_simple" else f"the baseline {baseline.replace('_', ' ')}"
     column = f"{baseline}_method"
     names = sorted(set(scored.labels(column).tolist())) if column in scored.columns else []
-    return f"{words} ({' or '.join(names)})" if 0 < len(names) <= 3 else words
+    name = " or ".join(names)
+    name = f"{name[:LONGEST_NAME]}…" if len(name) > LONGEST_NAME else name
+    return f"{words} ({name})" if 0 < len(names) <= 3 else words
 
 
 def _rivals(scored: Scored, champion: Scored | None, baseline: str, measure: Metric) -> Iterator[_Rival]:
     if champion is not None:
-        ours, theirs = on_common_rows(scored, champion)
-        yield _Rival(kind="live", words="the live release", ours=ours, theirs=theirs)
+        yield _Rival(kind="live", words=LIVE, ours=scored, theirs=champion)
     if baseline in scored.columns:
         words = method_in_words(scored, baseline)
         yield _Rival(kind="simple", words=words, ours=scored, theirs=scored.answering(baseline))
@@ -98,21 +108,38 @@ def _rivals(scored: Scored, champion: Scored | None, baseline: str, measure: Met
         yield _Rival(kind="same", words=words, ours=scored, theirs=always)
 
 
+def _on_common_rows(rival: _Rival, measure: Metric) -> tuple[_Rival, str]:
+    """Both sides cut to the rows that they share; or why they cannot be compared, which leaves the other rivals as they are."""
+    try:
+        ours, theirs = on_common_rows(rival.ours, rival.theirs)
+        return replace(rival, ours=ours, theirs=theirs), measure.complaint(theirs)
+    except UsageError as error:
+        return rival, error.what
+
+
 def _is_right_or_wrong(scored: Scored, measure: Metric) -> bool:
     """Whether the metric is the share of yes-or-no answers that are right: there one answer for all can look good."""
     sides = (scored.role("truth"), scored.role("answer"))
     return measure.name == "accuracy" and bool(len(scored)) and all(np.isin(s, YES_OR_NO).all() for s in sides)
 
 
-def _groups(scored: Scored, by: Sequence[str]) -> tuple[list[tuple[str, str, NDArray[np.int64]]], str]:
-    """Column, group and positions of its rows; and how many groups were left out."""
-    found: list[tuple[str, str, NDArray[np.int64]]] = []
-    for column in (c for c in dict.fromkeys(by) if c in scored.columns):
+def _groups(scored: Scored, by: Sequence[str]) -> tuple[Groups, list[str]]:
+    """Column, group and positions of its rows, the largest of each column; and how many of which column were left out, and why."""
+    columns = [c for c in dict.fromkeys(by) if c in scored.columns and c != EVERYBODY]
+    most = MOST_GROUPS // max(1, len(columns)) or 1
+    found: Groups = []
+    left_out: list[str] = []
+    for column in columns:
         names, code = scored.groups(column)
-        members = ((str(name), np.flatnonzero(code == at)) for at, name in enumerate(names))
-        found += [(column, name, rows) for name, rows in members if len(rows) >= FEWEST]
-    left = len(found) - MOST_GROUPS
-    return found[:MOST_GROUPS], f"{left} group{'s' * (left != 1)}" if left > 0 else ""
+        rows = np.bincount(code, minlength=len(names))
+        large = np.flatnonzero(rows >= FEWEST)
+        kept = np.sort(large[np.argsort(-rows[large], kind="stable")][:most])
+        found += [(column, str(names[at]), np.flatnonzero(code == at)) for at in kept]
+        if small := len(names) - len(large):
+            left_out.append(f"{small:,} group{'s' * (small != 1)} of {column} with fewer than {FEWEST} rows")
+        if more := len(large) - len(kept):
+            left_out.append(f"{more:,} group{'s' * (more != 1)} of {column} beyond the {most} largest")
+    return found, left_out
 
 
 def _beside(rival: _Rival, by: str, group: str, at: NDArray[np.int64], measure: Metric, *, at_once: int) -> BesideRival:
@@ -131,4 +158,34 @@ def _difference(ours: Scored, theirs: Scored, measure: Metric, level: float) -> 
         one, other = (s.role("truth") == s.role("answer") for s in (ours, theirs))
         cells = [int(x.sum()) for x in (one & other, one & ~other, ~one & other, ~one & ~other)]
         return paired_shares(*cells, level=level)
-    return contrasts(ratios(measure, [ours, theirs]), [(1, -1)], level=level)[0].unless_few()
+    return _over_blocks(ratios(measure, [ours, theirs]), level)
+
+
+def _over_blocks(over: Ratios, level: float) -> Interval:
+    """Student's t over whole days, clusters or rows, by linearisation of both ratios.
+
+    The quantiles that many groups at once ask for lie beyond what resamples of a few days can reach; a formula has them.
+    """
+    first, second = (float(v) for v in over.values())
+    value, error = first - second, _error(over, (first, second))
+    unit = 0 if over.unit == "row" else over.blocks
+    found = Interval(
+        value=value, low=value, high=value, level=level, n=int(over.n[0]), blocks=unit, block=over.unit,
+        method=f"Student's t over {over.blocks:,} {over.unit}s, linearised",
+    )  # fmt: skip
+    if not isfinite(value):
+        return replace(found, low=nan, high=nan, why="undefined on these rows, as nothing happened there")
+    if not error and over.blocks > 1:
+        return found
+    reach = reach_of(level, freedom=max(1, over.blocks - 1)) * error
+    return replace(found, low=value - reach, high=value + reach).unless_few()
+
+
+def _error(over: Ratios, values: tuple[float, float]) -> float:
+    """Standard error of the difference: what each block adds to it, squared and summed (Cochran, Sampling Techniques, 1977, 6.9)."""
+    top, bottom = over.total(over.top), over.total(over.bottom)
+    with np.errstate(all="ignore"):
+        adds = over.power * np.array(values) * (over.top / top - over.bottom / bottom)
+    adds = np.where(np.isfinite(adds), adds, 0.0)  # a metric of zero has no top to divide by, and no spread
+    squared = float(over.counts[0] @ (adds[:, 0] - adds[:, 1]) ** 2)
+    return sqrt(squared * over.blocks / max(1, over.blocks - 1))

@@ -155,8 +155,8 @@ class Scored:
         return replace(self, columns={**self.columns, **columns})
 
     def answering(self, column: str) -> Scored:
-        """The same rows with another column as the point answer, e.g. a baseline."""
-        return replace(self, answer=column)
+        """The same rows with another column as the point answer, e.g. a baseline; score and interval are not that answer's, so it has none."""
+        return replace(self, answer=column, score=None, low=None, high=None)
 
     def complaint(self, *roles: str) -> str:
         """Say in one sentence why these rows cannot be measured, or nothing when they can.

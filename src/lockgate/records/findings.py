@@ -220,6 +220,7 @@ class Builder:
 
     started_by: str = ""
     note: str = ""
+    title: str = ""
     authors: tuple[str, ...] = ()
     commit: str = ""
     dirty: bool = False

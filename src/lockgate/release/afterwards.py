@@ -1,4 +1,4 @@
-"""What follows a decision, in words: if nobody decides, if it is rejected, once it is live, and if it must go back."""
+"""Around a decision, in words: why the release was made; what follows if nobody decides, if it is rejected, once it is live."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from lockgate.records.pack import Pack
 from lockgate.release import wording
 from lockgate.release.headline import headline
 
-__all__ = ["IDLE", "REFUSE", "UNDO", "WATCH", "going_back", "idle", "owner", "refused", "told", "watched"]
+__all__ = ["IDLE", "REFUSE", "UNDO", "WATCH", "going_back", "idle", "owner", "refused", "told", "watched", "why"]
 
 IDLE = "What if you do nothing?"
 REFUSE = "What if you reject it?"
@@ -60,7 +60,17 @@ def told(pack: Pack) -> str:
 
 def going_back(pack: Pack) -> str:
     """Who can take the release away, as the end of a sentence."""
-    who = f"{' or '.join(pack.operators)} (role operator)" if pack.operators else "whoever has the role operator"
     if pack.undo and pack.live:
+        who = f"{' or '.join(pack.operators)} (role operator)" if pack.operators else "whoever has the role operator"
         return f"{who} can put {short(pack.live)} back with one command"
-    return f"there is no earlier release to go back to: {who} stops the server, and nobody is answered"
+    return f"there is no earlier release to go back to: whoever runs the server of {pack.environment} stops it, and nobody is answered"
+
+
+def why(pack: Pack) -> str:
+    """Why the release was made, each in its own words: of who started the run, and of the commit; "" where neither says so."""
+    built = pack.builder
+    if built is None:
+        return ""
+    note = f"{wording.capitalized(built.started_by)}, who started the run, says why: {wording.quoted(built.note)}."
+    title = f"The title of its commit: {wording.quoted(built.title)}."
+    return " ".join([note] * bool(built.note) + [title] * bool(built.title))

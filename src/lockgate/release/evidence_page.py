@@ -109,6 +109,8 @@ class View:
     idle: str
     refused: str
     watched: tuple[str, ...]
+    feedback: str
+    why: str
     tried: str
     alike: tuple[str, ...]
     unsigned: str
@@ -169,6 +171,8 @@ def _view(pack: Pack) -> View:
         idle=afterwards.idle(pack),
         refused=afterwards.refused(pack),
         watched=(afterwards.owner(pack), afterwards.told(pack), f"If it goes wrong, {afterwards.going_back(pack)}."),
+        feedback=f"lockgate feedback import FILE --env {shlex.quote(pack.environment)}",
+        why=afterwards.why(pack),
         tried=minute.tried(pack),
         alike=minute.alike(pack),
         approve=_decide("approve", pack, accept=tuple(v.gate for v in pack.verdicts if v.outcome == "uncertain")),

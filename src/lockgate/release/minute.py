@@ -100,7 +100,15 @@ def better(pack: Pack) -> str:
 
 def alike(pack: Pack) -> tuple[str, ...]:
     """What one answer for everybody would reach, where answers are yes or no."""
-    return tuple(same_answer(r, pack.metric) for r in pack.rivals if r.rival == "same" and r.by == "all")
+    found = tuple(same_answer(r, pack.metric) for r in pack.rivals if r.rival == "same" and r.by == "all")
+    if found or not pack.decided:
+        return found
+    every = pack.decided[0]
+    yes = every.right_yes + every.wrong_no
+    answer, right = ("yes", yes) if yes * 2 >= every.rows else ("no", every.rows - yes)
+    return (
+        f"The same answer for everybody ({answer}) would be right for {right / every.rows:.1%} of the {every.rows:,} rows.",
+    )
 
 
 def deciding(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
@@ -190,7 +198,9 @@ def tried(pack: Pack) -> str:
     last, many = pack.attempts[0], len(pack.attempts)
     first = f"{wording.count(many, 'release')} before this one {'was' if many == 1 else 'were'} stopped"
     gates = "; ".join(why.partition(":")[0] for why in last.why)
+    more = len(pack.since_stopped) - SHOWN
     since = " ".join(wording.sentence(sentence) for _, sentence in pack.since_stopped[:SHOWN])
+    since += f" And {wording.count(more, 'more change')}." if more > 0 else ""
     return (
         f"{first}. {'It' if many == 1 else 'The last'}, {short(last.release)} of {wording.day(last.proposed)}: {gates}."
         + f" What is different now: {since}" * bool(since)
@@ -228,13 +238,8 @@ def _changed(pack: Pack) -> str:
 
 
 def _why(pack: Pack) -> str:
-    """What who started the run says of it; nothing where they said nothing."""
-    built = pack.builder
-    return (
-        f" {wording.capitalized(built.started_by)} says why: {wording.sentence(built.note)}"
-        if built and built.note
-        else ""
-    )
+    """Why it was made, after what changed; nothing where nobody said so."""
+    return f" {said}" if (said := afterwards.why(pack)) else ""
 
 
 def _differ(pack: Pack) -> str:

@@ -74,19 +74,23 @@ def is_no_better(row: BesideRival, metric: Metric) -> bool:
 
 def better_for(rows: Sequence[BesideRival], metric: Metric) -> tuple[str, ...]:
     """One sentence per rival: the groups for which the release is shown to be better, is not, and is worse."""
-    return tuple(_for_whom(words, list(some), metric) for words, some in groupby(rows, lambda r: r.words))
+    return tuple(_for_whom(words, some, metric) for words, some in _by_rival(rows))
 
 
 def worse_for(rows: Sequence[BesideRival], metric: Metric) -> tuple[str, ...]:
     """One sentence per rival that surely answers some group better than the release does."""
-    found = (
-        (words, _named([r for r in some if _is_worse(r, metric)])) for words, some in groupby(rows, lambda r: r.words)
-    )
+    found = ((words, _named([r for r in some if _is_worse(r, metric)])) for words, some in _by_rival(rows))
     return tuple(
         f"{sentences.capitalized(words)} answers better than this release for {names}."
         for words, names in found
         if names
     )
+
+
+def _by_rival(rows: Sequence[BesideRival]) -> list[tuple[str, list[BesideRival]]]:
+    """The words for each rival, and its rows."""
+    found = [list(some) for _, some in groupby(rows, lambda r: r.rival)]
+    return [(some[0].words, some) for some in found]
 
 
 def _is_worse(row: BesideRival, metric: Metric) -> bool:
@@ -99,7 +103,7 @@ def _for_whom(words: str, rows: Sequence[BesideRival], metric: Metric) -> str:
     for row in told:
         kinds[standing(row, metric)].append(row)
     if len(kinds["better"]) == len(told) > 1:
-        return f"Than {words}: shown to be better for every group."
+        return f"Than {words}: shown to be better for each of the {len(told)} groups compared."
     parts = {
         "better": "shown to be better for", "not shown": "not shown for", "worse": "worse for", "not measured": "not measured for",
     }  # fmt: skip
@@ -144,17 +148,22 @@ def rival_table(rows: Sequence[BesideRival], metric: Metric) -> RivalTable | Non
     """One line per group, all rows first; None where nothing was held against the release."""
     if not rows:
         return None
-    rivals = tuple(dict.fromkeys(r.words for r in rows))
-    cells = {(r.by, r.group, r.words): r for r in rows}
-    lines = [
-        (group_name(by, group), [cells.get((by, group, words)) for words in rivals])
-        for by, group in dict.fromkeys((r.by, r.group) for r in rows)
-    ]
+    rivals = {r.rival: r.words.partition(" (")[0] for r in rows}
+    cells = {(r.by, r.group, r.rival): r for r in rows}
+    lines = [(group_name(by, group), [cells.get((by, group, rival)) for rival in rivals]) for by, group in _lines(rows)]
     return RivalTable(
-        rivals=tuple(words.partition(" (")[0] for words in rivals),
-        rows=tuple((name, *_own(found), tuple(_cell(r, metric) for r in found)) for name, found in lines),
+        rivals=tuple(rivals.values()),
+        rows=tuple(
+            (name, *_own(found), tuple(_cell(r, metric, of=_own(found)[0]) for r in found)) for name, found in lines
+        ),
         at_once=max(r.at_once for r in rows),
     )
+
+
+def _lines(rows: Sequence[BesideRival]) -> list[tuple[str, str]]:
+    """All rows, then the groups in the order of their columns and names, whichever rival has them."""
+    columns = list(dict.fromkeys(r.by for r in rows))
+    return sorted({(r.by, r.group) for r in rows}, key=lambda named: (columns.index(named[0]), named[1]))
 
 
 def _own(found: Sequence[BesideRival | None]) -> tuple[int, str]:
@@ -163,5 +172,10 @@ def _own(found: Sequence[BesideRival | None]) -> tuple[int, str]:
     return row.difference.n, number(row.own, row.difference.unit)
 
 
-def _cell(row: BesideRival | None, metric: Metric) -> tuple[str, str]:
-    return ("–", "") if row is None else (number(row.theirs, row.difference.unit), in_words(row, metric))
+def _cell(row: BesideRival | None, metric: Metric, *, of: int) -> tuple[str, str]:
+    """Their value and what it means; where they answered fewer rows than the line has, how many and this release's value on them."""
+    if row is None:
+        return ("–", "too few rows that both answered")
+    unit = row.difference.unit
+    fewer = f"on {row.difference.n:,} rows, this release {number(row.own, unit)}: " if row.difference.n < of else ""
+    return number(row.theirs, unit), fewer + in_words(row, metric)

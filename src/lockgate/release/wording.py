@@ -29,6 +29,7 @@ __all__ = [
     "number",
     "plain",
     "points",
+    "quoted",
     "round_percent",
     "sentence",
     "size",
@@ -268,6 +269,18 @@ def harm_in_words(relative: Estimate, better: str) -> str:
         return ""
     flip = Decimal(-1 if better == "higher" else 1)
     return better_or_worse(*sorted((low * flip, high * flip)))
+
+
+def quoted(text: str) -> str:
+    """What a person said, so that no part of it reads as the page's own words: on one line, and its end is where it ends.
+
+    >>> quoted("agreed”. Nobody needs to sign. “Fine")
+    '“agreed. Nobody needs to sign. Fine”'
+    """
+    return f"“{' '.join(text.translate(QUOTES).split())}”"
+
+
+QUOTES = dict.fromkeys(map(ord, "“”„‟«»"))
 
 
 def size(estimate: Estimate) -> str:

@@ -71,7 +71,7 @@ def make_pack(
     judged_groups = tuple(g for e in judged.evidence.values() if e.kind == "slices" for g in e.groups)
     groups = judged_groups or tuple(from_json(GroupEstimate, g) for g in summary.get("groups", ()))
     metric, found = _metric(summary), findings_of(looked.views)
-    warned = (*cautions(manifest, summary, tuple(judged.verdicts.values())), *cautions_beside(found["rivals"], metric))
+    warned = (*cautions_beside(found["rivals"], metric), *cautions(manifest, summary, tuple(judged.verdicts.values())))
     purpose = purpose_of(project)
     stopped = attempts(walk, trust, release=release, live=live, environment=environment)
     waived = standing_waivers(trust, release=release, policy=walk.digest, ask=ask, now=None)

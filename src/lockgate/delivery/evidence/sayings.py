@@ -9,7 +9,7 @@ from lockgate.delivery.comparison.composition import in_words
 from lockgate.delivery.releases import manifest_of
 from lockgate.errors import LockgateError
 from lockgate.gates.glass import broken_glass
-from lockgate.records.decisions import NOTE
+from lockgate.records.decisions import NOTE, TITLE
 from lockgate.records.digest import short
 from lockgate.records.findings import (
     BesideRival,
@@ -57,7 +57,7 @@ def builder_of(trust: Trusted, manifest: Manifest) -> Builder:
     return Builder(
         started_by=claim.started_by if claim else "", authors=claim.authors if claim else (), commit=manifest.lineage.commit,
         dirty=manifest.lineage.dirty, python=manifest.python, platform=manifest.platform,
-        note=str(claim.extra.get(NOTE, "")) if claim else "",
+        note=claim.words(NOTE) if claim else "", title=claim.words(TITLE) if claim else "",
     )  # fmt: skip
 
 
@@ -175,7 +175,7 @@ def not_assessed(looked: Looked, verdicts: Iterable[Verdict], evidence: Iterable
     small = [f"numbers by group: {line}" for line in looked.views.get("summary", {}).get("not_assessed", ())]
     idle = [f"{v.gate}: {v.reason}" for v in verdicts if v.outcome == "not_applicable"]
     return (
-        *_no_group(spread.get("alone", ()), evidence),
+        *_no_group([*spread.get("alone", ()), *_beside(spread)], evidence),
         *idle,
         *small,
         *(f"beside {line}" for line in looked.views.get("rivals", {}).get("not_assessed", ())),
@@ -194,8 +194,13 @@ def _stand_ins(spread: Mapping[str, Any]) -> list[str]:
     ] * bool(columns)
 
 
+def _beside(spread: Mapping[str, Any]) -> list[str]:
+    """Columns that came with the rows and no request asks for."""
+    return [str(c["column"]) for c in spread.get("columns", ()) if c["role"] == "beside"]
+
+
 def _no_group(alone: Iterable[str], evidence: Iterable[Evidence]) -> list[str]:
-    """Columns that only the test has, so for an audit, by which no check tells groups apart; baselines are none."""
+    """Columns that no request asks for, so for an audit, by which no check tells groups apart; baselines are none."""
     params = [e.params for e in evidence]
     judged = {str(c) for p in params for c in _names(p.get("by")) + _names(p.get("per"))}
     baselines = tuple(str(p["baseline"]) for p in params if p.get("baseline"))
