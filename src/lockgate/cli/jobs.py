@@ -13,9 +13,9 @@ from lockgate.cli.cells import NOTE, PARAM
 from lockgate.cli.judge import RELEASE
 from lockgate.cli.render import now, plain, print_json, table
 from lockgate.project import open_project
-from lockgate.records.decisions import LONGEST_NOTE
 from lockgate.records.digest import short
 from lockgate.records.forge_job import job_in
+from lockgate.records.proposals import LONGEST_NOTE
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:

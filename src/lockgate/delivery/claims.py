@@ -14,9 +14,6 @@ from lockgate.errors import UsageError
 from lockgate.gates.remeasured import words_on
 from lockgate.records.decisions import (
     CHANGE,
-    LONGEST_NOTE,
-    NOTE,
-    TITLE,
     GateResult,
     Looked,
     Proposed,
@@ -26,7 +23,7 @@ from lockgate.records.decisions import (
 from lockgate.records.digest import digest, short
 from lockgate.records.forge_job import FORGE, job_of
 from lockgate.records.people import VALIDATOR
-from lockgate.records.proposals import proposals
+from lockgate.records.proposals import LONGEST_NOTE, NOTE, TITLE, proposals, words_of
 from lockgate.records.wire import to_json
 
 if TYPE_CHECKING:
@@ -89,7 +86,7 @@ def check_text(note: str) -> None:
 
 def _check_note(note: str, release: str, known: Sequence[Proposed]) -> None:
     """Pages show the note that was signed first; another one would be said to nobody."""
-    said = known[0].words(NOTE)
+    said = words_of(known[0], NOTE)
     if note and note != said:
         raise UsageError(
             f"release {short(release)} was proposed before, and its note stays as it was then", value=note,

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from lockgate.delivery.anchor import check_anchors
 from lockgate.delivery.identity import read_ledger
 from lockgate.records.decisions import (
-    NOTE,
-    TITLE,
     AcceptedChange,
     Attested,
     Claim,
@@ -24,6 +22,7 @@ from lockgate.records.decisions import (
 )
 from lockgate.records.digest import Json, short
 from lockgate.records.forge_job import job_of
+from lockgate.records.proposals import NOTE, TITLE, words_of
 from lockgate.records.waivers import BrokeGlass, Met, Reviewed, Revoked, Waived
 from lockgate.release.wording import quoted
 
@@ -65,7 +64,7 @@ def _words(claim: Claim | None) -> tuple[str, str]:
         case Proposed():
             job = job_of(claim.extra)
             where = f", in {job.words}" if job else ""
-            said = claim.words(NOTE) or claim.words(TITLE)
+            said = words_of(claim, NOTE) or words_of(claim, TITLE)
             why = f": {quoted(said)}" if said else ""
             return "proposed", f"release {short(claim.release)}, started by {claim.started_by}{where}{why}"
         case GateResult():

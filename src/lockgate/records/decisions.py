@@ -63,20 +63,6 @@ class Proposed:
     log: Head
     extra: Extra = field(default_factory=dict[str, Json])
 
-    def words(self, name: str) -> str:
-        """A text in `extra`, such as `NOTE`; "" for anything that is no text."""
-        said = self.extra.get(name)
-        return said.strip() if isinstance(said, str) else ""
-
-
-NOTE: Final = "note"
-"""In `extra` of a proposal: why the release was made, in the words of who started the run."""
-
-TITLE: Final = "title"
-"""In `extra` of a proposal by a job of a forge: the title of its commit, in the words of whoever committed."""
-
-LONGEST_NOTE: Final = 1_000
-"""Characters; who decides has minutes."""
 
 CHANGE: Final = "change"
 """In `extra` of a gate result: the number of the merge request in whose pipeline it was measured, by a policy that may be only proposed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lockgate.records.decisions import Proposed
 
@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from lockgate.records.people import Person
     from lockgate.records.trust import Said
 
-__all__ = ["Proposal", "first_proposal", "proposals"]
+__all__ = ["LONGEST_NOTE", "NOTE", "TITLE", "Proposal", "first_proposal", "proposals", "words_of"]
+
+NOTE: Final = "note"
+"""In `extra` of a proposal: why the release was made, in the words of who started the run."""
+
+TITLE: Final = "title"
+"""In `extra` of a proposal by a job of a forge: the title of its commit, in the words of whoever committed."""
+
+LONGEST_NOTE: Final = 1_000
+"""Characters; who decides has minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +45,9 @@ def proposals(said: Iterable[Said]) -> Iterator[Proposal]:
 def first_proposal(said: Iterable[Said], release: str) -> Proposal | None:
     """The entry since which a release exists; None: nobody proposed it."""
     return next((p for p in proposals(said) if p.claim.release == release), None)
+
+
+def words_of(claim: Proposed, name: str) -> str:
+    """A text in a proposal's `extra`, such as `NOTE`; "" for anything that is no text."""
+    said = claim.extra.get(name)
+    return said.strip() if isinstance(said, str) else ""

@@ -9,7 +9,6 @@ from lockgate.delivery.comparison.composition import in_words
 from lockgate.delivery.releases import manifest_of
 from lockgate.errors import LockgateError
 from lockgate.gates.glass import broken_glass
-from lockgate.records.decisions import NOTE, TITLE
 from lockgate.records.digest import short
 from lockgate.records.findings import (
     BesideRival,
@@ -25,7 +24,7 @@ from lockgate.records.findings import (
 )
 from lockgate.records.movement import Moved, Movement
 from lockgate.records.pack import Command, Influence, Question
-from lockgate.records.proposals import first_proposal
+from lockgate.records.proposals import NOTE, TITLE, first_proposal, words_of
 from lockgate.records.wire import from_json, to_json
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def builder_of(trust: Trusted, manifest: Manifest) -> Builder:
     return Builder(
         started_by=claim.started_by if claim else "", authors=claim.authors if claim else (), commit=manifest.lineage.commit,
         dirty=manifest.lineage.dirty, python=manifest.python, platform=manifest.platform,
-        note=claim.words(NOTE) if claim else "", title=claim.words(TITLE) if claim else "",
+        note=words_of(claim, NOTE) if claim else "", title=words_of(claim, TITLE) if claim else "",
     )  # fmt: skip
 
 
