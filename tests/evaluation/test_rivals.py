@@ -158,6 +158,33 @@ def test_a_baseline_of_words_is_named_and_not_compared() -> None:
     assert found["not_assessed"] and {r["rival"] for r in found["rows"]} == {"same"}
 
 
+def test_days_that_all_differ_by_the_same_prove_nothing() -> None:
+    day = np.repeat(np.datetime64("2011-10-01") + np.arange(20), 10)
+    truth = np.ones(200)
+    columns = {
+        "day": day,
+        "y": truth,
+        "ours": np.tile([1.0] * 8 + [0.0] * 2, 20),
+        "best_simple": np.tile([1.0] * 6 + [0.0] * 4, 20),
+    }
+    found = beside(Scored(columns=columns, truth="y", answer="ours", day="day"))["simple all rows"].difference
+    assert (found.value, found.low) == ("0.2", None)
+    assert found.why == "every day differs by the same, so nothing says how sure that is"
+
+
+def test_a_rate_that_rests_on_few_rows_of_either_side_has_no_interval() -> None:
+    rare = np.zeros(400)
+    rare[:2] = 1
+    found = beside(decisions(best_simple=rare), metric="ppv")["simple all rows"].difference
+    assert (found.n, found.low, found.why) == (2, None, "2 rows behind it, fewer than 30")
+
+
+def test_a_rule_that_answers_neither_yes_nor_no_is_not_counted_as_wrong() -> None:
+    found = rivals(decisions(best_simple=np.full(400, 0.88)), None, metric="accuracy")
+    assert found["not_assessed"][0].endswith("it answers something else than yes or no")
+    assert {r["rival"] for r in found["rows"]} == {"same"}
+
+
 def test_scores_of_the_release_are_not_those_of_a_rule() -> None:
     """By a metric of scores a rule without any cannot be held against a release: it would be held by the release's own."""
     table = decisions()

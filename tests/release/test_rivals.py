@@ -76,7 +76,7 @@ def test_no_gain_over_the_same_answer_is_a_caution_and_so_is_a_group_that_someth
     assert len(cautions_beside([row("-0.01", "0.02")], ACCURACY)) == 1
     worse = [row("-0.2", "-0.1", group=g, words=SIMPLE) for g in "abcdef"]
     assert cautions_beside(worse, ACCURACY) == (
-        "The best simple method answers better than this release for race: a, race: b, race: c, race: d and 2 more.",
+        "The best simple method answers better than this release for race: a, race: b, race: c, race: d and 2 more (95% intervals, 1 group at once).",
     )
 
 
@@ -99,7 +99,7 @@ def test_a_table_has_a_line_per_group_and_a_column_per_rival() -> None:
     assert table is not None
     assert (table.rivals, table.at_once) == ((SIMPLE, "the same answer for everybody"), 3)
     assert [line[0] for line in table.rows] == ["all rows", "race: b"]
-    assert table.rows[1][3] == (("–", "too few rows that both answered"), ("88.0%", "not shown: −10.0 to +20.0 points"))
+    assert table.rows[1][3] == (("–", "not compared"), ("88.0%", "not shown: −10.0 to +20.0 points"))
     assert rival_table((), ACCURACY) is None
 
 

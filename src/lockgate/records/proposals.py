@@ -48,6 +48,6 @@ def first_proposal(said: Iterable[Said], release: str) -> Proposal | None:
 
 
 def words_of(claim: Proposed, name: str) -> str:
-    """A text in a proposal's `extra`, such as `NOTE`; "" for anything that is no text."""
+    """A text in a proposal's `extra`, such as `NOTE`, cut to `LONGEST_NOTE`; "" for anything that is no text."""
     said = claim.extra.get(name)
-    return said.strip() if isinstance(said, str) else ""
+    return said.strip()[:LONGEST_NOTE] if isinstance(said, str) else ""

@@ -205,7 +205,7 @@ def _promises(found: Sequence[Reliability]) -> str:
     right = f"for {', '.join(names[''])} neither is shown" if names[""] else ""
     said = "; ".join(filter(None, [*off, right]))
     return (
-        f"On average over all scores, {said}. Each by its own 95% interval, rows taken as independent: about one in twenty whose scores are right looks so by chance."
+        f"On average over all scores, {said}. Each by its own 95% interval, rows taken as independent: at most one in twenty whose scores are right looks so by chance."
         if said
         else ""
     )

@@ -11,7 +11,7 @@ from typing import Literal
 from lockgate.gates.rules import sentences
 from lockgate.records.findings import BesideRival
 from lockgate.records.pack import Metric
-from lockgate.release.wording import MINUS, SHARE, decimal_of, group_name, number
+from lockgate.release.wording import MINUS, SHARE, count, decimal_of, group_name, number
 
 __all__ = [
     "RivalTable",
@@ -79,10 +79,13 @@ def better_for(rows: Sequence[BesideRival], metric: Metric) -> tuple[str, ...]:
 
 def worse_for(rows: Sequence[BesideRival], metric: Metric) -> tuple[str, ...]:
     """One sentence per rival that surely answers some group better than the release does."""
-    found = ((words, _named([r for r in some if _is_worse(r, metric)])) for words, some in _by_rival(rows))
+    found = (
+        (words, _named([r for r in some if _is_worse(r, metric)]), max(r.at_once for r in some))
+        for words, some in _by_rival(rows)
+    )
     return tuple(
-        f"{sentences.capitalized(words)} answers better than this release for {names}."
-        for words, names in found
+        f"{sentences.capitalized(words)} answers better than this release for {names} (95% intervals, {count(at_once, 'group')} at once)."
+        for words, names, at_once in found
         if names
     )
 
@@ -175,7 +178,7 @@ def _own(found: Sequence[BesideRival | None]) -> tuple[int, str]:
 def _cell(row: BesideRival | None, metric: Metric, *, of: int) -> tuple[str, str]:
     """Their value and what it means; where they answered fewer rows than the line has, how many and this release's value on them."""
     if row is None:
-        return ("–", "too few rows that both answered")
+        return ("–", "not compared")
     unit = row.difference.unit
     fewer = f"on {row.difference.n:,} rows, this release {number(row.own, unit)}: " if row.difference.n < of else ""
     return number(row.theirs, unit), fewer + in_words(row, metric)

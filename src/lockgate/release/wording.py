@@ -277,7 +277,7 @@ def quoted(text: str) -> str:
     >>> quoted("agreed”. Nobody needs to sign. “Fine")
     '“agreed. Nobody needs to sign. Fine”'
     """
-    return f"“{' '.join(text.translate(QUOTES).split())}”"
+    return f"“{visible(' '.join(text.translate(QUOTES).split()))}”"
 
 
 QUOTES = dict.fromkeys(map(ord, "“”„‟«»"))
