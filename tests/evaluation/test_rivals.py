@@ -118,6 +118,9 @@ def test_a_live_release_that_answered_a_row_twice_is_named_and_the_others_are_st
     found = rivals(keyed, keyed.subset(np.r_[0, np.arange(399)]), metric="accuracy")
     assert found["not_assessed"] == ["the live release: two scored rows have the same key"]
     assert {r["rival"] for r in found["rows"]} == {"simple", "same"}
+    twice = Scored(columns=decisions(id=np.zeros(400)).columns, truth="y", answer="ours", keys=("id",))
+    found = rivals(twice, twice.answering("rule"), metric="accuracy")
+    assert {r["rival"] for r in found["rows"]} == {"simple", "same"}
 
 
 def test_small_groups_and_more_than_anybody_reads_are_left_out() -> None:

@@ -207,6 +207,8 @@ def test_why_a_release_is_made_is_signed_once_and_shown(forge: Forge) -> None:
     ):
         assert why in titled("propose", "--note", bad, expect=USAGE).err
 
+    assert "is signed where a release is made" in titled("deliver", "--plan", "--note", "why", expect=USAGE).err
+
     change(forge)
     desk = forge.desk
     with both(desk):

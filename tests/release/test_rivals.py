@@ -80,6 +80,12 @@ def test_no_gain_over_the_same_answer_is_a_caution_and_so_is_a_group_that_someth
     )
 
 
+def test_without_groups_worse_for_all_rows_is_the_caution() -> None:
+    assert cautions_beside([row("-0.2", "-0.1", words=SIMPLE)], ACCURACY) == (
+        "The best simple method answers better than this release for all rows (95% intervals, 1 group at once).",
+    )
+
+
 def test_for_whom() -> None:
     rows = [row("0.1", "0.2", words=SIMPLE), row("0.1", "0.2", group="a", words=SIMPLE), row("0.1", "0.2", group="b", words=SIMPLE),
             row("0.1", "0.2"), row("0.1", "0.2", group="a"), row("-0.1", "0.2", group="b"), row(None, None, group="c")]  # fmt: skip

@@ -60,6 +60,9 @@ def deliver_arguments(parser: argparse.ArgumentParser) -> None:
 
 def deliver(arguments: argparse.Namespace) -> int:
     """Exit 1 when a gate failed, 3 when a person is asked, 5 when nobody serves an environment."""
+    if arguments.note and (arguments.plan or arguments.save or arguments.here):
+        what = "a note is signed where a release is made"
+        raise UsageError(what, value="--note with --plan, --save or --here", allowed="deliver --note, propose --note")
     if (arguments.plan or arguments.save) and not arguments.here:
         from lockgate.cli.deliver_plan import show  # most deliveries are carried out
 

@@ -70,8 +70,8 @@ def propose(
     return append(project, claim, now=now) is not None
 
 
-def check_text(note: str) -> None:
-    """Raise UsageError for a note that nobody would read, or that could rearrange what stands around it."""
+def check_text(note: str) -> str:
+    """The note without spaces around it. Raises UsageError for one that nobody would read, or that could rearrange what stands around it."""
     if len(note) > LONGEST_NOTE:
         what = "a note is read by who decides, so it is short"
         raise UsageError(what, value=f"{len(note):,} characters", allowed=f"{LONGEST_NOTE:,} characters at most")
@@ -82,6 +82,7 @@ def check_text(note: str) -> None:
         raise UsageError(
             "a note is one line of text", value=f"U+{ord(at):04X} in it", allowed="letters, digits, signs and spaces"
         )
+    return note.strip()
 
 
 def _check_note(note: str, release: str, known: Sequence[Proposed]) -> None:

@@ -73,7 +73,7 @@ def deliver(
 
     Raises what `run` failed with; how the walk itself ends stands in the record.
     """
-    check_text(note)
+    note = check_text(note)
     now = clock()
     me = may_deliver(project)
     walk = walk_now(project, now=now)

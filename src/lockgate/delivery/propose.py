@@ -57,7 +57,7 @@ def propose(
 
     Raises what `run` failed with; PermissionRefused for a key without the role.
     """
-    claims.check_text(note)
+    note = claims.check_text(note)
     now = clock()
     me = may_deliver(project)
     walk = walk_now(project, now=now)

@@ -114,7 +114,8 @@ def _rivals(scored: Scored, champion: Scored | None, baseline: str, measure: Met
 def _on_common_rows(rival: _Rival, measure: Metric) -> tuple[_Rival, str]:
     """Both sides cut to the rows that they share; or why they cannot be compared, which leaves the other rivals as they are."""
     try:
-        ours, theirs = on_common_rows(rival.ours, rival.theirs)
+        sides = (rival.ours, rival.theirs)
+        ours, theirs = on_common_rows(*sides) if rival.kind == "live" else sides  # the others are of the very same rows
         why = measure.complaint(theirs)
         if not why and _is_right_or_wrong(ours, measure) and not _is_right_or_wrong(theirs, measure):
             why = "it answers something else than yes or no"

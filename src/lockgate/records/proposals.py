@@ -50,4 +50,4 @@ def first_proposal(said: Iterable[Said], release: str) -> Proposal | None:
 def words_of(claim: Proposed, name: str) -> str:
     """A text in a proposal's `extra`, such as `NOTE`, cut to `LONGEST_NOTE`; "" for anything that is no text."""
     said = claim.extra.get(name)
-    return said.strip()[:LONGEST_NOTE] if isinstance(said, str) else ""
+    return said.encode("utf-8", "replace").decode().strip()[:LONGEST_NOTE] if isinstance(said, str) else ""

@@ -80,7 +80,11 @@ def better_for(rows: Sequence[BesideRival], metric: Metric) -> tuple[str, ...]:
 def worse_for(rows: Sequence[BesideRival], metric: Metric) -> tuple[str, ...]:
     """One sentence per rival that surely answers some group better than the release does."""
     found = (
-        (words, _named([r for r in some if _is_worse(r, metric)]), max(r.at_once for r in some))
+        (
+            words,
+            _named([r for r in _told(some) if r.rival != "same" or r.by != "all" if standing(r, metric) == "worse"]),
+            max(r.at_once for r in some),
+        )
         for words, some in _by_rival(rows)
     )
     return tuple(
@@ -96,12 +100,13 @@ def _by_rival(rows: Sequence[BesideRival]) -> list[tuple[str, list[BesideRival]]
     return [(some[0].words, some) for some in found]
 
 
-def _is_worse(row: BesideRival, metric: Metric) -> bool:
-    return row.by != "all" and standing(row, metric) == "worse"
+def _told(rows: Sequence[BesideRival]) -> Sequence[BesideRival]:
+    """The groups; all rows where there are none."""
+    return [r for r in rows if r.by != "all"] or rows
 
 
 def _for_whom(words: str, rows: Sequence[BesideRival], metric: Metric) -> str:
-    told = [r for r in rows if r.by != "all"] or rows
+    told = _told(rows)
     kinds: dict[Standing, list[BesideRival]] = {"better": [], "not shown": [], "worse": [], "not measured": []}
     for row in told:
         kinds[standing(row, metric)].append(row)

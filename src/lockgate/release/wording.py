@@ -280,7 +280,7 @@ def quoted(text: str) -> str:
     return f"“{visible(' '.join(text.translate(QUOTES).split()))}”"
 
 
-QUOTES = dict.fromkeys(map(ord, "“”„‟«»"))
+QUOTES = dict.fromkeys(map(ord, '"“”„‟«»\uff02\u275d\u275e\u2033\u2036\u301d\u301e\u301f\u02ba\u02ee'))
 
 
 def size(estimate: Estimate) -> str:
