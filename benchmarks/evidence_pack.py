@@ -20,6 +20,7 @@ from lockgate import codecs
 from lockgate.delivery.evidence.sayings import findings_of
 from lockgate.evaluation.distributions import distributions
 from lockgate.evaluation.reliability import reliability
+from lockgate.evaluation.rivals import rivals
 from lockgate.evaluation.summary import summary
 from lockgate.records.evidence import Estimate, GroupEstimate
 from lockgate.records.pack import Decided, Metric, Pack
@@ -58,6 +59,9 @@ def main(rows: int) -> None:
         views = {
             "distributions": timed("distributions", lambda: distributions(answered, None, None, ["group"])),
             "reliability": timed("calibration per group", lambda: reliability(answered, ["group"])),
+            "rivals": timed(
+                "beside what else could answer", lambda: rivals(answered, None, ["group"], metric="accuracy")
+            ),
             "explained": timed("what it looks at", lambda: explained(release, file, metric="accuracy")),
         }
         timed("twenty cases in words", lambda: cases(release, answered, None, None))

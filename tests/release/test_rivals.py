@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from lockgate.delivery.evidence.cautions import cautions_beside
 from lockgate.records.evidence import Estimate
 from lockgate.records.findings import BesideRival
-from lockgate.records.pack import Metric
+from lockgate.records.pack import Decided, Metric, Pack
+from lockgate.release.minute import alike
 from lockgate.release.rivals import better_for, in_words, is_no_better, rival_table, same_answer, standing
 
 ACCURACY = Metric(name="accuracy", lower_is_better=False)
@@ -78,6 +80,22 @@ def test_no_gain_over_the_same_answer_is_a_caution_and_so_is_a_group_that_someth
     assert cautions_beside(worse, ACCURACY) == (
         "The best simple method answers better than this release for race: a, race: b, race: c, race: d and 2 more (95% intervals, 1 group at once).",
     )
+
+
+def test_by_another_metric_the_page_still_says_what_one_answer_for_all_would_reach() -> None:
+    lent = Decided(by="all", group="all rows", right_yes=1164, wrong_yes=137, right_no=22, wrong_no=7)
+    pack = Pack(
+        project="p",
+        release="sha256:1",
+        as_of=dt.date(2026, 1, 1),
+        environment="e",
+        metric=Metric(name="brier"),
+        decided=(lent,),
+    )
+    assert alike(pack) == ("The same answer for everybody (yes) would be right for 88.0% of the 1,330 rows.",)
+    beside = dataclasses.replace(pack, metric=ACCURACY, rivals=(row("0.003", "0.02"),))
+    assert alike(beside) == (same_answer(row("0.003", "0.02"), ACCURACY),)
+    assert alike(dataclasses.replace(pack, decided=())) == ()
 
 
 def test_without_groups_worse_for_all_rows_is_the_caution() -> None:

@@ -12,7 +12,7 @@ from lockgate.evaluation.comparison import on_common_rows
 from lockgate.evaluation.intervals import Interval, apart, wilson
 from lockgate.evaluation.scored import Scored
 
-__all__ = ["McNemar", "discordant", "mcnemar", "paired_shares"]
+__all__ = ["McNemar", "discordant", "mcnemar", "paired_shares", "right_more_often"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +66,19 @@ def discordant(first: Scored, second: Scored, *, level: float = 0.95) -> tuple[M
     Rows are matched by key (see `on_common_rows`). Where rows of one day or cluster err together, use `compare`.
     """
     first, second = on_common_rows(first, second)
+    _, first_only, second_only, _ = _cells(first, second)
+    return mcnemar(first_only, second_only), right_more_often(first, second, level=level)
+
+
+def right_more_often(first: Scored, second: Scored, *, level: float = 0.95) -> Interval:
+    """By how much more often the first is right, on the same independent rows in the same order."""
+    return paired_shares(*_cells(first, second), level=level)
+
+
+def _cells(first: Scored, second: Scored) -> tuple[int, int, int, int]:
+    """Rows that both get right, only the first, only the second, neither."""
     one, other = (each.role("truth") == each.role("answer") for each in (first, second))
-    cells = [int(x.sum()) for x in (one & other, one & ~other, ~one & other, ~one & ~other)]
-    return mcnemar(cells[1], cells[2]), paired_shares(*cells, level=level)
+    return int((one & other).sum()), int((one & ~other).sum()), int((~one & other).sum()), int((~one & ~other).sum())
 
 
 def paired_shares(both: int, first_only: int, second_only: int, neither: int, *, level: float = 0.95) -> Interval:

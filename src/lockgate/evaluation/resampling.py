@@ -32,6 +32,7 @@ __all__ = [
     "SEED",
     "Ratios",
     "Resamples",
+    "apart",
     "draws",
     "method_over",
     "over_blocks",
@@ -244,6 +245,14 @@ def resample(
         t = _studentized(drawn, center, spread)
         chunks.append(_largest(t, len(over.n)) if joint else t)
     return Resamples(ratios=over, pairs=pairs, center=center[0], error=error[0], t=np.concatenate(chunks), joint=joint)
+
+
+def apart(over: Ratios, first: int, second: int) -> tuple[float, float]:
+    """The difference of two of the ratios in their own unit, and its standard error; nothing is drawn."""
+    linear = replace(over, bounds=(-inf, inf))  # not on the log scale
+    sums = np.stack([over.top, over.bottom], axis=2).reshape(len(over.top), -1)
+    center, error = _studentize(linear, sums, over.counts, np.array([[first, second]]))
+    return float(center[0, -1]), float(error[0, -1])
 
 
 def _studentize(over: Ratios, rows: Floats, counts: Floats, pairs: NDArray[np.int64]) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite, nan, sqrt
+from math import isfinite, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,9 @@ from lockgate.evaluation.blocks import LEAST_BLOCKS
 from lockgate.evaluation.comparison import on_common_rows
 from lockgate.evaluation.decided import YES_OR_NO
 from lockgate.evaluation.intervals import Interval, too_few
-from lockgate.evaluation.mcnemar import paired_shares
+from lockgate.evaluation.mcnemar import right_more_often
 from lockgate.evaluation.metrics import Metric, metric_named
-from lockgate.evaluation.resampling import Ratios, ratios
+from lockgate.evaluation.resampling import Ratios, apart, ratios
 from lockgate.evaluation.scored import Scored
 from lockgate.evaluation.verdict_chances import reach_of
 from lockgate.records.digest import Json
@@ -35,7 +35,6 @@ __all__ = ["method_in_words", "rivals"]
 FEWEST = 30  # rows of a group whose number people see; gates have limits of their own
 MOST_GROUPS = 40  # beside each rival, shared out among the columns; nobody reads more
 ALPHA = 0.05
-ROUNDING = 1e-12  # an error below this share of the metric is rounding
 LIVE = "the live release"
 EVERYBODY = "all"  # how all rows stand in `by`; a column of that name could not be told from them
 LONGEST_NAME = 80  # characters of a method's name: it stands in sentences
@@ -47,12 +46,16 @@ Groups = list[tuple[str, str, NDArray[np.int64]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rival:
-    """Two answers; `theirs` of a live release may be to other rows until both are cut to those that they share."""
+    """Two answers; `theirs` of a live release may be to other rows until both are cut to those that they share.
+
+    `counted`: the metric is the share of yes-or-no answers that are right.
+    """
 
     kind: RivalKind
     words: str
     ours: Scored
     theirs: Scored
+    counted: bool
 
 
 def rivals(
@@ -81,6 +84,7 @@ def rivals(
             continue
         groups, left_out = _groups(rival.ours, by)
         not_assessed += [f"{rival.words}: {line}" for line in left_out]
+        rival = replace(rival, ours=_measured_only(rival.ours), theirs=_measured_only(rival.theirs))
         everybody = np.arange(len(rival.ours))
         rows.append(to_json(_beside(rival, EVERYBODY, "all rows", everybody, measure, at_once=1)))
         rows += [to_json(_beside(rival, b, g, at, measure, at_once=len(groups))) for b, g, at in groups]
@@ -98,36 +102,50 @@ def method_in_words(scored: Scored, baseline: str) -> str:
 
 
 def _rivals(scored: Scored, champion: Scored | None, baseline: str, measure: Metric) -> Iterator[_Rival]:
+    counted = measure.name == "accuracy" and _is_yes_or_no(scored)
     if champion is not None:
-        yield _Rival(kind="live", words=LIVE, ours=scored, theirs=champion)
+        yield _Rival(kind="live", words=LIVE, ours=scored, theirs=champion, counted=counted)
     if baseline in scored.columns:
         words = method_in_words(scored, baseline)
-        yield _Rival(kind="simple", words=words, ours=scored, theirs=scored.answering(baseline))
-    if _is_right_or_wrong(scored, measure):
-        truth = scored.role("truth")
-        answer = float(truth.mean() >= 0.5)
+        yield _Rival(kind="simple", words=words, ours=scored, theirs=scored.answering(baseline), counted=counted)
+    if counted:
+        answer = float(scored.role("truth").mean() >= 0.5)
         always = replace(scored, columns={**scored.columns, SAME: np.full(len(scored), answer)}).answering(SAME)
         words = f"the same answer for everybody ({'yes' if answer else 'no'})"
-        yield _Rival(kind="same", words=words, ours=scored, theirs=always)
+        yield _Rival(kind="same", words=words, ours=scored, theirs=always, counted=counted)
+
+
+def _is_yes_or_no(scored: Scored) -> bool:
+    return all(bool(np.isin(side, YES_OR_NO).all()) for side in (scored.role("truth"), scored.role("answer")))
 
 
 def _on_common_rows(rival: _Rival, measure: Metric) -> tuple[_Rival, str]:
     """Both sides cut to the rows that they share; or why they cannot be compared, which leaves the other rivals as they are."""
+    ours, theirs = rival.ours, rival.theirs
     try:
-        sides = (rival.ours, rival.theirs)
-        ours, theirs = on_common_rows(*sides) if rival.kind == "live" else sides  # the others are of the very same rows
+        if rival.kind == "live":  # the others are of the very same rows
+            ours, theirs = on_common_rows(ours, theirs)
         why = measure.complaint(theirs)
-        if not why and _is_right_or_wrong(ours, measure) and not _is_right_or_wrong(theirs, measure):
+        if not why and rival.counted and not _is_yes_or_no(theirs):
             why = "it answers something else than yes or no"
-        return replace(rival, ours=ours, theirs=theirs), why
     except UsageError as error:
         return rival, error.what
+    return replace(rival, ours=ours, theirs=theirs), why
 
 
-def _is_right_or_wrong(scored: Scored, measure: Metric) -> bool:
-    """Whether the metric is the share of yes-or-no answers that are right: there one answer for all can look good."""
-    sides = (scored.role("truth"), scored.role("answer"))
-    return measure.name == "accuracy" and bool(len(scored)) and all(np.isin(s, YES_OR_NO).all() for s in sides)
+def _measured_only(scored: Scored) -> Scored:
+    """Without the columns that no metric reads: each group's rows are copied."""
+    roles = (
+        scored.truth,
+        scored.answer,
+        scored.day,
+        scored.cluster,
+        scored.low,
+        scored.high,
+        scored.score,
+        scored.scale,
+    )
+    return replace(scored, columns={name: scored.columns[name] for name in roles if name}, keys=())
 
 
 def _groups(scored: Scored, by: Sequence[str]) -> tuple[Groups, list[str]]:
@@ -151,7 +169,11 @@ def _groups(scored: Scored, by: Sequence[str]) -> tuple[Groups, list[str]]:
 
 def _beside(rival: _Rival, by: str, group: str, at: NDArray[np.int64], measure: Metric, *, at_once: int) -> BesideRival:
     ours, theirs = rival.ours.subset(at), rival.theirs.subset(at)
-    found = _difference(ours, theirs, measure, 1 - ALPHA / at_once)
+    level = 1 - ALPHA / at_once
+    closed = rival.counted and ours.unit == "row"  # honest where hardly any row differs, too
+    found = (
+        right_more_often(ours, theirs, level=level) if closed else _over_blocks(ratios(measure, [ours, theirs]), level)
+    )
     estimate = found.estimate("difference", measure.unit)
     return BesideRival(
         rival=rival.kind, words=rival.words, by=by, group=group, own=decimal(measure.value(ours)),
@@ -159,50 +181,30 @@ def _beside(rival: _Rival, by: str, group: str, at: NDArray[np.int64], measure: 
     )  # fmt: skip
 
 
-def _difference(ours: Scored, theirs: Scored, measure: Metric, level: float) -> Interval:
-    """Ours minus theirs. Shares of single rows have a closed formula, which is honest where hardly any row differs, too."""
-    if _is_right_or_wrong(ours, measure) and ours.unit == "row":
-        one, other = (s.role("truth") == s.role("answer") for s in (ours, theirs))
-        cells = [int(x.sum()) for x in (one & other, one & ~other, ~one & other, ~one & ~other)]
-        return paired_shares(*cells, level=level)
-    return _over_blocks(ratios(measure, [ours, theirs]), level)
-
-
 def _over_blocks(over: Ratios, level: float) -> Interval:
     """Student's t over whole days, clusters or rows, by linearisation of both ratios.
 
     It holds where days vary as they did here; a rare bad day that the test has not seen is not in it.
     """
-    first, second = (float(v) for v in over.values())
-    value, error = first - second, _error(over, (first, second))
+    value, error = apart(over, 0, 1)
     found = Interval(
         value=value, low=nan, high=nan, level=level, n=int(over.n.min()), blocks=0 if over.unit == "row" else over.blocks,
         block=over.unit, method=f"Student's t over {over.blocks:,} {over.unit}s, linearised",
     )  # fmt: skip
-    if not isfinite(value):
-        return replace(found, why="undefined on these rows, as nothing happened there")
-    if all(np.array_equal(side[:, 0], side[:, 1]) for side in (over.top, over.bottom)):
-        return replace(found, low=value, high=value)  # the same answers
-    if why := _too_little(over, error, max(abs(first), abs(second))):
+    if why := _too_little(over, value, error):
         return replace(found, why=why)
-    reach = reach_of(level, freedom=over.blocks - 1) * error
+    reach = reach_of(level, freedom=max(1, over.blocks - 1)) * error
     return replace(found, low=value - reach, high=value + reach)
 
 
-def _too_little(over: Ratios, error: float, size: float) -> str:
+def _too_little(over: Ratios, value: float, error: float) -> str:
     """Why nothing can be said: too few of what is counted, too few days, or no variation from which to tell how sure it is."""
+    if not isfinite(value):
+        return "undefined on these rows, as nothing happened there"
+    if value == error == 0:
+        return ""  # the same answers
     if (n := int(over.n.min())) < FEWEST:
         return f"{n:,} rows behind it, fewer than {FEWEST}"
     if over.blocks < LEAST_BLOCKS:
         return too_few(over.blocks, over.unit)
-    return "" if error > ROUNDING * size else f"every {over.unit} differs by the same, so nothing says how sure that is"
-
-
-def _error(over: Ratios, values: tuple[float, float]) -> float:
-    """Standard error of the difference: what each block adds to it, squared and summed (Cochran, Sampling Techniques, 1977, 6.9)."""
-    top, bottom = over.total(over.top), over.total(over.bottom)
-    with np.errstate(all="ignore"):
-        adds = over.power * np.array(values) * (over.top / top - over.bottom / bottom)
-    adds = np.where(np.isfinite(adds), adds, 0.0)  # a metric of zero has no top to divide by, and no spread
-    squared = float(over.counts[0] @ (adds[:, 0] - adds[:, 1]) ** 2)
-    return sqrt(squared * over.blocks / max(1, over.blocks - 1))
+    return "" if error else f"every {over.unit} differs by the same, so nothing says how sure that is"

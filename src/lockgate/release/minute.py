@@ -13,7 +13,7 @@ from lockgate.records.pack import Change, ChangeKind, Pack
 from lockgate.release import afterwards, beside, wording
 from lockgate.release.headline import headline, mark
 from lockgate.release.rates import rates, worst_rate
-from lockgate.release.rivals import better_for, same_answer
+from lockgate.release.rivals import better_for, commoner, same_answer
 
 __all__ = [
     "Asked",
@@ -101,14 +101,7 @@ def better(pack: Pack) -> str:
 def alike(pack: Pack) -> tuple[str, ...]:
     """What one answer for everybody would reach, where answers are yes or no."""
     found = tuple(same_answer(r, pack.metric) for r in pack.rivals if r.rival == "same" and r.by == "all")
-    if found or not pack.decided:
-        return found
-    every = pack.decided[0]
-    yes = every.right_yes + every.wrong_no
-    answer, right = ("yes", yes) if yes * 2 >= every.rows else ("no", every.rows - yes)
-    return (
-        f"The same answer for everybody ({answer}) would be right for {right / every.rows:.1%} of the {every.rows:,} rows.",
-    )
+    return found or tuple(commoner(every) for every in pack.decided[:1])
 
 
 def deciding(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:

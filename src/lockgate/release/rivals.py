@@ -10,12 +10,13 @@ from typing import Literal
 
 from lockgate.gates.rules import sentences
 from lockgate.records.findings import BesideRival
-from lockgate.records.pack import Metric
+from lockgate.records.pack import Decided, Metric
 from lockgate.release.wording import MINUS, SHARE, count, decimal_of, group_name, number
 
 __all__ = [
     "RivalTable",
     "better_for",
+    "commoner",
     "in_words",
     "is_no_better",
     "rival_table",
@@ -67,6 +68,18 @@ def same_answer(row: BesideRival, metric: Metric) -> str:
     return f"{sentences.capitalized(row.words)} would be right for {theirs} of {of}; this release is right for {own}: {words}."
 
 
+def commoner(every: Decided) -> str:
+    """The same where the metric says nothing of how often answers are right.
+
+    >>> commoner(Decided(by="all", group="all rows", right_yes=85, wrong_yes=10, right_no=2, wrong_no=3))
+    'The same answer for everybody (yes) would be right for 88.0% of the 100 rows.'
+    """
+    yes = every.right_yes + every.wrong_no
+    answer, right = ("yes", yes) if yes * 2 >= every.rows else ("no", every.rows - yes)
+    share = number(str(Decimal(right) / every.rows), SHARE)
+    return f"The same answer for everybody ({answer}) would be right for {share} of the {every.rows:,} rows."
+
+
 def is_no_better(row: BesideRival, metric: Metric) -> bool:
     """Whether all rows together do not show a gain over the same answer for everybody."""
     return row.rival == "same" and row.by == "all" and standing(row, metric) != "better"
@@ -78,20 +91,15 @@ def better_for(rows: Sequence[BesideRival], metric: Metric) -> tuple[str, ...]:
 
 
 def worse_for(rows: Sequence[BesideRival], metric: Metric) -> tuple[str, ...]:
-    """One sentence per rival that surely answers some group better than the release does."""
-    found = (
-        (
-            words,
-            _named([r for r in _told(some) if r.rival != "same" or r.by != "all" if standing(r, metric) == "worse"]),
-            max(r.at_once for r in some),
-        )
-        for words, some in _by_rival(rows)
-    )
-    return tuple(
-        f"{sentences.capitalized(words)} answers better than this release for {names} (95% intervals, {count(at_once, 'group')} at once)."
-        for words, names, at_once in found
-        if names
-    )
+    """One sentence per rival that answers some group better than the release does; what `is_no_better` says is not said again."""
+    said: list[str] = []
+    for words, some in _by_rival(rows):
+        worse = [r for r in _told(some) if standing(r, metric) == "worse" and not is_no_better(r, metric)]
+        sure = f"95% intervals, {count(max(r.at_once for r in some), 'group')} at once"
+        said += [
+            f"{sentences.capitalized(words)} answers better than this release for {_named(worse)} ({sure})."
+        ] * bool(worse)
+    return tuple(said)
 
 
 def _by_rival(rows: Sequence[BesideRival]) -> list[tuple[str, list[BesideRival]]]:
@@ -143,12 +151,16 @@ def _size(value: Decimal, unit: str, *, shown: bool = True) -> str:
     return number(str(value), unit if shown else "")
 
 
+Line = tuple[str, int, str, tuple[tuple[str, str], ...]]
+"""Group, its number of rows, the release's metric, and per rival its own with what that means."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RivalTable:
-    """All rivals beside the release. `rows`: group → its number of rows, own metric, and a cell of value and words per rival."""
+    """All rivals beside the release, a line per group; `at_once`: for how many groups together intervals hold, at most."""
 
     rivals: tuple[str, ...]
-    rows: tuple[tuple[str, int, str, tuple[tuple[str, str], ...]], ...]
+    rows: tuple[Line, ...]
     at_once: int
 
 
@@ -160,12 +172,9 @@ def rival_table(rows: Sequence[BesideRival], metric: Metric) -> RivalTable | Non
     cells = {(r.by, r.group, r.rival): r for r in rows}
     lines = [(group_name(by, group), [cells.get((by, group, rival)) for rival in rivals]) for by, group in _lines(rows)]
     return RivalTable(
-        rivals=tuple(rivals.values()),
-        rows=tuple(
-            (name, *_own(found), tuple(_cell(r, metric, of=_own(found)[0]) for r in found)) for name, found in lines
-        ),
+        rivals=tuple(rivals.values()), rows=tuple(_row(name, found, metric) for name, found in lines),
         at_once=max(r.at_once for r in rows),
-    )
+    )  # fmt: skip
 
 
 def _lines(rows: Sequence[BesideRival]) -> list[tuple[str, str]]:
@@ -174,10 +183,11 @@ def _lines(rows: Sequence[BesideRival]) -> list[tuple[str, str]]:
     return sorted({(r.by, r.group) for r in rows}, key=lambda named: (columns.index(named[0]), named[1]))
 
 
-def _own(found: Sequence[BesideRival | None]) -> tuple[int, str]:
-    """Of the rival with most rows: a live release may have been asked fewer."""
-    row = max((r for r in found if r is not None), key=lambda r: r.difference.n)
-    return row.difference.n, number(row.own, row.difference.unit)
+def _row(name: str, found: Sequence[BesideRival | None], metric: Metric) -> Line:
+    """Rows and own metric of the rival with most rows: a live release may have been asked fewer."""
+    most = max((r for r in found if r is not None), key=lambda r: r.difference.n)
+    of, own = most.difference.n, number(most.own, most.difference.unit)
+    return name, of, own, tuple(_cell(r, metric, of=of) for r in found)
 
 
 def _cell(row: BesideRival | None, metric: Metric, *, of: int) -> tuple[str, str]:

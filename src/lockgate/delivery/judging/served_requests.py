@@ -47,7 +47,7 @@ def ask_environment(
         requests=tuple({**r["request"], **({"as_of": r["as_of"]} if r["as_of"] else {})} for r in recorded),
         evaluated=tuple(_without_empty(r["answer"]) for r in recorded),
         answered=tuple(answered),
-        exchanges=tuple(e for c in _contracts(project, consumers) for e in _exchanges(address, c, as_of)),
+        exchanges=tuple(e for c in _contracts(project, consumers) for e in _exchanges(address, c, as_of, release)),
     )
 
 
@@ -142,11 +142,14 @@ def _replay(address: str, recorded: Sequence[Mapping[str, Json]], release: str) 
 
 
 def _predict(address: str, asked: Json, release: str) -> tuple[int, Json]:
-    """Ask; a moment after a switch the release before may still take a connection, and is asked no more then."""
+    """Ask; a moment after a switch the release before may still take a connection, and is asked no more then.
+
+    Every answer of a server names its release, a refusal too; what names none is passed on as it is.
+    """
     ends = time.monotonic() + SWITCH_SECONDS
     while True:
         status, body = post(address, "/predict", asked)
-        if not isinstance(body, dict) or body.get("release") == release or time.monotonic() > ends:
+        if not isinstance(body, dict) or body.get("release", release) == release or time.monotonic() > ends:
             return status, body
         time.sleep(POLL_SECONDS)
 
@@ -163,13 +166,15 @@ def _contracts(project: Project, folder: str | None) -> list[Contract]:
     return [read_contract(str(text), where=f"{folder}/{name}") for name, text in texts.items()]
 
 
-def _exchanges(address: str, contract: Contract, as_of: dt.date) -> list[Exchange]:
+def _exchanges(address: str, contract: Contract, as_of: dt.date, release: str) -> list[Exchange]:
     """Each example request of a contract and what came back."""
     found: list[Exchange] = []
     for request in contract.requests_at(as_of):
-        status, body = post(address, "/predict", request)
+        status, body = _predict(address, request, release)
         answer = {**body["output"], "note": body.get("note")} if status == 200 else body
         problems = contract.problems(answer) if status == 200 else (f"status {status}",)
+        if isinstance(body, dict) and (other := body.get("release", release)) != release:
+            problems = (*problems, f"release {short(str(other))} answered")
         found.append(
             Exchange(consumer=contract.consumer, request=request, status=status, answer=answer, problems=problems)
         )
